@@ -1,0 +1,26 @@
+// The module's voice: one line an event on stderr or in the file that `[log]` names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/settings.h"
+
+namespace sealwright {
+
+// Lines are "sealwright: <message>\n", written with one write(2); control characters and anything
+// that looks like an API key (swk_…) are masked. Never throws, never blocks on a lock across fork.
+class Log {
+ public:
+  Log(LogLevel level, std::string file);  // an empty file: stderr
+  void write(LogLevel level, std::string_view message) const noexcept;
+  // For the person at the tool: written unless the level is kOff.
+  void tell(std::string_view message) const noexcept;
+  [[nodiscard]] LogLevel level() const { return level_; }
+
+ private:
+  LogLevel level_;
+  std::string file_;
+};
+
+}  // namespace sealwright

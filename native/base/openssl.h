@@ -1,0 +1,31 @@
+// The only door to OpenSSL: a private library context, started without the host's configuration
+// and without exit handlers, and the gate that keeps fork() away from OpenSSL's process-wide locks.
+#pragma once
+
+#include <openssl/types.h>
+
+namespace sealwright {
+
+// Starts OpenSSL on first use (NO_LOAD_CONFIG | NO_ATEXIT) and returns our own library context,
+// which lives until the process ends. Null only when memory is out.
+OSSL_LIB_CTX* openssl_context();
+
+// Held around every run of OpenSSL code that computes, never across poll or name resolution.
+// Cheap (one atomic add) and re-entrant on one thread. A fork waits for open sections to end,
+// 50 ms at most: an unbounded wait would deadlock with a host that holds its own lock.
+class OpensslSection {
+ public:
+  OpensslSection();
+  ~OpensslSection();
+  OpensslSection(const OpensslSection&) = delete;
+  OpensslSection& operator=(const OpensslSection&) = delete;
+};
+
+// Registers the fork handlers, once a process. Idempotent.
+void install_fork_gate();
+
+// Number of forks between the process that loaded the module and this one. Compared before any
+// lock is taken: state made under another generation is a parent's and must not be touched.
+unsigned fork_generation();
+
+}  // namespace sealwright

@@ -1,0 +1,36 @@
+// The module's configuration, parsed once (docs/module.md, contract: TOML plus SEALWRIGHT_*).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+
+namespace sealwright {
+
+enum class LogLevel { kOff, kError, kWarning, kInfo, kDebug };
+
+struct Settings {
+  struct Tls {
+    std::string ca_file;      // PEM; empty: the system's store
+    std::string client_cert;  // PEM chain; empty: none
+    std::string client_key;   // PEM
+  };
+
+  std::vector<std::string> urls;  // http://…, https://…, unix:/path; tried in turn
+  std::optional<Secret> api_key;  // none: keys come by C_Login
+  bool login_required = false;
+  bool insecure = false;  // send keys over plain HTTP to hosts that are not loopback
+  std::map<std::string, std::uint32_t> signers;  // name -> number; slots when there is no key
+  Tls tls;
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds request_timeout{30'000};
+  LogLevel log_level = LogLevel::kWarning;
+  std::string log_file;  // empty: stderr
+};
+
+}  // namespace sealwright

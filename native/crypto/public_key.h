@@ -1,0 +1,51 @@
+// A public key, parsed once from its SubjectPublicKeyInfo; immutable and shared by threads.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "remote/signing_service.h"
+
+struct evp_pkey_st;
+
+namespace sealwright::crypto {
+
+enum class KeyKind { kRsa, kEc };
+
+class PublicKey {
+ public:
+  static Result<std::shared_ptr<const PublicKey>> parse(ByteView spki_der);
+
+  [[nodiscard]] KeyKind kind() const { return kind_; }
+  [[nodiscard]] std::size_t bits() const { return bits_; }  // of the modulus or the group order
+  // Octets of a signature: the modulus's, or twice the order's (r‖s).
+  [[nodiscard]] std::size_t signature_length() const { return signature_length_; }
+
+  [[nodiscard]] const Bytes& spki() const { return spki_; }              // DER
+  [[nodiscard]] const Bytes& key_identifier() const { return key_id_; }  // RFC 5280 §4.2.1.2 (1)
+  [[nodiscard]] const Bytes& modulus() const { return modulus_; }        // no leading zero; RSA
+  [[nodiscard]] const Bytes& public_exponent() const { return exponent_; }
+  [[nodiscard]] const Bytes& ec_params() const { return ec_params_; }  // DER namedCurve OID
+  [[nodiscard]] const Bytes& ec_point() const { return ec_point_; }    // DER OCTET STRING of 04‖x‖y
+
+  // True exactly for a valid signature over `what` (RSA octets, or r‖s).
+  [[nodiscard]] Result<bool> verify(const remote::DigestToSign& what, ByteView signature) const;
+
+  ~PublicKey();
+  PublicKey(const PublicKey&) = delete;
+  PublicKey& operator=(const PublicKey&) = delete;
+
+ private:
+  PublicKey() = default;
+
+  evp_pkey_st* key_ = nullptr;
+  KeyKind kind_ = KeyKind::kRsa;
+  std::size_t bits_ = 0;
+  std::size_t signature_length_ = 0;
+  Bytes spki_, key_id_, modulus_, exponent_, ec_params_, ec_point_;
+};
+
+}  // namespace sealwright::crypto

@@ -1,0 +1,73 @@
+// What the module needs of a control plane. The rest of the module knows only this.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace sealwright::remote {
+
+enum class Scheme { kRsaPkcs1v15, kRsaPss, kEcdsa };
+
+// kNone: rsa-pkcs1v15 over bytes that are no SHA-2 DigestInfo, or an ecdsa digest of unusual size.
+enum class Hash { kNone, kSha256, kSha384, kSha512 };
+
+struct PssParameters {
+  Hash mgf_hash = Hash::kSha256;
+  std::uint32_t salt_length = 0;  // octets
+};
+
+// What a private key is asked to sign. The artifact itself never leaves this machine.
+struct DigestToSign {
+  Scheme scheme = Scheme::kRsaPkcs1v15;
+  Hash hash = Hash::kNone;
+  Bytes digest;  // of `hash`; for kNone whatever the tool gave
+  std::optional<PssParameters> pss;  // kRsaPss only
+};
+
+enum class SignerStatus { kPending, kActive, kDisabled, kExpired };
+
+struct SignerRecord {
+  std::string id;
+  std::uint32_t number = 0;  // the slot id: positive, below 2^31, never reused
+  std::string name;
+  SignerStatus status = SignerStatus::kPending;
+  Bytes public_key;   // DER SubjectPublicKeyInfo
+  Bytes certificate;  // DER; empty while pending
+  std::string certificate_serial;  // lower-case hex
+  std::string not_after;           // RFC 3339; empty while pending
+  std::vector<std::shared_ptr<const Bytes>> issuers;  // DER, leaf's issuer first, root last
+};
+
+struct Catalogue {
+  std::vector<SignerRecord> signers;  // ascending number
+  std::string etag;
+};
+
+class SigningService {
+ public:
+  virtual ~SigningService() = default;
+
+  // GET /v1/catalogue. Null: unchanged since `etag`.
+  // Errors: CKR_USER_NOT_LOGGED_IN (401), CKR_DEVICE_ERROR (unreachable, nonsense, 5xx).
+  virtual Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                                   const std::string& etag) = 0;
+
+  // POST /v1/signers/{signer}/sign with a new Idempotency-Key, retried within one deadline.
+  // Returns RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363).
+  // Errors: CKR_FUNCTION_REJECTED (denied, or the certificate changed), CKR_DEVICE_REMOVED (404),
+  // CKR_USER_NOT_LOGGED_IN (401), CKR_DEVICE_ERROR; those that a person can act on say so.
+  virtual Result<Bytes> sign(const Secret& api_key, const std::string& signer,
+                             const std::string& certificate_serial, const DigestToSign& what) = 0;
+
+  // In a forked child, before this object is leaked: closes inherited descriptors, nothing else.
+  virtual void abandon_after_fork() noexcept = 0;
+};
+
+}  // namespace sealwright::remote
