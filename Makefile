@@ -1,0 +1,79 @@
+# demo, test, lint, bench: each brings what it needs and is quiet when it is there.
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+JOBS ?= $(shell nproc)
+NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
+NATIVE_TESTS := $(shell find tests/native -type f)
+FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS))
+
+.PHONY: help set-up build demo test lint tidy native-tests python-tests sanitizers bench format clean
+
+help:
+	@echo "make demo    sign a JAR and a file through the whole system"
+	@echo "make test    linters, type checks, native and Python tests, sanitizers"
+	@echo "make lint    the linters and type checks alone"
+	@echo "make bench   signatures/s and latency, as ratios to SoftHSM2"
+	@echo "make format  let the formatters have their way"
+
+set-up:
+	@.ci/set-up
+
+# The editable install: Python sources are used in place; native code is built again when it changed.
+build: set-up $(VENV)/.built
+$(VENV)/.built: $(NATIVE) pyproject.toml | set-up
+	@echo "build: module and bindings"
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: build
+	@docs/demo/run
+
+test: lint native-tests python-tests sanitizers
+
+lint: build tidy
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+	@clang-format --dry-run --Werror $(FORMATTED)
+
+# One stamp a source file, so that only what changed is read again.
+TIDY_STAMPS := $(patsubst %.cc,build/tidy/%.ok,$(filter native/%.cc,$(NATIVE)))
+HEADERS := $(filter %.h,$(NATIVE))
+tidy: $(TIDY_STAMPS)
+build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | build/dev/build.ninja
+	@mkdir -p $(@D)
+	@clang-tidy --quiet -p build/dev $< 2> >(grep -v 'warnings\? generated' >&2)
+	@touch $@
+
+build/%/build.ninja: CMakeLists.txt CMakePresets.json | set-up
+	@cmake --preset $* -DPython3_EXECUTABLE=$(CURDIR)/$(PYTHON) > /dev/null
+
+native-tests: build/dev/build.ninja
+	@cmake --build build/dev -j $(JOBS)
+	@ctest --test-dir build/dev --output-on-failure -j $(JOBS)
+
+python-tests: build
+	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope
+
+# The module's own tests again, with the compiler watching: memory, undefined behaviour, races.
+sanitizers: sanitized-asan sanitized-tsan
+sanitized-%: build/%/build.ninja | set-up
+	@cmake --build build/$* -j $(JOBS)
+	@ctest --test-dir build/$* --output-on-failure -j $(JOBS)
+
+bench: build
+	@$(PYTHON) bench/run.py
+
+format: set-up
+	@$(VENV)/bin/ruff check -q --fix .
+	@$(VENV)/bin/ruff format -q .
+	@clang-format -i $(FORMATTED)
+
+clean:
+	@rm -rf build
