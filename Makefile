@@ -11,7 +11,7 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS))
 
-.PHONY: help set-up build demo test lint tidy native-tests python-tests sanitizers bench format clean
+.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -46,7 +46,7 @@ lint: build tidy
 TIDY_STAMPS := $(patsubst %.cc,build/tidy/%.ok,$(filter native/%.cc,$(NATIVE)))
 HEADERS := $(filter %.h,$(NATIVE))
 tidy: $(TIDY_STAMPS)
-build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | build/dev/build.ninja
+build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | native-build
 	@mkdir -p $(@D)
 	@clang-tidy --quiet -p build/dev $< 2> >(grep -v 'warnings\? generated' >&2)
 	@touch $@
@@ -54,8 +54,10 @@ build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | build/dev/build.ninja
 build/%/build.ninja: CMakeLists.txt CMakePresets.json | set-up
 	@cmake --preset $* -DPython3_EXECUTABLE=$(CURDIR)/$(PYTHON) > /dev/null
 
-native-tests: build/dev/build.ninja
+native-build: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS)
+
+native-tests: native-build
 	@ctest --test-dir build/dev --output-on-failure -j $(JOBS)
 
 python-tests: build
