@@ -1,0 +1,105 @@
+#include "base/openssl.h"
+
+#include <openssl/crypto.h>
+#include <openssl/provider.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace sealwright {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kForkPatience{50};
+// Longer than a fork waits, so that threads at the gate do not slip in while it still counts.
+constexpr std::chrono::milliseconds kSectionPatience{100};
+constexpr std::chrono::microseconds kPause{50};
+
+// Sequentially consistent throughout: a thread announces itself and then looks for a fork, a fork
+// announces itself and then counts threads; one of the two must see the other.
+constinit std::atomic<int> threads_in_sections{0};
+constinit std::atomic<int> forks_pending{0};
+constinit std::atomic<unsigned> generation{0};
+constinit thread_local int depth = 0;
+
+constinit std::atomic<OSSL_LIB_CTX*> shared_context{nullptr};
+constinit std::atomic<bool> gate_installed{false};
+
+template <typename Condition>
+void wait_until(Condition condition, std::chrono::milliseconds patience) {
+  const auto give_up = Clock::now() + patience;
+  while (!condition() && Clock::now() < give_up) std::this_thread::sleep_for(kPause);
+}
+
+void before_fork() {
+  forks_pending.fetch_add(1);
+  const int own = depth > 0 ? 1 : 0;  // a signal handler may fork in the middle of a section
+  wait_until([own] { return threads_in_sections.load() <= own; }, kForkPatience);
+}
+
+void after_fork_in_parent() { forks_pending.fetch_sub(1); }
+
+// The child has this thread only, so only this thread can be in a section or in a fork.
+void after_fork_in_child() {
+  threads_in_sections.store(depth > 0 ? 1 : 0);
+  forks_pending.store(0);
+  generation.fetch_add(1);
+}
+
+OSSL_LIB_CTX* make_context() {
+  // Before anything else: OPENSSL_CONF may name this very module, and exit handlers would run
+  // under threads that still sign.
+  if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr) != 1) {
+    return nullptr;
+  }
+  OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
+  if (context == nullptr) return nullptr;
+  if (OSSL_PROVIDER_load(context, "default") == nullptr) {
+    OSSL_LIB_CTX_free(context);
+    return nullptr;
+  }
+  return context;
+}
+
+}  // namespace
+
+OSSL_LIB_CTX* openssl_context() {
+  if (OSSL_LIB_CTX* context = shared_context.load(std::memory_order_acquire)) return context;
+  // No lock and no static guard: a fork would freeze it in the child. Two threads may both make a
+  // context; the first one is kept.
+  const OpensslSection section;
+  OSSL_LIB_CTX* mine = make_context();
+  if (mine == nullptr) return nullptr;
+  OSSL_LIB_CTX* first = nullptr;
+  if (shared_context.compare_exchange_strong(first, mine)) return mine;
+  OSSL_LIB_CTX_free(mine);
+  return first;
+}
+
+OpensslSection::OpensslSection() {
+  if (depth++ > 0) return;
+  threads_in_sections.fetch_add(1);
+  if (forks_pending.load() == 0) return;
+  // Stand back while a fork waits, or a stream of short sections would never let it count to zero.
+  threads_in_sections.fetch_sub(1);
+  wait_until([] { return forks_pending.load() == 0; }, kSectionPatience);
+  threads_in_sections.fetch_add(1);
+}
+
+OpensslSection::~OpensslSection() {
+  if (--depth == 0) threads_in_sections.fetch_sub(1);
+}
+
+void install_fork_gate() {
+  if (gate_installed.exchange(true)) return;
+  // Fails only without memory; then forks go unguarded, as they would without the gate.
+  (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+unsigned fork_generation() { return generation.load(std::memory_order_relaxed); }
+
+}  // namespace sealwright
