@@ -1,0 +1,59 @@
+"""Log lines for machines: JSON, one line an event, on stderr, each with its request's id."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from typing import TextIO
+
+import structlog
+from gunicorn.config import Config
+from gunicorn.glogging import Logger as GunicornLogger
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def _name_the_request(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    current = request_id.get()
+    if current is not None:
+        event.setdefault("request_id", current)
+    return event
+
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _name_the_request,
+]
+
+
+def configure(stream: TextIO = sys.stderr) -> None:
+    """Sends every structlog event of this process to `stream`."""
+    structlog.configure(
+        processors=[
+            *_SHARED,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
+
+
+class ServerLogger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own warnings in the shape of ours."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        formatter = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter)

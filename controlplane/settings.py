@@ -1,0 +1,198 @@
+"""What `sealwright serve` was told, parsed once; every fault is reported in one go."""
+
+import ipaddress
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.errors import Refused
+
+DEFAULT_BIND = "127.0.0.1:8443"
+DEFAULT_WORKERS = 2
+DEFAULT_THREADS = 8
+
+_MOST_WORKERS = 64
+_MOST_THREADS = 128
+_LONGEST_SOCKET_PATH = 107  # bytes: sun_path of unix(7) less its terminator
+
+
+class InvalidSettings(Refused):
+    """The server cannot start like this; `faults` has a sentence for each reason."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("invalid_settings", "\n".join(faults), status=400)
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    host: str  # an address, or a name; IPv6 without brackets
+    port: int  # 0: any free one
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False  # what a name resolves to is not ours to promise
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    path: Path
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    certificate: Path  # PEM, leaf first
+    key: Path
+    client_ca: Path | None  # PEM; callers then need a certificate from one of these
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 or newer.
+
+        Raises:
+            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError).
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca is not None:
+            context.load_verify_locations(self.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data_dir: Path
+    bind: TcpAddress | UnixAddress
+    workers: int
+    threads: int
+    tls: Tls | None
+    master_key_file: Path | None  # None: in the data directory
+    database: str | None  # URL; None: SQLite in the data directory
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        data_dir: str | Path,
+        bind: str = DEFAULT_BIND,
+        workers: int = DEFAULT_WORKERS,
+        threads: int = DEFAULT_THREADS,
+        tls_cert: str | Path | None = None,
+        tls_key: str | Path | None = None,
+        client_ca: str | Path | None = None,
+        insecure: bool = False,
+        master_key_file: str | Path | None = None,
+        database: str | None = None,
+    ) -> "Settings":
+        """The arguments of the command line as they stand there.
+
+        Raises:
+            InvalidSettings: with every fault that was found.
+        """
+        faults: list[str] = []
+        if not 1 <= workers <= _MOST_WORKERS:
+            faults.append(f"--workers must be between 1 and {_MOST_WORKERS}, not {workers}.")
+        if not 1 <= threads <= _MOST_THREADS:
+            faults.append(f"--threads must be between 1 and {_MOST_THREADS}, not {threads}.")
+        address = _parse_address(bind, faults)
+        tls = _parse_tls(tls_cert, tls_key, client_ca, faults)
+        if isinstance(address, TcpAddress) and tls is None and tls_cert is None:
+            if not address.is_loopback and not insecure:
+                faults.append(
+                    f"--bind {bind} can be reached from other machines, and API keys would cross "
+                    "the network in clear: give --tls-cert and --tls-key, bind to 127.0.0.1 or "
+                    "a unix socket, or say --insecure."
+                )
+        if faults or address is None:
+            raise InvalidSettings(faults)
+        return cls(
+            data_dir=Path(data_dir),
+            bind=address,
+            workers=workers,
+            threads=threads,
+            tls=tls,
+            master_key_file=None if master_key_file is None else Path(master_key_file),
+            database=database,
+        )
+
+
+def _parse_address(bind: str, faults: list[str]) -> TcpAddress | UnixAddress | None:
+    if bind.startswith("unix:"):
+        path = Path(bind.removeprefix("unix:"))
+        if not path.is_absolute():
+            path = Path.cwd() / path
+        if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+            faults.append(
+                f"--bind: the path {path} is longer than {_LONGEST_SOCKET_PATH} bytes, "
+                "which is all that a unix socket can have."
+            )
+            return None
+        if not path.parent.is_dir():
+            faults.append(f"--bind: there is no folder {path.parent} to put the socket in.")
+            return None
+        return UnixAddress(path)
+    host, colon, port = bind.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        faults.append(
+            f"--bind {bind!r} is neither HOST:PORT (an IPv6 address in brackets) nor unix:PATH."
+        )
+        return None
+    return TcpAddress(host, int(port))
+
+
+def _parse_tls(
+    certificate: str | Path | None,
+    key: str | Path | None,
+    client_ca: str | Path | None,
+    faults: list[str],
+) -> Tls | None:
+    if certificate is None and key is None:
+        if client_ca is not None:
+            faults.append("--client-ca asks for --tls-cert and --tls-key.")
+        return None
+    if certificate is None or key is None:
+        faults.append("--tls-cert and --tls-key go together: one of them is missing.")
+        return None
+    named = {"--tls-cert": certificate, "--tls-key": key, "--client-ca": client_ca}
+    missing = [
+        f"{option}: cannot read {path}."
+        for option, path in named.items()
+        if path is not None and not os.access(path, os.R_OK)
+    ]
+    if missing:
+        faults.extend(missing)
+        return None
+    if Path(key).stat().st_mode & 0o007:
+        faults.append(f"--tls-key: everybody on this machine can read {key}: chmod 600 it.")
+        return None
+    tls = Tls(Path(certificate), Path(key), None if client_ca is None else Path(client_ca))
+    try:
+        tls.context()
+    except OSError as fault:
+        faults.append(f"--tls-cert, --tls-key, --client-ca: {_what_is_wrong(fault)}.")
+        return None
+    return tls
+
+
+def _what_is_wrong(fault: OSError) -> str:
+    if isinstance(fault, ssl.SSLError) and fault.reason == "KEY_VALUES_MISMATCH":
+        return "the key does not belong to the certificate"
+    return f"not usable PEM files ({fault})"
