@@ -1,0 +1,18 @@
+// Guards against the module calling itself: name resolution and TLS may load libraries that come
+// back through PKCS#11. Entry points refuse while inside_network_call() is true on their thread.
+#pragma once
+
+namespace sealwright::net {
+
+[[nodiscard]] bool inside_network_call() noexcept;
+
+// Held for the length of one HTTP exchange.
+class NetworkCall {
+ public:
+  NetworkCall() noexcept;
+  ~NetworkCall();
+  NetworkCall(const NetworkCall&) = delete;
+  NetworkCall& operator=(const NetworkCall&) = delete;
+};
+
+}  // namespace sealwright::net

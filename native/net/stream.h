@@ -1,0 +1,27 @@
+// An ordered stream of octets to a control plane: a socket, or TLS over one.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/bytes.h"
+#include "base/deadline.h"
+#include "base/result.h"
+
+namespace sealwright::net {
+
+// Errors of both: CKR_DEVICE_ERROR with the cause, "no answer in time" when the deadline passes.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  // At least one octet, or 0 at the end of the stream.
+  virtual Result<std::size_t> read(std::span<std::uint8_t> into, const Deadline& deadline) = 0;
+  // All of it.
+  virtual Result<void> write(ByteView data, const Deadline& deadline) = 0;
+  // Between two exchanges: neither closed by the other side nor holding octets that nobody asked
+  // for. Does not wait.
+  virtual bool is_usable() = 0;
+};
+
+}  // namespace sealwright::net

@@ -1,0 +1,134 @@
+#include "net/url.h"
+
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/redact.h"
+
+namespace sealwright::net {
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kHttpsPort = 443;
+
+tl::unexpected<Error> bad_url(std::string_view text, std::string_view why) {
+  return fail(
+      Error::tell(CKR_ARGUMENTS_BAD, "url \"" + mask_api_keys(text) + "\": " + std::string(why)));
+}
+
+bool is_printable(char c) { return c > ' ' && c < 0x7f; }
+
+bool is_host_character(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '.' || c == '_';
+}
+
+bool is_ipv6(const std::string& host) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
+std::uint16_t default_port(Transport transport) {
+  return transport == Transport::kTls ? kHttpsPort : kHttpPort;
+}
+
+Result<Url> parse_unix(std::string_view text, std::string_view path) {
+  if (path.starts_with("//")) path.remove_prefix(2);  // unix:///path
+  if (!path.starts_with('/')) return bad_url(text, "a socket needs an absolute path");
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return bad_url(text, "the socket's path is longer than the system allows (107 octets)");
+  }
+  Url url;
+  url.transport = Transport::kUnix;
+  url.socket_path = path;
+  return url;
+}
+
+// [host] or host, taken off the front of `rest`; empty if there is none.
+std::string take_host(std::string_view& rest) {
+  if (!rest.starts_with('[')) {
+    const std::string_view host = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(host.size());
+    return std::all_of(host.begin(), host.end(), is_host_character) ? std::string(host) : "";
+  }
+  const std::size_t close = rest.find(']');
+  if (close == std::string_view::npos) return "";
+  std::string host(rest.substr(1, close - 1));
+  rest.remove_prefix(close + 1);
+  return is_ipv6(host) ? host : "";
+}
+
+}  // namespace
+
+std::string Url::authority() const {
+  if (transport == Transport::kUnix) return "localhost";
+  std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  if (port != default_port(transport)) text += ":" + std::to_string(port);
+  return text;
+}
+
+std::string Url::origin() const {
+  switch (transport) {
+    case Transport::kUnix:
+      return "unix:" + socket_path;
+    case Transport::kTls:
+      return "https://" + authority();
+    case Transport::kPlain:
+      break;
+  }
+  return "http://" + authority();
+}
+
+bool Url::is_local() const {
+  if (transport == Transport::kUnix || host == "localhost") return true;
+  in_addr v4{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
+  in6_addr v6{};
+  return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+Result<Url> parse_url(std::string_view text) {
+  if (!std::all_of(text.begin(), text.end(), is_printable)) {
+    return bad_url(text, "holds a space, a control character or a letter outside ASCII");
+  }
+  if (text.starts_with("unix:")) return parse_unix(text, text.substr(5));
+
+  Url url;
+  std::string_view rest = text;
+  if (text.starts_with("https://")) {
+    url.transport = Transport::kTls;
+    rest.remove_prefix(8);
+  } else if (text.starts_with("http://")) {
+    rest.remove_prefix(7);
+  } else {
+    return bad_url(text, "must start with http://, https:// or unix:");
+  }
+  if (rest.find_first_of("?#") != std::string_view::npos) {
+    return bad_url(text, "must not have a query or a fragment");
+  }
+  std::string_view authority = rest.substr(0, rest.find('/'));
+  url.base_path = rest.substr(authority.size());
+  while (url.base_path.ends_with('/')) url.base_path.pop_back();
+  // Not quoted back: what stands before the @ is a password.
+  if (authority.find('@') != std::string_view::npos) {
+    return fail(Error::tell(CKR_ARGUMENTS_BAD, "a url must not hold a user name or a password"));
+  }
+
+  url.host = take_host(authority);
+  if (url.host.empty()) return bad_url(text, "needs a host name or an address");
+  url.port = default_port(url.transport);
+  if (authority.empty()) return url;
+  if (!authority.starts_with(':')) return bad_url(text, "has something odd after the host");
+  authority.remove_prefix(1);
+  const auto [end, fault] =
+      std::from_chars(authority.data(), authority.data() + authority.size(), url.port);
+  if (fault != std::errc() || end != authority.data() + authority.size() || url.port == 0) {
+    return bad_url(text, "the port must be a number from 1 to 65535");
+  }
+  return url;
+}
+
+}  // namespace sealwright::net
