@@ -24,6 +24,13 @@ Secret::Secret(Secret&& other) noexcept {
   wipe(other.value_);
 }
 
+Secret Secret::adopt(std::string& text) {
+  Secret secret;
+  secret.value_.swap(text);
+  wipe(text);
+  return secret;
+}
+
 Secret& Secret::operator=(Secret other) noexcept {
   value_.swap(other.value_);
   return *this;

@@ -10,6 +10,8 @@ class Secret {
  public:
   Secret() = default;
   explicit Secret(std::string_view value);
+  // Takes the text over without leaving a copy; `text` is empty afterwards.
+  static Secret adopt(std::string& text);
   Secret(const Secret& other);
   Secret(Secret&& other) noexcept;
   Secret& operator=(Secret other) noexcept;

@@ -1,0 +1,286 @@
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <climits>
+#include <utility>
+
+#include "base/openssl.h"
+
+namespace sealwright::net {
+namespace {
+
+constexpr std::size_t kChunk = 16'384;  // the largest TLS record
+
+tl::unexpected<Error> tls_failure(const std::string& what) { return fail(CKR_DEVICE_ERROR, what); }
+
+// The oldest error of this thread, in OpenSSL's words; clears the queue.
+std::string openssl_reason() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? "no reason given" : reason;
+}
+
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+}
+
+// A key with a passphrase must fail instead of asking on the host's terminal.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+std::string certificate_complaint(long verdict, const std::string& host) {
+  switch (verdict) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "the server's certificate is not for \"" + host + "\"";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "the server's certificate, or one that issued it, has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "the server's certificate is not valid yet; is this machine's clock right?";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "the server's certificate comes from no authority that is trusted here; "
+             "name its CA with SEALWRIGHT_CA_FILE or ca_file";
+    default:
+      return std::string("the server's certificate is refused: ") +
+             X509_verify_cert_error_string(verdict);
+  }
+}
+
+struct FreeSsl {
+  void operator()(SSL* ssl) const {
+    const OpensslSection section;
+    SSL_free(ssl);
+  }
+};
+
+// OpenSSL computes on memory only; this class moves the octets, so that no poll and no signal
+// happens inside OpenSSL.
+class TlsStream final : public Stream {
+ public:
+  TlsStream(std::unique_ptr<Socket> socket, SSL* ssl, std::string host)
+      : socket_(std::move(socket)), ssl_(ssl), host_(std::move(host)) {}
+
+  Result<void> handshake(const Deadline& deadline) {
+    while (true) {
+      const Step step = run([this] { return SSL_do_handshake(ssl_.get()); });
+      if (auto sent = flush(deadline); !sent) {
+        return step.kind == Kind::kFailed ? tls_failure(step.reason) : sent;
+      }
+      if (step.kind == Kind::kDone) return {};
+      if (step.kind != Kind::kWantsInput) return tls_failure(step.reason);
+      if (auto fed = feed(deadline); !fed) return fail(fed.error());
+      if (at_end_) return tls_failure("the server ended the connection during the TLS handshake");
+    }
+  }
+
+  Result<std::size_t> read(std::span<std::uint8_t> into, const Deadline& deadline) override {
+    while (true) {
+      std::size_t size = 0;
+      const Step step =
+          run([&] { return SSL_read_ex(ssl_.get(), into.data(), into.size(), &size); });
+      if (step.kind == Kind::kDone) return size;
+      if (step.kind == Kind::kEnded) return 0U;
+      if (step.kind == Kind::kFailed) return tls_failure(step.reason);
+      if (auto sent = flush(deadline); !sent) return fail(sent.error());
+      if (auto fed = feed(deadline); !fed) return fail(fed.error());
+      // An end without close_notify may be an attacker's: never taken for the end of an answer.
+      if (at_end_) return tls_failure("the server ended the connection without saying so");
+    }
+  }
+
+  Result<void> write(ByteView data, const Deadline& deadline) override {
+    while (!data.empty()) {
+      std::size_t size = 0;
+      const Step step =
+          run([&] { return SSL_write_ex(ssl_.get(), data.data(), data.size(), &size); });
+      if (auto sent = flush(deadline); !sent) return sent;
+      if (step.kind == Kind::kDone) {
+        data = data.subspan(size);
+      } else if (step.kind == Kind::kWantsInput) {
+        if (auto fed = feed(deadline); !fed) return fed;
+        if (at_end_) return tls_failure("the server ended the connection");
+      } else {
+        return tls_failure(step.reason);
+      }
+    }
+    return {};
+  }
+
+  // Session tickets may wait unread on a connection in perfect health.
+  bool is_usable() override {
+    std::array<std::uint8_t, kChunk> chunk{};
+    while (true) {
+      std::size_t size = 0;
+      switch (socket_->read_pending(chunk, size)) {
+        case Socket::Pending::kNothing:
+          return true;
+        case Socket::Pending::kEnd:
+          return false;
+        case Socket::Pending::kOctets:
+          break;
+      }
+      put_input({chunk.data(), size});
+      std::uint8_t unasked = 0;
+      const Step step = run([&] { return SSL_read_ex(ssl_.get(), &unasked, 1, &size); });
+      if (step.kind != Kind::kWantsInput) return false;
+    }
+  }
+
+ private:
+  enum class Kind { kDone, kWantsInput, kEnded, kFailed };
+  struct Step {
+    Kind kind;
+    std::string reason;
+  };
+
+  template <typename Operation>
+  Step run(Operation operation) {
+    const OpensslSection section;
+    ERR_clear_error();
+    const int result = operation();
+    if (result == 1) return {Kind::kDone, {}};
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        return {Kind::kWantsInput, {}};
+      case SSL_ERROR_ZERO_RETURN:
+        return {Kind::kEnded, "the server ended the connection"};
+      default:
+        break;
+    }
+    const long verdict = SSL_get_verify_result(ssl_.get());
+    if (verdict != X509_V_OK) {
+      ERR_clear_error();
+      return {Kind::kFailed, certificate_complaint(verdict, host_)};
+    }
+    return {Kind::kFailed, "TLS: " + openssl_reason()};
+  }
+
+  Result<void> flush(const Deadline& deadline) {
+    std::array<std::uint8_t, kChunk> chunk{};
+    while (true) {
+      int size = 0;
+      {
+        const OpensslSection section;
+        size = BIO_read(SSL_get_wbio(ssl_.get()), chunk.data(), static_cast<int>(chunk.size()));
+      }
+      if (size <= 0) return {};
+      auto sent = socket_->write({chunk.data(), static_cast<std::size_t>(size)}, deadline);
+      if (!sent) return sent;
+    }
+  }
+
+  Result<void> feed(const Deadline& deadline) {
+    std::array<std::uint8_t, kChunk> chunk{};
+    const Result<std::size_t> size = socket_->read(chunk, deadline);
+    if (!size) return fail(size.error());
+    at_end_ = *size == 0;
+    put_input({chunk.data(), *size});
+    return {};
+  }
+
+  void put_input(ByteView octets) {
+    if (octets.empty()) return;
+    const OpensslSection section;
+    BIO_write(SSL_get_rbio(ssl_.get()), octets.data(), static_cast<int>(octets.size()));
+  }
+
+  std::unique_ptr<Socket> socket_;
+  std::unique_ptr<SSL, FreeSsl> ssl_;
+  std::string host_;
+  bool at_end_ = false;
+};
+
+Result<void> load_files(SSL_CTX* context, const TlsFiles& files) {
+  if (files.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else if (SSL_CTX_load_verify_file(context, files.ca_file.c_str()) != 1) {
+    return tls_failure("CA file " + files.ca_file + ": " + openssl_reason());
+  }
+  if (files.client_cert.empty()) return {};
+  if (SSL_CTX_use_certificate_chain_file(context, files.client_cert.c_str()) != 1) {
+    return tls_failure("client certificate " + files.client_cert + ": " + openssl_reason());
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, files.client_key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return tls_failure("client key " + files.client_key + ": " + openssl_reason());
+  }
+  return {};
+}
+
+bool expect_name(SSL* ssl, const std::string& host) {
+  if (is_address(host)) {
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  }
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+}
+
+// A connection's state with memory on both sides; null when memory is out.
+SSL* make_ssl(SSL_CTX* context, const std::string& host) {
+  SSL* ssl = SSL_new(context);
+  BIO* in = BIO_new(BIO_s_mem());
+  BIO* out = BIO_new(BIO_s_mem());
+  if (ssl == nullptr || in == nullptr || out == nullptr || !expect_name(ssl, host)) {
+    SSL_free(ssl);
+    BIO_free(in);
+    BIO_free(out);
+    return nullptr;
+  }
+  BIO_set_mem_eof_return(in, -1);
+  BIO_set_mem_eof_return(out, -1);
+  SSL_set_bio(ssl, in, out);
+  SSL_set_connect_state(ssl);
+  return ssl;
+}
+
+}  // namespace
+
+TlsContext::TlsContext(SSL_CTX* context) : context_(context) {}
+
+TlsContext::~TlsContext() {
+  const OpensslSection section;
+  SSL_CTX_free(context_);
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
+  OSSL_LIB_CTX* library = openssl_context();
+  if (library == nullptr) return fail(CKR_HOST_MEMORY, "OpenSSL does not start");
+  const OpensslSection section;
+  ERR_clear_error();
+  SSL_CTX* context = SSL_CTX_new_ex(library, nullptr, TLS_client_method());
+  if (context == nullptr) return fail(CKR_HOST_MEMORY, "TLS does not start");
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
+  std::shared_ptr<const TlsContext> owner(new TlsContext(context));
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
+  if (auto loaded = load_files(context, files); !loaded) return fail(loaded.error());
+  return owner;
+}
+
+Result<std::unique_ptr<Stream>> TlsContext::secure(std::unique_ptr<Socket> socket,
+                                                   const std::string& host,
+                                                   const Deadline& deadline) const {
+  SSL* ssl = nullptr;
+  {
+    const OpensslSection section;
+    ssl = make_ssl(context_, host);
+  }
+  if (ssl == nullptr) return fail(CKR_HOST_MEMORY, "no memory for a TLS connection");
+  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl, host);
+  if (auto done = stream->handshake(deadline); !done) return fail(done.error());
+  return stream;
+}
+
+}  // namespace sealwright::net
