@@ -27,7 +27,7 @@ struct PssParameters {
 struct DigestToSign {
   Scheme scheme = Scheme::kRsaPkcs1v15;
   Hash hash = Hash::kNone;
-  Bytes digest;  // of `hash`; for kNone whatever the tool gave
+  Bytes digest;                      // of `hash`; for kNone whatever the tool gave
   std::optional<PssParameters> pss;  // kRsaPss only
 };
 
@@ -38,10 +38,10 @@ struct SignerRecord {
   std::uint32_t number = 0;  // the slot id: positive, below 2^31, never reused
   std::string name;
   SignerStatus status = SignerStatus::kPending;
-  Bytes public_key;   // DER SubjectPublicKeyInfo
-  Bytes certificate;  // DER; empty while pending
-  std::string certificate_serial;  // lower-case hex
-  std::string not_after;           // RFC 3339; empty while pending
+  Bytes public_key;                                   // DER SubjectPublicKeyInfo
+  Bytes certificate;                                  // DER; empty while pending
+  std::string certificate_serial;                     // lower-case hex
+  std::string not_after;                              // RFC 3339; empty while pending
   std::vector<std::shared_ptr<const Bytes>> issuers;  // DER, leaf's issuer first, root last
 };
 

@@ -1,0 +1,141 @@
+#include "remote/client_context.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#include "base/redact.h"
+
+namespace sealwright::remote {
+namespace {
+
+constexpr std::size_t kShortText = 255;
+constexpr std::size_t kCommandText = 2048;
+constexpr std::size_t kCommandRead = 64 * 1024;
+
+// The value is the next argument, or follows '=' or ':' in the same one.
+constexpr std::array<std::string_view, 21> kSecretOptions{
+    "storepass",  "keypass",     "srcstorepass", "deststorepass",
+    "srckeypass", "destkeypass", "new",          "p",
+    "pin",        "so-pin",      "new-pin",      "puk",
+    "pass",       "password",    "passphrase",   "passin",
+    "passout",    "ks-pass",     "key-pass",     "tsa-password",
+    "api-key"};
+
+bool is_secret_option(std::string_view name) {
+  return std::find(kSecretOptions.begin(), kSecretOptions.end(), name) != kSecretOptions.end();
+}
+
+// Length of the well-formed UTF-8 character at the front of `text`; 0 if there is none.
+std::size_t character_length(std::string_view text) {
+  const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = octet(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                             : lead >= 0xe0 && lead <= 0xef ? 3
+                             : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                            : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((octet(i) & 0xc0U) != 0x80U) return 0;
+  }
+  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+  if ((lead == 0xe0 && octet(1) < 0xa0) || (lead == 0xed && octet(1) > 0x9f) ||
+      (lead == 0xf0 && octet(1) < 0x90) || (lead == 0xf4 && octet(1) > 0x8f)) {
+    return 0;
+  }
+  return length;
+}
+
+std::string limited_utf8(std::string_view text, std::size_t limit) {
+  std::string clean;
+  text = text.substr(0, limit);
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    clean.append(length == 0 ? "?" : text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return clean;
+}
+
+std::string read_tool() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string_view whole(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return std::string(whole.substr(whole.rfind('/') + 1));
+}
+
+std::vector<std::string> read_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  std::string argument;
+  std::size_t total = 0;
+  while (total < kCommandRead && std::getline(file, argument, '\0')) {
+    total += argument.size() + 1;
+    arguments.push_back(argument);
+  }
+  return arguments;
+}
+
+std::string read_hostname() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+std::string read_user() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16'384> room{};
+  const uid_t user = ::geteuid();
+  if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return std::to_string(user);
+}
+
+}  // namespace
+
+std::string mask_command(const std::vector<std::string>& arguments) {
+  std::string command;
+  bool value_is_secret = false;
+  for (const std::string& argument : arguments) {
+    std::string shown = mask_api_keys(argument);
+    const std::size_t dashes = std::min(argument.find_first_not_of('-'), argument.size());
+    const std::size_t end = std::min(argument.find_first_of("=:", dashes), argument.size());
+    const std::string_view name = std::string_view(argument).substr(dashes, end - dashes);
+    if (value_is_secret) {
+      shown = "***";
+      value_is_secret = false;
+    } else if (dashes > 0 && is_secret_option(name)) {
+      // keytool and jarsigner: -storepass:env NAME; what follows is a name, but masked all the
+      // same.
+      value_is_secret = end == argument.size() || argument[end] == ':';
+      if (end < argument.size()) shown = argument.substr(0, end + 1) + "***";
+    } else if (dashes == 0 && argument.starts_with("pass:")) {
+      shown = "pass:***";
+    } else if (dashes == 1 && argument.size() > 2 && argument.starts_with("-p") &&
+               argument.find_first_not_of("0123456789", 2) == std::string::npos) {
+      shown = "-p***";  // a PIN written without a space
+    }
+    if (!command.empty()) command += ' ';
+    command += shown;
+  }
+  return command;
+}
+
+ClientContext describe_this_process() {
+  ClientContext context;
+  context.tool = limited_utf8(mask_api_keys(read_tool()), kShortText);
+  context.command = limited_utf8(mask_command(read_arguments()), kCommandText);
+  context.hostname = limited_utf8(read_hostname(), kShortText);
+  context.os_user = limited_utf8(read_user(), kShortText);
+  context.module_version = SEALWRIGHT_VERSION;
+  return context;
+}
+
+}  // namespace sealwright::remote

@@ -1,0 +1,25 @@
+// What the audit row says about the process that asked: a claim, not a proof.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sealwright::remote {
+
+struct ClientContext {
+  std::string tool;     // file name of the running program
+  std::string command;  // its arguments, secrets masked
+  std::string hostname;
+  std::string os_user;
+  std::string module_version;
+};
+
+// All members are valid UTF-8 of limited length; what cannot be had is empty.
+ClientContext describe_this_process();
+
+// Arguments joined by spaces. Masked as "***": API keys, the values of password options
+// (-storepass X, --pin=X, -passin pass:X, …).
+std::string mask_command(const std::vector<std::string>& arguments);
+
+}  // namespace sealwright::remote

@@ -1,0 +1,34 @@
+// The JSON of the control plane's API, to and from our own types. What does not fit is nonsense:
+// every field's type and range is checked here and nowhere else.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "remote/client_context.h"
+#include "remote/signing_service.h"
+
+namespace sealwright::remote {
+
+// Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
+Result<std::shared_ptr<const Catalogue>> parse_catalogue(std::string_view body, std::string etag);
+
+// At most 4096 octets. Errors: CKR_DEVICE_ERROR.
+Result<Bytes> parse_signature(std::string_view body);
+
+// RFC 9457; members that are absent or of another type are empty.
+struct Problem {
+  std::string code;
+  std::string title;    // at most 500 octets
+  std::string request;  // id of the request that waits for approval
+};
+Problem parse_problem(std::string_view body);
+
+std::string write_sign_body(const std::string& certificate_serial, const DigestToSign& what,
+                            const ClientContext& client);
+
+// Letters, digits and inner hyphens, at most 32 octets: safe in a path.
+bool is_signer_name(std::string_view name);
+
+}  // namespace sealwright::remote
