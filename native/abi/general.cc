@@ -1,0 +1,56 @@
+// PKCS#11 v2.40 §5.4 General-purpose functions.
+
+#include "abi/arguments.h"
+#include "abi/functions.h"
+#include "abi/library_version.h"
+#include "library/library.h"
+
+namespace sealwright::abi {
+
+// Locks are always the operating system's own, whatever the arguments ask for: they serve a caller
+// that brings mutex functions just as well, and one that promises to use no threads too.
+Result<void> initialize(CK_VOID_PTR pInitArgs) {
+  if (pInitArgs != nullptr) {
+    const auto& arguments = *static_cast<const CK_C_INITIALIZE_ARGS*>(pInitArgs);
+    if (arguments.pReserved != nullptr) {
+      return bad_argument("pReserved");
+    }
+    const bool any = arguments.CreateMutex != nullptr || arguments.DestroyMutex != nullptr ||
+                     arguments.LockMutex != nullptr || arguments.UnlockMutex != nullptr;
+    const bool all = arguments.CreateMutex != nullptr && arguments.DestroyMutex != nullptr &&
+                     arguments.LockMutex != nullptr && arguments.UnlockMutex != nullptr;
+    if (any != all) {
+      return bad_argument("one of the four mutex functions");
+    }
+  }
+  return library::initialize();
+}
+
+Result<void> finalize(CK_VOID_PTR pReserved) {
+  if (pReserved != nullptr) {
+    return bad_argument("pReserved");
+  }
+  return library::finalize();
+}
+
+Result<void> get_info(library::Provider&, CK_INFO_PTR pInfo) {
+  if (pInfo == nullptr) {
+    return bad_argument("pInfo");
+  }
+  *pInfo = {};
+  pInfo->cryptokiVersion = {CRYPTOKI_VERSION_MAJOR, CRYPTOKI_VERSION_MINOR};
+  pad(pInfo->manufacturerID, "Sealwright");
+  pad(pInfo->libraryDescription, "Sealwright code signing");
+  pInfo->libraryVersion = kLibraryVersion;
+  return {};
+}
+
+Result<void> get_function_list(CK_FUNCTION_LIST_PTR_PTR ppFunctionList) {
+  if (ppFunctionList == nullptr) {
+    return bad_argument("ppFunctionList");
+  }
+  *ppFunctionList = function_list();
+  return {};
+}
+
+}  // namespace sealwright::abi

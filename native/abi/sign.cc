@@ -1,0 +1,49 @@
+// PKCS#11 v2.40 §5.11 Signing functions.
+
+#include "abi/arguments.h"
+#include "abi/functions.h"
+#include "abi/steps.h"
+
+namespace sealwright::abi {
+
+using session::Operations;
+using session::Signing;
+
+Result<void> sign_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
+                       CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  const auto session = provider.sessions().find(hSession);
+  if (!session) {
+    return fail(session.error());
+  }
+  if (pMechanism == nullptr) {
+    return bad_argument("pMechanism");
+  }
+  return (*session)->begin(&Operations::sign, [&]() -> Result<Signing> {
+    auto key = provider.tokens().key((*session)->slot(), hKey);
+    if (!key) {
+      return fail(std::move(key).error());
+    }
+    return Signing::start(*pMechanism, *std::move(key));
+  });
+}
+
+Result<void> sign(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData,
+                  CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen) {
+  return single_part(
+      provider, hSession, &Operations::sign, {pData, ulDataLen}, {pSignature, pulSignatureLen},
+      [&](Signing& running, ByteView data) { return running.finish(data, provider.tokens()); });
+}
+
+Result<void> sign_update(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart,
+                         CK_ULONG ulPartLen) {
+  return one_part(provider, hSession, &Operations::sign, {pPart, ulPartLen});
+}
+
+Result<void> sign_final(library::Provider& provider, CK_SESSION_HANDLE hSession,
+                        CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen) {
+  return last_part(
+      provider, hSession, &Operations::sign, {pSignature, pulSignatureLen},
+      [&](Signing& running, ByteView data) { return running.finish(data, provider.tokens()); });
+}
+
+}  // namespace sealwright::abi

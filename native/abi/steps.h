@@ -1,0 +1,96 @@
+// The steps that signing and digesting share: parts in, one output of known length at the end.
+#pragma once
+
+#include <p11-kit/pkcs11.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "abi/arguments.h"
+#include "library/provider.h"
+#include "session/session.h"
+
+namespace sealwright::abi {
+
+struct Given {
+  CK_BYTE_PTR data;
+  CK_ULONG length;
+};
+
+struct Wanted {
+  CK_BYTE_PTR buffer;
+  CK_ULONG_PTR length;
+};
+
+// Judges the buffer before `finish(operation, data)` computes anything.
+template <typename Operation, typename Finish>
+Result<session::Progress> conclude(Operation& operation, ByteView data, const Wanted& wanted,
+                                   Finish finish) {
+  const auto delivery =
+      judge_buffer(wanted.buffer, wanted.length, operation.length(), "output length");
+  if (!delivery) {
+    return fail(delivery.error());
+  }
+  if (*delivery == Delivery::kLengthOnly) {
+    return session::Progress::kGoesOn;
+  }
+  const Result<Bytes> output = finish(operation, data);
+  if (!output) {
+    return fail(output.error());
+  }
+  std::copy(output->begin(), output->end(), wanted.buffer);
+  return session::Progress::kEnded;
+}
+
+// C_Sign, C_Digest: everything at once, never after a part.
+template <typename Operation, typename Finish>
+Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+                         std::optional<Operation> session::Operations::*kind, const Given& given,
+                         const Wanted& wanted, Finish finish) {
+  const auto session = provider.sessions().find(handle);
+  if (!session) {
+    return fail(session.error());
+  }
+  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+    if (operation.in_parts()) {
+      return fail(CKR_OPERATION_ACTIVE, "the operation was begun in parts");
+    }
+    const auto data = input(given.data, given.length, "data");
+    if (!data) {
+      return fail(data.error());
+    }
+    return conclude(operation, *data, wanted, finish);
+  });
+}
+
+// C_SignUpdate, C_DigestUpdate, C_VerifyUpdate.
+template <typename Operation>
+Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+                      std::optional<Operation> session::Operations::*kind, const Given& given) {
+  const auto session = provider.sessions().find(handle);
+  if (!session) {
+    return fail(session.error());
+  }
+  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+    const auto part = input(given.data, given.length, "pPart");
+    if (!part) {
+      return fail(part.error());
+    }
+    return operation.update(*part).map([] { return session::Progress::kGoesOn; });
+  });
+}
+
+// C_SignFinal, C_DigestFinal.
+template <typename Operation, typename Finish>
+Result<void> last_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+                       std::optional<Operation> session::Operations::*kind, const Wanted& wanted,
+                       Finish finish) {
+  const auto session = provider.sessions().find(handle);
+  if (!session) {
+    return fail(session.error());
+  }
+  return (*session)->advance(
+      kind, [&](Operation& operation) { return conclude(operation, {}, wanted, finish); });
+}
+
+}  // namespace sealwright::abi

@@ -1,0 +1,64 @@
+// What one API key may see: an immutable snapshot, refreshed by one caller while others use it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "remote/signing_service.h"
+#include "token/handles.h"
+#include "token/signer.h"
+
+namespace sealwright::token {
+
+// Signers by number. One that the control plane no longer lists stays, as a slot without a token:
+// a slot does not vanish under a running process.
+using Snapshot = std::map<CK_SLOT_ID, std::shared_ptr<const Signer>>;
+
+class Catalogue {
+ public:
+  static constexpr std::chrono::seconds kFresh{60};      // no refresh before this age
+  static constexpr std::chrono::seconds kRetryPause{1};  // after a fetch that failed
+
+  Catalogue(Secret api_key, bool login_required, remote::SigningService& service, Handles& handles,
+            const Log& log);
+
+  [[nodiscard]] const Secret& api_key() const { return api_key_; }
+
+  // The snapshot that is there, whatever its age; fetched only when there is none.
+  // Errors: those of SigningService::fetch_catalogue, when there never was a snapshot.
+  Result<std::shared_ptr<const Snapshot>> held();
+
+  // The same, but a snapshot older than kFresh is fetched again first. If that fails the old one
+  // serves: a network fault makes no token disappear.
+  Result<std::shared_ptr<const Snapshot>> refreshed();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Result<std::shared_ptr<const Snapshot>> get(bool refresh);
+  Result<std::shared_ptr<const Snapshot>> fetch(std::unique_lock<std::mutex>& lock);
+  std::shared_ptr<const Snapshot> parse(const remote::Catalogue& answer, const Snapshot* old) const;
+
+  const Secret api_key_;
+  const bool login_required_;
+  remote::SigningService& service_;
+  Handles& handles_;
+  const Log& log_;
+
+  std::mutex mutex_;  // never held across the fetch
+  std::condition_variable fetched_;
+  bool fetching_ = false;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::string etag_;
+  std::optional<Error> last_fault_;  // of a fetch without a snapshot to fall back on
+  Clock::time_point next_fetch_;
+};
+
+}  // namespace sealwright::token

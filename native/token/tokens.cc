@@ -1,0 +1,289 @@
+#include "token/tokens.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "crypto/mechanism.h"
+#include "token/fingerprint.h"
+
+namespace sealwright::token {
+namespace {
+
+constexpr std::size_t kMaxPinLength = 255;
+
+std::shared_ptr<Catalogue> configured_catalogue(const Settings& settings, const Log& log,
+                                                remote::SigningService& service, Handles& handles) {
+  if (!settings.api_key) {
+    return nullptr;
+  }
+  return std::make_shared<Catalogue>(*settings.api_key, settings.login_required, service, handles,
+                                     log);
+}
+
+bool is_api_key(std::string_view text) {
+  constexpr std::string_view kPrefix = "swk_";
+  constexpr std::size_t kRandomCharacters = 43;
+  if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kRandomCharacters) {
+    return false;
+  }
+  text.remove_prefix(kPrefix.size());
+  return std::all_of(text.begin(), text.end(), [](char one) {
+    return (one >= '0' && one <= '9') || (one >= 'A' && one <= 'Z') || (one >= 'a' && one <= 'z');
+  });
+}
+
+Slot slot_of(const std::shared_ptr<const Signer>& signer) {
+  return {signer->record.number, signer->record.name, signer->serial, signer->has_token(), signer};
+}
+
+Error list_unavailable(const Error& cause) {
+  Error error(CKR_FUNCTION_FAILED, "no list of signers: " + cause.message);
+  error.for_person = cause.for_person;
+  return error;
+}
+
+}  // namespace
+
+Tokens::Tokens(const Settings& settings, const Log& log, remote::SigningService& service)
+    : settings_(settings),
+      log_(log),
+      service_(service),
+      login_required_(settings.login_required || !settings.api_key),
+      configured_(configured_catalogue(settings, log, service, handles_)) {}
+
+Result<std::vector<Slot>> Tokens::slots() {
+  std::vector<Slot> slots;
+  if (configured_ != nullptr) {
+    const auto snapshot = configured_->refreshed();
+    if (!snapshot) {
+      return fail(list_unavailable(snapshot.error()));
+    }
+    std::transform((*snapshot)->begin(), (*snapshot)->end(), std::back_inserter(slots),
+                   [](const auto& entry) { return slot_of(entry.second); });
+    return slots;
+  }
+  if (settings_.signers.empty() && !told_what_to_set_.test_and_set()) {
+    log_.tell(
+        "no slots: set SEALWRIGHT_API_KEY (or api_key_file in pkcs11.toml), or name signers under "
+        "[signers] to log in with an API key as the PIN");
+  }
+  for (const auto& [name, number] : settings_.signers) {
+    auto slot = named_slot(number);
+    if (!slot) {
+      return fail(std::move(slot).error());
+    }
+    slots.push_back(*std::move(slot));
+  }
+  std::sort(slots.begin(), slots.end(),
+            [](const Slot& left, const Slot& right) { return left.id < right.id; });
+  return slots;
+}
+
+Result<Slot> Tokens::named_slot(CK_SLOT_ID id) {
+  const auto named = std::find_if(settings_.signers.begin(), settings_.signers.end(),
+                                  [id](const auto& entry) { return entry.second == id; });
+  if (named == settings_.signers.end()) {
+    return fail(CKR_SLOT_ID_INVALID, "the configuration names no signer with this number");
+  }
+  // The signer's id is not known before login; the serial number must not change with one.
+  const auto serial = serial_number(named->first);
+  if (!serial) {
+    return fail(serial.error());
+  }
+  Slot slot{id, named->first, *serial, true, nullptr};
+  if (const auto catalogue = catalogue_of(id); catalogue != nullptr) {
+    const auto snapshot = catalogue->held();
+    if (snapshot && (*snapshot)->contains(id)) {
+      slot.signer = (*snapshot)->at(id);
+      slot.has_token = slot.signer->has_token();
+    }
+  }
+  return slot;
+}
+
+Result<Slot> Tokens::slot(CK_SLOT_ID id) {
+  if (configured_ == nullptr) {
+    return named_slot(id);
+  }
+  const auto snapshot = configured_->held();
+  if (!snapshot) {
+    return fail(list_unavailable(snapshot.error()));
+  }
+  const auto found = (*snapshot)->find(id);
+  if (found == (*snapshot)->end()) {
+    return fail(CKR_SLOT_ID_INVALID, "no signer has this number");
+  }
+  return slot_of(found->second);
+}
+
+Result<Slot> Tokens::token(CK_SLOT_ID id) {
+  auto found = slot(id);
+  if (found && !found->has_token) {
+    return fail(CKR_TOKEN_NOT_PRESENT, "signer " + found->name + " is not active");
+  }
+  return found;
+}
+
+std::shared_ptr<Catalogue> Tokens::catalogue_of(CK_SLOT_ID id) const {
+  const std::lock_guard lock(mutex_);
+  const auto login = logins_.find(id);
+  if (login != logins_.end()) {
+    return login->second;
+  }
+  return configured_;
+}
+
+bool Tokens::logged_in(CK_SLOT_ID id) const {
+  const std::lock_guard lock(mutex_);
+  return logins_.contains(id);
+}
+
+Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
+  if (logged_in(id)) {
+    return fail(CKR_USER_ALREADY_LOGGED_IN, "already logged in to this token");
+  }
+  if (pin.size() > kMaxPinLength) {
+    return fail(CKR_PIN_LEN_RANGE, "a PIN has at most 255 octets");
+  }
+  std::shared_ptr<Catalogue> catalogue;
+  if (pin.empty() && !login_required_) {
+    catalogue = configured_;
+  } else {
+    if (!is_api_key(pin)) {
+      return fail(Error::tell(CKR_PIN_INCORRECT, "the PIN is no API key (swk_ and 43 characters)"));
+    }
+    const Secret api_key(pin);
+    const bool is_configured = configured_ != nullptr && configured_->api_key() == api_key;
+    catalogue = is_configured ? configured_
+                              : std::make_shared<Catalogue>(api_key, login_required_, service_,
+                                                            handles_, log_);
+  }
+
+  auto shown = slot(id);
+  if (!shown) {
+    return fail(std::move(shown).error());
+  }
+  const auto snapshot = catalogue->held();
+  if (!snapshot) {
+    Error error = snapshot.error();
+    if (error.rv == CKR_USER_NOT_LOGGED_IN) {
+      error.rv = CKR_PIN_INCORRECT;
+    }
+    return fail(std::move(error));
+  }
+  const auto signer = (*snapshot)->find(id);
+  if (signer == (*snapshot)->end() || signer->second->record.name != shown->name) {
+    return fail(Error::tell(CKR_PIN_INCORRECT, "this API key sees no signer " + shown->name +
+                                                   " with number " + std::to_string(id)));
+  }
+  if (!signer->second->has_token()) {
+    return fail(Error::tell(CKR_TOKEN_NOT_PRESENT, "signer " + shown->name + " is not active"));
+  }
+  const std::lock_guard lock(mutex_);
+  if (!logins_.emplace(id, std::move(catalogue)).second) {
+    return fail(CKR_USER_ALREADY_LOGGED_IN, "another thread logged in to this token");
+  }
+  return {};
+}
+
+Result<void> Tokens::logout(CK_SLOT_ID id) {
+  const std::lock_guard lock(mutex_);
+  if (logins_.erase(id) == 0) {
+    return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token");
+  }
+  return {};
+}
+
+std::vector<CK_MECHANISM_TYPE> Tokens::mechanisms(const Slot& slot) {
+  if (slot.signer != nullptr && slot.signer->key_kind) {
+    return crypto::mechanisms_for(*slot.signer->key_kind);
+  }
+  auto all = crypto::mechanisms_for(crypto::KeyKind::kRsa);
+  for (const CK_MECHANISM_TYPE type : crypto::mechanisms_for(crypto::KeyKind::kEc)) {
+    if (std::find(all.begin(), all.end(), type) == all.end()) {
+      all.push_back(type);
+    }
+  }
+  return all;
+}
+
+Result<CK_MECHANISM_INFO> Tokens::mechanism_info(const Slot& slot, CK_MECHANISM_TYPE type) {
+  std::vector<crypto::KeyKind> kinds{crypto::KeyKind::kRsa, crypto::KeyKind::kEc};
+  if (slot.signer != nullptr && slot.signer->key_kind) {
+    kinds = {*slot.signer->key_kind};
+  }
+  for (const crypto::KeyKind kind : kinds) {
+    if (const auto info = crypto::mechanism_info(type, kind)) {
+      return *info;
+    }
+  }
+  return fail(CKR_MECHANISM_INVALID, "this token does not offer the mechanism");
+}
+
+bool Tokens::hidden(const Object& object) const {
+  return object.is_private && !logged_in(object.slot);
+}
+
+Result<std::vector<std::shared_ptr<const Object>>> Tokens::visible_objects(CK_SLOT_ID id) {
+  std::vector<std::shared_ptr<const Object>> visible;
+  const auto catalogue = catalogue_of(id);
+  if (catalogue == nullptr) {
+    return visible;
+  }
+  const auto snapshot = catalogue->refreshed();
+  if (!snapshot) {
+    return fail(snapshot.error());
+  }
+  const auto signer = (*snapshot)->find(id);
+  if (signer == (*snapshot)->end()) {
+    return visible;
+  }
+  std::copy_if(signer->second->objects.begin(), signer->second->objects.end(),
+               std::back_inserter(visible),
+               [this](const auto& object) { return !hidden(*object); });
+  return visible;
+}
+
+Result<std::shared_ptr<const Object>> Tokens::object(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const {
+  auto found = handles_.find(handle);
+  if (found == nullptr || found->slot != id || hidden(*found)) {
+    return fail(CKR_OBJECT_HANDLE_INVALID, "no object of this token has the handle");
+  }
+  return found;
+}
+
+Result<std::shared_ptr<const Object>> Tokens::key(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const {
+  auto found = handles_.find(handle);
+  if (found == nullptr || found->slot != id || found->key == nullptr) {
+    return fail(CKR_KEY_HANDLE_INVALID, "no key of this token has the handle");
+  }
+  if (hidden(*found)) {
+    return fail(CKR_USER_NOT_LOGGED_IN, "the private key is hidden until login");
+  }
+  return found;
+}
+
+Result<Bytes> Tokens::sign(const Object& key, const remote::DigestToSign& what) {
+  const auto catalogue = catalogue_of(key.slot);
+  if (catalogue == nullptr || hidden(key)) {
+    return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
+  }
+  auto signature =
+      service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
+  if (!signature) {
+    return signature;
+  }
+  const auto genuine = key.key->public_key->verify(what, *signature);
+  if (!genuine) {
+    return fail(genuine.error());
+  }
+  if (!*genuine) {
+    return fail(Error::tell(CKR_DEVICE_ERROR, "signer " + key.key->signer +
+                                                  ": the control plane's answer is no signature "
+                                                  "of this key; nothing was signed"));
+  }
+  return signature;
+}
+
+}  // namespace sealwright::token

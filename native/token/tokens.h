@@ -1,0 +1,90 @@
+// Slots and tokens: which there are, who is logged in, what they hold, and what they sign.
+//
+// Slot id: the signer's number. With a configured API key the slots are the signers of its
+// catalogue; without one they are those that the configuration names, empty until a login.
+#pragma once
+
+#include <p11-kit/pkcs11.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/settings.h"
+#include "remote/signing_service.h"
+#include "token/catalogue.h"
+#include "token/handles.h"
+#include "token/object.h"
+
+namespace sealwright::token {
+
+struct Slot {
+  CK_SLOT_ID id = 0;
+  std::string name;    // of the signer; the token's label
+  std::string serial;  // 16 hex digits
+  bool has_token = false;
+  std::shared_ptr<const Signer> signer;  // null until a login tells who is behind a named slot
+};
+
+class Tokens {
+ public:
+  Tokens(const Settings& settings, const Log& log, remote::SigningService& service);
+
+  // Every slot, ascending; asks the control plane when the last answer is out of date.
+  // Errors: CKR_FUNCTION_FAILED when there never was an answer.
+  Result<std::vector<Slot>> slots();
+
+  // No request, unless slots were never listed. Errors: CKR_SLOT_ID_INVALID; `token` also
+  // CKR_TOKEN_NOT_PRESENT.
+  Result<Slot> slot(CK_SLOT_ID id);
+  Result<Slot> token(CK_SLOT_ID id);
+
+  [[nodiscard]] bool login_required() const { return login_required_; }
+  [[nodiscard]] bool logged_in(CK_SLOT_ID id) const;
+  // Of the whole process, for this token (PKCS#11 v2.40 §5.6, C_Login).
+  // Errors: CKR_USER_ALREADY_LOGGED_IN, CKR_PIN_INCORRECT, CKR_PIN_LEN_RANGE, CKR_DEVICE_ERROR.
+  Result<void> login(CK_SLOT_ID id, std::string_view pin);
+  Result<void> logout(CK_SLOT_ID id);  // Errors: CKR_USER_NOT_LOGGED_IN
+
+  // The exact mechanisms of a token; of both kinds of key while the key is not known yet.
+  static std::vector<CK_MECHANISM_TYPE> mechanisms(const Slot& slot);
+  // Errors: CKR_MECHANISM_INVALID.
+  static Result<CK_MECHANISM_INFO> mechanism_info(const Slot& slot, CK_MECHANISM_TYPE type);
+
+  // What a search on this token sees now.
+  Result<std::vector<std::shared_ptr<const Object>>> visible_objects(CK_SLOT_ID id);
+  // Errors: CKR_OBJECT_HANDLE_INVALID: unknown, of another token, or hidden until login.
+  Result<std::shared_ptr<const Object>> object(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const;
+  // The same for the handle of a key. Errors: CKR_KEY_HANDLE_INVALID, CKR_USER_NOT_LOGGED_IN.
+  Result<std::shared_ptr<const Object>> key(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const;
+
+  // One request to the control plane; the signature that comes back is checked against the key
+  // that the handle named. Errors: those of SigningService::sign, CKR_USER_NOT_LOGGED_IN,
+  // CKR_DEVICE_ERROR for an answer that is no signature of this key.
+  Result<Bytes> sign(const Object& key, const remote::DigestToSign& what);
+
+ private:
+  Result<Slot> named_slot(CK_SLOT_ID id);
+  std::shared_ptr<Catalogue> catalogue_of(CK_SLOT_ID id) const;  // null: nobody is logged in
+  [[nodiscard]] bool hidden(const Object& object) const;
+
+  const Settings& settings_;
+  const Log& log_;
+  remote::SigningService& service_;
+  const bool login_required_;
+  Handles handles_;
+  const std::shared_ptr<Catalogue> configured_;  // null: keys come by login only
+  std::atomic_flag told_what_to_set_;
+
+  mutable std::mutex mutex_;  // guards logins_; never held across a request
+  std::map<CK_SLOT_ID, std::shared_ptr<Catalogue>> logins_;
+};
+
+}  // namespace sealwright::token
