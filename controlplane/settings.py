@@ -110,13 +110,13 @@ class Settings:
             faults.append(f"--threads must be between 1 and {_MOST_THREADS}, not {threads}.")
         address = _parse_address(bind, faults)
         tls = _parse_tls(tls_cert, tls_key, client_ca, faults)
-        if isinstance(address, TcpAddress) and tls is None and tls_cert is None:
-            if not address.is_loopback and not insecure:
-                faults.append(
-                    f"--bind {bind} can be reached from other machines, and API keys would cross "
-                    "the network in clear: give --tls-cert and --tls-key, bind to 127.0.0.1 or "
-                    "a unix socket, or say --insecure."
-                )
+        in_clear = tls_cert is None and tls_key is None and not insecure
+        if in_clear and isinstance(address, TcpAddress) and not address.is_loopback:
+            faults.append(
+                f"--bind {bind} can be reached from other machines, and API keys would cross the "
+                "network in clear: give --tls-cert and --tls-key, bind to 127.0.0.1 or to a unix "
+                "socket, or say --insecure."
+            )
         if faults or address is None:
             raise InvalidSettings(faults)
         return cls(

@@ -1,0 +1,302 @@
+"""What callers get. Times are RFC 3339 UTC, hashes and serials lower-case hex, bytes base64."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+
+from msgspec import Meta, Struct
+
+from controlplane.domain import model
+from controlplane.domain.operation import Head as DomainHead
+from controlplane.domain.operation import Operation as DomainOperation
+from controlplane.domain.page import Page
+from controlplane.service.catalogue import CatalogueContent, CatalogueSigner
+from controlplane.service.identities import NewApiKey, NewIdentity
+from controlplane.service.signers import SignerCertificate as DomainSignerCertificate
+from controlplane.service.signers import SignerView
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+HexSha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Base of everything a caller gets."""
+
+
+class Items(Struct, Generic[T], frozen=True, kw_only=True):
+    """A page of a list; `next` is the cursor of the page after it, null on the last."""
+
+    items: list[T]
+    next: str | None
+
+
+def items(page: Page[S], view: Callable[[S], T]) -> Items[T]:
+    return Items(items=[view(each) for each in page.items], next=page.next)
+
+
+class Health(Answer, frozen=True):
+    status: str
+
+
+class Identity(Answer, frozen=True):
+    id: str
+    name: str
+    kind: model.IdentityKind
+    role: model.ServerRole | None
+    owner: str | None
+    disabled: bool
+    created_at: datetime
+
+
+class ApiKey(Answer, frozen=True):
+    id: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class IdentityWithKeys(Identity, frozen=True):
+    keys: list[ApiKey]
+
+
+class IdentityWithSecret(Identity, frozen=True):
+    api_key: str
+    api_key_id: str
+
+
+class ApiKeyWithSecret(Answer, frozen=True):
+    id: str
+    api_key: str
+    created_at: datetime
+
+
+class Signer(Answer, frozen=True):
+    id: str
+    number: int
+    name: str
+    status: model.SignerStatus
+    key: model.KeyAlgorithm
+    policy: None
+    common_name: str
+    external: bool
+    certificate_serial: str | None
+    not_after: datetime | None
+    created_at: datetime
+    role: model.MemberRole | None
+    warnings: list[str]
+
+
+class Csr(Answer, frozen=True):
+    csr: str
+
+
+class SignerCertificate(Answer, frozen=True):
+    certificate: str
+    chain: list[str]
+    serial: str
+
+
+class CaCertificate(Answer, frozen=True):
+    chain: str
+
+
+class Member(Answer, frozen=True):
+    signer: str
+    identity: str
+    role: model.MemberRole
+    added_at: datetime
+
+
+class Signature(Answer, frozen=True):
+    signature: bytes
+    operation_id: str
+    certificate_serial: str
+
+
+class CatalogueEntry(Answer, frozen=True):
+    id: str
+    number: int
+    name: str
+    status: model.SignerStatus
+    role: model.MemberRole | None
+    key: model.KeyAlgorithm
+    public_key: bytes
+    certificate: bytes | None
+    certificate_serial: str | None
+    not_after: datetime | None
+    issuers: list[HexSha256]
+
+
+class CatalogueCertificate(Answer, frozen=True):
+    sha256: HexSha256
+    der: bytes
+
+
+class Catalogue(Answer, frozen=True):
+    signers: list[CatalogueEntry]
+    certificates: list[CatalogueCertificate]
+
+
+class PssParameters(Answer, frozen=True):
+    mgf_hash: model.HashAlgorithm
+    salt_length: int
+
+
+class Client(Answer, frozen=True):
+    address: str | None
+    tool: str | None
+    command: str | None
+    hostname: str | None
+    os_user: str | None
+    application_sha256: str | None
+    module_version: str | None
+
+
+class Operation(Answer, frozen=True):
+    sequence: int
+    id: str
+    created_at: datetime
+    kind: model.OperationKind
+    signer: str | None
+    actor: str | None
+    api_key_id: str | None
+    outcome: model.Outcome | None
+    reason: str | None
+    scheme: model.Scheme | None
+    hash: model.HashAlgorithm | None
+    digest: bytes | None
+    pss: PssParameters | None
+    ecdsa_encoding: model.EcdsaEncoding | None
+    grant_id: str | None
+    certificate_serial: str | None
+    client: Client | None
+    signature: bytes | None
+    action: str | None
+    object: str | None
+    details: dict[str, str | int | bool | None] | None
+    idempotency_key: str | None
+    previous_hash: HexSha256
+    row_hash: HexSha256
+
+
+class Head(Answer, frozen=True):
+    sequence: int
+    row_hash: HexSha256
+
+
+def identity(of: model.Identity) -> Identity:
+    return Identity(**asdict(of))
+
+
+def identity_with_keys(of: model.Identity, keys: tuple[model.ApiKey, ...]) -> IdentityWithKeys:
+    return IdentityWithKeys(**asdict(of), keys=[api_key(each) for each in keys])
+
+
+def identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
+    return IdentityWithSecret(**asdict(of.identity), api_key=of.api_key, api_key_id=of.api_key_id)
+
+
+def api_key(of: model.ApiKey) -> ApiKey:
+    return ApiKey(id=of.id, created_at=of.created_at, revoked_at=of.revoked_at)
+
+
+def api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
+    return ApiKeyWithSecret(id=of.key.id, api_key=of.api_key, created_at=of.key.created_at)
+
+
+def signer(of: SignerView) -> Signer:
+    certificate = of.signer.certificate
+    return Signer(
+        id=of.signer.id,
+        number=of.signer.number,
+        name=of.signer.name,
+        status=of.status,
+        key=of.signer.key,
+        policy=None,
+        common_name=of.signer.common_name,
+        external=of.signer.external,
+        certificate_serial=None if certificate is None else certificate.serial,
+        not_after=None if certificate is None else certificate.not_after,
+        created_at=of.signer.created_at,
+        role=of.role,
+        warnings=list(of.warnings),
+    )
+
+
+def signer_certificate(of: DomainSignerCertificate) -> SignerCertificate:
+    return SignerCertificate(certificate=of.certificate, chain=list(of.chain), serial=of.serial)
+
+
+def member(of: model.Member) -> Member:
+    return Member(**asdict(of))
+
+
+def signature(of: model.Signed) -> Signature:
+    return Signature(
+        signature=of.signature,
+        operation_id=of.operation_id,
+        certificate_serial=of.certificate_serial,
+    )
+
+
+def catalogue(of: CatalogueContent) -> Catalogue:
+    return Catalogue(
+        signers=[_catalogue_entry(each) for each in of.signers],
+        certificates=[
+            CatalogueCertificate(sha256=each.sha256, der=each.der) for each in of.certificates
+        ],
+    )
+
+
+def _catalogue_entry(of: CatalogueSigner) -> CatalogueEntry:
+    seen = of.view.signer
+    certificate = seen.certificate
+    return CatalogueEntry(
+        id=seen.id,
+        number=seen.number,
+        name=seen.name,
+        status=of.view.status,
+        role=of.view.role,
+        key=seen.key,
+        public_key=seen.public_key,
+        certificate=None if certificate is None else certificate.der,
+        certificate_serial=None if certificate is None else certificate.serial,
+        not_after=None if certificate is None else certificate.not_after,
+        issuers=list(of.issuers),
+    )
+
+
+def operation(of: DomainOperation) -> Operation:
+    entry = of.entry
+    return Operation(
+        sequence=of.sequence,
+        id=entry.id,
+        created_at=entry.created_at,
+        kind=entry.kind,
+        signer=entry.signer,
+        actor=entry.actor,
+        api_key_id=entry.api_key_id,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        scheme=entry.scheme,
+        hash=entry.hash,
+        digest=entry.digest,
+        pss=None if entry.pss is None else PssParameters(**asdict(entry.pss)),
+        ecdsa_encoding=entry.ecdsa_encoding,
+        grant_id=entry.grant_id,
+        certificate_serial=entry.certificate_serial,
+        client=None if entry.client is None else Client(**asdict(entry.client)),
+        signature=entry.signature,
+        action=entry.action,
+        object=entry.object,
+        details=None if entry.details is None else dict(entry.details),
+        idempotency_key=entry.idempotency_key,
+        previous_hash=of.previous_hash,
+        row_hash=of.row_hash,
+    )
+
+
+def head(of: DomainHead) -> Head:
+    return Head(sequence=of.sequence, row_hash=of.row_hash)

@@ -1,0 +1,27 @@
+"""What the PKCS#11 module needs to know, in one unpaged answer."""
+
+import falcon
+
+from controlplane.api import answers
+from controlplane.api.endpoint import Answer, endpoint
+from controlplane.domain.model import Caller
+from controlplane.service.catalogue import Catalogue as Service
+
+
+class Catalogue:
+    def __init__(self, catalogue: Service) -> None:
+        self._catalogue = catalogue
+
+    @endpoint("The caller's signers with keys and certificates", also=(304,))
+    def on_get(self, request: falcon.Request, caller: Caller) -> Answer[answers.Catalogue]:
+        content = self._catalogue.get(caller)
+        headers = {"ETag": content.etag, "Cache-Control": "private, no-cache"}
+        if _names(request.get_header("If-None-Match"), content.etag):
+            return Answer(status=304, headers=headers)
+        return Answer(answers.catalogue(content), headers=headers)
+
+
+def _names(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110 §13.1.2: weak comparison against any of the list."""
+    candidates = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
+    return any(each in (etag, "*") for each in candidates)

@@ -1,0 +1,191 @@
+"""A responder that is its own description.
+
+`@endpoint` turns a typed method into a Falcon responder. What the method asks for by name it gets:
+`request`, `caller` (unless the resource is public), `body` and `query` (structs, refused with the
+field's name when they do not fit), `idempotency_key`, and the parts of the path. What it returns
+is encoded. The OpenAPI document reads the same annotations, so the two cannot differ.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_type_hints
+
+import falcon
+import msgspec
+
+from controlplane.errors import Refused, invalid
+
+JSON = "application/json"
+SMALL_BODY = 64 * 1024  # bytes
+
+T = TypeVar("T")
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")  # visible ASCII but the comma
+_PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """An answer that is not simply 'the endpoint's status, this body'."""
+
+    body: T | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """NDJSON: lines as they are made, so that memory stays bounded."""
+
+    lines: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    summary: str
+    status: int
+    also: tuple[int, ...]  # other statuses of success
+    refusals: tuple[int, ...]  # statuses beyond those that every endpoint can have
+    largest_body: int  # bytes
+    hints: Mapping[str, Any]
+
+    @property
+    def body(self) -> type[msgspec.Struct] | None:
+        return self.hints.get("body")
+
+    @property
+    def query(self) -> type[msgspec.Struct] | None:
+        return self.hints.get("query")
+
+    @property
+    def answer(self) -> Any:
+        return self.hints["return"]
+
+
+def endpoint(
+    summary: str,
+    *,
+    status: int = 200,
+    also: tuple[int, ...] = (),
+    refusals: tuple[int, ...] = (),
+    largest_body: int = SMALL_BODY,
+) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """`summary` names the operation for people; the statuses are what the document promises."""
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., None]:
+        hints = get_type_hints(method)
+        described = Endpoint(summary, status, also, refusals, largest_body, hints)
+        decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
+
+        def respond(
+            resource: object, req: falcon.Request, resp: falcon.Response, **path: str
+        ) -> None:
+            given: dict[str, Any] = dict(path)
+            if "request" in hints:
+                given["request"] = req
+            if "caller" in hints:
+                given["caller"] = req.context.caller
+            if "idempotency_key" in hints:
+                given["idempotency_key"] = read_idempotency_key(req)
+            if decoder is not None:
+                given["body"] = decode(decoder, read_body(req, largest_body))
+            if described.query is not None:
+                given["query"] = _convert_query(req, described.query)
+            _write(resp, status, method(resource, **given))
+
+        respond.__doc__ = summary
+        respond.endpoint = described  # type: ignore[attr-defined]
+        return respond
+
+    return decorate
+
+
+def read_body(req: falcon.Request, largest: int) -> bytes:
+    """The bytes of a JSON body; none count as the empty object."""
+    if req.get_header("Transfer-Encoding") is not None:
+        raise Refused("length_required", "A body needs a Content-Length.", status=411)
+    length = req.content_length or 0
+    if length > largest:
+        raise Refused(
+            "payload_too_large", f"The body may be {largest} bytes long, not {length}.", status=413
+        )
+    if length == 0:
+        return b"{}"
+    media_type = (req.content_type or "").partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise Refused(
+            "unsupported_media_type", f"The body must be {JSON}.", status=415, field="Content-Type"
+        )
+    try:
+        data = req.bounded_stream.read(length)
+    except TimeoutError:
+        data = b""
+    if len(data) != length:
+        raise Refused("request_timeout", "The body did not arrive in time.", status=408)
+    return bytes(data)
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    """
+    Raises:
+        Refused: 400 `invalid_request` that names the field.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _name_the_field(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("body", "The body is not JSON.") from None
+
+
+def _convert_query(req: falcon.Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
+    given: dict[str, str] = {}
+    for name, value in req.params.items():
+        if isinstance(value, list):
+            raise invalid(name, f"{name} is given more than once.")
+        given[name] = value
+    try:
+        return msgspec.convert(given, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise _name_the_field(error) from None
+
+
+def _name_the_field(error: msgspec.ValidationError) -> Refused:
+    """msgspec says 'what is wrong - at `$.pss.salt_length`'."""
+    text = str(error)
+    place = _PLACE.search(text)
+    parent = place[1].lstrip(".") if place else ""
+    named = _NAMED.search(text)
+    parts = [part for part in (parent, named[1] if named else "") if part]
+    what = (text[: place.start()] if place else text).rstrip(".")
+    name = ".".join(parts) or "body"
+    return invalid(name, f"{name}: {what}.")
+
+
+def read_idempotency_key(req: falcon.Request) -> str | None:
+    key = req.get_header("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise invalid(
+            "Idempotency-Key",
+            "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters, no comma.",
+        )
+    return key
+
+
+def _write(resp: falcon.Response, status: int, answer: object) -> None:
+    resp.status = status
+    if isinstance(answer, Answer):
+        resp.status = answer.status or status
+        for name, value in answer.headers.items():
+            resp.set_header(name, value)
+        answer = answer.body
+    if answer is None:
+        return
+    if isinstance(answer, Stream):
+        resp.content_type = "application/x-ndjson"
+        resp.stream = answer.lines
+        return
+    resp.content_type = JSON
+    resp.data = msgspec.json.encode(answer)

@@ -1,0 +1,142 @@
+"""Prometheus metrics, summed over the server's processes."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import falcon
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
+from controlplane.domain.page import MAX_LIMIT, PageRequest
+from controlplane.errors import Refused
+from controlplane.service.signers import Signers
+
+_SOON = timedelta(days=30)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
+
+
+class Metrics:
+    """One process's counters. With `directory` (where prometheus_client was told to keep them
+    before it was imported) `render` sums those of every process that writes there."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._registry = CollectorRegistry()
+        self._signatures = Counter(
+            "sealwright_signatures",
+            "Calls to sign by scheme, outcome and reason.",
+            ("scheme", "outcome", "reason"),
+            registry=self._registry,
+        )
+        self._unknown_keys = Counter(
+            "sealwright_unknown_api_keys",
+            "Requests with an API key that nobody has.",
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "sealwright_request_duration_seconds",
+            "Time from a request's arrival to its answer.",
+            ("method", "route", "status"),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+
+    def count_signed(self, scheme: Scheme) -> None:
+        self._signatures.labels(scheme.value, Outcome.SUCCEEDED.value, "").inc()
+
+    def count_refused(self, scheme: Scheme, refused: Refused) -> None:
+        outcome = Outcome.FAILED if refused.status >= 500 else Outcome.DENIED
+        self._signatures.labels(scheme.value, outcome.value, refused.code).inc()
+
+    def count_unknown_key(self) -> None:
+        self._unknown_keys.inc()
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._durations.labels(method, route, str(status)).observe(seconds)
+
+    def render(self, collector: "CertificateCollector") -> bytes:
+        registry = CollectorRegistry()
+        registry.register(collector)
+        if self._directory is not None:
+            MultiProcessCollector(registry, str(self._directory))
+            return generate_latest(registry)
+        return generate_latest(self._registry) + generate_latest(registry)
+
+
+_OBSERVER = Caller(
+    Identity(
+        id="",
+        name="metrics",
+        kind=IdentityKind.MACHINE,
+        role=ServerRole.AUDITOR,
+        disabled=False,
+        owner=None,
+        created_at=datetime.fromtimestamp(0, UTC),
+    ),
+    api_key_id="",
+)
+
+
+class CertificateCollector:
+    """Read at each scrape: the ends of certificates."""
+
+    def __init__(self, signers: Signers) -> None:
+        self._signers = signers
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
+        build.add_metric([product_version()], 1)
+        yield build
+        left = GaugeMetricFamily(
+            "sealwright_certificate_expiry_seconds",
+            "Seconds until a signer's certificate ends.",
+            labels=["signer"],
+        )
+        soon = 0
+        now = time.time()
+        for name, end in self._ends():
+            left.add_metric([name], end.timestamp() - now)
+            soon += end.timestamp() - now < _SOON.total_seconds()
+        yield left
+        yield GaugeMetricFamily(
+            "sealwright_certificates_expiring",
+            "Certificates that have ended or will within 30 days.",
+            value=soon,
+        )
+
+    def _ends(self) -> Iterator[tuple[str, datetime]]:
+        cursor: str | None = None
+        while True:
+            page = self._signers.list(_OBSERVER, PageRequest(MAX_LIMIT, cursor))
+            for each in page.items:
+                if each.signer.certificate is not None:
+                    yield each.signer.name, each.signer.certificate.not_after
+            cursor = page.next
+            if cursor is None:
+                return
+
+
+class MetricsResource:
+    public = True
+    content_type = "text/plain"
+
+    def __init__(self, metrics: Metrics, signers: Signers) -> None:
+        self._metrics = metrics
+        self._collector = CertificateCollector(signers)
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = CONTENT_TYPE_PLAIN_0_0_4
+        resp.data = self._metrics.render(self._collector)
+
+
+def product_version() -> str:
+    try:
+        return version("sealwright")
+    except PackageNotFoundError:
+        return "0"

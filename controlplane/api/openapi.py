@@ -1,0 +1,216 @@
+"""The OpenAPI 3.1 document, made from the routes and the structs that serve them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+import falcon
+import msgspec
+
+from controlplane.api.endpoint import JSON, Answer, Endpoint, Stream
+from controlplane.api.problems import MEDIA_TYPE, Problem
+
+Schema = dict[str, Any]
+Routes = Iterable[tuple[str, object]]
+
+_REFERENCE = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_METHODS = ("get", "post", "delete")
+_REFUSALS = {
+    400: "A part of the request, named in `field`, is not as it must be.",
+    401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
+    403: "The caller may not do this; `code` says why.",
+    404: "Not there, or not for this caller to see.",
+    408: "The body did not arrive in time.",
+    409: "Contradicts what is there; `code` says how.",
+    411: "The body has no Content-Length.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    500: "The server failed.",
+    503: "Not now: try again after `Retry-After` seconds.",
+}
+_SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; no body.", 304: "Unchanged."}
+
+
+def document(routes: Routes, version: str) -> Schema:
+    """Complete: every route, parameter, body, answer and refusal."""
+    served = list(_endpoints(routes))
+    named = [Problem, *_structs(served)]
+    _, components = msgspec.json.schema_components(named, ref_template=_REFERENCE)
+    paths: dict[str, Schema] = {}
+    for template, method, found, public in served:
+        paths.setdefault(template, {})[method] = _operation(template, method, found, public)
+    for template, resource in routes:
+        if plain := getattr(resource, "content_type", None):
+            paths[template] = {"get": _plain(template, plain)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sealwright",
+            "version": version,
+            "summary": "Code signing: keys stay on the server, every tool signs over PKCS#11.",
+        },
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key: swk_ and 43 letters and digits.",
+                }
+            },
+        },
+    }
+
+
+class OpenApi:
+    public = True
+    content_type = JSON
+
+    def __init__(self) -> None:
+        self._document = b""
+
+    def describe(self, routes: Routes, version: str) -> None:
+        self._document = msgspec.json.encode(document(routes, version))
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = JSON
+        resp.data = self._document
+
+
+def _endpoints(routes: Routes) -> Iterator[tuple[str, str, Endpoint, bool]]:
+    for template, resource in routes:
+        for method in _METHODS:
+            found = getattr(getattr(resource, f"on_{method}", None), "endpoint", None)
+            if isinstance(found, Endpoint):
+                yield template, method, found, getattr(resource, "public", False)
+
+
+def _structs(served: list[tuple[str, str, Endpoint, bool]]) -> list[Any]:
+    return [
+        each
+        for _, _, found, _ in served
+        for each in (found.body, _answered(found))
+        if each is not None and each is not Stream
+    ]
+
+
+def _answered(found: Endpoint) -> Any:
+    """The struct of the answer: None for no body."""
+    answer = found.answer
+    if get_origin(answer) is Answer:
+        answer = get_args(answer)[0]
+    return None if answer is type(None) else answer
+
+
+def _operation(template: str, method: str, found: Endpoint, public: bool) -> Schema:
+    described: Schema = {
+        "summary": found.summary,
+        "operationId": _operation_id(template, method),
+        "responses": _responses(found, public),
+    }
+    parameters = [*_path_parameters(template), *_query_parameters(found)]
+    if "idempotency_key" in found.hints:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The same key from the same identity gives the same signature.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    if parameters:
+        described["parameters"] = parameters
+    if found.body is not None:
+        described["requestBody"] = {
+            "required": bool(_required(found.body)),
+            "content": {JSON: {"schema": _reference(found.body)}},
+        }
+    if public:
+        described["security"] = []
+    return described
+
+
+def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
+    answered = _answered(found)
+    responses: dict[str, Schema] = {}
+    for status in (found.status, *found.also):
+        responses[str(status)] = {"description": _SUCCESSES[status]}
+        if answered is Stream:
+            responses[str(status)]["content"] = {"application/x-ndjson": {"schema": {}}}
+        elif answered is not None and status != 304:
+            responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
+    refusals = {400, 500, 503, *found.refusals}
+    if not public:
+        refusals.add(401)
+    if found.body is not None:
+        refusals |= {408, 411, 413, 415}
+    for status in sorted(refusals):
+        responses[str(status)] = {
+            "description": _REFUSALS[status],
+            "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
+        }
+    return responses
+
+
+def _plain(template: str, content_type: str) -> Schema:
+    return {
+        "summary": "Prometheus metrics" if content_type != JSON else "This document",
+        "operationId": _operation_id(template, "get"),
+        "security": [],
+        "responses": {
+            "200": {"description": "Done.", "content": {content_type: {"schema": {}}}},
+            "500": {
+                "description": _REFUSALS[500],
+                "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
+            },
+        },
+    }
+
+
+def _path_parameters(template: str) -> list[Schema]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH_PARAMETER.findall(template)
+    ]
+
+
+def _query_parameters(found: Endpoint) -> list[Schema]:
+    if found.query is None:
+        return []
+    (reference,), components = msgspec.json.schema_components(
+        [found.query], ref_template=_REFERENCE
+    )
+    properties = components[reference["$ref"].rpartition("/")[2]]["properties"]
+    inlined = {name: _inlined(schema, components) for name, schema in properties.items()}
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in inlined.items()
+    ]
+
+
+def _inlined(schema: Schema, components: Mapping[str, Schema]) -> Schema:
+    """A parameter cannot be null, only left out."""
+    without_null = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    if len(without_null) == 1:
+        schema = without_null[0]
+    if "$ref" in schema:
+        return components[schema["$ref"].rpartition("/")[2]]
+    return {name: value for name, value in schema.items() if value is not None}
+
+
+def _reference(wanted: Any) -> Schema:
+    (schema,), _ = msgspec.json.schema_components([wanted], ref_template=_REFERENCE)
+    return schema
+
+
+def _required(struct: type[msgspec.Struct]) -> list[str]:
+    return [each.name for each in msgspec.structs.fields(struct) if each.required]
+
+
+def _operation_id(template: str, method: str) -> str:
+    words = re.findall(r"\w+", template.removeprefix("/v1"))
+    return "_".join([method, *words])

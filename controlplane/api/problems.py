@@ -1,0 +1,104 @@
+"""Refusals as problem documents (RFC 9457) with a stable `code` and the request's id."""
+
+import uuid
+
+import falcon
+import msgspec
+import structlog
+
+from controlplane.errors import Refused
+from controlplane.logging import request_id
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger()
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request was not served."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    request_id: str
+    field: str | None = None  # dotted name of the part of the request that is at fault
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            raise ValueError("a problem needs a title that a person understands")
+
+
+_FALCON_CODES = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+_FALCON_TITLES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+}
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
+def outside_a_request(status: int, code: str, title: str) -> tuple[str, bytes]:
+    """For answers below the application: a fresh request id and the encoded document."""
+    made_up = new_request_id()
+    return made_up, _encode(status, code, title, made_up)
+
+
+def answer_refused(
+    _req: falcon.Request, resp: falcon.Response, refused: Refused, _params: object
+) -> None:
+    _answer(resp, refused.status, refused.code, refused.title, refused.field)
+    if refused.retry_after is not None:
+        resp.set_header("Retry-After", str(refused.retry_after))
+    if refused.status == 401:
+        resp.set_header("WWW-Authenticate", "Bearer")
+
+
+def answer_http_error(
+    _req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: object
+) -> None:
+    """What Falcon refuses by itself: unknown addresses and methods."""
+    status = error.status_code
+    for name, value in (error.headers or {}).items() if isinstance(error.headers, dict) else ():
+        resp.set_header(name, value)
+    title = _FALCON_TITLES.get(status) or error.description or error.title or "Refused."
+    _answer(resp, status, _FALCON_CODES.get(status, "invalid_request"), title)
+
+
+def answer_fault(
+    req: falcon.Request, resp: falcon.Response, fault: Exception, _params: object
+) -> None:
+    """A bug or a broken machine: the caller gets the request's id, the log gets the rest."""
+    _log.error("request_failed", method=req.method, path=req.path, exc_info=fault)
+    _answer(resp, 500, "internal_error", "The server failed; its log has more under request_id.")
+
+
+def _answer(
+    resp: falcon.Response, status: int, code: str, title: str, field: str | None = None
+) -> None:
+    resp.status = status
+    resp.content_type = MEDIA_TYPE
+    resp.context.code = code
+    resp.data = _encode(status, code, title, request_id.get() or "", field)
+
+
+def _encode(status: int, code: str, title: str, current: str, field: str | None = None) -> bytes:
+    return msgspec.json.encode(
+        Problem(
+            type="about:blank",
+            title=title,
+            status=status,
+            code=code,
+            request_id=current,
+            field=field,
+        )
+    )

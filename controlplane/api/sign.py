@@ -1,0 +1,103 @@
+"""The call to sign."""
+
+import falcon
+import msgspec
+
+from controlplane.api import answers, schemas
+from controlplane.api.endpoint import SMALL_BODY, decode, endpoint, read_body, read_idempotency_key
+from controlplane.api.metrics import Metrics
+from controlplane.domain.model import (
+    Caller,
+    Client,
+    EcdsaEncoding,
+    HashAlgorithm,
+    PssParameters,
+    Scheme,
+    SignCall,
+)
+from controlplane.errors import Refused, invalid
+from controlplane.service.signing import Signing
+
+_DIGEST_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
+_MOST_ECDSA_OCTETS = 64
+_decoder = msgspec.json.Decoder(schemas.Sign)
+
+
+class Sign:
+    def __init__(self, signing: Signing, metrics: Metrics) -> None:
+        self._signing = signing
+        self._metrics = metrics
+
+    @endpoint("Sign a digest", refusals=(403, 404, 409))
+    def on_post(
+        self,
+        request: falcon.Request,
+        caller: Caller,
+        name: str,
+        body: schemas.Sign,
+        idempotency_key: str | None,
+    ) -> answers.Signature:
+        call = _parse(name, body, request.remote_addr or None, idempotency_key)
+        try:
+            signed = self._signing.sign(caller, call)
+        except Refused as refused:
+            self._metrics.count_refused(call.scheme, refused)
+            raise
+        self._metrics.count_signed(call.scheme)
+        return answers.signature(signed)
+
+    def on_unauthenticated(self, request: falcon.Request, refused: Refused, name: str) -> None:
+        """A revoked key or a disabled identity that calls to sign leaves a row."""
+        try:
+            body = decode(_decoder, read_body(request, SMALL_BODY))
+            key = read_idempotency_key(request)
+            call = _parse(name, body, request.remote_addr or None, key)
+        except Refused:
+            return  # no call to sign
+        self._signing.record_refused(refused, call)
+        self._metrics.count_refused(call.scheme, refused)
+
+
+def _parse(
+    signer: str, body: schemas.Sign, address: str | None, idempotency_key: str | None
+) -> SignCall:
+    """What the struct's types cannot say: which fields go with which scheme."""
+    is_ecdsa = body.scheme is Scheme.ECDSA
+    is_pss = body.scheme is Scheme.RSA_PSS
+    if is_pss and body.pss is None:
+        raise invalid("pss", "pss: rsa-pss needs mgf_hash and salt_length.")
+    if body.pss is not None and not is_pss:
+        raise invalid("pss", f"pss: goes with rsa-pss only, not with {body.scheme}.")
+    if body.ecdsa_encoding is not None and not is_ecdsa:
+        raise invalid("ecdsa_encoding", f"ecdsa_encoding: goes with ecdsa only, not {body.scheme}.")
+    if is_pss and body.hash is HashAlgorithm.NONE:
+        raise invalid("hash", "hash: rsa-pss needs the digest's hash.")
+    wanted = _DIGEST_OCTETS.get(body.hash)
+    if wanted is not None and len(body.digest) != wanted:
+        raise invalid(
+            "digest", f"digest: {body.hash} has {wanted} octets, these are {len(body.digest)}."
+        )
+    if is_ecdsa and len(body.digest) > _MOST_ECDSA_OCTETS:
+        raise invalid("digest", f"digest: ecdsa takes up to {_MOST_ECDSA_OCTETS} octets.")
+    client = body.client or schemas.SigningClient()
+    return SignCall(
+        signer=signer,
+        scheme=body.scheme,
+        hash=body.hash,
+        digest=body.digest,
+        pss=None
+        if body.pss is None
+        else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
+        ecdsa_encoding=(body.ecdsa_encoding or EcdsaEncoding.DER) if is_ecdsa else None,
+        client=Client(
+            address=address,
+            tool=client.tool,
+            command=client.command,
+            hostname=client.hostname,
+            os_user=client.os_user,
+            application_sha256=client.application_sha256,
+            module_version=client.module_version,
+        ),
+        certificate_serial=body.certificate_serial,
+        idempotency_key=idempotency_key,
+    )

@@ -1,0 +1,145 @@
+"""The server: gunicorn embedded, one set of services a process."""
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from controlplane import logging
+from controlplane.errors import Refused
+from controlplane.service.installation import Location, Services, open_services
+from controlplane.settings import Settings, TcpAddress, UnixAddress
+from controlplane.worker import MOST_HEAD, GatheringWorker
+
+_KEEPALIVE_SECONDS = 75  # longer than the 30 s after which the module lets go
+_GRACE_SECONDS = 30  # for requests on their way when the server stops
+_MOST_CONNECTIONS = 800  # a process; stays under the usual 1,024 descriptors
+_log = structlog.get_logger()
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; says on stdout when and where.
+
+    Raises:
+        Refused: there is no store, the master key is not its key, or the address is taken.
+        SystemExit: when it has been told to stop.
+    """
+    logging.configure()
+    location = Location(settings.data_dir, settings.database, settings.master_key_file)
+    open_services(location).close()  # says what is wrong before anything is forked
+    listener = _listen(settings.bind)
+    metrics_directory = Path(tempfile.mkdtemp(prefix="sealwright-metrics-"))
+    # Read by prometheus_client when it is first imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_directory)
+    try:
+        _Server(settings, location, listener, metrics_directory).run()
+    finally:
+        shutil.rmtree(metrics_directory, ignore_errors=True)
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(
+        self, settings: Settings, location: Location, listener: socket.socket, metrics: Path
+    ) -> None:
+        self._settings = settings
+        self._location = location
+        self._url = _url(settings, listener)
+        self._descriptor = listener.detach()
+        self._metrics = metrics
+        self._services: Services | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        # Imported here, before any fork, and after the environment has been set.
+        import controlplane.app  # noqa: F401
+
+        worker = type("Worker", (GatheringWorker,), {"tls": self._tls()})
+        chosen: dict[str, Any] = {
+            "bind": f"fd://{self._descriptor}",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "worker_class": worker,
+            "worker_connections": _MOST_CONNECTIONS,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+            "keepalive": _KEEPALIVE_SECONDS,
+            "graceful_timeout": _GRACE_SECONDS,
+            "control_socket_disable": True,
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
+            "limit_request_line": 4094,
+            "limit_request_fields": 64,
+            "limit_request_field_size": MOST_HEAD,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "logger_class": logging.ServerLogger,
+            "proc_name": "sealwright",
+            "when_ready": self._say_ready,
+            "worker_exit": self._leave,
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """In the worker, after the fork: nothing of the store is shared between processes."""
+        from controlplane.api.metrics import Metrics
+        from controlplane.app import create_app
+
+        self._services = open_services(self._location)
+        return create_app(self._services, Metrics(self._metrics))
+
+    def _tls(self) -> Any:
+        return None if self._settings.tls is None else self._settings.tls.context()
+
+    def _say_ready(self, _arbiter: object) -> None:
+        print(f"sealwright is listening on {self._url}", flush=True)  # noqa: T201
+
+    def _leave(self, _arbiter: object, _worker: object) -> None:
+        if self._services is not None:
+            self._services.close()
+
+
+def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
+    """Bound and listening, so that a taken address is refused at once and with words."""
+    try:
+        if isinstance(address, UnixAddress):
+            return _listen_unix(address)
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(1024)
+    except OSError as fault:
+        raise Refused(
+            "address_unusable",
+            f"Cannot listen on {address}: {fault.strerror or fault}.",
+            status=503,
+        ) from None
+    return listener
+
+
+def _listen_unix(address: UnixAddress) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if address.path.is_socket():
+        with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(address.path))
+            raise OSError("another server listens there")
+        address.path.unlink()  # left by a server that was killed
+    listener.bind(str(address.path))
+    # As open as a loopback port: who may sign is for API keys to say.
+    address.path.chmod(0o666)
+    listener.listen(1024)
+    return listener
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    if isinstance(settings.bind, UnixAddress):
+        return str(settings.bind)
+    bound = TcpAddress(settings.bind.host, listener.getsockname()[1])
+    return f"{'http' if settings.tls is None else 'https'}://{bound}"
