@@ -1,0 +1,47 @@
+"""What can go wrong between a caller and the control plane, as words for a person."""
+
+
+class ClientError(Exception):
+    """A call that brought no answer of use. The text names what and where, and never a key."""
+
+
+class Misconfigured(ClientError):
+    """An address, key or certificate file that cannot be used; nothing was sent."""
+
+
+class Unreachable(ClientError):
+    """No control plane answered."""
+
+
+class UnexpectedAnswer(ClientError):
+    """Something answered that does not speak as a control plane does."""
+
+
+class Refused(ClientError):
+    """The control plane said no: an RFC 9457 problem document.
+
+    `code` is stable, `title` a sentence, `field` the offending part of what was sent, `request`
+    the id of a request for approval that is open.
+    """
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        code: str,
+        title: str,
+        request_id: str | None = None,
+        detail: str | None = None,
+        field: str | None = None,
+        request: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.status = status
+        self.code = code
+        self.title = title
+        self.request_id = request_id
+        self.detail = detail
+        self.field = field
+        self.request = request
+        self.retry_after = retry_after  # seconds
