@@ -18,6 +18,8 @@ from controlplane.api.openapi import OpenApi
 from controlplane.errors import Refused
 from controlplane.service.installation import Services
 
+App = falcon.App[falcon.Request, falcon.Response]
+
 
 def routes(services: Services, metrics: Metrics) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
@@ -52,8 +54,8 @@ def routes(services: Services, metrics: Metrics) -> list[tuple[str, object]]:
     ]
 
 
-def create_app(services: Services, metrics: Metrics) -> falcon.App[falcon.Request, falcon.Response]:
-    app = falcon.App(
+def create_app(services: Services, metrics: Metrics) -> App:
+    app: App = falcon.App(
         middleware=[
             RequestId(metrics),
             Connections(services),

@@ -42,6 +42,8 @@ _log = structlog.get_logger()
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """One client; `gather` collects its next request."""
 
+    parser: Any  # gunicorn's, once the handshake is over
+
     def __init__(
         self, cfg: Any, sock: socket.socket, client: Any, server: Any, tls: ssl.SSLContext | None
     ) -> None:
@@ -65,7 +67,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             if not self._handshaken:
                 self.sock.do_handshake()
                 self._handshaken = True
-            if not self.initialized:
+            if self.parser is None:
                 self.parser = http.get_parser(self.cfg, self.sock, self.client)
                 self.initialized = True
             self._inbox += self.parser.unreader.take_buffered()
@@ -153,7 +155,6 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
             if result is _DEFER:
                 self._await(conn)
             elif result:
-                conn.timeout = None
                 super().finish_request(conn, fs)
             else:
                 self._linger(conn)

@@ -64,7 +64,7 @@ class Metrics:
         registry = CollectorRegistry()
         registry.register(collector)
         if self._directory is not None:
-            MultiProcessCollector(registry, str(self._directory))
+            MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self._registry) + generate_latest(registry)
 

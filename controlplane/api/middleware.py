@@ -59,7 +59,7 @@ class Connections:
     def process_response(
         self, _req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool
     ) -> None:
-        if resp.stream is not None:
+        if isinstance(resp.stream, Iterator):
             resp.stream = self._released_after(resp.stream)
         else:
             self._services.release_connection()
