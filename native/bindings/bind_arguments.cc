@@ -8,7 +8,7 @@ namespace sealwright::bindings {
 namespace {
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 
 py::bytes as_python(std::span<const CK_BYTE> octets) {
   return {reinterpret_cast<const char*>(octets.data()), octets.size()};
@@ -44,7 +44,7 @@ void bind_arguments(py::module_& extension) {
 
   py::class_<Mechanism>(extension, "Mechanism", "CK_MECHANISM")
       .def(py::init<CK_MECHANISM_TYPE, std::optional<std::string>, std::optional<CK_ULONG>>(),
-           "type"_a, "parameter"_a = py::none(), py::kw_only(), "length"_a = py::none());
+           "mechanism"_a, "parameter"_a = py::none(), py::kw_only(), "length"_a = py::none());
 
   py::class_<Template>(extension, "Template", "An array of CK_ATTRIBUTE")
       .def(py::init<>())
@@ -58,9 +58,9 @@ void bind_arguments(py::module_& extension) {
             }
             attributes.add(type, view, length);
           },
-          "type"_a, "value"_a, py::kw_only(), "length"_a = py::none(),
+          "attribute"_a, "value"_a, py::kw_only(), "length"_a = py::none(),
           "a value to match or to set; None is a null pointer")
-      .def("add_room", &Template::add_room, "type"_a, "capacity"_a = py::none(), py::kw_only(),
+      .def("add_room", &Template::add_room, "attribute"_a, "capacity"_a = py::none(), py::kw_only(),
            "length"_a = py::none(), "room to be filled; without a capacity a null pointer")
       .def("__len__", &Template::count)
       .def("length", &Template::length, "index"_a, "ulValueLen as the module left it")

@@ -8,7 +8,7 @@ namespace sealwright::bindings {
 namespace {
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 
 CK_RV wait_for_slot_event(const LoadedModule& module, CK_FLAGS flags, CK_SLOT_ID* slot) {
   return module.call(&CK_FUNCTION_LIST::C_WaitForSlotEvent, flags, slot, nullptr);
@@ -83,7 +83,7 @@ void bind_general(ModuleClass& module) {
             const CK_RV rv = self.call(&CK_FUNCTION_LIST::C_GetMechanismInfo, slot, type, &info);
             return std::pair(rv, info);
           },
-          "slot"_a, "type"_a)
+          "slot"_a, "mechanism"_a)
       .def(
           "wait_for_slot_event",
           [](const LoadedModule& self, CK_FLAGS flags) {

@@ -8,7 +8,7 @@ namespace sealwright::bindings {
 namespace {
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 
 // The attributes of a template that may be absent; `count` is what the module is told.
 struct Attributes {
@@ -54,7 +54,7 @@ void bind_objects(ModuleClass& module) {
             return self.call(&CK_FUNCTION_LIST::C_GetAttributeValue, session, object, wanted.data,
                              wanted.count);
           },
-          "session"_a, "object"_a, "room"_a, py::kw_only(), "count"_a = py::none())
+          "session"_a, "handle"_a, "room"_a, py::kw_only(), "count"_a = py::none())
       .def(
           "get_object_size",
           [](const LoadedModule& self, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
@@ -62,7 +62,7 @@ void bind_objects(ModuleClass& module) {
             const CK_RV rv = self.call(&CK_FUNCTION_LIST::C_GetObjectSize, session, object, &size);
             return std::pair(rv, size);
           },
-          "session"_a, "object"_a)
+          "session"_a, "handle"_a)
       .def(
           "create_object",
           [](const LoadedModule& self, CK_SESSION_HANDLE session, Template* values) {
@@ -78,7 +78,7 @@ void bind_objects(ModuleClass& module) {
           [](const LoadedModule& self, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
             return self.call(&CK_FUNCTION_LIST::C_DestroyObject, session, object);
           },
-          "session"_a, "object"_a)
+          "session"_a, "handle"_a)
       .def(
           "generate_key_pair",
           [](const LoadedModule& self, CK_SESSION_HANDLE session, Mechanism* mechanism,

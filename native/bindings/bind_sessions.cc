@@ -6,7 +6,7 @@ namespace sealwright::bindings {
 namespace {
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 
 CK_RV ignore_notification(CK_SESSION_HANDLE /*session*/, CK_NOTIFICATION /*event*/,
                           void* /*application*/) {

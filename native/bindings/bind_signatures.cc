@@ -8,7 +8,7 @@ namespace sealwright::bindings {
 namespace {
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 using OptionalBytes = std::optional<py::bytes>;
 using OptionalLength = std::optional<CK_ULONG>;
 

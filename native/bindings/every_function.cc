@@ -106,6 +106,7 @@ constexpr std::array every_function{
 
 std::vector<std::string> function_names() {
   std::vector<std::string> names;
+  names.reserve(every_function.size());
   for (const Entry& entry : every_function) {
     names.emplace_back(entry.name);
   }

@@ -4,7 +4,7 @@
 #include "bindings/every_function.h"
 
 namespace py = pybind11;
-using py::literals::operator""_a;
+using namespace py::literals;
 
 PYBIND11_MODULE(_native, extension) {
   using namespace sealwright::bindings;

@@ -6,7 +6,7 @@ namespace sealwright::bindings {
 namespace {
 
 std::string loader_message() {
-  const char* message = dlerror();
+  const char* message = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps it per thread
   return message == nullptr ? "unknown error of the dynamic loader" : message;
 }
 

@@ -1,0 +1,1 @@
+"""Open, self-hosted code signing: the client side."""
