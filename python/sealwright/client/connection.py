@@ -96,9 +96,9 @@ def read_api_key(path: Path) -> str:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
                 raise Misconfigured(
-                    f"{path}: others on this machine can get at this API key "
+                    f"{path}: others on this machine can read this API key "
                     f"(mode {stat.S_IMODE(mode):04o}): chmod 600 {path}"
                 )
             content = file.read(_LONGEST_KEY_FILE)

@@ -173,7 +173,7 @@ def _pieces(raw: urllib3.BaseHTTPResponse, address: Address) -> Iterator[bytes]:
 
 def _cause(fault: Exception) -> str:
     """The innermost reason, in words of the system where there are some."""
-    if isinstance(fault, ConnectTimeoutError):
+    if isinstance(fault, ConnectTimeoutError) and not isinstance(fault, NewConnectionError):
         return "no answer to a connection in time"
     if isinstance(fault, ReadTimeoutError):
         return "no answer in time"

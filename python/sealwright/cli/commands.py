@@ -1,0 +1,54 @@
+"""The tree of commands; each is loaded when it is called for."""
+
+from importlib import import_module
+from typing import cast
+
+import click
+
+from sealwright.cli.options import Group
+
+_COMMANDS = {
+    "init": "sealwright.cli.init:init",
+    "serve": "sealwright.cli.serve:serve",
+    "identity": "sealwright.cli.identity:identity",
+    "signer": "sealwright.cli.signer:signer",
+    "ca": "sealwright.cli.ca:ca",
+    "member": "sealwright.cli.member:member",
+    "audit": "sealwright.cli.audit:audit",
+    "module": "sealwright.cli.module:module",
+}
+
+
+class _Root(Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[name].partition(":")
+        return cast("click.Command", getattr(import_module(module), attribute))
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"sealwright {version('sealwright')}")
+        context.exit()
+
+
+@click.group(cls=_Root)
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_version,
+    is_eager=True,
+    expose_value=False,
+    help="Print the version.",
+)
+def root() -> None:
+    """Self-hosted code signing: keys stay on the server, every tool signs over PKCS#11.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server unreachable.
+    """

@@ -1,0 +1,136 @@
+"""sealwright identity: who may call, and with which API keys."""
+
+from pathlib import Path
+
+import click
+
+from sealwright.cli.options import Group, client, invocation, page_options
+from sealwright.cli.output import KeyOutput, print_json, show, show_page
+from sealwright.cli.text import facts, moment, table
+from sealwright.client.errors import ClientError
+from sealwright.client.objects import ApiKey, Identity
+
+key_out = click.option(
+    "--key-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Put the API key into this new file (0600) instead of on stdout.",
+)
+
+
+@click.group(cls=Group)
+def identity() -> None:
+    """Users and machines, and their API keys."""
+
+
+@identity.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["user", "machine"]), required=True)
+@click.option("--role", type=click.Choice(["admin", "auditor"]), help="Server-wide role.  [none]")
+@click.option("--owner", metavar="USER", help="Who owns this machine.  [the caller]")
+@key_out
+def create(name: str, kind: str, role: str | None, owner: str | None, key_out: Path | None) -> None:
+    """Make an identity, and print its first API key once."""
+    caller, output = client(), KeyOutput(key_out)
+    try:
+        answer = caller.create_identity(name, kind, role, owner)
+    except ClientError:
+        output.discard()
+        raise
+    if invocation().json and key_out is None:
+        print_json(answer.body)
+        return
+    if invocation().json:
+        print_json(caller.identity(name).body)
+    else:
+        show_identity(answer.value)
+    output.write(answer.value.api_key or "")
+
+
+@identity.command("list")
+@page_options
+def list_(limit: int, cursor: str | None) -> None:
+    """All identities, by name."""
+    show_page(
+        client().identities(limit, cursor),
+        ["name", "kind", "role", "owner", "disabled", "created"],
+        lambda it: [it.name, it.kind, it.role, it.owner, _yes(it.disabled), moment(it.created_at)],
+    )
+
+
+@identity.command("show")
+@click.argument("name")
+def show_(name: str) -> None:
+    """One identity, with the ids of its API keys."""
+    show(client().identity(name), show_identity)
+
+
+@identity.command()
+@click.argument("name")
+def disable(name: str) -> None:
+    """From now on refuse whatever this identity asks."""
+    show(client().disable_identity(name), show_identity)
+
+
+@identity.command()
+@click.argument("name")
+def enable(name: str) -> None:
+    """Undo disable."""
+    show(client().enable_identity(name), show_identity)
+
+
+@identity.group(cls=Group)
+def key() -> None:
+    """API keys of an identity."""
+
+
+@key.command()
+@click.argument("name")
+@key_out
+def add(name: str, key_out: Path | None) -> None:
+    """Give an identity one more API key, and print it once."""
+    caller, output = client(), KeyOutput(key_out)
+    try:
+        answer = caller.add_key(name)
+    except ClientError:
+        output.discard()
+        raise
+    if invocation().json and key_out is None:
+        print_json(answer.body)
+        return
+    facts([("id", answer.value.id), ("created", moment(answer.value.created_at))])
+    output.write(answer.value.api_key)
+
+
+@key.command()
+@click.argument("name")
+@click.argument("key_id")
+def revoke(name: str, key_id: str) -> None:
+    """Refuse this API key from now on. `sealwright identity show NAME` lists the ids."""
+    show(client().revoke_key(name, key_id), lambda revoked: _show_keys([revoked]))
+
+
+def show_identity(who: Identity) -> None:
+    facts(
+        [
+            ("name", who.name),
+            ("id", who.id),
+            ("kind", who.kind),
+            ("role", who.role),
+            ("owner", who.owner),
+            ("disabled", _yes(who.disabled)),
+            ("created", moment(who.created_at)),
+        ]
+    )
+    if who.keys is not None:
+        click.echo("")
+        _show_keys(who.keys)
+
+
+def _show_keys(keys: list[ApiKey]) -> None:
+    rows = [[key.id, moment(key.created_at), moment(key.revoked_at)] for key in keys]
+    table(["api key id", "created", "revoked"], rows)
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"

@@ -1,0 +1,79 @@
+"""sealwright init: the store, the master key and the first admin."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from sealwright.cli.identity import key_out as key_out_option
+from sealwright.cli.options import LocalCommand, invocation
+from sealwright.cli.output import KeyOutput, print_object
+from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
+from sealwright.cli.text import facts
+
+
+class _FirstAdmin(msgspec.Struct):
+    id: str
+    name: str
+    kind: str
+    role: str | None
+    owner: str | None
+    disabled: bool
+    created_at: datetime
+    api_key_id: str
+    data_dir: str
+    api_key: str | msgspec.UnsetType = msgspec.UNSET
+
+
+@click.command(cls=LocalCommand)
+@data_dir_option
+@store_options
+@click.option(
+    "--new-admin-key",
+    is_flag=True,
+    help="Locked out: a new key for the admin of a store that there is. It is audited.",
+)
+@key_out_option
+def init(
+    data_dir: Path,
+    database: str | None,
+    master_key_file: Path | None,
+    new_admin_key: bool,
+    key_out: Path | None,
+) -> None:
+    """Create the store, the master key and the first admin, and print its API key once.
+
+    The data directory may exist if it is empty. Nothing of the client's environment counts.
+    """
+    from controlplane.service import installation
+
+    location = installation.Location(data_dir, database, master_key_file)
+    output = KeyOutput(key_out)
+    try:
+        with refusals_told():
+            create = installation.new_admin_key if new_admin_key else installation.initialise
+            admin = create(location)
+    except BaseException:
+        output.discard()
+        raise
+    who = admin.identity
+    if invocation().json:
+        first = _FirstAdmin(
+            id=who.id,
+            name=who.name,
+            kind=who.kind,
+            role=who.role,
+            owner=who.owner,
+            disabled=who.disabled,
+            created_at=who.created_at,
+            api_key_id=admin.api_key_id,
+            data_dir=str(data_dir.absolute()),
+        )
+        if key_out is None:
+            first.api_key = admin.api_key
+        print_object(first)
+    else:
+        facts([("data directory", data_dir.absolute()), ("admin", who.name)])
+    if not invocation().json or key_out is not None:
+        output.write(admin.api_key)

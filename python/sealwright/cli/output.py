@@ -1,0 +1,77 @@
+"""Answers on stdout: the API's own JSON, or what people read; warnings on stderr."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from sealwright.cli.failure import Failure
+from sealwright.cli.options import invocation
+from sealwright.cli.text import printable, printable_json, table
+from sealwright.client.client import Answer
+from sealwright.client.objects import Page
+
+T = TypeVar("T")
+
+
+def show(answer: Answer[T], for_people: Callable[[T], None]) -> None:
+    if invocation().json:
+        print_json(answer.body)
+    else:
+        for_people(answer.value)
+
+
+def show_page(
+    answer: Answer[Page[T]], columns: list[str], row: Callable[[T], list[object]]
+) -> None:
+    show(answer, lambda page: table(columns, [row(item) for item in page.items]))
+    if answer.value.next is not None and not invocation().json:
+        click.echo(f"There are more: --cursor {printable(answer.value.next)}", err=True)
+
+
+def print_json(body: bytes) -> None:
+    """One line; indented on a terminal."""
+    indent = 2 if sys.stdout.isatty() else -1
+    click.echo(printable_json(msgspec.json.format(body, indent=indent).decode()))
+
+
+def print_object(value: object) -> None:
+    print_json(msgspec.json.encode(value))
+
+
+def warn(sentence: str) -> None:
+    click.echo(f"warning: {printable(sentence)}", err=True)
+
+
+class KeyOutput:
+    """Where a new API key goes: stdout, or a new file that only its owner can read.
+
+    The file is made before the key is, so that no key is lost to a full disk or a wrong path.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        if path is None:
+            return
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+        except OSError as fault:
+            raise Failure(
+                f"{path}: cannot make this file for the API key: {fault.strerror}"
+            ) from None
+
+    def write(self, api_key: str) -> None:
+        if self._path is not None:
+            self._path.write_text(f"{api_key}\n")
+            click.echo(f"The API key is in {self._path}; it is not shown again.", err=True)
+        else:
+            click.echo("The API key, shown this once, is the next line.", err=True)
+            click.echo(api_key)
+
+    def discard(self) -> None:
+        """No key came of it."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

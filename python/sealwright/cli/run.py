@@ -1,0 +1,37 @@
+"""From arguments to an exit code: the one place where errors become words."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sealwright.cli.commands import root
+from sealwright.cli.failure import Failure, report
+from sealwright.client.errors import ClientError, Unreachable
+
+DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+def run(arguments: Sequence[str]) -> int:
+    try:
+        with root.make_context("sealwright", list(arguments)) as context:
+            try:
+                root.invoke(context)
+                sys.stdout.flush()
+            except (ClientError, Failure) as fault:
+                report(fault)
+                return UNREACHABLE if isinstance(fault, Unreachable) else FAILED
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as fault:
+        fault.show()
+        return fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read us has gone; the interpreter must not trip over it again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return DONE

@@ -1,0 +1,63 @@
+"""sealwright serve: the control plane."""
+
+from pathlib import Path
+
+import click
+
+from sealwright.cli.options import LocalCommand
+from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
+
+
+@click.command(cls=LocalCommand)
+@data_dir_option
+@store_options
+@click.option(
+    "--bind",
+    metavar="HOST:PORT|unix:PATH",
+    default="127.0.0.1:8443",
+    show_default=True,
+    help="Where to listen; port 0 is any free one.",
+)
+@click.option("--workers", type=int, default=None, help="Processes.  [2]")
+@click.option("--threads", type=int, default=None, help="Threads in each of them.  [8]")
+@click.option("--tls-cert", metavar="FILE", help="PEM of the server's certificate, leaf first.")
+@click.option("--tls-key", metavar="FILE", help="Its key.")
+@click.option("--client-ca", metavar="FILE", help="Ask callers for a certificate of this CA.")
+@click.option("--insecure", is_flag=True, help="Listen without TLS where other machines can reach.")
+def serve(
+    data_dir: Path,
+    database: str | None,
+    master_key_file: Path | None,
+    bind: str,
+    workers: int | None,
+    threads: int | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    client_ca: str | None,
+    insecure: bool,
+) -> None:
+    """Run the control plane until SIGTERM or SIGINT.
+
+    Prints `sealwright is listening on URL` on stdout when it is ready; logs go to stderr, one JSON
+    object a line. Nothing of the client's environment counts.
+    """
+    from controlplane import server
+    from controlplane.settings import DEFAULT_THREADS, DEFAULT_WORKERS, InvalidSettings, Settings
+
+    try:
+        settings = Settings.parse(
+            data_dir=data_dir,
+            bind=bind,
+            workers=DEFAULT_WORKERS if workers is None else workers,
+            threads=DEFAULT_THREADS if threads is None else threads,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            client_ca=client_ca,
+            insecure=insecure,
+            master_key_file=master_key_file,
+            database=database,
+        )
+    except InvalidSettings as faults:
+        raise click.UsageError("\n".join(faults.faults)) from None
+    with refusals_told():
+        server.serve(settings)

@@ -1,0 +1,169 @@
+"""sealwright signer: named key pairs and their certificates."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from sealwright.cli.failure import Failure
+from sealwright.cli.options import Group, client, invocation, page_options
+from sealwright.cli.output import print_object, show, show_page, warn
+from sealwright.cli.text import facts, moment
+from sealwright.client.client import Answer
+from sealwright.client.objects import Signer
+
+_LARGEST_CHAIN = 256 << 10  # bytes: no server takes more
+
+
+@click.group(cls=Group)
+def signer() -> None:
+    """Code signers: a key pair that stays on the server, and its certificate."""
+
+
+@signer.command()
+@click.argument("name")
+@click.option(
+    "--key",
+    type=click.Choice(["rsa-2048", "rsa-3072", "rsa-4096", "p256", "p384", "p521"]),
+    required=True,
+)
+@click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
+@click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
+@click.option(
+    "--external",
+    is_flag=True,
+    help="Another CA certifies the key: see csr and install-certificate.",
+)
+def create(name: str, key: str, common_name: str, days: int | None, external: bool) -> None:
+    """Make a key pair on the server, and a certificate for it from the built-in CA."""
+    _show(client().create_signer(name, key, common_name, days, external))
+
+
+@signer.command("list")
+@page_options
+def list_(limit: int, cursor: str | None) -> None:
+    """The signers that you may see, by number."""
+    answer = client().signers(limit, cursor)
+    show_page(
+        answer,
+        ["number", "name", "status", "key", "role", "not after"],
+        lambda it: [it.number, it.name, it.status, it.key, it.role, moment(it.not_after)],
+    )
+    for each in answer.value.items:
+        _warn(each)
+
+
+@signer.command("show")
+@click.argument("name")
+def show_(name: str) -> None:
+    """One signer."""
+    _show(client().signer(name))
+
+
+@signer.command()
+@click.argument("name")
+def disable(name: str) -> None:
+    """Refuse to sign with it until it is enabled again."""
+    _show(client().disable_signer(name))
+
+
+@signer.command()
+@click.argument("name")
+def enable(name: str) -> None:
+    """Undo disable."""
+    _show(client().enable_signer(name))
+
+
+@signer.command()
+@click.argument("name")
+@click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
+def renew(name: str, days: int | None) -> None:
+    """A new key pair and certificate. Tools that run see it when they are started again."""
+    _show(client().renew_signer(name, days))
+
+
+@signer.command()
+@click.argument("name")
+def delete(name: str) -> None:
+    """Destroy its keys for good. Its audit rows stay; its name is never given again."""
+    client().delete_signer(name)
+    if invocation().json:
+        print_object(_Deleted(name, deleted=True))
+    else:
+        click.echo(f"Deleted {name}.", err=True)
+
+
+class _Deleted(msgspec.Struct):
+    name: str
+    deleted: bool
+
+
+@signer.command()
+@click.argument("name")
+def csr(name: str) -> None:
+    """PEM of the PKCS#10 request of an --external signer."""
+    show(client().signing_request(name), lambda it: click.echo(it.csr.strip()))
+
+
+@signer.command("install-certificate")
+@click.argument("name")
+@click.option(
+    "--chain",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    required=True,
+    metavar="FILE.pem",
+    help="The certificate and its issuers, root included, in PEM.",
+)
+def install_certificate(name: str, chain: Path) -> None:
+    """Give an --external signer the certificate that its CA issued."""
+    with click.open_file(str(chain), "rb") as file:
+        content = file.read(_LARGEST_CHAIN + 1)
+    if len(content) > _LARGEST_CHAIN:
+        raise Failure(f"{chain} is larger than any certificate chain ({_LARGEST_CHAIN} bytes)")
+    if not content.isascii() or b"-----BEGIN CERTIFICATE-----" not in content:
+        raise Failure(
+            f"{chain} holds no certificate in PEM",
+            next_step="Convert DER with: openssl x509 -inform DER -in FILE -out FILE.pem",
+        )
+    _show(client().install_certificate(name, content.decode("ascii")))
+
+
+@signer.command()
+@click.argument("name")
+@click.option("--chain", is_flag=True, help="Its issuers too, root last.")
+def certificate(name: str, chain: bool) -> None:
+    """PEM of its certificate."""
+    answer = client().certificate(name)
+    issuers = answer.value.chain if chain else []
+    show(
+        answer,
+        lambda it: click.echo("\n".join(pem.strip() for pem in [it.certificate, *issuers])),
+    )
+
+
+def _show(answer: Answer[Signer]) -> None:
+    show(answer, _show_signer)
+    _warn(answer.value)
+
+
+def _warn(one: Signer) -> None:
+    for sentence in one.warnings:
+        warn(sentence if one.name in sentence else f"{one.name}: {sentence}")
+
+
+def _show_signer(one: Signer) -> None:
+    facts(
+        [
+            ("name", one.name),
+            ("number", one.number),
+            ("id", one.id),
+            ("status", one.status),
+            ("key", one.key),
+            ("common name", one.common_name),
+            ("certified by", "another CA" if one.external else "the built-in CA"),
+            ("certificate serial", one.certificate_serial),
+            ("not after", moment(one.not_after)),
+            ("your role", one.role),
+            ("created", moment(one.created_at)),
+        ]
+    )

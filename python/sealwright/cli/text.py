@@ -1,0 +1,72 @@
+"""Text that came from others, made safe for a terminal, and tables."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+
+def printable(text: str) -> str:
+    """Control, direction and other unprintable characters as escapes: nothing in it can move the
+    cursor, recolour, or turn what stands around it."""
+    return "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def printable_json(text: str) -> str:
+    """The same JSON with unprintable characters as JSON escapes; white space stays."""
+    return "".join(c if c.isprintable() or c == "\n" else json_escape(c) for c in text)
+
+
+def json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def moment(time: datetime | None) -> str:
+    """RFC 3339 UTC to the second, `-` where there is none."""
+    return "-" if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns under headings: by rich on a terminal, aligned with spaces elsewhere."""
+    cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _table_for_a_terminal(columns, cells)
+        return
+    lines = [[column.upper() for column in columns], *cells]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def facts(pairs: Sequence[tuple[str, object]]) -> None:
+    """One thing: a name and a value a line."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        shown = "-" if value is None else printable(str(value))
+        click.echo(f"{name.ljust(width)}  {shown}")
+
+
+def _table_for_a_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    Console(highlight=False).print(drawn)
