@@ -29,7 +29,7 @@ class PublicKey {
   [[nodiscard]] const Bytes& modulus() const { return modulus_; }        // no leading zero; RSA
   [[nodiscard]] const Bytes& public_exponent() const { return exponent_; }
   [[nodiscard]] const Bytes& ec_params() const { return ec_params_; }  // DER namedCurve OID
-  [[nodiscard]] const Bytes& ec_point() const { return ec_point_; }    // DER OCTET STRING of 04‖x‖y
+  [[nodiscard]] const Bytes& ec_point() const { return ec_point_; }  // DER OCTET STRING of 04‖x‖y
 
   // True exactly for a valid signature over `what` (RSA octets, or r‖s).
   [[nodiscard]] Result<bool> verify(const remote::DigestToSign& what, ByteView signature) const;

@@ -1,0 +1,65 @@
+#include "crypto/ecdsa.h"
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+
+#include <utility>
+
+#include "crypto/openssl_call.h"
+
+namespace sealwright::crypto::ecdsa {
+namespace {
+
+using remote::Hash;
+
+Hash hash_with_length(std::size_t length) {
+  switch (length) {
+    case 32:
+      return Hash::kSha256;
+    case 48:
+      return Hash::kSha384;
+    case 64:
+      return Hash::kSha512;
+    default:
+      return Hash::kNone;
+  }
+}
+
+// r‖s, each half of `signature`, as DER; empty when memory is out.
+Bytes to_der(ByteView signature) {
+  const auto half = static_cast<int>(signature.size() / 2);
+  const Owned<ECDSA_SIG, ECDSA_SIG_free> pair(ECDSA_SIG_new());
+  Owned<BIGNUM, BN_free> r(BN_bin2bn(signature.data(), half, nullptr));
+  Owned<BIGNUM, BN_free> s(BN_bin2bn(signature.data() + half, half, nullptr));
+  if (pair == nullptr || r == nullptr || s == nullptr) return {};
+  ECDSA_SIG_set0(pair.get(), r.release(), s.release());
+  const int length = i2d_ECDSA_SIG(pair.get(), nullptr);
+  if (length <= 0) return {};
+  Bytes der(static_cast<std::size_t>(length));
+  std::uint8_t* end = der.data();
+  i2d_ECDSA_SIG(pair.get(), &end);
+  return der;
+}
+
+}  // namespace
+
+Result<remote::DigestToSign> from_raw(Bytes raw) {
+  if (raw.empty()) return fail(CKR_DATA_LEN_RANGE, "CKM_ECDSA needs a digest");
+  const Hash hash = hash_with_length(raw.size());
+  return remote::DigestToSign{remote::Scheme::kEcdsa, hash, std::move(raw), std::nullopt};
+}
+
+Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {
+  const OpensslCall call;
+  const PkeyContext context = call.use(key);
+  const Bytes der = to_der(signature);
+  if (context == nullptr || der.empty()) return out_of_memory();
+  // Without a digest set, OpenSSL takes any length and truncates to the order itself.
+  if (EVP_PKEY_verify_init_ex(context.get(), nullptr) != 1) {
+    return fail(CKR_GENERAL_ERROR, "OpenSSL refused to verify ECDSA");
+  }
+  return EVP_PKEY_verify(context.get(), der.data(), der.size(), what.digest.data(),
+                         what.digest.size()) == 1;
+}
+
+}  // namespace sealwright::crypto::ecdsa

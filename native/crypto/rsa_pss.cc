@@ -1,0 +1,70 @@
+#include "crypto/rsa_pss.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include <array>
+#include <cstring>
+
+#include "crypto/hash.h"
+#include "crypto/openssl_call.h"
+
+namespace sealwright::crypto::rsa_pss {
+namespace {
+
+tl::unexpected<Error> invalid(std::string reason) {
+  return fail(CKR_MECHANISM_PARAM_INVALID, "CK_RSA_PKCS_PSS_PARAMS: " + std::move(reason));
+}
+
+}  // namespace
+
+Result<remote::DigestToSign> parse_parameters(const CK_MECHANISM& mechanism,
+                                              std::size_t modulus_bits) {
+  CK_RSA_PKCS_PSS_PARAMS given;
+  if (mechanism.pParameter == nullptr) return invalid("missing");
+  if (mechanism.ulParameterLen != sizeof(given)) return invalid("wrong size");
+  std::memcpy(&given, mechanism.pParameter, sizeof(given));  // the pointer may not be aligned
+
+  const auto hash = hash_of_mechanism(given.hash_alg);
+  if (!hash) return invalid("hashAlg is not CKM_SHA256, CKM_SHA384 or CKM_SHA512");
+  const auto mgf_hash = hash_of_mgf(given.mgf);
+  if (!mgf_hash) return invalid("mgf is not CKG_MGF1_SHA256, CKG_MGF1_SHA384 or CKG_MGF1_SHA512");
+
+  const std::size_t encoded_length = (modulus_bits - 1 + 7) / 8;  // emLen, RFC 8017 §8.1.1
+  const std::size_t longest_salt = encoded_length - hash_length(*hash) - 2;
+  if (given.s_len > longest_salt) {
+    return invalid("sLen is more than " + std::to_string(longest_salt));
+  }
+  return remote::DigestToSign{
+      remote::Scheme::kRsaPss,
+      *hash,
+      {},
+      remote::PssParameters{*mgf_hash, static_cast<std::uint32_t>(given.s_len)}};
+}
+
+Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {
+  if (!what.pss || what.hash == remote::Hash::kNone || what.pss->mgf_hash == remote::Hash::kNone) {
+    return invalid("missing");
+  }
+  const OpensslCall call;
+  const PkeyContext context = call.use(key);
+  if (context == nullptr) return out_of_memory();
+  auto salt_length = static_cast<int>(what.pss->salt_length);
+  // OSSL_PARAM takes text to read through a pointer that it could write through.
+  const std::array parameters{
+      OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE,
+                                       const_cast<char*>(OSSL_PKEY_RSA_PAD_MODE_PSS), 0),
+      OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST,
+                                       const_cast<char*>(openssl_name(what.hash)), 0),
+      OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST,
+                                       const_cast<char*>(openssl_name(what.pss->mgf_hash)), 0),
+      OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt_length),
+      OSSL_PARAM_construct_end()};
+  if (EVP_PKEY_verify_init_ex(context.get(), parameters.data()) != 1) {
+    return fail(CKR_GENERAL_ERROR, "OpenSSL refused to verify PSS");
+  }
+  return EVP_PKEY_verify(context.get(), signature.data(), signature.size(), what.digest.data(),
+                         what.digest.size()) == 1;
+}
+
+}  // namespace sealwright::crypto::rsa_pss
