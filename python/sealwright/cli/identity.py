@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import KeyOutput, print_json, show, show_page
+from sealwright.cli.output import KeyOutput, print_json, print_object, show, show_page
 from sealwright.cli.text import facts, moment, table
 from sealwright.client.errors import ClientError
 from sealwright.client.objects import ApiKey, Identity
@@ -37,14 +38,15 @@ def create(name: str, kind: str, role: str | None, owner: str | None, key_out: P
     except ClientError:
         output.discard()
         raise
-    if invocation().json and key_out is None:
-        print_json(answer.body)
-        return
-    if invocation().json:
-        print_json(caller.identity(name).body)
-    else:
+    api_key = answer.value.api_key or ""
+    output.keep(api_key)
+    if not invocation().json:
         show_identity(answer.value)
-    output.write(answer.value.api_key or "")
+        output.tell(api_key)
+    elif key_out is None:
+        print_json(answer.body)
+    else:
+        print_object(replace(answer.value, api_key=None))
 
 
 @identity.command("list")
@@ -95,11 +97,15 @@ def add(name: str, key_out: Path | None) -> None:
     except ClientError:
         output.discard()
         raise
-    if invocation().json and key_out is None:
+    api_key = answer.value.api_key or ""
+    output.keep(api_key)
+    if not invocation().json:
+        facts([("id", answer.value.id), ("created", moment(answer.value.created_at))])
+        output.tell(api_key)
+    elif key_out is None:
         print_json(answer.body)
-        return
-    facts([("id", answer.value.id), ("created", moment(answer.value.created_at))])
-    output.write(answer.value.api_key)
+    else:
+        print_object(replace(answer.value, api_key=None))
 
 
 @key.command()

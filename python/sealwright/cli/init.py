@@ -57,6 +57,7 @@ def init(
     except BaseException:
         output.discard()
         raise
+    output.keep(admin.api_key)
     who = admin.identity
     if invocation().json:
         first = _FirstAdmin(
@@ -75,5 +76,4 @@ def init(
         print_object(first)
     else:
         facts([("data directory", data_dir.absolute()), ("admin", who.name)])
-    if not invocation().json or key_out is not None:
-        output.write(admin.api_key)
+        output.tell(admin.api_key)

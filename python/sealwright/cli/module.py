@@ -1,5 +1,7 @@
 """sealwright module: the PKCS#11 library on this machine."""
 
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
@@ -7,6 +9,9 @@ from sealwright.cli.failure import Failure
 from sealwright.cli.options import Group, LocalCommand, invocation
 from sealwright.cli.output import print_object
 from sealwright.cli.text import printable
+
+if TYPE_CHECKING:
+    from sealwright.doctor import Finding
 
 
 class _Path(msgspec.Struct):
@@ -53,7 +58,7 @@ def doctor() -> None:
             click.echo(f"      -> {printable(finding.next_step)}")
     healthy = all(finding.state is not State.FAIL for finding in findings)
     if invocation().json:
-        print_object(_Diagnosis(healthy, [_Line(**finding.as_text()) for finding in findings]))
+        print_object(_Diagnosis(healthy, [_line(finding) for finding in findings]))
     if not healthy:
         click.get_current_context().exit(1)
 
@@ -63,6 +68,10 @@ class _Line(msgspec.Struct):
     state: str
     text: str
     next_step: str | None
+
+
+def _line(finding: "Finding") -> _Line:
+    return _Line(finding.check, finding.state.value, finding.text, finding.next_step)
 
 
 class _Diagnosis(msgspec.Struct):

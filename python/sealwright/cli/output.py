@@ -63,9 +63,14 @@ class KeyOutput:
                 f"{path}: cannot make this file for the API key: {fault.strerror}"
             ) from None
 
-    def write(self, api_key: str) -> None:
+    def keep(self, api_key: str) -> None:
+        """Into the file, before anything else can go wrong."""
         if self._path is not None:
             self._path.write_text(f"{api_key}\n")
+
+    def tell(self, api_key: str) -> None:
+        """The last line of stdout, or where it was put."""
+        if self._path is not None:
             click.echo(f"The API key is in {self._path}; it is not shown again.", err=True)
         else:
             click.echo("The API key, shown this once, is the next line.", err=True)

@@ -16,6 +16,7 @@ from sealwright.client.objects import (
     Certificate,
     Chain,
     Head,
+    Health,
     Identity,
     Member,
     NewApiKey,
@@ -49,6 +50,10 @@ class Client:
         self._headers = {"Accept": "application/json", "User-Agent": "sealwright-cli"}
         if connection.api_key is not None:
             self._headers["Authorization"] = f"Bearer {connection.api_key}"
+
+    def live(self) -> Answer[Health]:
+        """Needs no key."""
+        return self._call("GET", "/v1/health/live", Health)
 
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)

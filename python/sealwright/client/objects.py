@@ -30,22 +30,26 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
+class Health(msgspec.Struct, frozen=True):
+    status: str
+
+
 class ApiKey(msgspec.Struct, frozen=True):
     id: str
     created_at: datetime
     revoked_at: datetime | None = None
 
 
-class NewApiKey(msgspec.Struct, frozen=True):
+class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
     """`api_key` is shown this once."""
 
     id: str
-    api_key: str
     created_at: datetime
+    api_key: str | None = None
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """`keys` is there when one identity was asked for, `api_key` when it was just created."""
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`keys` is there when one identity was asked for, `api_key` and its id when it was just created."""
 
     id: str
     name: str
@@ -55,6 +59,7 @@ class Identity(msgspec.Struct, frozen=True):
     disabled: bool
     created_at: datetime
     keys: list[ApiKey] | None = None
+    api_key_id: str | None = None
     api_key: str | None = None
 
 

@@ -1,0 +1,205 @@
+"""What is right and wrong with the PKCS#11 module's set-up on this machine."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from pathlib import Path
+
+from sealwright.client.address import parse_addresses
+from sealwright.client.client import Client
+from sealwright.client.connection import Connection
+from sealwright.client.errors import ClientError, Misconfigured, Refused, Unreachable
+from sealwright.client.objects import CatalogueSigner
+from sealwright.module import ModuleMissingError, module_path
+from sealwright.module_config import ModuleConfiguration, configuration_path, read_configuration
+
+_CLOCKS_APART = timedelta(seconds=60)
+_CERTIFICATE_ENDS_SOON = timedelta(days=30)
+
+
+class State(Enum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing examined; `next_step` says what to do about it."""
+
+    check: str
+    state: State
+    text: str
+    next_step: str | None = None
+
+
+def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """The library, the configuration, the way to each control plane, the key, the signers, and at
+    last the module's own view. What cannot be examined for an earlier fault is left out."""
+    library = _library()
+    yield library
+    try:
+        configuration = read_configuration(environment)
+    except Misconfigured as fault:
+        yield Finding("configuration", State.FAIL, str(fault), "Correct it; see docs/module.md.")
+        return
+    yield _configuration(configuration)
+    yield _key(configuration)
+    if not configuration.urls:
+        yield Finding(
+            "url",
+            State.FAIL,
+            "no control plane is configured",
+            "Set SEALWRIGHT_URL, or url in ~/.config/sealwright/pkcs11.toml.",
+        )
+        return
+    reached = False
+    for url in configuration.urls:
+        for finding in _control_plane(url, configuration):
+            reached = reached or finding.check == "signers"
+            yield finding
+    if reached and library.state is State.OK:
+        yield _own_view(Path(library.text))
+
+
+def _library() -> Finding:
+    import ctypes
+
+    try:
+        path = module_path()
+        library = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
+    except (ModuleMissingError, OSError) as fault:
+        return Finding("library", State.FAIL, str(fault), "Install sealwright again.")
+    if not hasattr(library, "C_GetFunctionList"):
+        return Finding("library", State.FAIL, f"{path} is no PKCS#11 module", "Install it again.")
+    return Finding("library", State.OK, str(path))
+
+
+def _configuration(configuration: ModuleConfiguration) -> Finding:
+    if configuration.path is not None:
+        return Finding("configuration", State.OK, f"{configuration.path} is read")
+    return Finding("configuration", State.OK, "no file; the environment alone counts")
+
+
+def _key(configuration: ModuleConfiguration) -> Finding:
+    if configuration.api_key is not None:
+        return Finding("api key", State.OK, f"from {configuration.key_source}")
+    if configuration.signers:
+        names = ", ".join(f"{name} ({number})" for name, number in configuration.signers.items())
+        return Finding("api key", State.OK, f"none: tools ask for one as the PIN of {names}")
+    return Finding(
+        "api key",
+        State.FAIL,
+        "none, and no [signers] that could ask for one: tools will see no slots",
+        "Set SEALWRIGHT_API_KEY_FILE, or api_key_file in pkcs11.toml.",
+    )
+
+
+def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Finding]:
+    try:
+        client = Client(_connection(url, configuration))
+        date = client.live().date
+    except Unreachable as fault:
+        yield Finding("url", State.FAIL, str(fault), "Check the URL, and that the server runs.")
+        return
+    except Misconfigured as fault:
+        yield Finding("url", State.FAIL, str(fault), "Correct it; see docs/module.md.")
+        return
+    except ClientError as fault:
+        yield Finding("url", State.FAIL, str(fault), f"Is {url} the URL of a control plane?")
+        return
+    yield Finding("url", State.OK, f"{url} answers")
+    if (apart := _clocks(date)) is not None:
+        yield apart
+    if configuration.api_key is None:
+        return
+    try:
+        who = client.whoami().value
+        yield Finding("api key", State.OK, f"{url} knows it as {who.kind} {who.name}")
+        yield from _signers(client.catalogue().value.signers)
+    except Refused as refusal:
+        next_step = "An admin gives out a new one with: sealwright identity key add NAME"
+        yield Finding("api key", State.FAIL, f"{url} refuses it: {refusal.title}", next_step)
+    except ClientError as fault:
+        yield Finding("url", State.FAIL, str(fault), "Try again; if it stays, ask its operator.")
+
+
+def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
+    addresses = parse_addresses(url)
+    if addresses[0].exposes_keys and not configuration.insecure:
+        raise Misconfigured(
+            f"{url} would carry the API key over the network in clear: use https, "
+            "or set insecure = true (SEALWRIGHT_INSECURE=true)"
+        )
+    return Connection(
+        addresses=addresses,
+        api_key=configuration.api_key,
+        ca_file=configuration.ca_file,
+        client_cert=configuration.client_cert,
+        client_key=configuration.client_key,
+        connect_timeout=configuration.connect_timeout,
+        read_timeout=configuration.request_timeout,
+    )
+
+
+def _clocks(date: str | None) -> Finding | None:
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    apart = datetime.now(UTC) - theirs
+    if abs(apart) <= _CLOCKS_APART:
+        return Finding("clock", State.OK, "agrees with the server's")
+    direction = "ahead of" if apart > timedelta(0) else "behind"
+    return Finding(
+        "clock",
+        State.WARN,
+        f"{abs(apart).total_seconds():.0f} s {direction} the server's",
+        "Set it by NTP: certificates begin and end by the clock.",
+    )
+
+
+def _signers(signers: list[CatalogueSigner]) -> Iterator[Finding]:
+    if not signers:
+        next_step = "An admin adds it: sealwright member add SIGNER IDENTITY --role operator"
+        yield Finding("signers", State.WARN, "this identity is no member of any signer", next_step)
+    for signer in signers:
+        yield _signer(signer)
+
+
+def _signer(signer: CatalogueSigner) -> Finding:
+    end = "no certificate" if signer.not_after is None else f"until {signer.not_after:%Y-%m-%d}"
+    text = f"slot {signer.number}: {signer.name}, {signer.key}, {signer.status}, {end}"
+    if signer.status != "active":
+        next_step = {
+            "pending": f"Install its certificate: sealwright signer csr {signer.name}",
+            "disabled": f"Enable it: sealwright signer enable {signer.name}",
+            "expired": f"Renew it: sealwright signer renew {signer.name}",
+        }.get(signer.status)
+        return Finding(
+            "signers", State.WARN, f"{text}: tools see a slot without a token", next_step
+        )
+    if signer.role not in {"administrator", "operator"}:
+        next_step = f"sealwright member add {signer.name} IDENTITY --role operator"
+        return Finding("signers", State.WARN, f"{text}: this identity may not sign", next_step)
+    if signer.not_after and signer.not_after - datetime.now(UTC) < _CERTIFICATE_ENDS_SOON:
+        next_step = f"Renew it: sealwright signer renew {signer.name}"
+        return Finding("signers", State.WARN, f"{text}: that is soon", next_step)
+    return Finding("signers", State.OK, text)
+
+
+def _own_view(path: Path) -> Finding:
+    """The module itself, loaded as a tool would load it. Its own words go to stderr."""
+    from sealwright.pkcs11 import Module, Pkcs11Error
+
+    try:
+        with Module(path) as module:
+            labels = [slot.token().label for slot in module.slots()]
+    except Pkcs11Error as fault:
+        return Finding("module", State.FAIL, f"the module fails: {fault}", "See its line above.")
+    return Finding("module", State.OK, f"tools see {', '.join(labels) or 'no tokens'}")

@@ -1,0 +1,169 @@
+"""The module's configuration as the module reads it (docs/module.md): one file, then variables."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from sealwright.client.connection import find_api_key, variable_is_true
+from sealwright.client.errors import Misconfigured
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
+_Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+[smhd]$")]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_ApiKey = Annotated[str, msgspec.Meta(pattern=r"^swk_[A-Za-z0-9]{43}$")]
+_Number = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Base: a table of the file, with no other keys than these."""
+
+
+class _Tls(_Table, frozen=True):
+    ca_file: _Text | None = None
+    client_cert: _Text | None = None
+    client_key: _Text | None = None
+
+
+class _Timeouts(_Table, frozen=True):
+    connect: _Seconds = 5
+    request: _Seconds = 30
+
+
+class _Approval(_Table, frozen=True):
+    request: bool = False
+    window: _Duration | None = None
+    signings: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    justification: str | None = None
+    wait: _Duration | None = None
+
+
+class _Log(_Table, frozen=True):
+    level: Literal["off", "error", "warning", "info", "debug"] = "warning"
+    file: _Text | None = None
+
+
+class _File(_Table, frozen=True):
+    url: _Text | list[_Text] | None = None
+    api_key: _ApiKey | None = None
+    api_key_file: _Text | None = None
+    login_required: bool = False
+    insecure: bool = False
+    signers: dict[str, _Number] = {}
+    tls: _Tls = _Tls()
+    timeouts: _Timeouts = _Timeouts()
+    approval: _Approval = _Approval()
+    log: _Log = _Log()
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleConfiguration:
+    """`path` is the file read, None where there is none; times are seconds; `key_source` says
+    where the API key came from; `signers` are slots that need no key (name to number)."""
+
+    path: Path | None
+    urls: tuple[str, ...]
+    api_key: str | None = field(repr=False)
+    key_source: str | None
+    login_required: bool
+    insecure: bool
+    signers: Mapping[str, int]
+    ca_file: Path | None
+    client_cert: Path | None
+    client_key: Path | None
+    connect_timeout: float
+    request_timeout: float
+
+
+def configuration_path(environment: Mapping[str, str]) -> Path | None:
+    """SEALWRIGHT_CONFIG, else the first that exists of the user's file and the machine's."""
+    if named := environment.get("SEALWRIGHT_CONFIG"):
+        return Path(named)
+    candidates = [
+        Path(environment.get("HOME") or Path.home()) / ".config/sealwright/pkcs11.toml",
+        Path("/etc/sealwright/pkcs11.toml"),
+    ]
+    return next((path for path in candidates if path.exists()), None)
+
+
+def read_configuration(environment: Mapping[str, str]) -> ModuleConfiguration:
+    """
+    Raises:
+        Misconfigured: names the file or variable, and what is wrong with it.
+    """
+    path = configuration_path(environment)
+    file = _File() if path is None else _read(path)
+    api_key, source = _api_key(environment, file, path)
+    configured = [file.url] if isinstance(file.url, str) else file.url or []
+    urls = environment.get("SEALWRIGHT_URL", "").split(",")
+    return ModuleConfiguration(
+        path=path,
+        urls=tuple(url.strip() for url in urls if url.strip()) or tuple(configured),
+        api_key=api_key,
+        key_source=source,
+        login_required=_flag(environment, "LOGIN_REQUIRED", file.login_required),
+        insecure=_flag(environment, "INSECURE", file.insecure),
+        signers=file.signers,
+        ca_file=_path(environment, "CA_FILE", file.tls.ca_file),
+        client_cert=_path(environment, "CLIENT_CERT", file.tls.client_cert),
+        client_key=_path(environment, "CLIENT_KEY", file.tls.client_key),
+        connect_timeout=_seconds(environment, "CONNECT_TIMEOUT", file.timeouts.connect),
+        request_timeout=_seconds(environment, "REQUEST_TIMEOUT", file.timeouts.request),
+    )
+
+
+def _read(path: Path) -> _File:
+    try:
+        with path.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            content = tomllib.load(opened)
+        file = msgspec.convert(content, _File)
+    except OSError as fault:
+        raise Misconfigured(f"{path}: {fault.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise Misconfigured(f"{path} is no TOML: {fault}") from None
+    except msgspec.ValidationError as fault:
+        raise Misconfigured(f"{path}: {re.sub(r'[$][.]?', '', str(fault))}") from None
+    if file.api_key and file.api_key_file:
+        raise Misconfigured(f"{path}: api_key and api_key_file: name one of them")
+    if file.api_key and mode & (stat.S_IRGRP | stat.S_IROTH):
+        raise Misconfigured(
+            f"{path} holds an API key and others on this machine can read it: chmod 600 {path}"
+        )
+    return file
+
+
+def _api_key(
+    environment: Mapping[str, str], file: _File, path: Path | None
+) -> tuple[str | None, str | None]:
+    if environment.get("SEALWRIGHT_API_KEY"):
+        return find_api_key(environment), "SEALWRIGHT_API_KEY"
+    if named := environment.get("SEALWRIGHT_API_KEY_FILE") or file.api_key_file:
+        return find_api_key({}, named), named
+    return file.api_key, str(path) if file.api_key else None
+
+
+def _flag(environment: Mapping[str, str], name: str, otherwise: bool) -> bool:
+    given = environment.get(f"SEALWRIGHT_{name}")
+    return variable_is_true(environment, name) if given else otherwise
+
+
+def _path(environment: Mapping[str, str], name: str, otherwise: str | None) -> Path | None:
+    named = environment.get(f"SEALWRIGHT_{name}") or otherwise
+    return Path(named) if named else None
+
+
+def _seconds(environment: Mapping[str, str], name: str, otherwise: float) -> float:
+    given = environment.get(f"SEALWRIGHT_{name}")
+    if not given:
+        return otherwise
+    try:
+        return msgspec.convert(given, _Seconds, strict=False)
+    except msgspec.ValidationError:
+        raise Misconfigured(f"SEALWRIGHT_{name} must be seconds, from 0.1 to 3600") from None
