@@ -101,7 +101,7 @@ class Input {
         began = true;
         continue;
       }
-      parser.put_eof(fault);
+      if (parser.got_some()) parser.put_eof(fault);
       if (fault) return fail(CKR_DEVICE_ERROR, parse_fault(fault));
       if (!parser.is_done()) {
         return fail(CKR_DEVICE_ERROR, parse_fault(http::error::partial_message));
