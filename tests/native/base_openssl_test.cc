@@ -1,0 +1,115 @@
+// The door to OpenSSL: private, silent at exit, and shut while the process forks.
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "base/openssl.h"
+
+namespace sealwright {
+namespace {
+
+bool can_hash() {
+  const OpensslSection section;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> value{};
+  std::size_t length = 0;
+  return EVP_Q_digest(openssl_context(), "SHA256", nullptr, "abc", 3, value.data(), &length) == 1 &&
+         length == 32 && value[0] == 0xba;
+}
+
+// Runs `body` in a forked child that dies if it hangs; its answer is the child's exit code.
+template <typename Body>
+int in_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(5);
+    _exit(body() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
+}
+
+TEST(OpensslContext, is_private_and_the_same_for_everyone) {
+  OSSL_LIB_CTX* context = openssl_context();
+  ASSERT_NE(context, nullptr);
+  EXPECT_NE(context, OSSL_LIB_CTX_get0_global_default());
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([context] { EXPECT_EQ(openssl_context(), context); });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+TEST(OpensslContext, has_the_default_provider_only) {
+  EXPECT_EQ(OSSL_PROVIDER_available(openssl_context(), "default"), 1);
+  EXPECT_EQ(OSSL_PROVIDER_available(openssl_context(), "legacy"), 0);
+}
+
+TEST(ForkGate, counts_the_forks_between_the_first_process_and_this_one) {
+  install_fork_gate();
+  install_fork_gate();  // the handlers stay registered once
+  const unsigned before = fork_generation();
+  EXPECT_EQ(in_child([before] {
+              return fork_generation() == before + 1 &&
+                     in_child([before] { return fork_generation() == before + 2; }) == 0;
+            }),
+            0);
+  EXPECT_EQ(fork_generation(), before);
+}
+
+TEST(ForkGate, lets_a_thread_fork_inside_its_own_section) {
+  install_fork_gate();
+  const OpensslSection outer;
+  const OpensslSection inner;
+  EXPECT_EQ(in_child(can_hash), 0);
+  EXPECT_TRUE(can_hash());
+}
+
+TEST(ForkGate, gives_up_on_a_section_that_does_not_end) {
+  install_fork_gate();
+  std::atomic<bool> inside{false};
+  std::atomic<bool> leave{false};
+  std::thread holder([&] {
+    const OpensslSection section;
+    inside = true;
+    inside.notify_one();
+    leave.wait(false);
+  });
+  inside.wait(false);
+  EXPECT_EQ(in_child([] { return true; }), 0);
+  leave = true;
+  leave.notify_one();
+  holder.join();
+  EXPECT_TRUE(can_hash());
+}
+
+TEST(ForkGate, gives_children_a_working_openssl_while_threads_compute) {
+  install_fork_gate();
+  std::atomic<bool> stop{false};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        if (!can_hash()) ++failures;
+      }
+    });
+  }
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(in_child(can_hash), 0) << "fork " << i;
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+}
+
+}  // namespace
+}  // namespace sealwright
