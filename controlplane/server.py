@@ -21,6 +21,7 @@ _KEEPALIVE_SECONDS = 75  # longer than the 30 s after which the module lets go
 _GRACE_SECONDS = 30  # for requests on their way when the server stops
 _MOST_CONNECTIONS = 800  # a process; stays under the usual 1,024 descriptors
 _log = structlog.get_logger()
+_BACKLOG = 1024
 
 
 def serve(settings: Settings) -> None:
@@ -98,6 +99,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return None if self._settings.tls is None else self._settings.tls.context()
 
     def _say_ready(self, _arbiter: object) -> None:
+        _log.info("listening", url=self._url, workers=self._settings.workers)
         print(f"sealwright is listening on {self._url}", flush=True)  # noqa: T201
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
@@ -107,35 +109,40 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
     """Bound and listening, so that a taken address is refused at once and with words."""
+    listener = socket.socket(_family(address), socket.SOCK_STREAM)
     try:
         if isinstance(address, UnixAddress):
-            return _listen_unix(address)
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
-        listener.listen(1024)
+            _clear_path(address)
+            listener.bind(str(address.path))
+            # As open as a loopback port: who may sign is for API keys to say.
+            address.path.chmod(0o666)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
     except OSError as fault:
+        listener.close()
+        what = fault.strerror or str(fault)
         raise Refused(
-            "address_unusable",
-            f"Cannot listen on {address}: {fault.strerror or fault}.",
-            status=503,
+            "address_unusable", f"Cannot listen on {address}: {what}.", status=503
         ) from None
     return listener
 
 
-def _listen_unix(address: UnixAddress) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if address.path.is_socket():
-        with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(address.path))
-            raise OSError("another server listens there")
-        address.path.unlink()  # left by a server that was killed
-    listener.bind(str(address.path))
-    # As open as a loopback port: who may sign is for API keys to say.
-    address.path.chmod(0o666)
-    listener.listen(1024)
-    return listener
+def _family(address: TcpAddress | UnixAddress) -> socket.AddressFamily:
+    if isinstance(address, UnixAddress):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
+
+
+def _clear_path(address: UnixAddress) -> None:
+    """Takes over the socket of a server that was killed, never that of one that lives."""
+    if not address.path.is_socket():
+        return
+    with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(address.path))
+        raise OSError("another server listens there")
+    address.path.unlink()
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:

@@ -167,6 +167,12 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         self.keepalived_conns.remove(conn)
         self.enqueue_req(conn)
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """A stopping worker waits no longer for those who have only begun to speak, either."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
     def murder_pending(self) -> None:
         now = time.monotonic()
         for waiting in (self.pending_conns, self._lingering):

@@ -93,6 +93,9 @@ def endpoint(
                 given["body"] = decode(decoder, read_body(req, largest_body))
             if described.query is not None:
                 given["query"] = _convert_query(req, described.query)
+            elif req.params:
+                name = min(req.params)
+                raise invalid(name, f"{name}: nothing of that name is asked for here.")
             _write(resp, status, method(resource, **given))
 
         respond.__doc__ = summary

@@ -52,7 +52,8 @@ class Metrics:
 
     def count_refused(self, scheme: Scheme, refused: Refused) -> None:
         outcome = Outcome.FAILED if refused.status >= 500 else Outcome.DENIED
-        self._signatures.labels(scheme.value, outcome.value, refused.code).inc()
+        reason = "not_a_member" if refused.status == 404 else refused.code  # as the row says it
+        self._signatures.labels(scheme.value, outcome.value, reason).inc()
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()

@@ -1,0 +1,71 @@
+"""The audit log over HTTP."""
+
+import json
+
+import pytest
+
+from tests.controlplane.conftest import Api
+
+
+@pytest.fixture
+def ci(api: Api) -> str:
+    key = api.machine("ci")
+    api.signer("release", operator="ci")
+    for _ in range(3):
+        assert api.sign("release", key).status_code == 200
+    return key
+
+
+def test_operations_come_newest_first_and_in_pages(api: Api, ci: str) -> None:
+    everything = api.rows(limit=1000)
+    sequences = [row["sequence"] for row in everything]
+    assert sequences == sorted(sequences, reverse=True)
+    first = api.get("/v1/operations", params={"limit": 2}).json
+    second = api.get("/v1/operations", params={"limit": 2, "cursor": first["next"]}).json
+    assert first["items"] + second["items"] == everything[:4]
+
+
+def test_operations_are_filtered(api: Api, ci: str) -> None:
+    assert len(api.rows(signer="release", kind="sign", outcome="succeeded", actor="ci")) == 3
+    assert api.rows(outcome="denied") == []
+    assert {row["kind"] for row in api.rows(kind="change")} == {"change"}
+    assert api.rows(since="2999-01-01T00:00:00Z") == []
+
+
+def test_a_change_says_what_changed(api: Api, ci: str) -> None:
+    api.post("/v1/signers/release/disable")
+    newest = api.rows()[0]
+    assert (newest["kind"], newest["action"], newest["object"]) == (
+        "change",
+        "signer:disable",
+        "release",
+    )
+    assert (newest["actor"], newest["outcome"]) == ("admin", None)
+
+
+def test_an_operation_is_found_by_its_id(api: Api, ci: str) -> None:
+    newest = api.rows(kind="sign")[0]
+    assert api.get(f"/v1/operations/{newest['id']}").json == newest
+    assert api.get("/v1/operations/none").status_code == 404
+
+
+def test_the_export_is_the_whole_chain_in_order(api: Api, ci: str) -> None:
+    answer = api.get("/v1/operations/export")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+    previous = "0" * 64
+    for row in rows:
+        assert row["previous_hash"] == previous
+        previous = row["row_hash"]
+    head = api.get("/v1/operations/head").json
+    assert head == {"sequence": rows[-1]["sequence"], "row_hash": previous}
+    assert rows[::-1] == api.rows(limit=1000)
+
+
+def test_the_whole_log_is_for_admins_and_auditors(api: Api, ci: str) -> None:
+    body = {"name": "eve", "kind": "user", "role": "auditor"}
+    auditor = api.post("/v1/identities", body).json["api_key"]
+    for path in ("/v1/operations/export", "/v1/operations/head"):
+        assert api.get(path, key=ci).status_code == 403
+        assert api.get(path, key=auditor).status_code == 200

@@ -1,0 +1,140 @@
+"""What the API says when it refuses."""
+
+import falcon.testing
+import pytest
+
+from controlplane.api.metrics import Metrics
+from controlplane.app import create_app
+from controlplane.service.installation import Services
+from tests.controlplane.conftest import Api
+
+
+def problem(answer: falcon.testing.Result) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["request_id"] == answer.headers["x-request-id"]
+    assert answer.json["status"] == answer.status_code
+    return answer.status_code, answer.json["code"]
+
+
+def test_an_unknown_address_is_not_found(api: Api) -> None:
+    assert problem(api.get("/v2/signers")) == (404, "not_found")
+
+
+def test_a_method_that_an_address_does_not_take_is_refused(api: Api) -> None:
+    answer = api.call("PUT", "/v1/signers")
+    assert problem(answer) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+
+
+def test_without_a_key_nothing_but_health_metrics_and_the_document(api: Api) -> None:
+    for path in ("/v1/health/live", "/v1/health/ready", "/metrics", "/v1/openapi.json"):
+        assert api.get(path, key=None).status_code == 200
+    assert problem(api.get("/v1/whoami", key=None)) == (401, "api_key_missing")
+
+
+def test_a_key_that_nobody_has_is_unknown_and_asks_for_a_bearer(api: Api) -> None:
+    answer = api.get("/v1/whoami", key="swk_" + "x" * 43)
+    assert problem(answer) == (401, "api_key_unknown")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_key_itself_is_never_repeated(api: Api) -> None:
+    answer = api.get("/v1/whoami", key="swk_" + "x" * 43)
+    assert "swk_" not in answer.text
+
+
+@pytest.mark.parametrize("header", ["Authorization", "Idempotency-Key"])
+def test_a_header_given_twice_is_refused(api: Api, header: str) -> None:
+    headers = {"Authorization": f"Bearer {api.admin_key}", "Idempotency-Key": "one"}
+    headers[header] = f"{headers[header]},{headers[header]}"  # as WSGI shows it
+    answer = api.sign("any", api.admin_key, headers=headers)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == header
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "a", "kind": "machine", "colour": "red"}, "colour"),
+        ({"kind": "machine"}, "name"),
+        ({"name": 7, "kind": "machine"}, "name"),
+        ({"name": "", "kind": "machine"}, "name"),
+        ({"name": "a" * 65, "kind": "machine"}, "name"),
+        ({"name": "a b", "kind": "machine"}, "name"),
+        ({"name": "a\n", "kind": "machine"}, "name"),
+        ({"name": "a", "kind": "robot"}, "kind"),
+        ({"name": "a", "kind": "user", "role": "root"}, "role"),
+        ([], "body"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_named(api: Api, body: object, field: str) -> None:
+    answer = api.post("/v1/identities", body)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == field
+
+
+@pytest.mark.parametrize("text", [b"{", b'{"name": "a", "name', b"\xff", b"[" * 60_000, b"NaN"])
+def test_a_body_that_is_no_json_is_refused(api: Api, text: bytes) -> None:
+    answer = api.send("/v1/identities", text)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == "body"
+
+
+def test_a_body_of_another_type_is_refused(api: Api) -> None:
+    answer = api.send("/v1/identities", b"{}", content_type="text/plain")
+    assert problem(answer) == (415, "unsupported_media_type")
+
+
+def test_a_body_beyond_64_kib_is_too_large(api: Api) -> None:
+    answer = api.post("/v1/identities", {"name": "a" * 65536, "kind": "machine"})
+    assert problem(answer) == (413, "payload_too_large")
+
+
+def test_a_chain_may_have_256_kib(api: Api) -> None:
+    accepted = api.post("/v1/signers/none/certificate", {"chain": "x" * 200_000})
+    assert accepted.status_code == 404
+    answer = api.post("/v1/signers/none/certificate", {"chain": "x" * 300_000})
+    assert problem(answer) == (413, "payload_too_large")
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "1001"}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"colour": "red"}, "colour"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-01-01T00:00:00"}, "since"),
+        ({"kind": ["sign", "change"]}, "kind"),
+        ({"cursor": "nonsense"}, "cursor"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_named(
+    api: Api, params: dict[str, object], field: str
+) -> None:
+    answer = api.get("/v1/operations", params=params, params_csv=False)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == field
+
+
+def test_a_query_where_none_is_known_is_refused(api: Api) -> None:
+    answer = api.get("/v1/whoami", params={"verbose": "true"})
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == "verbose"
+
+
+def test_a_fault_of_ours_says_nothing_but_the_request_id(services: Services) -> None:
+    def explode(_key: str | None) -> None:
+        raise RuntimeError("secret detail")
+
+    services.identities.authenticate = explode  # type: ignore[method-assign,assignment]
+    client = falcon.testing.TestClient(create_app(services, Metrics()))
+    answer = client.simulate_get("/v1/whoami")
+    assert problem(answer) == (500, "internal_error")
+    assert "secret detail" not in answer.text
+
+
+def test_every_answer_has_an_id_of_its_own(api: Api) -> None:
+    first, second = api.get("/v1/whoami"), api.get("/v1/whoami")
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
