@@ -36,7 +36,8 @@ class File {
       const auto key = std::find_if(keys.begin(), keys.end(), [&name = name](const Key& known) {
         return known.name == name.str();
       });
-      const std::string full = prefix + std::string(name.str());
+      std::string full = prefix;
+      full += name.str();
       if (key == keys.end()) return fault(node, full + ": unknown key");
       const std::string expected = key->take(node);
       if (!expected.empty()) return fault(node, full + " must be " + expected);

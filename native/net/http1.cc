@@ -15,7 +15,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::string_body>;
 
 constexpr std::uint32_t kHeaderLimit = 64 * 1024;
-constexpr std::size_t kChunk = 16 * 1024;
+constexpr std::size_t kChunk = 16'384;
 
 bool breaks_a_field(std::string_view value) {
   return std::any_of(value.begin(), value.end(), [](char c) {
@@ -113,7 +113,7 @@ class Input {
  private:
   Result<std::size_t> read_more(const Deadline& deadline) {
     std::array<std::uint8_t, kChunk> chunk{};
-    const Result<std::size_t> size = stream_.read(chunk, deadline);
+    Result<std::size_t> size = stream_.read(chunk, deadline);
     if (size) pending_.insert(pending_.end(), chunk.begin(), chunk.begin() + *size);
     return size;
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kShortText = 255;
 constexpr std::size_t kCommandText = 2048;
-constexpr std::size_t kCommandRead = 64 * 1024;
+constexpr std::size_t kCommandRead = 65'536;
 
 // The value is the next argument, or follows '=' or ':' in the same one.
 constexpr std::array<std::string_view, 21> kSecretOptions{

@@ -14,8 +14,8 @@ namespace json = boost::json;
 
 constexpr std::size_t kDepth = 16;
 constexpr std::size_t kIdText = 64;
-constexpr std::size_t kCertificate = 64 * 1024;  // octets
-constexpr std::size_t kPublicKey = 8 * 1024;
+constexpr std::size_t kCertificate = 65'536;  // octets
+constexpr std::size_t kPublicKey = 8'192;
 constexpr std::size_t kSignature = 4096;
 constexpr std::size_t kChainLength = 16;
 constexpr std::size_t kTitle = 500;

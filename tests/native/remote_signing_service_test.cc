@@ -299,7 +299,7 @@ INSTANTIATE_TEST_SUITE_P(All, NonsenseSignature,
 TEST(Signing, AHugeBodyIsRefused) {
   ScriptedServer server({json_answer(200, std::string(2U << 20U, ' '))});
   Settings settings = settings_for({server.url()});
-  settings.request_timeout = std::chrono::milliseconds(500);
+  settings.request_timeout = std::chrono::milliseconds(1'000);
   const auto signature = Client(settings).sign();
   ASSERT_FALSE(signature);
   EXPECT_NE(signature.error().message.find("too large"), std::string::npos);
