@@ -138,6 +138,9 @@ class Group(_Sectioned, click.Group):
         super().__init__(*args, **attributes)
         self.params += [*_output_options(), *_connection_options()]
 
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)  # as they are written, not by the alphabet
+
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(context, formatter)
         super().format_options(context, formatter)

@@ -1,0 +1,84 @@
+"""Command names, options and help are a promise: golden files hold them to the letter.
+
+`SEALWRIGHT_WRITE_GOLDEN=1 pytest tests/cli/test_cli_help.py` writes them anew.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import command_paths, every_command
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def golden_file(command_path: str) -> Path:
+    return GOLDEN / f"{command_path.replace(' ', '-')}.txt"
+
+
+@pytest.mark.parametrize("command_path", command_paths())
+def test_help_reads_as_it_was_agreed(command_path: str) -> None:
+    context = next(each for each in every_command() if each.command_path == command_path)
+    text = context.command.get_help(context) + "\n"
+    golden = golden_file(command_path)
+    if os.environ.get("SEALWRIGHT_WRITE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_no_golden_file_is_left_of_a_command_that_is_gone() -> None:
+    expected = {golden_file(command_path).name for command_path in command_paths()}
+    assert {path.name for path in GOLDEN.iterdir()} == expected
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    leaves = [
+        context.command_path.removeprefix("sealwright ")
+        for context in every_command()
+        if not hasattr(context.command, "commands")
+    ]
+    assert leaves == [
+        "init",
+        "serve",
+        "identity create",
+        "identity list",
+        "identity show",
+        "identity disable",
+        "identity enable",
+        "identity key add",
+        "identity key revoke",
+        "signer create",
+        "signer list",
+        "signer show",
+        "signer disable",
+        "signer enable",
+        "signer renew",
+        "signer delete",
+        "signer csr",
+        "signer install-certificate",
+        "signer certificate",
+        "ca certificate",
+        "member add",
+        "member remove",
+        "member list",
+        "audit list",
+        "audit export",
+        "audit verify",
+        "module path",
+        "module doctor",
+    ]
+
+
+def test_every_command_takes_json_and_help() -> None:
+    for context in every_command():
+        options = {name for p in context.command.get_params(context) for name in p.opts}
+        assert {"--json", "--help"} <= options, context.command_path
+
+
+def test_every_command_that_calls_the_server_says_where_and_who() -> None:
+    for context in every_command():
+        if context.command_path.split()[1:2] in (["init"], ["serve"], ["module"]):
+            continue
+        options = {name for p in context.command.get_params(context) for name in p.opts}
+        assert {"--url", "--api-key-file", "--ca-file"} <= options, context.command_path
