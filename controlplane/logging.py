@@ -1,6 +1,7 @@
 """Log lines for machines: JSON, one line an event, on stderr, each with its request's id."""
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from typing import TextIO
@@ -8,6 +9,8 @@ from typing import TextIO
 import structlog
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
+
+_API_KEY = re.compile(r"swk_[A-Za-z0-9]+")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -19,6 +22,14 @@ def _name_the_request(
     if current is not None:
         event.setdefault("request_id", current)
     return event
+
+
+_to_json = structlog.processors.JSONRenderer()
+
+
+def _render(logger: object, method: str, event: structlog.typing.EventDict) -> str:
+    """JSON without API keys, wherever in the event they may have got to (a path, a traceback)."""
+    return _API_KEY.sub("swk_[redacted]", str(_to_json(logger, method, event)))
 
 
 _SHARED: list[structlog.typing.Processor] = [
@@ -34,7 +45,7 @@ def configure(stream: TextIO = sys.stderr) -> None:
         processors=[
             *_SHARED,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            _render,
         ],
         logger_factory=structlog.WriteLoggerFactory(stream),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -52,7 +63,7 @@ class ServerLogger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no typ
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                _render,
             ],
         )
         for handler in self.error_log.handlers:

@@ -24,10 +24,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str
     field: str | None = None  # dotted name of the part of the request that is at fault
 
-    def __post_init__(self) -> None:
-        if not self.title:
-            raise ValueError("a problem needs a title that a person understands")
-
 
 _FALCON_CODES = {
     400: "invalid_request",
