@@ -304,6 +304,7 @@ def test_log_lines_are_json_with_the_requests_id_and_without_secrets(
     answer = connection.getresponse()
     answer.read()
     connection.close()
+    get(server, f"/v1/{installation.admin_key}")
     talk(
         server, b"GET / HTTP/1.1\r\nAuthorization " + installation.admin_key.encode() + b"\r\n\r\n"
     )
