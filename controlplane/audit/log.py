@@ -1,0 +1,28 @@
+"""Appending to the log: each row carries its own hash and that of the row before it."""
+
+from collections.abc import Sequence
+
+from peewee import SqliteDatabase
+
+from controlplane.audit.row import canonical_bytes, hash_row
+from controlplane.domain.operation import Entry, Head, Operation
+from controlplane.store import operations
+
+
+def link(head: Head, entry: Entry) -> Operation:
+    """The row that follows this head."""
+    sequence = head.sequence + 1
+    row_hash = hash_row(canonical_bytes(sequence, entry, head.row_hash))
+    return Operation(sequence, entry, head.row_hash, row_hash)
+
+
+def append(database: SqliteDatabase, entries: Sequence[Entry]) -> list[Operation]:
+    """Within a write transaction, in which the head cannot move."""
+    head = operations.read_head(database)
+    appended = []
+    for entry in entries:
+        operation = link(head, entry)
+        head = Head(operation.sequence, operation.row_hash)
+        appended.append(operation)
+    operations.append(database, appended)
+    return appended

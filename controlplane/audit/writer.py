@@ -1,0 +1,162 @@
+"""Rows of calls to sign, many of them in one synced commit.
+
+Threads hand in what they decided and wait. One thread of the process takes whatever waits, alone
+in all processes; while it waited for that, more may have come, so it takes these as well.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+
+from peewee import SqliteDatabase
+
+from controlplane.audit.log import append
+from controlplane.domain.operation import Entry, Operation
+from controlplane.errors import Refused
+from controlplane.store import operations
+from controlplane.store.database import Store, read_epoch
+
+MOST_WAITING = 1024
+_RETRY_AFTER = 1  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The row is durable."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """No row: something that the decision rests on has changed. Decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """No row: the actor's idempotency key is bound to this success."""
+
+    operation: Operation
+
+
+Result = Written | Overtaken | Bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    entry: Entry
+    epoch: int | None
+    key: tuple[str, str] | None
+    result: "Future[Result]" = field(default_factory=Future)
+
+
+class Writer:
+    """One a process. Its thread starts with the first row, so that it survives no fork."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: deque[_Pending] = deque()
+        self._changed = Condition()
+        self._thread: Thread | None = None
+        self._closed = False
+
+    def write(self, entry: Entry, *, epoch: int | None, bind: bool) -> Result:
+        """Returns when the row is durable, or is not to be.
+
+        `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
+        whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
+        Refused 503 overloaded, store_unavailable.
+        """
+        key = None
+        if bind and entry.actor is not None and entry.idempotency_key is not None:
+            key = (entry.actor, entry.idempotency_key)
+        pending = _Pending(entry, epoch, key)
+        with self._changed:
+            if self._closed or len(self._waiting) >= MOST_WAITING:
+                raise Refused(
+                    "overloaded",
+                    "Too many calls are waiting for the audit log; try again.",
+                    status=503,
+                    retry_after=_RETRY_AFTER,
+                )
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="audit-writer", daemon=True)
+                self._thread.start()
+            self._waiting.append(pending)
+            self._changed.notify()
+        return pending.result.result()
+
+    def close(self) -> None:
+        """Returns when everything handed in is written; refuses what comes later."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while self._await_work():
+            taken: list[_Pending] = []
+            try:
+                with self._store.write() as database:
+                    taken = self._take_waiting()
+                    results = _write(database, taken)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the callers must hear it
+                refused = _unavailable(error)
+                for pending in taken or self._take_waiting():
+                    pending.result.set_exception(refused)
+                continue
+            for pending, result in zip(taken, results, strict=True):
+                pending.result.set_result(result)
+        self._store.close_thread()
+
+    def _await_work(self) -> bool:
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            return bool(self._waiting)
+
+    def _take_waiting(self) -> list[_Pending]:
+        with self._changed:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            return taken
+
+
+def _write(database: SqliteDatabase, taken: Sequence[_Pending]) -> list[Result]:
+    """One result for each, in order. Of two equal keys in one batch the second is Overtaken: it
+    finds the first one's row when it comes again."""
+    epoch = read_epoch(database)
+    bound = operations.find_succeeded(database, [each.key for each in taken if each.key])
+    results: list[Result | None] = []
+    entries: list[Entry] = []
+    binding: set[tuple[str, str]] = set()
+    for pending in taken:
+        if pending.epoch is not None and pending.epoch != epoch:
+            results.append(Overtaken())
+        elif pending.key in bound:
+            results.append(Bound(bound[pending.key]))
+        elif pending.key in binding:
+            results.append(Overtaken())
+        else:
+            if pending.key is not None and pending.entry.signature is not None:
+                binding.add(pending.key)
+            entries.append(pending.entry)
+            results.append(None)
+    written = iter(append(database, entries))
+    return [Written(next(written)) if result is None else result for result in results]
+
+
+def _unavailable(error: Exception) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    refused = Refused(
+        "store_unavailable",
+        f"The audit log cannot be written, so nothing was signed: {error}",
+        status=503,
+        retry_after=_RETRY_AFTER,
+    )
+    refused.__cause__ = error
+    return refused

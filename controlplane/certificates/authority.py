@@ -1,0 +1,144 @@
+"""The built-in CA: a root, an intermediate that issues, and certificates for code signing.
+
+All on P-384: as strong as the strongest signer, made in no time, and read by every verifier that
+knows the CA/B Forum's code-signing rules.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from controlplane.certificates.reading import describe
+from controlplane.domain.model import Certificate
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+MAX_DAYS = 460  # CA/B Forum Code Signing Baseline Requirements §6.3.2
+DEFAULT_DAYS = 365
+ROOT_YEARS = 25
+INTERMEDIATE_YEARS = 15
+_CLOCK_SKEW = timedelta(minutes=5)
+_SERIAL_BITS = 127  # a positive INTEGER of 16 octets
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """`chain`: the issuer's own certificate first, root last."""
+
+    key: PrivateKey
+    chain: tuple[x509.Certificate, ...]
+
+
+def make_root(key: PrivateKey, now: datetime) -> x509.Certificate:
+    name = _authority_name("Root")
+    builder = _builder(name, name, key.public_key(), now, _years(now, ROOT_YEARS))
+    return _finish_authority(builder, key, path_length=1)
+
+
+def make_intermediate(
+    root: Issuer, public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, now: datetime
+) -> x509.Certificate:
+    name = _authority_name("Code Signing CA")
+    issuer = root.chain[0]
+    builder = _builder(name, issuer.subject, public_key, now, _years(now, INTERMEDIATE_YEARS))
+    builder = _identify_issuer(builder, issuer).add_extension(_CODE_SIGNING, critical=False)
+    return _finish_authority(builder, root.key, path_length=0)
+
+
+def issue_leaf(
+    issuer: Issuer, public_key: bytes, common_name: str, days: int, now: datetime
+) -> Certificate:
+    """For a signer; `public_key` is DER SubjectPublicKeyInfo. Never outlives its issuer."""
+    authority = issuer.chain[0]
+    start = now - _CLOCK_SKEW
+    end = min(start + timedelta(days=days), authority.not_valid_after_utc)
+    key = load_der_public_key(public_key)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise TypeError("signers have RSA or EC keys")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    builder = (
+        _identify_issuer(_builder(subject, authority.subject, key, start, end), authority)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signatures=True), critical=True)
+        .add_extension(_CODE_SIGNING, critical=False)
+    )
+    return describe(builder.sign(issuer.key, _hash_for(issuer.key)), issuer.chain)
+
+
+_CODE_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+
+
+def _authority_name(role: str) -> x509.Name:
+    """Unlike the name of any other installation's authority, so that trust stores can hold both."""
+    return x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, f"Sealwright {role} {secrets.token_hex(4)}")]
+    )
+
+
+def _years(now: datetime, years: int) -> datetime:
+    return now + timedelta(days=365 * years)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    start: datetime,
+    end: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(1 << (_SERIAL_BITS - 1) | secrets.randbits(_SERIAL_BITS - 1))
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _identify_issuer(
+    builder: x509.CertificateBuilder, issuer: x509.Certificate
+) -> x509.CertificateBuilder:
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+    )
+
+
+def _finish_authority(
+    builder: x509.CertificateBuilder, key: PrivateKey, path_length: int
+) -> x509.Certificate:
+    return (
+        builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=path_length), critical=True
+        )
+        .add_extension(_key_usage(signatures=False), critical=True)
+        .sign(key, _hash_for(key))
+    )
+
+
+def _key_usage(*, signatures: bool) -> x509.KeyUsage:
+    """For a leaf that signs code, or else for an authority."""
+    return x509.KeyUsage(
+        digital_signature=signatures,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=not signatures,
+        crl_sign=not signatures,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _hash_for(key: PrivateKey) -> SHA256 | SHA384:
+    return SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) else SHA256()

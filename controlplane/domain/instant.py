@@ -1,0 +1,16 @@
+"""Points in time: aware UTC datetimes; as text RFC 3339 of fixed width, so that text sorts."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def to_text(time: datetime) -> str:
+    """`2026-01-31T08:00:00.000000Z`; always 27 characters."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_text(text: str) -> datetime:
+    return datetime.fromisoformat(text)

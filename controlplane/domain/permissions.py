@@ -1,0 +1,54 @@
+"""Who may do what, besides signing (see `decision`): one pure function for each right.
+
+`role` is the caller's role on the signer in question, None for no member.
+"""
+
+from controlplane.domain.model import Identity, MemberRole, ServerRole
+from controlplane.errors import Refused, forbidden
+
+
+def is_admin(identity: Identity) -> bool:
+    return identity.role is ServerRole.ADMIN
+
+
+def may_read_everything(identity: Identity) -> bool:
+    return identity.role is not None
+
+
+def may_see_identity(reader: Identity, identity: Identity) -> bool:
+    """Oneself and one's machines, or everybody."""
+    return may_read_everything(reader) or reader.id == identity.id or reader.name == identity.owner
+
+
+def may_see_signer(identity: Identity, role: MemberRole | None) -> bool:
+    return role is not None or may_read_everything(identity)
+
+
+def may_manage_signer(identity: Identity, role: MemberRole | None) -> bool:
+    """Its members; disable and enable."""
+    return is_admin(identity) or role is MemberRole.ADMINISTRATOR
+
+
+def require_admin(identity: Identity, what: str) -> None:
+    """`what` completes the sentence "Only a server admin may …"."""
+    if not is_admin(identity):
+        raise forbidden("admin_required", f"Only a server admin may {what}.")
+
+
+def require_reader(identity: Identity, what: str) -> None:
+    if not may_read_everything(identity):
+        raise forbidden("reader_required", f"Only a server admin or auditor may {what}.")
+
+
+def require_signer_manager(identity: Identity, role: MemberRole | None, what: str) -> None:
+    if not may_manage_signer(identity, role):
+        raise forbidden(
+            "administrator_required",
+            f"Only a server admin or an administrator of the signer may {what}.",
+        )
+
+
+def require_remaining_admin(others: int, what: str) -> None:
+    """`others`: how many enabled admins with a key would be left."""
+    if others < 1:
+        raise Refused("last_admin", f"This would leave no admin who can {what}.", status=409)

@@ -1,0 +1,57 @@
+"""What a client says of itself is kept for ever, so secrets go and lengths are capped first."""
+
+import re
+from dataclasses import replace
+
+from controlplane.domain.model import Client
+
+MAX_LENGTHS = {
+    "address": 64,
+    "tool": 128,
+    "command": 1024,
+    "hostname": 255,
+    "os_user": 128,
+    "application_sha256": 64,
+    "module_version": 64,
+}
+REDACTED = "[redacted]"
+
+_LONGEST_READ = 4096  # characters; what follows is never looked at
+
+_API_KEY = re.compile(r"swk_[A-Za-z0-9]*")
+_ENDING = r"(?:pass|passwd|password|passphrase|passin|passout|pwd|pin|pin-value|secret|api[-_]?key)"
+_VALUE = r"""(?:"[^"]*"?|'[^']*'?|[^\s;&]+)"""
+_SECRETS = [
+    # -storepass X, --pin X; the JDK's -storepass:env X names no secret, but hiding it costs little
+    re.compile(rf"((?:--?|/)[\w-]{{0,32}}?{_ENDING}(?::\w+)?\s+){_VALUE}", re.IGNORECASE),
+    # --pin=X, PASSWORD=X in front of a command, pin-value=X in a PKCS#11 URI
+    re.compile(rf"({_ENDING}\s?=\s?){_VALUE}", re.IGNORECASE),
+    # OpenSSL's pass:X
+    re.compile(rf"((?<!\w)pass:){_VALUE}", re.IGNORECASE),
+    re.compile(rf"((?<!\S)[-/]p\s+){_VALUE}"),
+]
+
+
+def redact(text: str) -> str:
+    """API keys and the values of password options replaced."""
+    text = _API_KEY.sub(REDACTED, text[:_LONGEST_READ])
+    for secret in _SECRETS:
+        text = secret.sub(rf"\g<1>{REDACTED}", text)
+    return text
+
+
+def clean(client: Client) -> Client:
+    """Redacted, then cut to `MAX_LENGTHS` characters with an ellipsis at the end."""
+    return replace(
+        client,
+        **{name: _cap(redact(text), MAX_LENGTHS[name]) for name, text in _texts(client)},
+    )
+
+
+def _texts(client: Client) -> list[tuple[str, str]]:
+    found = [(name, getattr(client, name)) for name in MAX_LENGTHS]
+    return [(name, text) for name, text in found if text is not None]
+
+
+def _cap(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

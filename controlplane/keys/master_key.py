@@ -1,0 +1,76 @@
+"""The master key: a file of 32 random bytes as hex, for its owner's eyes only."""
+
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from controlplane.errors import Refused
+
+_OCTETS = 32
+_SHAPE = re.compile(rb"[0-9a-f]{64}\n?")
+_LONGEST_READ = 1024
+
+
+class MasterKey:
+    """Never used itself: each purpose has a key of its own, derived by HKDF (RFC 5869)."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes."""
+        info = f"sealwright {purpose} v1".encode()
+        return HKDF(SHA256(), _OCTETS, salt=None, info=info).derive(self._secret)
+
+    def check_value(self) -> bytes:
+        """Kept in the store, tells whether this is the store's master key, and nothing of it."""
+        return self.derive("check value")
+
+    def __repr__(self) -> str:
+        return "MasterKey(…)"
+
+
+def create_master_key(path: Path) -> MasterKey:
+    """Refused master_key_exists."""
+    secret = secrets.token_bytes(_OCTETS)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        raise Refused(
+            "master_key_exists", f"There is a file {path} already; it is left alone.", status=409
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret.hex().encode() + b"\n")
+        file.flush()
+        os.fsync(descriptor)
+    return MasterKey(secret)
+
+
+def load_master_key(path: Path) -> MasterKey:
+    """Refused master_key_unreadable: absent, readable by others, or of another shape."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(_LONGEST_READ)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise _unreadable(path, "it is no regular file")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise _unreadable(path, f"others can read or write it: run chmod 600 {path}")
+    if _SHAPE.fullmatch(text) is None:
+        raise _unreadable(path, "it is not 64 hexadecimal digits")
+    return MasterKey(bytes.fromhex(text.decode("ascii")))
+
+
+def _unreadable(path: Path, why: str) -> Refused:
+    return Refused(
+        "master_key_unreadable", f"The master key {path} cannot be used: {why}.", status=503
+    )

@@ -1,0 +1,38 @@
+"""The built-in CA as rows: the root at position 0, then the intermediate that issues."""
+
+from dataclasses import dataclass
+
+from peewee import SqliteDatabase
+
+from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.store.tables import AuthorityRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAuthority:
+    certificate: bytes  # DER
+    key: KeyReference
+
+
+def insert(database: SqliteDatabase, position: int, authority: StoredAuthority) -> None:
+    AuthorityRow.insert(
+        id=authority.key.owner,
+        position=position,
+        certificate=authority.certificate,
+        public_key=authority.key.public_key,
+        handle=authority.key.handle,
+    ).execute(database)
+
+
+def load_all(database: SqliteDatabase) -> list[StoredAuthority]:
+    """Root first."""
+    rows = AuthorityRow.select().order_by(AuthorityRow.position).execute(database)
+    return [
+        StoredAuthority(
+            bytes(row.certificate),
+            KeyReference(
+                row.id, row.id, Purpose.AUTHORITY, bytes(row.public_key), bytes(row.handle)
+            ),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,71 @@
+"""Numbered steps from one schema to the next; each a module of SQL, importing no live models."""
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from peewee import SqliteDatabase
+
+from controlplane.domain.instant import now, to_text
+from controlplane.errors import Refused
+from controlplane.store.tables import SchemaVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    statements: Sequence[str]
+
+
+def all_migrations() -> tuple[Migration, ...]:
+    """In order; the version is the number that the module's name starts with."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        statements = importlib.import_module(f"{__name__}.{module.name}").STATEMENTS
+        found.append(Migration(int(module.name.partition("_")[0]), statements))
+    return tuple(sorted(found, key=lambda migration: migration.version))
+
+
+def migrate(database: SqliteDatabase) -> None:
+    """Applies what is missing. Within a write transaction."""
+    database.execute_sql(  # type: ignore[no-untyped-call]
+        "CREATE TABLE IF NOT EXISTS schema_version"
+        " (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
+    )
+    applied = current_version(database)
+    for migration in all_migrations():
+        if migration.version <= applied:
+            continue
+        for statement in migration.statements:
+            database.execute_sql(statement)  # type: ignore[no-untyped-call]
+        SchemaVersion.insert(version=migration.version, applied_at=to_text(now())).execute(database)
+
+
+def current_version(database: SqliteDatabase) -> int:
+    """0 for a store without a schema."""
+    if not database.table_exists("schema_version"):
+        return 0
+    row = SchemaVersion.select().order_by(SchemaVersion.version.desc()).first(database)
+    return row.version if row is not None else 0
+
+
+def check_current(database: SqliteDatabase) -> None:
+    """Refused not_initialised, migration_needed, or store_too_new."""
+    found, wanted = current_version(database), all_migrations()[-1].version
+    if found == 0:
+        raise Refused(
+            "not_initialised", "The store is empty: run sealwright init first.", status=503
+        )
+    if found < wanted:
+        raise Refused(
+            "migration_needed",
+            f"The store has schema {found}, this version needs {wanted}: it must be migrated.",
+            status=503,
+        )
+    if found > wanted:
+        raise Refused(
+            "store_too_new",
+            f"The store has schema {found}, this version knows {wanted}: use a newer sealwright.",
+            status=503,
+        )

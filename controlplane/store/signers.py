@@ -1,0 +1,196 @@
+"""Signers, their key pairs and certificates as rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from peewee import SqliteDatabase, fn
+
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import from_text, to_text
+from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.domain.model import Certificate, KeyAlgorithm, Signer
+from controlplane.store.tables import CertificateRow, KeyRow, MemberRow, SignerRow
+
+_encode = msgspec.json.Encoder().encode
+_chain_decoder = msgspec.json.Decoder(tuple[bytes, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSigner:
+    """A signer with the key that it signs with, and the one that waits for its certificate."""
+
+    signer: Signer
+    key: KeyReference
+    next_key: KeyReference | None
+
+
+def insert(database: SqliteDatabase, signer: Signer, key: KeyReference) -> None:
+    """Without a certificate."""
+    SignerRow.insert(
+        id=signer.id,
+        number=signer.number,
+        name=signer.name,
+        key=signer.key.value,
+        common_name=signer.common_name,
+        external=signer.external,
+        disabled=signer.disabled,
+        created_at=to_text(signer.created_at),
+        key_id=key.id,
+    ).execute(database)
+    insert_key(database, key, signer.created_at)
+
+
+def insert_key(database: SqliteDatabase, key: KeyReference, at: datetime) -> None:
+    KeyRow.insert(
+        id=key.id,
+        signer_id=key.owner,
+        public_key=key.public_key,
+        handle=key.handle,
+        created_at=to_text(at),
+    ).execute(database)
+
+
+def next_number(database: SqliteDatabase) -> int:
+    """Above every number ever given."""
+    return int(SignerRow.select(fn.MAX(SignerRow.number)).scalar(database) or 0) + 1
+
+
+def set_disabled(database: SqliteDatabase, signer_id: str, disabled: bool) -> None:
+    SignerRow.update(disabled=disabled).where(SignerRow.id == signer_id).execute(database)
+
+
+def set_next_key(database: SqliteDatabase, stored: StoredSigner, key: KeyReference) -> None:
+    """The pair that waited so far, if any, is forgotten."""
+    if stored.next_key is not None:
+        _forget_key(database, stored.next_key.id)
+    SignerRow.update(next_key_id=key.id).where(SignerRow.id == key.owner).execute(database)
+
+
+def use_certificate(
+    database: SqliteDatabase,
+    stored: StoredSigner,
+    key: KeyReference,
+    certificate: Certificate,
+    at: datetime,
+) -> None:
+    """From now on the signer signs with this key and certificate; another private key that it
+    signed with is gone, its certificate stays."""
+    certificate_id = new_id()
+    CertificateRow.insert(
+        id=certificate_id,
+        key_id=key.id,
+        serial=certificate.serial,
+        subject=certificate.subject,
+        issuer=certificate.issuer,
+        not_before=to_text(certificate.not_before),
+        not_after=to_text(certificate.not_after),
+        der=certificate.der,
+        chain=_encode(certificate.chain).decode(),
+        created_at=to_text(at),
+    ).execute(database)
+    waiting = stored.next_key
+    still_waiting = waiting.id if waiting is not None and waiting.id != key.id else None
+    SignerRow.update(key_id=key.id, certificate_id=certificate_id, next_key_id=still_waiting).where(
+        SignerRow.id == key.owner
+    ).execute(database)
+    if stored.key.id != key.id:
+        _forget_key(database, stored.key.id)
+
+
+def delete(database: SqliteDatabase, signer_id: str, at: datetime) -> None:
+    """Its private keys and members are gone; its name and number stay taken."""
+    MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
+    KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
+    SignerRow.update(deleted_at=to_text(at)).where(SignerRow.id == signer_id).execute(database)
+
+
+def was_deleted(database: SqliteDatabase, name: str) -> bool:
+    query = SignerRow.select().where((SignerRow.name == name) & SignerRow.deleted_at.is_null(False))
+    return bool(query.exists(database))
+
+
+def find(database: SqliteDatabase, name: str) -> StoredSigner | None:
+    row = (
+        SignerRow.select()
+        .where((SignerRow.name == name) & SignerRow.deleted_at.is_null())
+        .first(database)
+    )
+    return _load(database, [row])[0] if row is not None else None
+
+
+def list_after(
+    database: SqliteDatabase, number: int, limit: int | None, *, member: str | None
+) -> list[StoredSigner]:
+    """By number, those after this one; `member`: only those of this identity id."""
+    query = SignerRow.select().where((SignerRow.number > number) & SignerRow.deleted_at.is_null())
+    if member is not None:
+        own = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == member)
+        query = query.where(SignerRow.id.in_(own))
+    rows = query.order_by(SignerRow.number).limit(limit).execute(database)
+    return _load(database, list(rows))
+
+
+def _forget_key(database: SqliteDatabase, key_id: str) -> None:
+    KeyRow.update(handle=None).where(KeyRow.id == key_id).execute(database)
+
+
+_AT_ONCE = 300  # below SQLite's limit of variables in a statement
+
+
+def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[StoredSigner]:
+    loaded = []
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        key_ids = [row.key_id for row in some] + [row.next_key_id for row in some]
+        wanted = [key_id for key_id in key_ids if key_id is not None]
+        keys = {
+            row.id: KeyReference(
+                row.id, row.signer_id, Purpose.SIGNER, bytes(row.public_key), bytes(row.handle)
+            )
+            for row in KeyRow.select().where(KeyRow.id.in_(wanted)).execute(database)
+        }
+        certificate_ids = [row.certificate_id for row in some if row.certificate_id is not None]
+        certificates = {
+            row.id: _certificate(row)
+            for row in CertificateRow.select()
+            .where(CertificateRow.id.in_(certificate_ids))
+            .execute(database)
+        }
+        loaded += [
+            StoredSigner(
+                _signer(row, keys[row.key_id], certificates.get(row.certificate_id)),
+                keys[row.key_id],
+                keys[row.next_key_id] if row.next_key_id else None,
+            )
+            for row in some
+        ]
+    return loaded
+
+
+def _signer(row: SignerRow, key: KeyReference, certificate: Certificate | None) -> Signer:
+    return Signer(
+        id=row.id,
+        number=row.number,
+        name=row.name,
+        key=KeyAlgorithm(row.key),
+        common_name=row.common_name,
+        external=row.external,
+        disabled=row.disabled,
+        public_key=key.public_key,
+        certificate=certificate,
+        created_at=from_text(row.created_at),
+    )
+
+
+def _certificate(row: CertificateRow) -> Certificate:
+    return Certificate(
+        serial=row.serial,
+        subject=row.subject,
+        issuer=row.issuer,
+        not_before=from_text(row.not_before),
+        not_after=from_text(row.not_after),
+        der=bytes(row.der),
+        chain=_chain_decoder.decode(row.chain),
+    )

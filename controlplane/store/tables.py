@@ -1,0 +1,175 @@
+"""The tables as Peewee models that belong to no database: each query is told which.
+
+Times are text of fixed width (`domain.instant`), enumerations their values.
+"""
+
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class SchemaVersion(Model):
+    version = IntegerField(primary_key=True)
+    applied_at = TextField()
+
+    class Meta:
+        table_name = "schema_version"
+
+
+class Installation(Model):
+    """One row. `epoch` grows with every change to what a signing decision rests on."""
+
+    id = IntegerField(primary_key=True)
+    epoch = BigIntegerField()
+    master_key_check = BlobField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "installation"
+
+
+class IdentityRow(Model):
+    id = TextField(primary_key=True)
+    name = TextField()
+    kind = TextField()
+    role = TextField(null=True)
+    owner = TextField(null=True)
+    disabled = BooleanField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "identities"
+
+
+class ApiKeyRow(Model):
+    id = TextField(primary_key=True)
+    identity_id = TextField()
+    hash = BlobField()
+    created_at = TextField()
+    revoked_at = TextField(null=True)
+
+    class Meta:
+        table_name = "api_keys"
+
+
+class SignerRow(Model):
+    """Stays after deletion, so that name and number are never given again."""
+
+    id = TextField(primary_key=True)
+    number = IntegerField()
+    name = TextField()
+    key = TextField()
+    common_name = TextField()
+    external = BooleanField()
+    disabled = BooleanField()
+    created_at = TextField()
+    deleted_at = TextField(null=True)
+    key_id = TextField()
+    next_key_id = TextField(null=True)
+    certificate_id = TextField(null=True)
+
+    class Meta:
+        table_name = "signers"
+
+
+class KeyRow(Model):
+    """A signer's key pair; without `handle` the private half is gone."""
+
+    id = TextField(primary_key=True)
+    signer_id = TextField()
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "signer_keys"
+
+
+class CertificateRow(Model):
+    """`chain`: JSON list of base64 DER, the leaf's issuer first, root last."""
+
+    id = TextField(primary_key=True)
+    key_id = TextField()
+    serial = TextField()
+    subject = TextField()
+    issuer = TextField()
+    not_before = TextField()
+    not_after = TextField()
+    der = BlobField()
+    chain = TextField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "certificates"
+
+
+class MemberRow(Model):
+    signer_id = TextField()
+    identity_id = TextField()
+    role = TextField()
+    added_at = TextField()
+
+    class Meta:
+        table_name = "members"
+        primary_key = CompositeKey("signer_id", "identity_id")
+
+
+class AuthorityRow(Model):
+    """The built-in CA; `position` 0 is the root."""
+
+    id = TextField(primary_key=True)
+    position = IntegerField()
+    certificate = BlobField()
+    public_key = BlobField()
+    handle = BlobField()
+
+    class Meta:
+        table_name = "authorities"
+
+
+class OperationRow(Model):
+    sequence = BigIntegerField(primary_key=True)
+    id = TextField()
+    created_at = TextField()
+    kind = TextField()
+    signer = TextField(null=True)
+    actor = TextField(null=True)
+    api_key_id = TextField(null=True)
+    outcome = TextField(null=True)
+    reason = TextField(null=True)
+    scheme = TextField(null=True)
+    hash = TextField(null=True)
+    digest = BlobField(null=True)
+    pss_mgf_hash = TextField(null=True)
+    pss_salt_length = IntegerField(null=True)
+    ecdsa_encoding = TextField(null=True)
+    grant_id = TextField(null=True)
+    certificate_serial = TextField(null=True)
+    client = TextField(null=True)  # JSON
+    signature = BlobField(null=True)
+    action = TextField(null=True)
+    object = TextField(null=True)
+    details = TextField(null=True)  # JSON
+    idempotency_key = TextField(null=True)
+    previous_hash = TextField()
+    row_hash = TextField()
+
+    class Meta:
+        table_name = "operations"
+
+
+class AuditHead(Model):
+    """One row: the end of the chain."""
+
+    id = IntegerField(primary_key=True)
+    sequence = BigIntegerField()
+    row_hash = TextField()
+
+    class Meta:
+        table_name = "audit_head"

@@ -1,0 +1,105 @@
+"""What a signing decision rests on, remembered in memory for as long as it is true.
+
+Every change to it bumps the epoch in its own transaction. So what was looked up under an epoch
+holds until the epoch moves, and whoever commits a decision compares epochs first.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from peewee import SqliteDatabase
+
+from controlplane.domain.model import ApiKey, Identity, MemberRole
+from controlplane.store import identities, members, signers
+from controlplane.store.database import Store, read_epoch
+from controlplane.store.signers import StoredSigner
+
+
+class ViewMoved(Exception):  # noqa: N818  # no error: look again
+    """The epoch moved while a view was used; take the view again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    key: ApiKey
+    identity: Identity
+
+
+class View:
+    """Answers under one epoch. What does not exist is not remembered: callers choose the names
+    that they ask for, and could fill the memory with them."""
+
+    def __init__(self, store: Store, epoch: int) -> None:
+        self.epoch = epoch
+        self._store = store
+        self._keys: dict[bytes, KnownKey] = {}
+        self._keys_by_id: dict[str, KnownKey] = {}
+        self._signers: dict[str, StoredSigner] = {}
+        self._roles: dict[tuple[str, str], MemberRole | None] = {}
+
+    def key(self, digest: bytes) -> KnownKey | None:
+        """Raises ViewMoved, as all of these."""
+        if digest not in self._keys:
+            with self._reading() as database:
+                known = _know(database, identities.find_key(database, digest))
+            if known is None:
+                return None
+            self._keys[digest] = self._keys_by_id[known.key.id] = known
+        return self._keys[digest]
+
+    def key_by_id(self, key_id: str) -> KnownKey | None:
+        if key_id not in self._keys_by_id:
+            with self._reading() as database:
+                known = _know(database, identities.find_key_by_id(database, key_id))
+            if known is None:
+                return None
+            self._keys_by_id[key_id] = known
+        return self._keys_by_id[key_id]
+
+    def signer(self, name: str) -> StoredSigner | None:
+        if name not in self._signers:
+            with self._reading() as database:
+                found = signers.find(database, name)
+            if found is None:
+                return None
+            self._signers[name] = found
+        return self._signers[name]
+
+    def role(self, signer_id: str, identity_id: str) -> MemberRole | None:
+        pair = (signer_id, identity_id)
+        if pair not in self._roles:
+            with self._reading() as database:
+                self._roles[pair] = members.find_role(database, signer_id, identity_id)
+        return self._roles[pair]
+
+    @contextmanager
+    def _reading(self) -> Iterator[SqliteDatabase]:
+        with self._store.read() as database:
+            if read_epoch(database) != self.epoch:
+                raise ViewMoved
+            yield database
+
+
+def _know(database: SqliteDatabase, key: ApiKey | None) -> KnownKey | None:
+    identity = identities.find_by_id(database, key.identity_id) if key is not None else None
+    return KnownKey(key, identity) if key is not None and identity is not None else None
+
+
+class Views:
+    """The view of this process; threads share it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._view = View(store, -1)
+
+    def latest_known(self) -> View:
+        """Costs nothing; may have been overtaken."""
+        return self._view
+
+    def fresh(self) -> View:
+        """True as of now: one small read."""
+        view, epoch = self._view, self._store.epoch()
+        if view.epoch != epoch:
+            view = self._view = View(self._store, epoch)
+        return view
