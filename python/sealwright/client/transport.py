@@ -58,35 +58,12 @@ class Transport:
         Raises:
             Unreachable: no address answered. UnexpectedAnswer: more than is ever sent.
         """
-        address, raw = self._open(method, path, body, headers)
-        try:
-            content = raw.read(_LARGEST_BODY + 1)
-        except (HTTPError, OSError) as fault:
-            raise Unreachable(
-                f"{address.url}: {_cause(fault)} in the middle of the answer"
-            ) from None
-        finally:
-            raw.release_conn()
-        if len(content) > _LARGEST_BODY:
-            raw.close()
-            raise UnexpectedAnswer(f"{address.url} answered with more than {_LARGEST_BODY} bytes")
-        return Response(
-            raw.status,
-            content,
-            raw.headers.get("Date"),
-            raw.headers.get("Retry-After"),
-            address.url,
-        )
+        return _whole(*self._open(method, path, body, headers))
 
-    def stream(self, path: str, headers: Mapping[str, str]) -> "Response | Iterator[bytes]":
+    def stream(self, path: str, headers: Mapping[str, str]) -> Response | Iterator[bytes]:
         """The body of a GET, in pieces as they come; an answer other than 200 is a Response."""
         address, raw = self._open("GET", path, None, headers)
-        if raw.status != 200:
-            content = raw.read(_LARGEST_BODY)
-            raw.release_conn()
-            retry_after = raw.headers.get("Retry-After")
-            return Response(raw.status, content, raw.headers.get("Date"), retry_after, address.url)
-        return _pieces(raw, address)
+        return _pieces(address, raw) if raw.status == 200 else _whole(address, raw)
 
     def _open(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
@@ -162,7 +139,20 @@ class _SocketPool(HTTPConnectionPool):
         return _SocketConnection(self._path, timeout=self.timeout.connect_timeout)
 
 
-def _pieces(raw: urllib3.BaseHTTPResponse, address: Address) -> Iterator[bytes]:
+def _whole(address: Address, raw: urllib3.BaseHTTPResponse) -> Response:
+    body = bytearray()
+    for piece in _pieces(address, raw):
+        body += piece
+        if len(body) > _LARGEST_BODY:
+            raw.close()
+            raise UnexpectedAnswer(f"{address.url} answered with more than {_LARGEST_BODY} bytes")
+    headers = raw.headers
+    return Response(
+        raw.status, bytes(body), headers.get("Date"), headers.get("Retry-After"), address.url
+    )
+
+
+def _pieces(address: Address, raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     try:
         yield from raw.stream(_CHUNK, decode_content=False)
     except (HTTPError, OSError) as fault:
