@@ -65,8 +65,12 @@ std::string take_host(std::string_view& rest) {
 
 std::string Url::authority() const {
   if (transport == Transport::kUnix) return "localhost";
-  std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  if (port != default_port(transport)) text += ":" + std::to_string(port);
+  const bool literal = host.find(':') != std::string::npos;
+  std::string text;
+  if (literal) text += '[';
+  text += host;
+  if (literal) text += ']';
+  if (port != default_port(transport)) text.append(":").append(std::to_string(port));
   return text;
 }
 
