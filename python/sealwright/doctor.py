@@ -14,7 +14,7 @@ from sealwright.client.connection import Connection
 from sealwright.client.errors import ClientError, Misconfigured, Refused, Unreachable
 from sealwright.client.objects import CatalogueSigner
 from sealwright.module import ModuleMissingError, module_path
-from sealwright.module_config import ModuleConfiguration, configuration_path, read_configuration
+from sealwright.module_config import ModuleConfiguration, read_configuration
 
 _CLOCKS_APART = timedelta(seconds=60)
 _CERTIFICATE_ENDS_SOON = timedelta(days=30)

@@ -9,7 +9,7 @@ import msgspec
 
 from sealwright.cli.failure import Failure
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import print_object, show_page
+from sealwright.cli.output import print_object, show_page, warn
 from sealwright.cli.text import facts, moment
 from sealwright.client.objects import Operation
 
@@ -107,23 +107,24 @@ def verify(file: Iterable[bytes] | None, expect_head: str | None) -> None:
     from controlplane.audit.verification import verify_lines
 
     lines = _lines(client().export_operations()) if file is None else file
-    verdict = verify_lines(lines)
-    expected = expect_head is None or expect_head.lower() == verdict.head
+    chain = verify_lines(lines)
+    as_expected = expect_head is None or expect_head.lower() == chain.head
+    intact = chain.intact and as_expected
     if invocation().json:
-        print_object(
-            _Verdict(
-                verdict.rows, verdict.intact and expected, verdict.first_bad_sequence, verdict.head
-            )
-        )
+        print_object(_Verdict(chain.rows, intact, chain.first_bad_sequence, chain.head))
     else:
         facts(
             [
-                ("rows", verdict.rows),
-                ("intact", "yes" if verdict.intact and expected else "no"),
-                ("first bad sequence", verdict.first_bad_sequence),
-                ("head", verdict.head),
+                ("rows", chain.rows),
+                ("intact", "yes" if intact else "no"),
+                ("first bad sequence", chain.first_bad_sequence),
+                ("head", chain.head),
             ]
         )
+    if not as_expected:
+        warn("the log does not end with the head expected: rows are missing, or were rewritten")
+    if not intact:
+        click.get_current_context().exit(1)
 
 
 class _Verdict(msgspec.Struct):

@@ -49,7 +49,7 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`keys` is there when one identity was asked for, `api_key` and its id when it was just created."""
+    """`keys` is there when one identity was asked for, `api_key` and its id when it is new."""
 
     id: str
     name: str
