@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ _log = structlog.get_logger()
 _BACKLOG = 1024
 
 
-def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT; says on stdout when and where.
+def _say_where(url: str) -> None:
+    print(f"sealwright is listening on {url}", flush=True)  # noqa: T201
+
+
+def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> None:
+    """Serves until SIGTERM or SIGINT; tells `announce` its URL when it takes calls.
 
     Raises:
         Refused: there is no store, the master key is not its key, or the address is taken.
@@ -39,15 +44,21 @@ def serve(settings: Settings) -> None:
     # Read by prometheus_client when it is first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_directory)
     try:
-        _Server(settings, location, listener, metrics_directory).run()
+        _Server(settings, location, listener, metrics_directory, announce).run()
     finally:
         shutil.rmtree(metrics_directory, ignore_errors=True)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
-        self, settings: Settings, location: Location, listener: socket.socket, metrics: Path
+        self,
+        settings: Settings,
+        location: Location,
+        listener: socket.socket,
+        metrics: Path,
+        announce: Callable[[str], None],
     ) -> None:
+        self._announce = announce
         self._settings = settings
         self._location = location
         self._url = _url(settings, listener)
@@ -100,7 +111,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _say_ready(self, _arbiter: object) -> None:
         _log.info("listening", url=self._url, workers=self._settings.workers)
-        print(f"sealwright is listening on {self._url}", flush=True)  # noqa: T201
+        self._announce(self._url)
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
         if self._services is not None:

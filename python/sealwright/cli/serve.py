@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import click
+import msgspec
 
-from sealwright.cli.options import LocalCommand
+from sealwright.cli.options import LocalCommand, invocation
+from sealwright.cli.output import print_object
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
 
 
@@ -38,7 +40,7 @@ def serve(
 ) -> None:
     """Run the control plane until SIGTERM or SIGINT.
 
-    Prints `sealwright is listening on URL` on stdout when it is ready; logs go to stderr, one JSON
+    Prints `sealwright is listening on URL` on stdout when it is ready (with --json an object); logs go to stderr, one JSON
     object a line. Nothing of the client's environment counts.
     """
     from controlplane import server
@@ -60,4 +62,15 @@ def serve(
     except InvalidSettings as faults:
         raise click.UsageError("\n".join(faults.faults)) from None
     with refusals_told():
-        server.serve(settings)
+        if invocation().json:
+            server.serve(settings, announce=_print_json)
+        else:
+            server.serve(settings)
+
+
+class _Listening(msgspec.Struct):
+    url: str
+
+
+def _print_json(url: str) -> None:
+    print_object(_Listening(url))
