@@ -1,0 +1,173 @@
+"""The doctor reads what the module reads, and says what to do about each fault."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sealwright.client import Misconfigured
+from sealwright.module_config import read_configuration
+from tests.cli.conftest import ControlPlane, Run, run
+from tests.cli.scripted_server import ScriptedServer, answer
+
+KEY = "swk_" + "k" * 43
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "pkcs11.toml"
+    path.touch(mode=0o600)
+    return path
+
+
+def read(config: Path, **environment: str) -> object:
+    return read_configuration({"SEALWRIGHT_CONFIG": str(config), **environment})
+
+
+def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
+    config.write_text(
+        f"""
+        url = ["https://a", "https://b"]
+        api_key = "{KEY}"
+        login_required = true
+        insecure = true
+        [signers]
+        release = 7
+        [tls]
+        ca_file = "/ca.pem"
+        client_cert = "/c.pem"
+        client_key = "/c.key"
+        [timeouts]
+        connect = 1
+        request = 2.5
+        [approval]
+        request = true
+        window = "8h"
+        signings = 3
+        justification = "release"
+        wait = "10m"
+        [log]
+        level = "debug"
+        file = "/tmp/sealwright.log"
+        """
+    )
+    found = read_configuration({"SEALWRIGHT_CONFIG": str(config)})
+    assert found.urls == ("https://a", "https://b")
+    assert (found.api_key, found.key_source) == (KEY, str(config))
+    assert (found.login_required, found.insecure) == (True, True)
+    assert found.signers == {"release": 7}
+    assert (found.ca_file, found.client_cert) == (Path("/ca.pem"), Path("/c.pem"))
+    assert (found.connect_timeout, found.request_timeout) == (1, 2.5)
+
+
+def test_variables_win_over_the_file(config: Path) -> None:
+    config.write_text('url = "https://a"\ninsecure = true\n[timeouts]\nrequest = 2\n')
+    found = read_configuration(
+        {
+            "SEALWRIGHT_CONFIG": str(config),
+            "SEALWRIGHT_URL": "https://b, https://c",
+            "SEALWRIGHT_INSECURE": "false",
+            "SEALWRIGHT_REQUEST_TIMEOUT": "9",
+            "SEALWRIGHT_CONNECT_TIMEOUT": "",
+            "SEALWRIGHT_API_KEY": KEY,
+        }
+    )
+    assert found.urls == ("https://b", "https://c")
+    assert found.insecure is False
+    assert (found.connect_timeout, found.request_timeout) == (5, 9)
+    assert found.key_source == "SEALWRIGHT_API_KEY"
+
+
+def test_the_users_file_is_found_in_their_home(tmp_path: Path) -> None:
+    own = tmp_path / ".config/sealwright/pkcs11.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('url = "https://own"')
+    assert read_configuration({"HOME": str(tmp_path)}).path == own
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("url = = 1", "is no TOML: .*line 1"),
+        ("urls = 'x'", "unknown field `urls`"),
+        ("[tls]\nca = 'x'", "unknown field `ca` - at `tls`"),
+        ("[timeouts]\nrequest = 0", ">= 0.1.*timeouts.request"),
+        ("login_required = 'yes'", "Expected `bool`.*login_required"),
+        (f"api_key = '{KEY}x'", "matching regex.*api_key"),
+        (f"api_key = '{KEY}'\napi_key_file = 'x'", "name one of them"),
+        ("[signers]\nrelease = 0", ">= 1.*signers"),
+    ],
+)
+def test_a_fault_in_the_file_is_named_and_no_key_shown(config: Path, text: str, fault: str) -> None:
+    config.write_text(text)
+    with pytest.raises(Misconfigured, match=fault) as refused:
+        read(config)
+    assert str(config) in str(refused.value)
+    assert KEY not in str(refused.value)
+
+
+def test_a_file_with_a_key_that_others_can_read_is_refused(config: Path) -> None:
+    config.write_text(f"api_key = '{KEY}'")
+    config.chmod(0o644)
+    with pytest.raises(Misconfigured, match="chmod 600"):
+        read(config)
+
+
+def doctor(tmp_path: Path, *arguments: str, **environment: str) -> Run:
+    home = {"HOME": str(tmp_path), "SEALWRIGHT_CONFIG": ""}
+    return run("module", "doctor", *arguments, environment=home | environment)
+
+
+def findings(ended: Run) -> list[tuple[str, str]]:
+    return [(each["check"], each["state"]) for each in json.loads(ended.out)["findings"]]
+
+
+def test_nothing_configured_is_told_with_what_to_set(tmp_path: Path) -> None:
+    ended = doctor(tmp_path)
+    assert ended.code == 1
+    assert "fail  url: no control plane is configured\n      -> Set SEALWRIGHT_URL" in ended.out
+    assert "fail  api key: none" in ended.out
+
+
+def test_a_server_that_is_down_is_told(tmp_path: Path) -> None:
+    ended = doctor(tmp_path, "--json", SEALWRIGHT_URL="http://127.0.0.1:1", SEALWRIGHT_API_KEY=KEY)
+    assert ended.code == 1
+    assert ("url", "fail") in findings(ended)
+
+
+def test_a_clock_that_is_off_is_told(tmp_path: Path) -> None:
+    date = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
+    said = answer("200 OK", b'{"status": "live"}', "application/json", date)
+    with ScriptedServer(said) as server:
+        ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=server.url, SEALWRIGHT_API_KEY=KEY)
+    assert ("clock", "warn") in findings(ended)
+
+
+def test_an_unknown_key_is_told(tmp_path: Path, control_plane: ControlPlane) -> None:
+    ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=control_plane.url, SEALWRIGHT_API_KEY=KEY)
+    assert ended.code == 1
+    assert ("url", "ok") in findings(ended)
+    assert ("api key", "fail") in findings(ended)
+    assert KEY not in ended.out + ended.err
+
+
+def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, control_plane: ControlPlane) -> None:
+    control_plane.json("identity", "create", "patient", "--kind", "machine", "--key-out",
+                       str(tmp_path / "key"))  # fmt: skip
+    control_plane.json("signer", "create", "healthy", "--key", "p256", "--common-name", "Healthy")
+    control_plane.json("member", "add", "healthy", "patient", "--role", "operator")
+    configured = {
+        "SEALWRIGHT_URL": control_plane.url,
+        "SEALWRIGHT_API_KEY_FILE": str(tmp_path / "key"),
+    }
+    ended = doctor(tmp_path, "--json", **configured)
+    assert ended.code == 0, ended.out + ended.err
+    diagnosis = json.loads(ended.out)
+    assert diagnosis["healthy"] is True
+    assert {finding["state"] for finding in diagnosis["findings"]} == {"ok"}
+    assert diagnosis["findings"][-1]["text"] == "tools see healthy"
+
+    control_plane.json("member", "add", "healthy", "patient", "--role", "auditor")
+    ended = doctor(tmp_path, **configured)
+    assert ended.code == 0
+    assert "this identity may not sign" in ended.out
