@@ -41,7 +41,7 @@ class Function:
 
 def read(path: Path) -> list[Function]:
     """Parses and checks the list; raises SpecificationError naming the function at fault."""
-    functions = []
+    functions: list[Function] = []
     for entry in tomllib.loads(path.read_text())["function"]:
         function = Function(entry["name"], entry["kind"], tuple(entry["parameters"]))
         if function.kind not in KINDS:
@@ -146,9 +146,13 @@ def write_if_changed(path: Path, text: str) -> None:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
-        print("usage: generate.py functions.toml OUTPUT_DIR", file=sys.stderr)
+        sys.stderr.write("usage: generate.py functions.toml OUTPUT_DIR\n")
         return 2
-    functions = read(Path(arguments[0]))
+    try:
+        functions = read(Path(arguments[0]))
+    except SpecificationError as fault:
+        sys.stderr.write(f"{arguments[0]}: {fault}\n")
+        return 1
     output = Path(arguments[1])
     write_if_changed(output / "abi" / "functions.h", header(functions))
     write_if_changed(output / "abi" / "entry_points.cc", entry_points(functions))

@@ -1,5 +1,6 @@
 #include "token/catalogue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sealwright::token {
@@ -48,12 +49,13 @@ class Turn {
 }  // namespace
 
 Catalogue::Catalogue(Secret api_key, bool login_required, remote::SigningService& service,
-                     Handles& handles, const Log& log)
+                     Handles& handles, const Log& log, Now now)
     : api_key_(std::move(api_key)),
       login_required_(login_required),
       service_(service),
       handles_(handles),
-      log_(log) {}
+      log_(log),
+      now_(std::move(now)) {}
 
 Result<std::shared_ptr<const Snapshot>> Catalogue::held() { return get(false); }
 
@@ -62,7 +64,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::refreshed() { return get(true
 Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
   std::unique_lock lock(mutex_);
   if (snapshot_ != nullptr) {
-    if (!refresh || fetching_ || Clock::now() < next_fetch_) {
+    if (!refresh || fetching_ || now_() < next_fetch_) {
       return snapshot_;
     }
     return fetch(lock);
@@ -71,7 +73,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
   if (snapshot_ != nullptr) {
     return snapshot_;
   }
-  if (last_fault_ && Clock::now() < next_fetch_) {
+  if (last_fault_ && now_() < next_fetch_) {
     return fail(*last_fault_);
   }
   return fetch(lock);
@@ -91,12 +93,12 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
   if (answer && fresh != nullptr) {
     snapshot_ = fresh;
     etag_ = *answer == nullptr ? etag : (*answer)->etag;
-    next_fetch_ = Clock::now() + kFresh;
+    next_fetch_ = now_() + kFresh;
     return snapshot_;
   }
   const Error fault = answer ? Error(CKR_DEVICE_ERROR, "the list of signers is missing")
                              : std::move(answer).error();
-  next_fetch_ = Clock::now() + kRetryPause;
+  next_fetch_ = now_() + kRetryPause;
   if (old != nullptr) {
     log_.write(LogLevel::kWarning,
                "keeping the last list of signers, a new one cannot be had: " + fault.message);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,11 +24,14 @@ using Snapshot = std::map<CK_SLOT_ID, std::shared_ptr<const Signer>>;
 
 class Catalogue {
  public:
+  using Clock = std::chrono::steady_clock;
+  using Now = std::function<Clock::time_point()>;
+
   static constexpr std::chrono::seconds kFresh{60};      // no refresh before this age
   static constexpr std::chrono::seconds kRetryPause{1};  // after a fetch that failed
 
   Catalogue(Secret api_key, bool login_required, remote::SigningService& service, Handles& handles,
-            const Log& log);
+            const Log& log, Now now = &Clock::now);
 
   [[nodiscard]] const Secret& api_key() const { return api_key_; }
 
@@ -40,8 +44,6 @@ class Catalogue {
   Result<std::shared_ptr<const Snapshot>> refreshed();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   Result<std::shared_ptr<const Snapshot>> get(bool refresh);
   Result<std::shared_ptr<const Snapshot>> fetch(std::unique_lock<std::mutex>& lock);
   std::shared_ptr<const Snapshot> parse(const remote::Catalogue& answer, const Snapshot* old) const;
@@ -51,6 +53,7 @@ class Catalogue {
   remote::SigningService& service_;
   Handles& handles_;
   const Log& log_;
+  const Now now_;
 
   std::mutex mutex_;  // never held across the fetch
   std::condition_variable fetched_;

@@ -1,0 +1,119 @@
+// When the list of signers is fetched, and what serves meanwhile.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "local_signing_service.h"
+#include "token/catalogue.h"
+
+namespace sealwright::token {
+namespace {
+
+using crypto::KeyKind;
+
+class CatalogueTest : public ::testing::Test {
+ protected:
+  CatalogueTest() { service_.issue({"release", 7, KeyKind::kEc}); }
+
+  std::shared_ptr<const Signer> signer(CK_SLOT_ID number) {
+    const auto snapshot = catalogue_.refreshed();
+    return snapshot && (*snapshot)->contains(number) ? (*snapshot)->at(number) : nullptr;
+  }
+
+  void let_it_age() { time_ += Catalogue::kFresh; }
+
+  test::LocalSigningService service_;
+  Handles handles_;
+  Log log_{LogLevel::kOff, ""};
+  Catalogue::Clock::time_point time_;
+  Catalogue catalogue_{Secret(test::kApiKey),   false, service_, handles_, log_,
+                       [this] { return time_; }};
+};
+
+TEST_F(CatalogueTest, IsFetchedAgainWhenItIsNoLongerFresh) {
+  EXPECT_EQ(signer(3), nullptr);
+  service_.issue({"nightly", 3, KeyKind::kEc});
+  EXPECT_EQ(signer(3), nullptr);
+  let_it_age();
+  EXPECT_NE(signer(3), nullptr);
+  EXPECT_EQ(service_.fetches, 2);
+}
+
+TEST_F(CatalogueTest, WhatIsHeldIsNeverFetchedAgain) {
+  ASSERT_TRUE(catalogue_.held());
+  let_it_age();
+  ASSERT_TRUE(catalogue_.held());
+  EXPECT_EQ(service_.fetches, 1);
+}
+
+TEST_F(CatalogueTest, AnUnchangedSignerKeepsItsParsedFormAndHandles) {
+  const auto before = signer(7);
+  service_.issue({"nightly", 3, KeyKind::kEc});
+  let_it_age();
+  EXPECT_EQ(signer(7), before);
+  service_.set_status(7, remote::SignerStatus::kDisabled);
+  let_it_age();
+  const auto disabled = signer(7);
+  EXPECT_NE(disabled, before);
+  EXPECT_EQ(disabled->objects, before->objects) << "same key and certificate, same handles";
+}
+
+TEST_F(CatalogueTest, ARenewalMakesNewHandles) {
+  const auto before = signer(7);
+  service_.issue({"release", 7, KeyKind::kEc});
+  let_it_age();
+  const auto after = signer(7);
+  for (const std::size_t own : {0U, 1U, 2U}) {
+    EXPECT_NE(after->objects.at(own)->handle, before->objects.at(own)->handle);
+  }
+  EXPECT_EQ(after->objects.at(3), before->objects.at(3)) << "the issuing certificate is the same";
+}
+
+TEST_F(CatalogueTest, AnUnreachableServerMakesNoTokenDisappear) {
+  ASSERT_TRUE(signer(7)->has_token());
+  service_.unreachable = true;
+  let_it_age();
+  EXPECT_TRUE(signer(7)->has_token());
+  EXPECT_EQ(service_.fetches, 2);
+  EXPECT_TRUE(signer(7)->has_token());
+  EXPECT_EQ(service_.fetches, 2) << "not asked again at once";
+  service_.unreachable = false;
+  time_ += Catalogue::kRetryPause;
+  EXPECT_TRUE(signer(7)->has_token());
+  EXPECT_EQ(service_.fetches, 3);
+}
+
+TEST_F(CatalogueTest, AVanishedSignerIsASlotWithoutAToken) {
+  ASSERT_TRUE(signer(7)->has_token());
+  service_.remove(7);
+  let_it_age();
+  ASSERT_NE(signer(7), nullptr);
+  EXPECT_FALSE(signer(7)->has_token());
+}
+
+TEST_F(CatalogueTest, ARetryAfterAFirstFailureSucceeds) {
+  service_.unreachable = true;
+  EXPECT_FALSE(catalogue_.held());
+  service_.unreachable = false;
+  EXPECT_FALSE(catalogue_.held()) << "the pause is not over";
+  time_ += Catalogue::kRetryPause;
+  EXPECT_TRUE(catalogue_.held());
+}
+
+TEST_F(CatalogueTest, OneOfManyThreadsFetches) {
+  std::atomic<int> served{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&] { served += catalogue_.refreshed() ? 1 : 0; });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(served, 8);
+  EXPECT_EQ(service_.fetches, 1);
+}
+
+}  // namespace
+}  // namespace sealwright::token
