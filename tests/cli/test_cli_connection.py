@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sealwright.client import Connection, Misconfigured
 from sealwright.client.address import NetworkAddress, SocketAddress, parse_addresses
+from sealwright.client.connection import Connection
+from sealwright.client.errors import Misconfigured
 
 KEY = "swk_" + "a" * 43
 OTHER_KEY = "swk_" + "b" * 43

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sealwright.client import Misconfigured
+from sealwright.client.errors import Misconfigured
 from sealwright.module_config import read_configuration
 from tests.cli.conftest import ControlPlane, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer

@@ -3,6 +3,7 @@
 import click
 import msgspec
 
+from sealwright.cli.options import invocation
 from sealwright.cli.text import printable
 from sealwright.client.errors import ClientError, Refused, UnexpectedAnswer, Unreachable
 
@@ -48,8 +49,6 @@ class _Report(msgspec.Struct, omit_defaults=True):
 
 def report(fault: ClientError | Failure) -> None:
     """Tells stderr: sentences, or with --json one line with an object `error`."""
-    from sealwright.cli.options import invocation
-
     what = _describe(fault)
     if invocation().json:
         click.echo(msgspec.json.encode({"error": what}).decode(), err=True)

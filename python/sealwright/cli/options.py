@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sealwright.client.client import Client
-from sealwright.client.connection import Connection
+if TYPE_CHECKING:
+    from sealwright.client.client import Client
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -25,8 +25,16 @@ class Invocation:
     client_key: str | None = None
     insecure: bool = False
 
-    def connection(self) -> Connection:
-        return Connection.resolve(
+    def client(self) -> "Client":
+        """
+        Raises:
+            Misconfigured: what was said cannot be used.
+        """
+        # Not at the top: commands that call no server start faster without it.
+        from sealwright.client.client import Client
+        from sealwright.client.connection import Connection
+
+        connection = Connection.resolve(
             os.environ,
             url=self.url,
             api_key_file=self.api_key_file,
@@ -35,16 +43,14 @@ class Invocation:
             client_key=self.client_key,
             insecure=self.insecure,
         )
-
-    def client(self) -> Client:
-        return Client(self.connection())
+        return Client(connection)
 
 
 def invocation() -> Invocation:
     return click.get_current_context().ensure_object(Invocation)
 
 
-def client() -> Client:
+def client() -> "Client":
     return invocation().client()
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
@@ -11,13 +11,15 @@ import msgspec
 from sealwright.cli.failure import Failure
 from sealwright.cli.options import invocation
 from sealwright.cli.text import printable, printable_json, table
-from sealwright.client.client import Answer
-from sealwright.client.objects import Page
+
+if TYPE_CHECKING:
+    from sealwright.client.client import Answer
+    from sealwright.client.objects import Page
 
 T = TypeVar("T")
 
 
-def show(answer: Answer[T], for_people: Callable[[T], None]) -> None:
+def show(answer: "Answer[T]", for_people: Callable[[T], None]) -> None:
     if invocation().json:
         print_json(answer.body)
     else:
@@ -25,7 +27,7 @@ def show(answer: Answer[T], for_people: Callable[[T], None]) -> None:
 
 
 def show_page(
-    answer: Answer[Page[T]], columns: list[str], row: Callable[[T], list[object]]
+    answer: "Answer[Page[T]]", columns: list[str], row: Callable[[T], list[object]]
 ) -> None:
     show(answer, lambda page: table(columns, [row(item) for item in page.items]))
     if answer.value.next is not None and not invocation().json:

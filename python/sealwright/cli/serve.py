@@ -40,8 +40,8 @@ def serve(
 ) -> None:
     """Run the control plane until SIGTERM or SIGINT.
 
-    Prints `sealwright is listening on URL` on stdout when it is ready (with --json an object); logs go to stderr, one JSON
-    object a line. Nothing of the client's environment counts.
+    Prints `sealwright is listening on URL` on stdout when it is ready, or with --json an object;
+    logs go to stderr, one JSON object a line. Nothing of the client's environment counts.
     """
     from controlplane import server
     from controlplane.settings import DEFAULT_THREADS, DEFAULT_WORKERS, InvalidSettings, Settings

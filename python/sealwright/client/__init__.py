@@ -1,25 +1,6 @@
-"""Typed HTTP client of the control plane (contract: docs/api.md).
+"""Typed HTTP client of the control plane (docs/api.md).
 
-`Client` speaks to one control plane; `Connection` says where it is and who calls.
+`client.Client` has a method for each call, `connection.Connection` says where and as whom,
+`errors` what can go wrong, `objects` what comes back. Nothing is imported here: commands that call
+no server need no HTTP.
 """
-
-from sealwright.client.client import Answer, Client
-from sealwright.client.connection import Connection
-from sealwright.client.errors import (
-    ClientError,
-    Misconfigured,
-    Refused,
-    UnexpectedAnswer,
-    Unreachable,
-)
-
-__all__ = [
-    "Answer",
-    "Client",
-    "ClientError",
-    "Connection",
-    "Misconfigured",
-    "Refused",
-    "UnexpectedAnswer",
-    "Unreachable",
-]
