@@ -28,7 +28,9 @@ def invalid(field: str, title: str) -> Refused:
 
 def not_found(what: str, name: str) -> Refused:
     """404: absent, or not for this caller to see: the two are not told apart."""
-    return Refused(f"{what}_not_found", f"There is no {what} {name!r} that you may see.", status=404)
+    return Refused(
+        f"{what}_not_found", f"There is no {what} {name!r} that you may see.", status=404
+    )
 
 
 def conflict(code: str, title: str) -> Refused:
