@@ -1,0 +1,55 @@
+"""A tool's whole life for one signature: start, find the key, sign, end."""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+from statistics import median
+
+import urllib3
+
+from bench.systems import System
+
+_MECHANISMS = {"rsa-3072": "SHA256-RSA-PKCS", "p256": "ECDSA-SHA256"}
+_REQUESTS = re.compile(
+    r'^sealwright_request_duration_seconds_count\{.*route="/v1/(?!health).*"\} ([0-9.e+]+)$', re.M
+)
+
+
+def sign_once(system: System, key: str, scratch: Path) -> None:
+    """`pkcs11-tool --sign` over a small file. Raises CalledProcessError."""
+    document = scratch / "document"
+    document.write_bytes(b"a document")
+    token = ["--module", str(system.module), "--token-label", key]
+    if system.pin is not None:
+        token += ["--login", "--pin", system.pin]
+    files = ["--input-file", str(document), "--output-file", str(scratch / "signature")]
+    subprocess.run(
+        ["pkcs11-tool", *token, "--sign", "--mechanism", _MECHANISMS[key], *files],
+        env=system.environment,
+        capture_output=True,
+        check=True,
+    )
+
+
+def wall_ms(system: System, key: str, scratch: Path, times: int) -> float:
+    """The median."""
+
+    def once() -> float:
+        begin = time.perf_counter()
+        sign_once(system, key, scratch)
+        return (time.perf_counter() - begin) * 1e3
+
+    return median(once() for _ in range(times))
+
+
+def requests_of_one(system: System, key: str, scratch: Path) -> int:
+    """HTTP requests that the control plane counts while a tool signs once."""
+    before = _requests(system)
+    sign_once(system, key, scratch)
+    return _requests(system) - before
+
+
+def _requests(system: System) -> int:
+    answer = urllib3.request("GET", system.environment["SEALWRIGHT_URL"] + "/metrics")
+    return sum(int(float(count)) for count in _REQUESTS.findall(answer.data.decode()))
