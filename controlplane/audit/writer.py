@@ -104,9 +104,8 @@ class Writer:
                     taken = self._take_waiting()
                     results = _write(database, taken)
             except Exception as error:  # noqa: BLE001  # whatever it is, the callers must hear it
-                refused = _unavailable(error)
                 for pending in taken or self._take_waiting():
-                    pending.result.set_exception(refused)
+                    pending.result.set_exception(_unavailable(error))
                 continue
             for pending, result in zip(taken, results, strict=True):
                 pending.result.set_result(result)
@@ -150,8 +149,6 @@ def _write(database: SqliteDatabase, taken: Sequence[_Pending]) -> list[Result]:
 
 
 def _unavailable(error: Exception) -> Refused:
-    if isinstance(error, Refused):
-        return error
     refused = Refused(
         "store_unavailable",
         f"The audit log cannot be written, so nothing was signed: {error}",

@@ -29,3 +29,7 @@ def format_serial(serial: int) -> str:
 
 def to_pem(der: bytes) -> str:
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode("ascii")
+
+
+def parse_certificate(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)

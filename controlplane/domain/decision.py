@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.domain.model import Identity, MemberRole, Signer, SignerStatus
+from controlplane.domain.keys import KeyedSigner
+from controlplane.domain.model import Identity, MemberRole, SignerStatus
 from controlplane.domain.permissions import may_see_signer
 from controlplane.errors import Refused, conflict, forbidden, not_found
 
@@ -12,7 +13,7 @@ from controlplane.errors import Refused, conflict, forbidden, not_found
 class Allowed:
     """The call may be signed by this signer, with the key and certificate that it has now."""
 
-    signer: Signer
+    keyed: KeyedSigner
     certificate_serial: str
 
 
@@ -27,20 +28,20 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """`signer` is None if there is none of that `name`; `role` is the caller's on it."""
+    """`keyed` is None if there is no signer of that `name`; `role` is the caller's on it."""
 
     identity: Identity
     name: str
-    signer: Signer | None
+    keyed: KeyedSigner | None
     role: MemberRole | None
     certificate_serial: str | None  # that the caller expects
     now: datetime
 
 
 def decide(given: Circumstances) -> Allowed | Denied:
-    signer = given.signer
-    if signer is None or not may_see_signer(given.identity, given.role):
+    if given.keyed is None or not may_see_signer(given.identity, given.role):
         return Denied("not_a_member", not_found("signer", given.name))
+    signer = given.keyed.signer
     if given.role is None:
         return _forbid("not_a_member", f"You are no member of the signer {signer.name!r}.")
     if given.role is MemberRole.AUDITOR:
@@ -66,7 +67,7 @@ def decide(given: Circumstances) -> Allowed | Denied:
                 f"The signer {signer.name!r} has another certificate now: start the tool again.",
             ),
         )
-    return Allowed(signer, serial)
+    return Allowed(given.keyed, serial)
 
 
 def _forbid(code: str, title: str) -> Denied:

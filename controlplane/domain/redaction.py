@@ -34,7 +34,8 @@ _SECRETS = [
 
 def redact(text: str) -> str:
     """API keys and the values of password options replaced."""
-    text = _API_KEY.sub(REDACTED, text[:_LONGEST_READ])
+    text = text[:_LONGEST_READ].encode("utf-8", "replace").decode("utf-8")  # lone surrogates go
+    text = _API_KEY.sub(REDACTED, text)
     for secret in _SECRETS:
         text = secret.sub(rf"\g<1>{REDACTED}", text)
     return text

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import KeyAlgorithm, SignCall
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

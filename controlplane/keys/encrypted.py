@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from controlplane.domain.identifier import new_id
-from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import KeyAlgorithm, SignCall
 from controlplane.keys.backend import KeyUnusableError, PrivateKey
 from controlplane.keys.master_key import MasterKey

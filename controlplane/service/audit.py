@@ -2,26 +2,60 @@
 
 from collections.abc import Iterator
 
+from controlplane.domain import permissions
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Head, Operation, OperationFilter
 from controlplane.domain.page import Page, PageRequest
+from controlplane.errors import not_found
+from controlplane.service import cursor
+from controlplane.store import operations
+from controlplane.store.database import Store
+
+_END = 2**62  # above every sequence number
 
 
 class Audit:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
     def list(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Page[Operation]:
-        """Newest first: everything for server admins and auditors; for others the sign rows of
+        """Newest first: everything for server admins and auditors; for others the rows of the
         signers that they are members of, and their own."""
-        raise NotImplementedError
+        before = cursor.read_number(page, _END)
+        member = None
+        if not permissions.may_read_everything(caller.identity):
+            member = (caller.identity.id, caller.identity.name)
+        with self._store.read() as database:
+            found = operations.list_before(database, where, before, page.limit + 1, member=member)
+        return cursor.cut(found, page, lambda operation: operation.sequence)
 
     def get(self, caller: Caller, operation_id: str) -> Operation:
         """Refused 404 operation_not_found."""
-        raise NotImplementedError
+        who = caller.identity
+        with self._store.read() as database:
+            found = operations.find(database, operation_id)
+            visible = permissions.may_read_everything(who) or operations.is_visible(
+                database, operation_id, who.id, who.name
+            )
+        if found is None or not visible:
+            raise not_found("operation", operation_id)
+        return found
 
     def export(self, caller: Caller) -> Iterator[Operation]:
         """Every row up to the head as of now, in sequence order, in bounded memory. Refused 403
         at the call, not at the first row."""
-        raise NotImplementedError
+        permissions.require_reader(caller.identity, "export the audit log")
+        head = operations.read_head(self._store.connect())
+        return self._rows(head.sequence)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""
-        raise NotImplementedError
+        permissions.require_reader(caller.identity, "read the head of the audit log")
+        return operations.read_head(self._store.connect())
+
+    def _rows(self, last: int) -> Iterator[Operation]:
+        """In slices, so that a slow reader holds no read transaction, nor a connection."""
+        sequence = 0
+        while rows := operations.slice_after(self._store.connect(), sequence, last):
+            yield from rows
+            sequence = rows[-1].sequence

@@ -1,9 +1,22 @@
 """Who calls: identities, their API keys, and authentication."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.api_key import hash_api_key, new_api_key
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import now
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
+from controlplane.domain.names import check_identity_name
 from controlplane.domain.page import Page, PageRequest
+from controlplane.errors import Refused, conflict, invalid, not_found
+from controlplane.service import cursor
+from controlplane.service.changes import confirm, record
+from controlplane.store import identities as rows
+from controlplane.store.database import Store
+from controlplane.store.view import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +32,36 @@ class NewApiKey:
     api_key: str  # shown once
 
 
+class RefusedCaller(Refused):
+    """401 for somebody who is known: a call to sign by them leaves a row."""
+
+    def __init__(self, code: str, title: str, caller: Caller) -> None:
+        super().__init__(code, title, status=401)
+        self.caller = caller
+
+
 class Identities:
+    def __init__(self, store: Store, views: Views) -> None:
+        self._store = store
+        self._views = views
+
     def authenticate(self, api_key: str | None) -> Caller:
-        """Who this key belongs to; costs memory reads.
+        """Who this key belongs to, as of now; costs one small read.
 
         Refused 401: api_key_missing, api_key_unknown, api_key_revoked, identity_disabled. The last
         two carry who it was (`RefusedCaller`), so that a call to sign can be recorded.
         """
-        raise NotImplementedError
+        if not api_key:
+            raise Refused(
+                "api_key_missing", "Send an API key: Authorization: Bearer swk_….", status=401
+            )
+        digest = hash_api_key(api_key)
+        known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
+        if known is None:
+            raise Refused("api_key_unknown", "Nobody has this API key.", status=401)
+        caller = Caller(known.identity, known.key.id)
+        refuse_unless_current(known.key, caller)
+        return caller
 
     def create(
         self,
@@ -37,30 +72,161 @@ class Identities:
         owner: str | None = None,
     ) -> NewIdentity:
         """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner."""
-        raise NotImplementedError
+        check_identity_name(name)
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            permissions.require_admin(actor, "create identities")
+            owner = _owner_of(database, actor, kind, owner)
+            if rows.find(database, name) is not None:
+                raise conflict("identity_exists", f"There is an identity {name!r} already.")
+            created = insert_identity(database, name, kind, role, owner)
+            record(
+                database,
+                caller,
+                "identity:create",
+                name,
+                details={
+                    "id": created.identity.id,
+                    "kind": kind.value,
+                    "role": role.value if role else None,
+                    "owner": owner,
+                    "api_key_id": created.api_key_id,
+                },
+            )
+        return created
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Identity]:
         """By name. Server admins and auditors only: Refused 403."""
-        raise NotImplementedError
+        permissions.require_reader(caller.identity, "list identities")
+        after = cursor.read_text(page, "")
+        with self._store.read() as database:
+            found = rows.list_after(database, after, page.limit + 1)
+        return cursor.cut(found, page, lambda identity: identity.name)
 
     def get(self, caller: Caller, name: str) -> Identity:
         """Refused 404 identity_not_found, also where the caller may not see it."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            return self._visible(database, caller, name)
 
     def keys(self, caller: Caller, name: str) -> tuple[ApiKey, ...]:
         """Oldest first."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            identity = self._visible(database, caller, name)
+            return rows.keys_of(database, identity.id)
 
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""
-        raise NotImplementedError
+        return self._set_disabled(caller, name, True)
 
     def enable(self, caller: Caller, name: str) -> Identity:
-        raise NotImplementedError
+        return self._set_disabled(caller, name, False)
 
     def add_key(self, caller: Caller, name: str) -> NewApiKey:
-        raise NotImplementedError
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "give API keys")
+            identity = _find(database, name)
+            created = insert_key(database, identity)
+            record(database, caller, "api_key:create", name, details={"api_key_id": created.key.id})
+        return created
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
         """Refused 404 api_key_not_found, 409 last_admin for the last key of the last admin."""
-        raise NotImplementedError
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "revoke API keys")
+            identity = _find(database, name)
+            keys = {key.id: key for key in rows.keys_of(database, identity.id)}
+            if key_id not in keys:
+                raise not_found("api_key", key_id)
+            key = keys[key_id]
+            if key.revoked_at is not None:
+                return key
+            valid = [each for each in keys.values() if each.revoked_at is None]
+            if len(valid) == 1 and _counts_as_admin(identity):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, identity.id), "call with an API key"
+                )
+            revoked = replace(key, revoked_at=now())
+            rows.revoke_key(database, revoked)
+            record(database, caller, "api_key:revoke", name, details={"api_key_id": key_id})
+        return revoked
+
+    def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
+        verb = "disable" if disabled else "enable"
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), f"{verb} identities")
+            identity = _find(database, name)
+            if identity.disabled == disabled:
+                return identity
+            if disabled and _counts_as_admin(identity):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, identity.id), "enable anybody again"
+                )
+            changed = replace(identity, disabled=disabled)
+            rows.update(database, changed)
+            record(database, caller, f"identity:{verb}", name)
+        return changed
+
+    def _visible(self, database: SqliteDatabase, caller: Caller, name: str) -> Identity:
+        identity = rows.find(database, name)
+        if identity is None or not permissions.may_see_identity(caller.identity, identity):
+            raise not_found("identity", name)
+        return identity
+
+
+def refuse_unless_current(key: ApiKey, caller: Caller) -> None:
+    """Raises RefusedCaller: api_key_revoked, identity_disabled."""
+    name = caller.identity.name
+    if key.revoked_at is not None:
+        raise RefusedCaller("api_key_revoked", f"This API key of {name} is revoked.", caller)
+    if caller.identity.disabled:
+        raise RefusedCaller("identity_disabled", f"The identity {name} is disabled.", caller)
+
+
+def insert_identity(
+    database: SqliteDatabase,
+    name: str,
+    kind: IdentityKind,
+    role: ServerRole | None,
+    owner: str | None,
+) -> NewIdentity:
+    """With its first API key."""
+    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=now())
+    rows.insert(database, identity)
+    created = insert_key(database, identity)
+    return NewIdentity(identity, created.api_key, created.key.id)
+
+
+def insert_key(database: SqliteDatabase, identity: Identity) -> NewApiKey:
+    secret = new_api_key()
+    digest = hash_api_key(secret)
+    if digest is None:
+        raise AssertionError("a new API key has the shape of one")
+    key = ApiKey(new_id(), identity.id, created_at=now(), revoked_at=None)
+    rows.insert_key(database, key, digest)
+    return NewApiKey(key, secret)
+
+
+def _find(database: SqliteDatabase, name: str) -> Identity:
+    identity = rows.find(database, name)
+    if identity is None:
+        raise not_found("identity", name)
+    return identity
+
+
+def _counts_as_admin(identity: Identity) -> bool:
+    return permissions.is_admin(identity) and not identity.disabled
+
+
+def _owner_of(
+    database: SqliteDatabase, creator: Identity, kind: IdentityKind, owner: str | None
+) -> str | None:
+    if kind is IdentityKind.USER:
+        if owner is not None:
+            raise invalid("owner", "A user has no owner; only machines have one.")
+        return None
+    if owner is None:
+        return creator.name if creator.kind is IdentityKind.USER else creator.owner
+    found = rows.find(database, owner)
+    if found is None or found.kind is not IdentityKind.USER:
+        raise invalid("owner", f"The owner must be a user; there is no user {owner!r}.")
+    return owner

@@ -1,15 +1,37 @@
 """The store of one installation: created once, then opened by each process of the server."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from controlplane.audit.writer import Writer
+from controlplane.domain.instant import now, to_text
+from controlplane.domain.model import IdentityKind, ServerRole
+from controlplane.errors import Refused, conflict
+from controlplane.keys.encrypted import EncryptedKeys
+from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
 from controlplane.service.audit import Audit
+from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
-from controlplane.service.identities import Identities, NewIdentity
+from controlplane.service.changes import record
+from controlplane.service.identities import (
+    Identities,
+    NewIdentity,
+    insert_identity,
+    insert_key,
+)
 from controlplane.service.members import Members
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
+from controlplane.store import authorities, identities
+from controlplane.store.database import Store, database_path
+from controlplane.store.migrations import check_current, migrate
+from controlplane.store.tables import Installation
+from controlplane.store.view import Views
+
+FIRST_ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +46,82 @@ class Location:
     database: str | None = None
     master_key_file: Path | None = None
 
+    @property
+    def store_path(self) -> Path:
+        """Refused unsupported_database."""
+        return database_path(self.database, self.data_dir)
 
-def initialise(location: Location, admin: str = "admin") -> NewIdentity:
+    @property
+    def master_key_path(self) -> Path:
+        return self.master_key_file or self.data_dir / "master.key"
+
+
+def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
-    admin. Refused already_initialised where there is a store; an empty folder is fine."""
-    raise NotImplementedError
+    admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
+    is fine. If it fails, it leaves nothing behind."""
+    path = location.store_path
+    if path.exists():
+        raise conflict("already_initialised", f"There is a store in {path} already.")
+    with _prepared(location):
+        master_key = create_master_key(location.master_key_path)
+        with _removed_on_failure(location.master_key_path):
+            store = Store(path)
+            with _removed_on_failure(*store.files):
+                store.create_file()
+                with store.closing():
+                    return _fill(store, master_key, admin)
 
 
-def new_admin_key(location: Location, admin: str = "admin") -> NewIdentity:
-    """Locked out: a new key for this admin, who is enabled and made admin if need be; audited
-    with no actor. Refused not_initialised."""
-    raise NotImplementedError
+def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
+    """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
+    created if need be. Its rows have no actor. Refused not_initialised."""
+    store = _existing_store(location)
+    with store.closing(), store.change() as database:
+        check_current(database)
+        identity = identities.find(database, admin)
+        if identity is None:
+            created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None)
+        else:
+            identity = replace(identity, role=ServerRole.ADMIN, disabled=False)
+            identities.update(database, identity)
+            key = insert_key(database, identity)
+            created = NewIdentity(identity, key.api_key, key.key.id)
+        details = {"api_key_id": created.api_key_id, "by": "init --new-admin-key"}
+        record(database, None, "api_key:create", admin, details=details)
+    return created
 
 
 class Services:
     """The use cases over one opened store. Open it in the process that uses it, after fork."""
 
-    identities: Identities
-    signers: Signers
-    members: Members
-    signing: Signing
-    catalogue: Catalogue
-    audit: Audit
+    def __init__(self, store: Store, master_key: MasterKey) -> None:
+        keys = EncryptedKeys(master_key)
+        views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
+        authority = Authority(keys, authorities.load_all(store.connect()))
+        self._store = store
+        self._writer = Writer(store)
+        self.identities = Identities(store, views)
+        self.signers = Signers(store, keys, authority)
+        self.members = Members(store)
+        self.signing = Signing(views, keys, self._writer)
+        self.catalogue = Catalogue(store)
+        self.audit = Audit(store)
 
     def check_ready(self) -> None:
-        """Refused 503 not_ready: the store cannot be reached or needs a migration."""
-        raise NotImplementedError
+        """Refused 503: store_unavailable, or the store needs a migration."""
+        check_current(self._store.connect())
 
     def release_connection(self) -> None:
-        """Closes this thread's connection to the store, if it has one."""
-        raise NotImplementedError
+        """Ends what this thread left open in the store. The connection stays with the thread: to
+        open one takes longer than most requests."""
+        self._store.roll_back_thread()
 
     def close(self) -> None:
-        """Waits for rows on their way, then closes this process's connections."""
-        raise NotImplementedError
+        """Waits for rows on their way, then closes this thread's connection; those of other
+        threads end with them."""
+        self._writer.close()
+        self._store.close_thread()
 
     def __enter__(self) -> "Services":
         return self
@@ -72,5 +136,87 @@ class Services:
 
 
 def open_services(location: Location) -> Services:
-    """Refused not_initialised, migration_needed, master_key_unreadable, master_key_wrong."""
-    raise NotImplementedError
+    """Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
+    master_key_wrong."""
+    store = _existing_store(location)
+    try:
+        check_current(store.connect())
+        master_key = load_master_key(location.master_key_path)
+        installation = Installation.select().get(store.database)
+        if bytes(installation.master_key_check) != master_key.check_value():
+            raise Refused(
+                "master_key_wrong",
+                f"{location.master_key_path} is not the master key of the store {store.path}.",
+                status=503,
+            )
+        return Services(store, master_key)
+    except BaseException:
+        store.close_thread()
+        raise
+
+
+def _existing_store(location: Location) -> Store:
+    path = location.store_path
+    if not path.is_file():
+        raise Refused(
+            "not_initialised",
+            f"There is no store in {path}: run sealwright init first.",
+            status=503,
+        )
+    return Store(path)
+
+
+def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
+    with store.write() as database:
+        migrate(database)
+        Installation.insert(
+            id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(now())
+        ).execute(database)
+        create_authority(database, EncryptedKeys(master_key))
+        created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None)
+        record(
+            database,
+            None,
+            "installation:create",
+            admin,
+            details={"id": created.identity.id, "api_key_id": created.api_key_id},
+        )
+    return created
+
+
+@contextmanager
+def _prepared(location: Location) -> Iterator[None]:
+    """The data directory, empty and for its owner only."""
+    directory = location.data_dir
+    existed = directory.exists()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise conflict(
+                "data_dir_not_empty",
+                f"The data directory {directory} is not empty; choose another one.",
+            )
+        directory.chmod(0o700)
+    except OSError as error:
+        raise Refused(
+            "data_dir_unusable",
+            f"The data directory {directory} cannot be used: {error.strerror}.",
+            status=400,
+        ) from error
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            with suppress(OSError):
+                directory.rmdir()
+        raise
+
+
+@contextmanager
+def _removed_on_failure(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise

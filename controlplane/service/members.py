@@ -2,8 +2,19 @@
 
 from dataclasses import dataclass
 
-from controlplane.domain.model import Caller, Member, MemberRole
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.instant import now
+from controlplane.domain.keys import KeyedSigner
+from controlplane.domain.model import Caller, Identity, Member, MemberRole
 from controlplane.domain.page import Page, PageRequest
+from controlplane.errors import not_found
+from controlplane.service import cursor
+from controlplane.service.changes import confirm, record
+from controlplane.service.visibility import find_visible
+from controlplane.store import identities, members
+from controlplane.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +24,60 @@ class AddedMember:
 
 
 class Members:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
     def list(self, caller: Caller, signer: str, page: PageRequest) -> Page[Member]:
         """By identity name. Refused 404 signer_not_found."""
-        raise NotImplementedError
+        after = cursor.read_text(page, "")
+        with self._store.read() as database:
+            stored, _ = find_visible(database, caller.identity, signer)
+            found = members.list_after(database, stored.signer, after, page.limit + 1)
+        return cursor.cut(found, page, lambda member: member.identity)
 
     def add(self, caller: Caller, signer: str, identity: str, role: MemberRole) -> AddedMember:
         """Adds, or gives a member this role. Refused 403, 404."""
-        raise NotImplementedError
+        with self._store.change() as database:
+            stored, found = self._managed(database, caller, signer, identity)
+            before = members.find(database, stored.signer, found)
+            if before is not None and before.role is role:
+                return AddedMember(before, created=False)
+            at = now() if before is None else before.added_at
+            members.put(database, stored.signer, found, role, at)
+            record(
+                database,
+                caller,
+                "member:add" if before is None else "member:change",
+                identity,
+                signer=signer,
+                details={"role": role.value, "before": before.role.value if before else None},
+            )
+        return AddedMember(Member(signer, identity, role, at), created=before is None)
 
     def remove(self, caller: Caller, signer: str, identity: str) -> None:
         """Refused 403, 404 member_not_found."""
-        raise NotImplementedError
+        with self._store.change() as database:
+            stored, found = self._managed(database, caller, signer, identity)
+            before = members.find(database, stored.signer, found)
+            if before is None:
+                raise not_found("member", identity)
+            members.delete(database, stored.signer.id, found.id)
+            record(
+                database,
+                caller,
+                "member:remove",
+                identity,
+                signer=signer,
+                details={"before": before.role.value},
+            )
+
+    def _managed(
+        self, database: SqliteDatabase, caller: Caller, signer: str, identity: str
+    ) -> tuple[KeyedSigner, Identity]:
+        actor = confirm(database, caller)
+        stored, role = find_visible(database, actor, signer)
+        permissions.require_signer_manager(actor, role, "change its members")
+        found = identities.find(database, identity)
+        if found is None:
+            raise not_found("identity", identity)
+        return stored, found

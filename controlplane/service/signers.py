@@ -2,18 +2,29 @@
 
 from dataclasses import dataclass
 
-from controlplane.domain.model import Caller, KeyAlgorithm, MemberRole, Signer, SignerStatus
+from peewee import SqliteDatabase
+
+from controlplane.certificates.authority import DEFAULT_DAYS, MAX_DAYS
+from controlplane.certificates.chain import check_chain
+from controlplane.certificates.reading import to_pem
+from controlplane.certificates.request import make_request
+from controlplane.domain import permissions
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import now
+from controlplane.domain.keys import KeyedSigner, Purpose
+from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Signer
+from controlplane.domain.names import check_common_name, check_signer_name
 from controlplane.domain.page import Page, PageRequest
+from controlplane.errors import conflict, invalid, not_found
+from controlplane.keys.backend import KeyBackend
+from controlplane.service import cursor
+from controlplane.service.authority import Authority
+from controlplane.service.changes import confirm, record
+from controlplane.service.visibility import SignerView, find_visible, list_visible, view_of
+from controlplane.store import signers as rows
+from controlplane.store.database import Store
 
-
-@dataclass(frozen=True, slots=True)
-class SignerView:
-    """A signer as this caller sees it now."""
-
-    signer: Signer
-    status: SignerStatus
-    role: MemberRole | None  # the caller's
-    warnings: tuple[str, ...]
+__all__ = ["SignerCertificate", "SignerView", "Signers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,11 @@ class SignerCertificate:
 
 
 class Signers:
+    def __init__(self, store: Store, keys: KeyBackend, authority: Authority) -> None:
+        self._store = store
+        self._keys = keys
+        self._authority = authority
+
     def create(
         self,
         caller: Caller,
@@ -35,44 +51,210 @@ class Signers:
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (1 to 460, default 365), or
         none yet when `external`. Refused 400, 403, 409 signer_exists, 409 signer_name_used."""
-        raise NotImplementedError
+        permissions.require_admin(caller.identity, "create signers")
+        check_signer_name(name)
+        check_common_name(common_name)
+        days = _check_days(days, external)
+        with self._store.read() as database:
+            _check_name_free(database, name)
+        signer_id = new_id()
+        # Keys and certificates are made before the lock is taken, so that nobody waits for them.
+        reference = self._keys.generate(key, signer_id, Purpose.SIGNER)
+        certificate = None
+        if not external:
+            certificate = self._authority.issue(reference.public_key, common_name, days)
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "create signers")
+            _check_name_free(database, name)
+            signer = Signer(
+                id=signer_id,
+                number=rows.next_number(database),
+                name=name,
+                key=key,
+                common_name=common_name,
+                external=external,
+                disabled=False,
+                public_key=reference.public_key,
+                certificate=certificate,
+                created_at=now(),
+            )
+            rows.insert(database, signer, reference)
+            if certificate is not None:
+                stored = KeyedSigner(signer, reference, None)
+                rows.use_certificate(database, stored, reference, certificate, now())
+            record(
+                database,
+                caller,
+                "signer:create",
+                name,
+                signer=name,
+                details={
+                    "id": signer_id,
+                    "number": signer.number,
+                    "key": key.value,
+                    "common_name": common_name,
+                    "external": external,
+                    "certificate_serial": certificate.serial if certificate else None,
+                },
+            )
+        return view_of(signer, None, now())
 
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
         """By number: those that the caller may see."""
-        raise NotImplementedError
+        after = cursor.read_number(page, 0)
+        with self._store.read() as database:
+            found = list_visible(database, caller.identity, after, page.limit + 1, now())
+        return cursor.cut(found, page, lambda view: view.signer.number)
 
     def get(self, caller: Caller, name: str) -> SignerView:
         """Refused 404 signer_not_found, also where the caller may not see it."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            stored, role = find_visible(database, caller.identity, name)
+        return view_of(stored.signer, role, now())
 
     def disable(self, caller: Caller, name: str) -> SignerView:
-        raise NotImplementedError
+        return self._set_disabled(caller, name, True)
 
     def enable(self, caller: Caller, name: str) -> SignerView:
-        raise NotImplementedError
+        return self._set_disabled(caller, name, False)
 
     def renew(self, caller: Caller, name: str, days: int | None = None) -> SignerView:
         """A new key pair, and a certificate for it. An external signer keeps signing with the old
         pair until the chain for the new one is installed."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            stored = self._administered(database, caller, name, "renew signers")
+        signer = stored.signer
+        days = _check_days(days, signer.external)
+        key = self._keys.generate(signer.key, signer.id, Purpose.SIGNER)
+        certificate = None
+        if not signer.external:
+            certificate = self._authority.issue(key.public_key, signer.common_name, days)
+        with self._store.change() as database:
+            stored = self._administered(database, caller, name, "renew signers")
+            if stored.signer.id != signer.id:
+                raise not_found("signer", name)
+            rows.insert_key(database, key, now())
+            if certificate is None:
+                rows.set_next_key(database, stored, key)
+            else:
+                rows.use_certificate(database, stored, key, certificate, now())
+            record(
+                database,
+                caller,
+                "signer:renew",
+                name,
+                signer=name,
+                details={"certificate_serial": certificate.serial if certificate else None},
+            )
+        return self.get(caller, name)
 
     def delete(self, caller: Caller, name: str) -> None:
         """Its rows stay; its name and number are never given again; its private keys are gone."""
-        raise NotImplementedError
+        with self._store.change() as database:
+            stored = self._administered(database, caller, name, "delete signers")
+            rows.delete(database, stored.signer.id, now())
+            record(
+                database,
+                caller,
+                "signer:delete",
+                name,
+                signer=name,
+                details={"id": stored.signer.id, "number": stored.signer.number},
+            )
 
     def csr(self, caller: Caller, name: str) -> str:
         """PEM of the PKCS#10 request of an external signer; Refused 409 signer_not_external."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            stored, role = find_visible(database, caller.identity, name)
+        permissions.require_signer_manager(caller.identity, role, "have its CSR")
+        _check_external(stored.signer)
+        key = self._keys.open(stored.next_key or stored.key)
+        return make_request(key, stored.signer.common_name)
 
     def install_certificate(self, caller: Caller, name: str, chain: str) -> SignerView:
         """`chain`: PEM of leaf and issuers in any order, root included. Refused 400 naming
         `chain` with what is wrong, 409 signer_not_external."""
-        raise NotImplementedError
+        with self._store.change() as database:
+            stored = self._administered(database, caller, name, "install certificates")
+            _check_external(stored.signer)
+            keys = {key.public_key: key for key in (stored.key, stored.next_key) if key}
+            public_key, certificate = check_chain(chain, list(keys), now())
+            rows.use_certificate(database, stored, keys[public_key], certificate, now())
+            record(
+                database,
+                caller,
+                "signer:install_certificate",
+                name,
+                signer=name,
+                details={
+                    "certificate_serial": certificate.serial,
+                    "subject": certificate.subject,
+                    "issuer": certificate.issuer,
+                },
+            )
+        return self.get(caller, name)
 
     def certificate(self, caller: Caller, name: str) -> SignerCertificate:
         """Refused 409 signer_pending while there is none."""
-        raise NotImplementedError
+        with self._store.read() as database:
+            stored, _ = find_visible(database, caller.identity, name)
+        certificate: Certificate | None = stored.signer.certificate
+        if certificate is None:
+            raise conflict("signer_pending", f"The signer {name!r} has no certificate yet.")
+        return SignerCertificate(
+            to_pem(certificate.der),
+            tuple(to_pem(der) for der in certificate.chain),
+            certificate.serial,
+        )
 
     def ca_certificate(self) -> str:
         """PEM of the built-in CA: intermediate, then root. For any caller."""
-        raise NotImplementedError
+        return self._authority.pem()
+
+    def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> SignerView:
+        verb = "disable" if disabled else "enable"
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            stored, role = find_visible(database, actor, name)
+            permissions.require_signer_manager(actor, role, f"{verb} it")
+            if stored.signer.disabled != disabled:
+                rows.set_disabled(database, stored.signer.id, disabled)
+                record(database, caller, f"signer:{verb}", name, signer=name)
+        return self.get(caller, name)
+
+    def _administered(
+        self, database: SqliteDatabase, caller: Caller, name: str, what: str
+    ) -> KeyedSigner:
+        """The signer, for a server admin. Who may see it hears 403, others 404."""
+        actor = confirm(database, caller)
+        stored, _ = find_visible(database, actor, name)
+        permissions.require_admin(actor, what)
+        return stored
+
+
+def _check_name_free(database: SqliteDatabase, name: str) -> None:
+    if rows.find(database, name) is not None:
+        raise conflict("signer_exists", f"There is a signer {name!r} already.")
+    if rows.was_deleted(database, name):
+        raise conflict(
+            "signer_name_used",
+            f"A signer {name!r} was deleted; its rows stay, so its name is never given again.",
+        )
+
+
+def _check_days(days: int | None, external: bool) -> int:
+    if days is None:
+        return DEFAULT_DAYS
+    if external:
+        raise invalid("days", "An external signer's CA decides how long its certificate is valid.")
+    if not 1 <= days <= MAX_DAYS:
+        raise invalid("days", f"A certificate can be valid for 1 to {MAX_DAYS} days, not {days}.")
+    return days
+
+
+def _check_external(signer: Signer) -> None:
+    if not signer.external:
+        raise conflict(
+            "signer_not_external",
+            f"The built-in CA issues the certificates of {signer.name!r}: renew it instead.",
+        )

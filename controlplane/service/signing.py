@@ -1,21 +1,162 @@
 """One call to sign: decide, sign, record, and only then release."""
 
-from controlplane.domain.model import Caller, SignCall, Signed
-from controlplane.errors import Refused
+from dataclasses import dataclass, replace
+
+import structlog
+
+from controlplane.audit.writer import Bound, Overtaken, Writer
+from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import now
+from controlplane.domain.mechanism import find_mismatch
+from controlplane.domain.model import Caller, OperationKind, Outcome, SignCall, Signed
+from controlplane.domain.operation import Entry, Operation
+from controlplane.domain.redaction import clean, redact
+from controlplane.errors import Refused, conflict
+from controlplane.keys.backend import KeyBackend
+from controlplane.service.identities import RefusedCaller, refuse_unless_current
+from controlplane.store.view import View, ViewMoved, Views
+
+_LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of a call under one view; becomes true when its row is durable."""
+
+    entry: Entry
+    answer: Signed | Refused
 
 
 class Signing:
+    def __init__(self, views: Views, keys: KeyBackend, writer: Writer) -> None:
+        self._views = views
+        self._keys = keys
+        self._writer = writer
+
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """The signature, after its row is durable.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
         certificate_expired; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
-        invalid_request; 409 certificate_changed, idempotency_conflict; 500 signing_failed; 503
-        overloaded with retry_after. Each but the last leaves a row.
+        invalid_request; 401 if the caller's key was just revoked; 409 certificate_changed,
+        idempotency_conflict; 500 signing_failed; 503 overloaded or store_unavailable with
+        retry_after. Each but the last leaves a row.
         """
-        raise NotImplementedError
+        view = self._views.latest_known()
+        while True:
+            try:
+                attempt = self._attempt(view, caller, call)
+            except ViewMoved:
+                view = self._views.fresh()
+                continue
+            result = self._writer.write(attempt.entry, epoch=view.epoch, bind=True)
+            if isinstance(result, Overtaken):
+                view = self._views.fresh()
+                continue
+            if isinstance(result, Bound):
+                return self._repeat(caller, call, result.operation)
+            if isinstance(attempt.answer, Refused):
+                raise attempt.answer
+            return attempt.answer
 
     def record_refused(self, refused: Refused, call: SignCall) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
         refusal of `Identities.authenticate` leaves none."""
-        raise NotImplementedError
+        if isinstance(refused, RefusedCaller):
+            entry = _deny(_entry(refused.caller, call), refused.code)
+            self._writer.write(entry, epoch=None, bind=False)
+
+    def _attempt(self, view: View, caller: Caller, call: SignCall) -> _Attempt:
+        """Raises ViewMoved."""
+        entry = _entry(caller, call)
+        known = view.key_by_id(caller.api_key_id)
+        if known is None:  # keys are never deleted, so this view is from before the key
+            raise ViewMoved
+        try:
+            refuse_unless_current(known.key, Caller(known.identity, known.key.id))
+        except RefusedCaller as refused:
+            return _Attempt(_deny(entry, refused.code), refused)
+        keyed = view.signer(call.signer)
+        decision = decide(
+            Circumstances(
+                identity=known.identity,
+                name=call.signer,
+                keyed=keyed,
+                role=view.role(keyed.signer.id, known.identity.id) if keyed else None,
+                certificate_serial=call.certificate_serial,
+                now=entry.created_at,
+            )
+        )
+        if isinstance(decision, Denied):
+            return _Attempt(_deny(entry, decision.reason), decision.refused)
+        mismatch = find_mismatch(decision.keyed.signer.key, call)
+        if mismatch is not None:
+            return _Attempt(_deny(entry, mismatch.code), mismatch)
+        return self._sign(decision, entry, call)
+
+    def _sign(self, allowed: Allowed, entry: Entry, call: SignCall) -> _Attempt:
+        serial = allowed.certificate_serial
+        entry = replace(entry, certificate_serial=serial)
+        try:
+            signature = self._keys.sign(allowed.keyed.key, call)
+        except Exception:  # noqa: BLE001  # whatever broke, the call is on record
+            _log.exception("signing_failed", signer=call.signer, operation_id=entry.id)
+            refused = Refused(
+                "signing_failed",
+                f"The key of the signer {call.signer!r} could not be used; see the server's log.",
+                status=500,
+            )
+            return _Attempt(replace(entry, outcome=Outcome.FAILED, reason=refused.code), refused)
+        entry = replace(entry, outcome=Outcome.SUCCEEDED, signature=signature)
+        return _Attempt(entry, Signed(signature, entry.id, serial))
+
+    def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Signed:
+        """The signature that the call's idempotency key is bound to, if it was the same call."""
+        before = bound.entry
+        entry = _entry(caller, call)
+        signature, serial = before.signature, before.certificate_serial
+        if signature is not None and serial is not None and _content(before) == _content(entry):
+            return Signed(signature, before.id, serial)
+        refused = conflict(
+            "idempotency_conflict",
+            "This Idempotency-Key was used before, for another call to sign.",
+        )
+        self._writer.write(_deny(entry, refused.code), epoch=None, bind=False)
+        raise refused
+
+
+def _entry(caller: Caller, call: SignCall) -> Entry:
+    return Entry(
+        id=new_id(),
+        created_at=now(),
+        kind=OperationKind.SIGN,
+        actor=caller.identity.name,
+        api_key_id=caller.api_key_id,
+        signer=redact(call.signer)[:_LONGEST_NAME],
+        scheme=call.scheme,
+        hash=call.hash,
+        digest=call.digest,
+        pss=call.pss,
+        ecdsa_encoding=call.ecdsa_encoding,
+        certificate_serial=call.certificate_serial,
+        client=clean(call.client),
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def _deny(entry: Entry, reason: str) -> Entry:
+    return replace(entry, outcome=Outcome.DENIED, reason=reason)
+
+
+def _content(entry: Entry) -> tuple[object, ...]:
+    """What makes two calls the same; who runs the tool and where does not."""
+    return (
+        entry.signer,
+        entry.scheme,
+        entry.hash,
+        entry.digest,
+        entry.pss,
+        entry.ecdsa_encoding,
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
-from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.store.tables import AuthorityRow
 
 

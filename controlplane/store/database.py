@@ -51,6 +51,12 @@ class Store:
         )
         self._lock_path = path.with_name(path.name + ".lock")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it keeps, the lock included."""
+        beside = [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm", ".lock")]
+        return (self.path, *beside)
+
     def create_file(self) -> None:
         """Readable by its owner only; SQLite gives its other files the same mode."""
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -94,6 +100,19 @@ class Store:
         """Closes this thread's connection, if it has one."""
         if not self.database.is_closed():
             self.database.close()
+
+    def roll_back_thread(self) -> None:
+        """Ends a transaction that this thread left open, if there is one."""
+        if not self.database.is_closed() and self.database.connection().in_transaction:
+            self.database.rollback()
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Closes this thread's connection at the end."""
+        try:
+            yield
+        finally:
+            self.close_thread()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

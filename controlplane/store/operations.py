@@ -1,6 +1,6 @@
 """The audit log as rows: appended and read, nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -122,15 +122,7 @@ def slice_after(database: SqliteDatabase, sequence: int, last: int) -> list[Oper
     return [_operation(row) for row in rows]
 
 
-def all_rows(database: SqliteDatabase, last: int) -> Iterator[Operation]:
-    """In order, in bounded memory, holding no read transaction between slices."""
-    sequence = 0
-    while rows := slice_after(database, sequence, last):
-        yield from rows
-        sequence = rows[-1].sequence
-
-
-def _visible(query: ModelSelect[Any], identity_id: str, name: str) -> ModelSelect[Any]:
+def _visible(query: "ModelSelect[Any]", identity_id: str, name: str) -> "ModelSelect[Any]":
     signers = (
         SignerRow.select(SignerRow.name)
         .join(MemberRow, on=(MemberRow.signer_id == SignerRow.id))

@@ -1,7 +1,6 @@
 """Signers, their key pairs and certificates as rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -9,21 +8,12 @@ from peewee import SqliteDatabase, fn
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.key_reference import KeyReference, Purpose
+from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.model import Certificate, KeyAlgorithm, Signer
 from controlplane.store.tables import CertificateRow, KeyRow, MemberRow, SignerRow
 
 _encode = msgspec.json.Encoder().encode
 _chain_decoder = msgspec.json.Decoder(tuple[bytes, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSigner:
-    """A signer with the key that it signs with, and the one that waits for its certificate."""
-
-    signer: Signer
-    key: KeyReference
-    next_key: KeyReference | None
 
 
 def insert(database: SqliteDatabase, signer: Signer, key: KeyReference) -> None:
@@ -61,7 +51,7 @@ def set_disabled(database: SqliteDatabase, signer_id: str, disabled: bool) -> No
     SignerRow.update(disabled=disabled).where(SignerRow.id == signer_id).execute(database)
 
 
-def set_next_key(database: SqliteDatabase, stored: StoredSigner, key: KeyReference) -> None:
+def set_next_key(database: SqliteDatabase, stored: KeyedSigner, key: KeyReference) -> None:
     """The pair that waited so far, if any, is forgotten."""
     if stored.next_key is not None:
         _forget_key(database, stored.next_key.id)
@@ -70,7 +60,7 @@ def set_next_key(database: SqliteDatabase, stored: StoredSigner, key: KeyReferen
 
 def use_certificate(
     database: SqliteDatabase,
-    stored: StoredSigner,
+    stored: KeyedSigner,
     key: KeyReference,
     certificate: Certificate,
     at: datetime,
@@ -111,7 +101,7 @@ def was_deleted(database: SqliteDatabase, name: str) -> bool:
     return bool(query.exists(database))
 
 
-def find(database: SqliteDatabase, name: str) -> StoredSigner | None:
+def find(database: SqliteDatabase, name: str) -> KeyedSigner | None:
     row = (
         SignerRow.select()
         .where((SignerRow.name == name) & SignerRow.deleted_at.is_null())
@@ -122,7 +112,7 @@ def find(database: SqliteDatabase, name: str) -> StoredSigner | None:
 
 def list_after(
     database: SqliteDatabase, number: int, limit: int | None, *, member: str | None
-) -> list[StoredSigner]:
+) -> list[KeyedSigner]:
     """By number, those after this one; `member`: only those of this identity id."""
     query = SignerRow.select().where((SignerRow.number > number) & SignerRow.deleted_at.is_null())
     if member is not None:
@@ -139,7 +129,7 @@ def _forget_key(database: SqliteDatabase, key_id: str) -> None:
 _AT_ONCE = 300  # below SQLite's limit of variables in a statement
 
 
-def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[StoredSigner]:
+def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
     loaded = []
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
@@ -159,7 +149,7 @@ def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[StoredSig
             .execute(database)
         }
         loaded += [
-            StoredSigner(
+            KeyedSigner(
                 _signer(row, keys[row.key_id], certificates.get(row.certificate_id)),
                 keys[row.key_id],
                 keys[row.next_key_id] if row.next_key_id else None,

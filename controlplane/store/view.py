@@ -4,16 +4,19 @@ Every change to it bumps the epoch in its own transaction. So what was looked up
 holds until the epoch moves, and whoever commits a decision compares epochs first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from peewee import SqliteDatabase
 
+from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import ApiKey, Identity, MemberRole
 from controlplane.store import identities, members, signers
 from controlplane.store.database import Store, read_epoch
-from controlplane.store.signers import StoredSigner
+
+T = TypeVar("T")
 
 
 class ViewMoved(Exception):  # noqa: N818  # no error: look again
@@ -35,7 +38,7 @@ class View:
         self._store = store
         self._keys: dict[bytes, KnownKey] = {}
         self._keys_by_id: dict[str, KnownKey] = {}
-        self._signers: dict[str, StoredSigner] = {}
+        self._signers: dict[str, KeyedSigner] = {}
         self._roles: dict[tuple[str, str], MemberRole | None] = {}
 
     def key(self, digest: bytes) -> KnownKey | None:
@@ -57,7 +60,7 @@ class View:
             self._keys_by_id[key_id] = known
         return self._keys_by_id[key_id]
 
-    def signer(self, name: str) -> StoredSigner | None:
+    def signer(self, name: str) -> KeyedSigner | None:
         if name not in self._signers:
             with self._reading() as database:
                 found = signers.find(database, name)
@@ -89,8 +92,10 @@ def _know(database: SqliteDatabase, key: ApiKey | None) -> KnownKey | None:
 class Views:
     """The view of this process; threads share it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, on_move: Callable[[], None]) -> None:
+        """`on_move` runs whenever the epoch was seen to have moved."""
         self._store = store
+        self._on_move = on_move
         self._view = View(store, -1)
 
     def latest_known(self) -> View:
@@ -102,4 +107,13 @@ class Views:
         view, epoch = self._view, self._store.epoch()
         if view.epoch != epoch:
             view = self._view = View(self._store, epoch)
+            self._on_move()
         return view
+
+    def ask(self, question: Callable[[View], T]) -> T:
+        """The answer that is true as of now."""
+        while True:
+            try:
+                return question(self.fresh())
+            except ViewMoved:
+                continue

@@ -1,7 +1,9 @@
-"""A private key as the store knows it: whose it is, and what the key backend needs to use it."""
+"""Private keys as the store knows them: whose they are, and what the key backend needs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from controlplane.domain.model import Signer
 
 
 class Purpose(StrEnum):
@@ -18,3 +20,12 @@ class KeyReference:
     purpose: Purpose
     public_key: bytes  # DER SubjectPublicKeyInfo
     handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSigner:
+    """A signer with the key that it signs with, and the one that waits for its certificate."""
+
+    signer: Signer
+    key: KeyReference
+    next_key: KeyReference | None

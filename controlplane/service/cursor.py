@@ -1,0 +1,41 @@
+"""Opaque cursors: the sort key of the last item, which callers hand back and do not read."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from controlplane.domain.page import MAX_LIMIT, Page, PageRequest
+from controlplane.errors import Refused, invalid
+
+T = TypeVar("T")
+
+
+def read_text(page: PageRequest, first: str) -> str:
+    """The position to go on from; `first` without a cursor. Refused 400."""
+    if not 1 <= page.limit <= MAX_LIMIT:
+        raise invalid("limit", f"limit must be between 1 and {MAX_LIMIT}.")
+    if page.cursor is None:
+        return first
+    try:
+        return urlsafe_b64decode(page.cursor.encode("ascii")).decode("utf-8")
+    except ValueError:
+        raise _broken() from None
+
+
+def read_number(page: PageRequest, first: int) -> int:
+    text = read_text(page, str(first))
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(2**62)):
+        raise _broken()
+    return int(text)
+
+
+def cut(found: Sequence[T], page: PageRequest, position: Callable[[T], str | int]) -> Page[T]:
+    """`found`: one item more than the page holds, if there are more."""
+    items = tuple(found[: page.limit])
+    more = len(found) > page.limit
+    text = urlsafe_b64encode(str(position(items[-1])).encode()).decode() if more else None
+    return Page(items, text)
+
+
+def _broken() -> Refused:
+    return invalid("cursor", "This is no cursor of this list: take `next` of the page before.")

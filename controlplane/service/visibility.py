@@ -1,0 +1,50 @@
+"""Signers as a caller sees them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.keys import KeyedSigner
+from controlplane.domain.model import Identity, MemberRole, Signer, SignerStatus
+from controlplane.domain.warnings import warnings_of
+from controlplane.errors import not_found
+from controlplane.store import members, signers
+
+
+@dataclass(frozen=True, slots=True)
+class SignerView:
+    """A signer as this caller sees it now."""
+
+    signer: Signer
+    status: SignerStatus
+    role: MemberRole | None  # the caller's
+    warnings: tuple[str, ...]
+
+
+def view_of(signer: Signer, role: MemberRole | None, now: datetime) -> SignerView:
+    return SignerView(signer, signer.status(now), role, warnings_of(signer, now))
+
+
+def find_visible(
+    database: SqliteDatabase, identity: Identity, name: str
+) -> tuple[KeyedSigner, MemberRole | None]:
+    """With the identity's role on it. Refused 404 signer_not_found."""
+    stored = signers.find(database, name)
+    if stored is None:
+        raise not_found("signer", name)
+    role = members.find_role(database, stored.signer.id, identity.id)
+    if not permissions.may_see_signer(identity, role):
+        raise not_found("signer", name)
+    return stored, role
+
+
+def list_visible(
+    database: SqliteDatabase, identity: Identity, after: int, limit: int | None, now: datetime
+) -> list[SignerView]:
+    """By number, those after this one."""
+    member = None if permissions.may_read_everything(identity) else identity.id
+    roles = members.roles_of(database, identity.id)
+    found = signers.list_after(database, after, limit, member=member)
+    return [view_of(each.signer, roles.get(each.signer.id), now) for each in found]
