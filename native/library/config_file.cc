@@ -38,9 +38,9 @@ class File {
       });
       std::string full = prefix;
       full += name.str();
-      if (key == keys.end()) return fault(node, full + ": unknown key");
+      if (key == keys.end()) return fault(node, full.append(": unknown key"));
       const std::string expected = key->take(node);
-      if (!expected.empty()) return fault(node, full + " must be " + expected);
+      if (!expected.empty()) return fault(node, full.append(" must be ").append(expected));
     }
     return {};
   }
