@@ -140,7 +140,7 @@ def test_an_idempotency_key_for_other_content_is_a_conflict(api: Api, ci: str) -
     assert [row["outcome"] for row in api.rows(kind="sign")] == ["denied", "succeeded"]
 
 
-@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "tab\t"])
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "a\tb"])
 def test_a_malformed_idempotency_key_is_refused(api: Api, ci: str, key: str) -> None:
     api.signer("release", operator="ci")
     answer = api.sign("release", ci, headers={"Idempotency-Key": key})
