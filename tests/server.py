@@ -1,0 +1,152 @@
+"""A control plane as people run it: `sealwright init` and `serve`, in a scratch folder."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from sealwright.client.client import Client
+from sealwright.client.connection import Connection
+from sealwright.client.objects import Identity, Operation, Signer
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+COMMAND = [sys.executable, "-m", "sealwright.cli"]
+
+
+class _Initialised(msgspec.Struct):
+    api_key: str
+
+
+class _Listening(msgspec.Struct):
+    url: str
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """This process's environment without anybody's own configuration."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SEALWRIGHT_", "SOFTHSM2_"))
+    }
+    root = str(Path(__file__).resolve().parents[1])
+    search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return kept | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(search)}
+
+
+@dataclass
+class ControlPlane:
+    """One installation and, between `start` and `stop`, its server."""
+
+    folder: Path
+    admin_key: str
+    serve_options: tuple[str, ...] = ()
+    url: str = ""
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @classmethod
+    def install(cls, folder: Path, *serve_options: str) -> "ControlPlane":
+        done = subprocess.run(
+            [*COMMAND, "init", "--json", "--data-dir", str(folder / "data")],
+            env=surroundings(folder),
+            capture_output=True,
+            check=True,
+        )
+        admin = msgspec.json.decode(done.stdout, type=_Initialised)
+        return cls(folder, admin.api_key, serve_options)
+
+    def start(self, bind: str = "127.0.0.1:0") -> None:
+        """Listens when it returns; on the same port as before with `bind=again()`."""
+        options = ["--json", "--data-dir", str(self.folder / "data"), "--bind", bind]
+        with (self.folder / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "serve", *options, "--workers", "1", *self.serve_options],
+                env=surroundings(self.folder),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline() if readable else b""
+        if not line:
+            self.kill()
+            raise RuntimeError(f"the server did not start: {self.log}")
+        self.url = msgspec.json.decode(line, type=_Listening).url
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "serve.log").read_text()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def again(self) -> str:
+        """Where it listens or listened, for `start`."""
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and its workers."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, with_signal: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if with_signal is signal.SIGKILL:
+            os.killpg(process.pid, with_signal)  # the session that it was started in
+        else:
+            process.send_signal(with_signal)
+        process.wait(STOP_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def client(self, api_key: str | None = None) -> Client:
+        """As the admin, unless another key is given."""
+        key = self.admin_key if api_key is None else api_key
+        return Client(Connection.resolve({"SEALWRIGHT_URL": self.url, "SEALWRIGHT_API_KEY": key}))
+
+    def create_machine(self, name: str) -> str:
+        """Its API key."""
+        return key_of(self.client().create_identity(name, "machine").value)
+
+    def create_signer(self, name: str, key: str, **members: str) -> Signer:
+        """`members`: role of each identity."""
+        client = self.client()
+        signer = client.create_signer(name, key, f"ACME {name}").value
+        for identity, role in members.items():
+            client.add_member(name, identity, role)
+        return signer
+
+    def signings(self, signer: str) -> list[Operation]:
+        """The audit rows of calls to sign, newest first."""
+        found = self.client().operations(limit=1000, signer=signer, kind="sign")
+        return found.value.items
+
+
+def key_of(identity: Identity) -> str:
+    assert identity.api_key is not None
+    return identity.api_key
+
+
+@contextmanager
+def running(folder: Path, *serve_options: str) -> Iterator[ControlPlane]:
+    """An installation of its own, with its server listening on a free loopback port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    control_plane = ControlPlane.install(folder, *serve_options)
+    control_plane.start()
+    try:
+        yield control_plane
+    finally:
+        control_plane.kill()
