@@ -1,34 +1,31 @@
 """A tool's whole life for one signature: start, find the key, sign, end."""
 
 import re
-import subprocess
 import time
 from pathlib import Path
 from statistics import median
 
 import urllib3
 
-from bench.systems import System
+from bench.systems import System, run
 
-_MECHANISMS = {"rsa-3072": "SHA256-RSA-PKCS", "p256": "ECDSA-SHA256"}
+_MECHANISMS = {"rsa-3072": "SHA256-RSA-PKCS", "p256": "ECDSA"}  # SoftHSM2 2.6 has no more
 _REQUESTS = re.compile(
     r'^sealwright_request_duration_seconds_count\{.*route="/v1/(?!health).*"\} ([0-9.e+]+)$', re.M
 )
 
 
 def sign_once(system: System, key: str, scratch: Path) -> None:
-    """`pkcs11-tool --sign` over a small file. Raises CalledProcessError."""
+    """`pkcs11-tool --sign` over a file of 32 octets. Raises RuntimeError."""
     document = scratch / "document"
-    document.write_bytes(b"a document")
+    document.write_bytes(bytes(range(32)))
     token = ["--module", str(system.module), "--token-label", key]
     if system.pin is not None:
         token += ["--login", "--pin", system.pin]
     files = ["--input-file", str(document), "--output-file", str(scratch / "signature")]
-    subprocess.run(
+    run(
         ["pkcs11-tool", *token, "--sign", "--mechanism", _MECHANISMS[key], *files],
-        env=system.environment,
-        capture_output=True,
-        check=True,
+        system.environment,
     )
 
 

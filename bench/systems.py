@@ -46,7 +46,7 @@ def _surroundings(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home)}
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
+def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
     """What the command says on stdout; RuntimeError with what it says on stderr if it fails."""
     done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
     if done.returncode != 0:
@@ -61,7 +61,7 @@ def sealwright(scratch: Path, workers: int, threads: int) -> Iterator[System]:
     environment = _surroundings(scratch)
     data = ["--data-dir", str(scratch / "data")]
     admin = msgspec.json.decode(
-        _run([command, "init", *data, "--json"], environment), type=_ApiKey
+        run([command, "init", *data, "--json"], environment), type=_ApiKey
     ).api_key
     size = ["--workers", str(workers), "--threads", str(threads)]
     with (scratch / "serve.log").open("wb") as log:
@@ -79,11 +79,11 @@ def sealwright(scratch: Path, workers: int, threads: int) -> Iterator[System]:
         environment |= {"SEALWRIGHT_URL": line.removeprefix(_LISTENING).strip()}
         as_admin = environment | {"SEALWRIGHT_API_KEY": admin}
         create = [command, "identity", "create", "builder", "--kind", "machine", "--json"]
-        builder = msgspec.json.decode(_run(create, as_admin), type=_ApiKey).api_key
+        builder = msgspec.json.decode(run(create, as_admin), type=_ApiKey).api_key
         for key in KEYS:
             named = ["--key", key, "--common-name", f"Bench {key}"]
-            _run([command, "signer", "create", key, *named], as_admin)
-            _run([command, "member", "add", key, "builder", "--role", "operator"], as_admin)
+            run([command, "signer", "create", key, *named], as_admin)
+            run([command, "member", "add", key, "builder", "--role", "operator"], as_admin)
         yield System(
             "sealwright", module_path(), environment | {"SEALWRIGHT_API_KEY": builder}, None
         )
@@ -104,11 +104,11 @@ def softhsm(scratch: Path) -> Iterator[System]:
     environment = _surroundings(scratch) | {"SOFTHSM2_CONF": str(configuration)}
     for key, kind in KEYS.items():
         pins = ["--so-pin", _PIN, "--pin", _PIN]
-        _run(
+        run(
             ["softhsm2-util", "--init-token", "--free", "--label", key, *pins],
             environment,
         )
         token = ["--module", str(_SOFTHSM), "--token-label", key, "--login", "--pin", _PIN]
         make = ["--keypairgen", "--key-type", kind, "--label", key, "--id", "01"]
-        _run(["pkcs11-tool", *token, *make], environment)
+        run(["pkcs11-tool", *token, *make], environment)
     yield System("softhsm2", _SOFTHSM, environment, _PIN)
