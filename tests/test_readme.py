@@ -50,13 +50,17 @@ def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
         check=True,
         timeout=START_SECONDS,
     )
-    with subprocess.Popen(
-        ["bash", "-c", f"exec {serve} --bind 127.0.0.1:{port}"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as server:
+    log = tmp_path / "serve.log"
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(
+            ["bash", "-c", f"exec {serve} --bind 127.0.0.1:{port}"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        ) as server,
+    ):
         try:
             assert server.stdout is not None
             assert select.select([server.stdout], [], [], START_SECONDS)[0]
@@ -74,7 +78,7 @@ def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
             )
         finally:
             server.terminate()
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.returncode == 0, ended.stdout + ended.stderr + log.read_text()
     assert "jar signed." in ended.stdout
     assert "\njar verified.\n" in ended.stdout
     assert re.search(r"builder +sign +release +succeeded", ended.stdout)

@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography import x509
 
 from tests.cli.authority import certify
-from tests.cli.conftest import COMMAND, ControlPlane, Server, clean_environment, run
+from tests.cli.conftest import NOWHERE, Caller, run
+from tests.server import COMMAND, ControlPlane, surroundings
 
 API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
 
@@ -64,19 +64,17 @@ def test_init_and_serve_ignore_the_clients_variables(tmp_path: Path) -> None:
 
 
 def test_locked_out_there_is_a_new_admin_key(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    first = run("init", "--data-dir", data, "--json").json()
-    ended = run("init", "--new-admin-key", "--data-dir", data, "--json")
+    plane = ControlPlane.install(tmp_path)
+    ended = run("init", "--new-admin-key", "--data-dir", tmp_path / "data", "--json")
     assert ended.code == 0, ended.err
-    second = ended.json()
-    assert second["api_key"] != first["api_key"]
-    server = Server("--data-dir", data, "--bind", f"unix:{tmp_path}/s.sock")
+    key = ended.json()["api_key"]
+    assert key != plane.admin_key
+    plane.start()
     try:
-        key = {"SEALWRIGHT_API_KEY": second["api_key"], "SEALWRIGHT_URL": server.url}
-        listed = run("identity", "list", "--json", environment=key)
-        assert [each["name"] for each in listed.json()["items"]] == ["admin"]
+        (row,) = plane.client(key).operations(limit=1).value.items
+        assert (row.kind, row.actor, row.object) == ("change", None, "admin")
     finally:
-        server.stop()
+        plane.stop()
 
 
 def test_a_store_that_is_not_there_is_not_served(tmp_path: Path) -> None:
@@ -86,181 +84,164 @@ def test_a_store_that_is_not_there_is_not_served(tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
 
 
-def test_without_a_key_the_command_says_how_to_give_one(control_plane: ControlPlane) -> None:
-    ended = run("signer", "list", environment={"SEALWRIGHT_URL": control_plane.url})
+def test_without_a_key_the_command_says_how_to_give_one(admin: Caller) -> None:
+    ended = run("signer", "list", environment={"SEALWRIGHT_URL": admin.url})
     assert ended.code == 1
     assert "code api_key_missing" in ended.err
     assert "--api-key-file" in ended.err
 
 
-@pytest.fixture
-def builder(control_plane: ControlPlane, tmp_path: Path) -> Path:
-    """The key file of a machine that the test has to itself."""
-    key_file = tmp_path / "machine.key"
-    name = f"machine-{tmp_path.name}"
-    control_plane.json("identity", "create", name, "--kind", "machine", "--key-out", key_file)
-    return key_file
-
-
-def test_identities_are_made_shown_disabled_and_enabled(control_plane: ControlPlane) -> None:
-    made = control_plane.json("identity", "create", "carol", "--kind", "user", "--role", "auditor")
+def test_identities_are_made_shown_disabled_and_enabled(admin: Caller) -> None:
+    made = admin.json("identity", "create", "carol", "--kind", "user", "--role", "auditor")
     assert API_KEY.fullmatch(made["api_key"])
     assert (made["name"], made["kind"], made["role"]) == ("carol", "user", "auditor")
-    machine = control_plane.json(
+    machine = admin.json(
         "identity", "create", "carols-laptop", "--kind", "machine", "--owner", "carol"
     )
     assert machine["owner"] == "carol"
-    shown = control_plane.json("identity", "show", "carol")
+    shown = admin.json("identity", "show", "carol")
     assert "api_key" not in shown
     assert len(shown["keys"]) == 1
-    assert control_plane.json("identity", "disable", "carol")["disabled"] is True
-    assert control_plane.json("identity", "enable", "carol")["disabled"] is False
-    names = [each["name"] for each in control_plane.json("identity", "list")["items"]]
+    assert admin.json("identity", "disable", "carol")["disabled"] is True
+    assert admin.json("identity", "enable", "carol")["disabled"] is False
+    names = [each["name"] for each in admin.json("identity", "list")["items"]]
     assert {"admin", "carol", "carols-laptop"} <= set(names)
 
 
-def test_a_revoked_key_is_refused_at_once(
-    control_plane: ControlPlane, builder: Path, tmp_path: Path
-) -> None:
-    name = f"machine-{tmp_path.name}"
-    assert control_plane.run("signer", "list", key_file=builder).code == 0
-    added = control_plane.json("identity", "key", "add", name)
+def test_a_revoked_key_is_refused_at_once(admin: Caller, machine: Caller, tmp_path: Path) -> None:
+    name = tmp_path.name
+    assert machine.run("signer", "list").code == 0
+    added = admin.json("identity", "key", "add", name)
     assert API_KEY.fullmatch(added["api_key"])
-    (old, _new) = control_plane.json("identity", "show", name)["keys"]
-    revoked = control_plane.json("identity", "key", "revoke", name, old["id"])
+    (old, _new) = admin.json("identity", "show", name)["keys"]
+    revoked = admin.json("identity", "key", "revoke", name, old["id"])
     assert revoked["revoked_at"] is not None
-    refused = control_plane.run("signer", "list", key_file=builder)
+    refused = machine.run("signer", "list")
     assert refused.code == 1
     assert "code api_key_revoked" in refused.err
 
 
-def test_a_signer_from_its_making_to_its_end(control_plane: ControlPlane) -> None:
-    made = control_plane.json(
+def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
+    made = admin.json(
         "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"
     )
     assert made["status"] == "active"
     assert {"id", "number", "name", "status", "key", "policy"} <= made.keys()
     assert {"certificate_serial", "not_after"} <= made.keys()
-    assert control_plane.json("signer", "show", "whole-life") == made
-    assert made in control_plane.json("signer", "list")["items"]
-    assert control_plane.json("signer", "disable", "whole-life")["status"] == "disabled"
-    assert control_plane.json("signer", "enable", "whole-life")["status"] == "active"
-    renewed = control_plane.json("signer", "renew", "whole-life", "--days", "90")
+    assert admin.json("signer", "show", "whole-life") == made
+    assert made in admin.json("signer", "list")["items"]
+    assert admin.json("signer", "disable", "whole-life")["status"] == "disabled"
+    assert admin.json("signer", "enable", "whole-life")["status"] == "active"
+    renewed = admin.json("signer", "renew", "whole-life", "--days", "90")
     assert renewed["certificate_serial"] != made["certificate_serial"]
     assert renewed["number"] == made["number"]
-    assert control_plane.json("signer", "delete", "whole-life") == {
+    assert admin.json("signer", "delete", "whole-life") == {
         "name": "whole-life",
         "deleted": True,
     }
-    gone = control_plane.run("signer", "show", "whole-life")
+    gone = admin.run("signer", "show", "whole-life")
     assert gone.code == 1
     assert "code signer_not_found" in gone.err
-    again = control_plane.run(
-        "signer", "create", "whole-life", "--key", "p256", "--common-name", "Again"
-    )
+    again = admin.run("signer", "create", "whole-life", "--key", "p256", "--common-name", "Again")
     assert again.code == 1
 
 
-def test_certificates_are_pem_from_leaf_to_root(control_plane: ControlPlane) -> None:
-    made = control_plane.json(
+def test_certificates_are_pem_from_leaf_to_root(admin: Caller) -> None:
+    made = admin.json(
         "signer", "create", "certified", "--key", "p384", "--common-name", "Certified"
     )
     leaf = x509.load_pem_x509_certificates(
-        control_plane.run("signer", "certificate", "certified").out.encode()
+        admin.run("signer", "certificate", "certified").out.encode()
     )
     assert [f"{each.serial_number:032x}" for each in leaf] == [made["certificate_serial"].zfill(32)]
     chain = x509.load_pem_x509_certificates(
-        control_plane.run("signer", "certificate", "certified", "--chain").out.encode()
+        admin.run("signer", "certificate", "certified", "--chain").out.encode()
     )
-    authority = x509.load_pem_x509_certificates(control_plane.run("ca", "certificate").out.encode())
+    authority = x509.load_pem_x509_certificates(admin.run("ca", "certificate").out.encode())
     assert chain == [*leaf, *authority]
     for certificate, issuer in zip(chain, [*chain[1:], chain[-1]], strict=True):
         certificate.verify_directly_issued_by(issuer)
 
 
-def test_an_external_signer_waits_for_its_certificate(
-    control_plane: ControlPlane, tmp_path: Path
-) -> None:
-    made = control_plane.json(
+def test_an_external_signer_waits_for_its_certificate(admin: Caller, tmp_path: Path) -> None:
+    made = admin.json(
         "signer", "create", "outside", "--key", "p256", "--common-name", "Outside", "--external"
     )
     assert (made["status"], made["not_after"]) == ("pending", None)
-    assert control_plane.run("signer", "certificate", "outside").code == 1
-    request = control_plane.run("signer", "csr", "outside").out
+    assert admin.run("signer", "certificate", "outside").code == 1
+    request = admin.run("signer", "csr", "outside").out
     chain = tmp_path / "chain.pem"
     chain.write_bytes(certify(request.encode()))
-    installed = control_plane.json("signer", "install-certificate", "outside", "--chain", chain)
+    installed = admin.json("signer", "install-certificate", "outside", "--chain", chain)
     assert installed["status"] == "active"
 
 
-def test_what_is_no_pem_is_not_sent(control_plane: ControlPlane, tmp_path: Path) -> None:
+def test_what_is_no_pem_is_not_sent(admin: Caller, tmp_path: Path) -> None:
     chain = tmp_path / "chain.der"
     chain.write_bytes(b"\x30\x82\x01\x00")
-    ended = control_plane.run("signer", "install-certificate", "any", "--chain", chain)
+    ended = admin.run("signer", "install-certificate", "any", "--chain", chain)
     assert ended.code == 1
     assert "holds no certificate in PEM" in ended.err
 
 
-def test_members_come_change_and_go(
-    control_plane: ControlPlane, builder: Path, tmp_path: Path
-) -> None:
-    name = f"machine-{tmp_path.name}"
-    control_plane.json("signer", "create", "club", "--key", "p256", "--common-name", "Club")
-    unseen = control_plane.run("signer", "show", "club", key_file=builder)
+def test_members_come_change_and_go(admin: Caller, machine: Caller, tmp_path: Path) -> None:
+    name = tmp_path.name
+    admin.json("signer", "create", "club", "--key", "p256", "--common-name", "Club")
+    unseen = machine.run("signer", "show", "club")
     assert "code signer_not_found" in unseen.err
-    added = control_plane.json("member", "add", "club", name, "--role", "auditor")
+    added = admin.json("member", "add", "club", name, "--role", "auditor")
     assert (added["signer"], added["identity"], added["role"]) == ("club", name, "auditor")
-    assert control_plane.json("signer", "show", "club", key_file=builder)["role"] == "auditor"
-    control_plane.json("member", "add", "club", name, "--role", "operator")
-    (member,) = control_plane.json("member", "list", "club")["items"]
+    assert machine.json("signer", "show", "club")["role"] == "auditor"
+    admin.json("member", "add", "club", name, "--role", "operator")
+    (member,) = admin.json("member", "list", "club")["items"]
     assert member["role"] == "operator"
-    assert control_plane.json("member", "remove", "club", name)["removed"] is True
-    assert control_plane.json("member", "list", "club") == {"items": [], "next": None}
+    assert admin.json("member", "remove", "club", name)["removed"] is True
+    assert admin.json("member", "list", "club") == {"items": [], "next": None}
 
 
 def test_an_rsa_2048_signer_and_a_certificate_that_ends_soon_are_warned_about(
-    control_plane: ControlPlane,
+    admin: Caller,
 ) -> None:
-    ended = control_plane.run(
+    ended = admin.run(
         "signer", "create", "weak", "--key", "rsa-2048", "--common-name", "Weak", "--days", "7"
     )
     assert ended.code == 0
     assert ended.err.count("warning: ") == 2
-    listed = control_plane.run("signer", "list", "--json")
+    listed = admin.run("signer", "list", "--json")
     json.loads(listed.out)
     assert "warning: " in listed.err
 
 
-def test_lists_come_in_pages(control_plane: ControlPlane) -> None:
+def test_lists_come_in_pages(admin: Caller) -> None:
     seen: list[str] = []
     more: list[str] = []
     while True:
-        page = control_plane.json("identity", "list", "--limit", "1", *more)
+        page = admin.json("identity", "list", "--limit", "1", *more)
         seen += [each["name"] for each in page["items"]]
         if page["next"] is None:
             break
         more = ["--cursor", page["next"]]
     assert seen == sorted(set(seen))
     assert len(seen) >= 1
-    for_people = control_plane.run("identity", "list", "--limit", "1")
+    for_people = admin.run("identity", "list", "--limit", "1")
     assert len(for_people.out.splitlines()) == 2
     assert ("--cursor" in for_people.err) == (len(seen) > 1)
 
 
-def test_changes_are_in_the_log_newest_first(control_plane: ControlPlane) -> None:
-    control_plane.json("identity", "create", "logged", "--kind", "machine")
-    page = control_plane.json("audit", "list", "--kind", "change", "--limit", "5")
+def test_changes_are_in_the_log_newest_first(admin: Caller) -> None:
+    admin.json("identity", "create", "logged", "--kind", "machine")
+    page = admin.json("audit", "list", "--kind", "change", "--limit", "5")
     sequences = [row["sequence"] for row in page["items"]]
     assert sequences == sorted(sequences, reverse=True)
     assert page["items"][0]["action"] == "identity:create"
     assert page["items"][0]["object"] == "logged"
     assert page["items"][0]["actor"] == "admin"
-    later = control_plane.json("audit", "list", "--since", "2999-01-01T00:00:00Z")
+    later = admin.json("audit", "list", "--since", "2999-01-01T00:00:00Z")
     assert later["items"] == []
 
 
-def exported(control_plane: ControlPlane, path: Path) -> list[dict[str, Any]]:
-    ended = control_plane.run("audit", "export")
+def exported(admin: Caller, path: Path) -> list[dict[str, Any]]:
+    ended = admin.run("audit", "export")
     assert ended.code == 0, ended.err
     path.write_text(ended.out)
     return [json.loads(line) for line in ended.out.splitlines()]
@@ -271,26 +252,22 @@ def verified(*arguments: str | Path, given: bytes = b"") -> tuple[int, dict[str,
     return ended.code, ended.json()
 
 
-def test_an_export_is_verified_without_a_server(
-    control_plane: ControlPlane, tmp_path: Path
-) -> None:
-    control_plane.json("identity", "create", "for-the-log", "--kind", "machine")
+def test_an_export_is_verified_without_a_server(admin: Caller, tmp_path: Path) -> None:
+    admin.json("identity", "create", "for-the-log", "--kind", "machine")
     log = tmp_path / "log.ndjson"
-    rows = exported(control_plane, log)
+    rows = exported(admin, log)
     head = rows[-1]["row_hash"]
     sound = {"rows": len(rows), "intact": True, "first_bad_sequence": None, "head": head}
     assert verified(log) == (0, sound)
     assert verified("-", given=log.read_bytes()) == (0, sound)
     assert verified(log, "--expect-head", head) == (0, sound)
-    assert control_plane.run("audit", "verify").code == 0
+    assert admin.run("audit", "verify").code == 0
 
 
-def test_a_log_that_was_tampered_with_is_1_and_says_where(
-    control_plane: ControlPlane, tmp_path: Path
-) -> None:
-    control_plane.json("identity", "create", "tampered-with", "--kind", "machine")
+def test_a_log_that_was_tampered_with_is_1_and_says_where(admin: Caller, tmp_path: Path) -> None:
+    admin.json("identity", "create", "tampered-with", "--kind", "machine")
     log = tmp_path / "log.ndjson"
-    rows = exported(control_plane, log)
+    rows = exported(admin, log)
     lines = log.read_text().splitlines(keepends=True)
 
     log.write_text("".join(lines).replace("tampered-with", "nothing-to-see"))
@@ -312,25 +289,25 @@ def test_a_log_that_was_tampered_with_is_1_and_says_where(
     assert code == 1
 
 
-def test_the_key_is_never_in_the_process_list(control_plane: ControlPlane) -> None:
-    key = control_plane.admin_key_file.read_text().strip()
+def test_the_key_is_never_in_the_process_list(admin: Caller) -> None:
+    key = admin.key_file.read_text().strip()
     with subprocess.Popen(
-        [*COMMAND, "audit", "export", "--url", control_plane.url],
-        env=clean_environment() | {"SEALWRIGHT_API_KEY": key},
+        [*COMMAND, "audit", "export", "--url", admin.url],
+        env=surroundings(NOWHERE) | {"SEALWRIGHT_API_KEY": key},
         stdout=subprocess.DEVNULL,
     ) as process:
         arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert key.encode() not in arguments
 
 
-def test_the_reader_of_an_export_may_go_away(control_plane: ControlPlane) -> None:
+def test_the_reader_of_an_export_may_go_away(admin: Caller) -> None:
     command = f"{' '.join(COMMAND)} audit list --limit 1000 | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(
         ["bash", "-c", command],
-        env=clean_environment()
+        env=surroundings(NOWHERE)
         | {
-            "SEALWRIGHT_URL": control_plane.url,
-            "SEALWRIGHT_API_KEY_FILE": str(control_plane.admin_key_file),
+            "SEALWRIGHT_URL": admin.url,
+            "SEALWRIGHT_API_KEY_FILE": str(admin.key_file),
         },
         capture_output=True,
         check=False,

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import clean_environment
+from tests.cli.conftest import NOWHERE
+from tests.server import surroundings
 
 IMPORTED = """
 import contextlib, io, sys
@@ -21,7 +22,7 @@ def imported_by(*arguments: str) -> set[str]:
         [sys.executable, "-c", IMPORTED, *arguments],
         capture_output=True,
         text=True,
-        env=clean_environment(),
+        env=surroundings(NOWHERE),
         check=True,
     )
     return set(ended.stdout.split())

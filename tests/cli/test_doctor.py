@@ -7,7 +7,7 @@ import pytest
 
 from sealwright.client.errors import Misconfigured
 from sealwright.module_config import read_configuration
-from tests.cli.conftest import ControlPlane, Run, run
+from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
 
 KEY = "swk_" + "k" * 43
@@ -143,21 +143,21 @@ def test_a_clock_that_is_off_is_told(tmp_path: Path) -> None:
     assert ("clock", "warn") in findings(ended)
 
 
-def test_an_unknown_key_is_told(tmp_path: Path, control_plane: ControlPlane) -> None:
-    ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=control_plane.url, SEALWRIGHT_API_KEY=KEY)
+def test_an_unknown_key_is_told(tmp_path: Path, admin: Caller) -> None:
+    ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=admin.url, SEALWRIGHT_API_KEY=KEY)
     assert ended.code == 1
     assert ("url", "ok") in findings(ended)
     assert ("api key", "fail") in findings(ended)
     assert KEY not in ended.out + ended.err
 
 
-def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, control_plane: ControlPlane) -> None:
-    control_plane.json("identity", "create", "patient", "--kind", "machine", "--key-out",
+def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, admin: Caller) -> None:
+    admin.json("identity", "create", "patient", "--kind", "machine", "--key-out",
                        str(tmp_path / "key"))  # fmt: skip
-    control_plane.json("signer", "create", "healthy", "--key", "p256", "--common-name", "Healthy")
-    control_plane.json("member", "add", "healthy", "patient", "--role", "operator")
+    admin.json("signer", "create", "healthy", "--key", "p256", "--common-name", "Healthy")
+    admin.json("member", "add", "healthy", "patient", "--role", "operator")
     configured = {
-        "SEALWRIGHT_URL": control_plane.url,
+        "SEALWRIGHT_URL": admin.url,
         "SEALWRIGHT_API_KEY_FILE": str(tmp_path / "key"),
     }
     ended = doctor(tmp_path, "--json", **configured)
@@ -167,7 +167,7 @@ def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, control_plane: Contr
     assert {finding["state"] for finding in diagnosis["findings"]} == {"ok"}
     assert diagnosis["findings"][-1]["text"] == "tools see healthy"
 
-    control_plane.json("member", "add", "healthy", "patient", "--role", "auditor")
+    admin.json("member", "add", "healthy", "patient", "--role", "auditor")
     ended = doctor(tmp_path, **configured)
     assert ended.code == 0
     assert "this identity may not sign" in ended.out
