@@ -15,8 +15,6 @@ from typing import Self, TypeAlias
 from sealwright import _native
 from sealwright.cryptoki import (
     CKA,
-    CKG,
-    CKM,
     CKR,
     CKU,
     UNAVAILABLE_INFORMATION,
@@ -87,8 +85,8 @@ def template(values: Mapping[int, Value | None]) -> _native.Template:
     return attributes
 
 
-def pss(mechanism: CKM, hash_mechanism: CKM, mgf: CKG, salt_length: int) -> _native.Mechanism:
-    """A PSS mechanism with its CK_RSA_PKCS_PSS_PARAMS; the salt's length in octets."""
+def pss(mechanism: int, hash_mechanism: int, mgf: int, salt_length: int) -> _native.Mechanism:
+    """A PSS mechanism with CK_RSA_PKCS_PSS_PARAMS: CKM of the hash, CKG, octets of salt."""
     return _native.Mechanism(mechanism, struct.pack("@LLL", hash_mechanism, mgf, salt_length))
 
 
