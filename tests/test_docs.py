@@ -82,6 +82,14 @@ def test_every_variable_that_the_module_reads_is_documented() -> None:
     assert documented == read
 
 
+def test_every_metric_is_documented_and_no_other() -> None:
+    source = (HERE / "controlplane/api/metrics.py").read_text()
+    made = re.findall(r'(Counter|Histogram|GaugeMetricFamily)\(\s*"(sealwright_\w+)"', source)
+    names = {f"{name}_total" if kind == "Counter" else name for kind, name in made}
+    document = (HERE / "docs/operations.md").read_text()
+    assert set(re.findall(r"^  \| `(sealwright_\w+)", document, re.MULTILINE)) == names
+
+
 def test_every_key_of_the_modules_file_is_documented() -> None:
     source = (HERE / "native/library/config_file.cc").read_text()
     keys = set(re.findall(r'\{"(\w+)", (?!LogLevel)', source))

@@ -77,3 +77,4 @@ def init(
     else:
         facts([("data directory", data_dir.absolute()), ("admin", who.name)])
         output.tell(admin.api_key)
+        click.echo(f"Start the server: sealwright serve --data-dir {data_dir}", err=True)
