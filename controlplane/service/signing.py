@@ -98,7 +98,6 @@ class Signing:
 
     def _sign(self, allowed: Allowed, entry: Entry, call: SignCall) -> _Attempt:
         serial = allowed.certificate_serial
-        entry = replace(entry, certificate_serial=serial)
         try:
             signature = self._keys.sign(allowed.keyed.key, call)
         except Exception:  # noqa: BLE001  # whatever broke, the call is on record
@@ -108,8 +107,18 @@ class Signing:
                 f"The key of the signer {call.signer!r} could not be used; see the server's log.",
                 status=500,
             )
-            return _Attempt(replace(entry, outcome=Outcome.FAILED, reason=refused.code), refused)
-        entry = replace(entry, outcome=Outcome.SUCCEEDED, signature=signature)
+            return _Attempt(
+                replace(
+                    entry,
+                    outcome=Outcome.FAILED,
+                    reason=refused.code,
+                    certificate_serial=serial,
+                ),
+                refused,
+            )
+        entry = replace(
+            entry, outcome=Outcome.SUCCEEDED, certificate_serial=serial, signature=signature
+        )
         return _Attempt(entry, Signed(signature, entry.id, serial))
 
     def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Signed:

@@ -103,8 +103,8 @@ class Store:
 
     def roll_back_thread(self) -> None:
         """Ends a transaction that this thread left open, if there is one."""
-        if not self.database.is_closed() and self.database.connection().in_transaction:
-            self.database.rollback()
+        if not self.database.is_closed():
+            self.database.rollback()  # of nothing, it costs nothing
 
     @contextmanager
     def closing(self) -> Iterator[None]:

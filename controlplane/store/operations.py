@@ -17,7 +17,7 @@ from controlplane.domain.model import (
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter
-from controlplane.store.tables import AuditHead, MemberRow, OperationRow, SignerRow
+from controlplane.store.tables import MemberRow, OperationRow, SignerRow
 
 _COLUMNS = tuple(OperationRow._meta.columns)
 _INSERT = (
@@ -49,7 +49,9 @@ def append(database: SqliteDatabase, operations: Sequence[Operation]) -> None:
     connection = database.connection()  # type: ignore[no-untyped-call]
     connection.executemany(_INSERT, [_record(each) for each in operations])
     last = operations[-1]
-    AuditHead.update(sequence=last.sequence, row_hash=last.row_hash).execute(database)
+    connection.execute(
+        "UPDATE audit_head SET sequence = ?, row_hash = ?", (last.sequence, last.row_hash)
+    )
 
 
 def find(database: SqliteDatabase, operation_id: str) -> Operation | None:
