@@ -1,7 +1,7 @@
 """Refusals that a caller may read: a stable code, an HTTP status, a sentence for a person."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
     """Raised anywhere below the API; the API answers it as a problem document (RFC 9457)."""
 
     def __init__(

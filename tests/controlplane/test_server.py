@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.domain.model import IdentityKind
 from controlplane.errors import Refused
 from controlplane.server import serve as serve_here
+from controlplane.service.installation import open_services
 from controlplane.settings import Settings
 from tests.controlplane.authority import Authority
 from tests.controlplane.conftest import Installation, Server
@@ -279,6 +281,19 @@ def test_it_never_redirects(serve: Serve) -> None:
     server = serve()
     for path in ("/v1/signers/", "/v1//signers", "/", "/v1"):
         assert get(server, path)[0] in (401, 404)
+
+
+def test_a_revoked_key_is_refused_by_every_process_at_once(
+    serve: Serve, installation: Installation
+) -> None:
+    with open_services(installation.location) as services:
+        admin = services.identities.authenticate(installation.admin_key)
+        ci = services.identities.create(admin, "ci", IdentityKind.MACHINE)
+        server = serve(workers=2)
+        before = {get(server, "/v1/whoami", ci.api_key)[0] for _ in range(20)}
+        services.identities.revoke_key(admin, "ci", ci.api_key_id)
+        after = {get(server, "/v1/whoami", ci.api_key)[0] for _ in range(20)}
+    assert (before, after) == ({200}, {401})
 
 
 def test_metrics_are_those_of_all_processes(serve: Serve, installation: Installation) -> None:
