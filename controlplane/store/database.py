@@ -104,7 +104,9 @@ class Store:
     def roll_back_thread(self) -> None:
         """Ends a transaction that this thread left open, if there is one."""
         if not self.database.is_closed():
-            self.database.rollback()  # of nothing, it costs nothing
+            connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
+            if connection.in_transaction:
+                connection.rollback()
 
     @contextmanager
     def closing(self) -> Iterator[None]:
