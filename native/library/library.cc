@@ -55,6 +55,10 @@ Result<void> initialize() {
   if (state.provider != nullptr) {
     return fail(CKR_CRYPTOKI_ALREADY_INITIALIZED, "already initialised");
   }
+  // Here, where one thread passes at a time, so that no two of them make a context at once.
+  if (openssl_context() == nullptr) {
+    return fail(CKR_HOST_MEMORY, "OpenSSL does not start");
+  }
   auto settings = load_settings();
   if (!settings) {
     return fail(Error::tell(CKR_GENERAL_ERROR, settings.error().message));
