@@ -11,7 +11,7 @@ from pathlib import Path
 from sealwright.client.address import parse_addresses
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
-from sealwright.client.errors import ClientError, Misconfigured, Refused, Unreachable
+from sealwright.client.errors import ClientError, MisconfiguredError, Refused, UnreachableError
 from sealwright.client.objects import CatalogueSigner
 from sealwright.module import ModuleMissingError, module_path
 from sealwright.module_config import ModuleConfiguration, read_configuration
@@ -43,7 +43,7 @@ def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield library
     try:
         configuration = read_configuration(environment)
-    except Misconfigured as fault:
+    except MisconfiguredError as fault:
         yield Finding("configuration", State.FAIL, str(fault), "Correct it; see docs/module.md.")
         return
     yield _configuration(configuration)
@@ -102,10 +102,10 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
     try:
         client = Client(_connection(url, configuration))
         date = client.live().date
-    except Unreachable as fault:
+    except UnreachableError as fault:
         yield Finding("url", State.FAIL, str(fault), "Check the URL, and that the server runs.")
         return
-    except Misconfigured as fault:
+    except MisconfiguredError as fault:
         yield Finding("url", State.FAIL, str(fault), "Correct it; see docs/module.md.")
         return
     except ClientError as fault:
@@ -130,7 +130,7 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
 def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
     addresses = parse_addresses(url)
     if addresses[0].exposes_keys and not configuration.insecure:
-        raise Misconfigured(
+        raise MisconfiguredError(
             f"{url} would carry the API key over the network in clear: use https, "
             "or set insecure = true (SEALWRIGHT_INSECURE=true)"
         )

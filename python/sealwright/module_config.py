@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sealwright.client.connection import find_api_key, variable_is_true
-from sealwright.client.errors import Misconfigured
+from sealwright.client.errors import MisconfiguredError
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
 _Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+[smhd]$")]
@@ -95,7 +95,7 @@ def configuration_path(environment: Mapping[str, str]) -> Path | None:
 def read_configuration(environment: Mapping[str, str]) -> ModuleConfiguration:
     """
     Raises:
-        Misconfigured: names the file or variable, and what is wrong with it.
+        MisconfiguredError: names the file or variable, and what is wrong with it.
     """
     path = configuration_path(environment)
     file = _File() if path is None else _read(path)
@@ -125,15 +125,15 @@ def _read(path: Path) -> _File:
             content = tomllib.load(opened)
         file = msgspec.convert(content, _File)
     except OSError as fault:
-        raise Misconfigured(f"{path}: {fault.strerror}") from None
+        raise MisconfiguredError(f"{path}: {fault.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path} is no TOML: {fault}") from None
+        raise MisconfiguredError(f"{path} is no TOML: {fault}") from None
     except msgspec.ValidationError as fault:
-        raise Misconfigured(f"{path}: {re.sub(r'[$][.]?', '', str(fault))}") from None
+        raise MisconfiguredError(f"{path}: {re.sub(r'[$][.]?', '', str(fault))}") from None
     if file.api_key and file.api_key_file:
-        raise Misconfigured(f"{path}: api_key and api_key_file: name one of them")
+        raise MisconfiguredError(f"{path}: api_key and api_key_file: name one of them")
     if file.api_key and mode & (stat.S_IRGRP | stat.S_IROTH):
-        raise Misconfigured(
+        raise MisconfiguredError(
             f"{path} holds an API key and others on this machine can read it: chmod 600 {path}"
         )
     return file
@@ -166,4 +166,4 @@ def _seconds(environment: Mapping[str, str], name: str, otherwise: float) -> flo
     try:
         return msgspec.convert(given, _Seconds, strict=False)
     except msgspec.ValidationError:
-        raise Misconfigured(f"SEALWRIGHT_{name} must be seconds, from 0.1 to 3600") from None
+        raise MisconfiguredError(f"SEALWRIGHT_{name} must be seconds, from 0.1 to 3600") from None

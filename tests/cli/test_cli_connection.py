@@ -6,7 +6,7 @@ import pytest
 
 from sealwright.client.address import NetworkAddress, SocketAddress, parse_addresses
 from sealwright.client.connection import Connection
-from sealwright.client.errors import Misconfigured
+from sealwright.client.errors import MisconfiguredError
 
 KEY = "swk_" + "a" * 43
 OTHER_KEY = "swk_" + "b" * 43
@@ -60,14 +60,14 @@ def test_the_key_is_that_of_the_option_then_the_variable_then_the_variable_file(
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 def test_a_key_file_that_others_can_read_is_refused(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
-    with pytest.raises(Misconfigured, match=f"others on this machine.*chmod 600 {key_file}"):
+    with pytest.raises(MisconfiguredError, match=f"others on this machine.*chmod 600 {key_file}"):
         Connection.resolve({}, api_key_file=str(key_file))
 
 
 @pytest.mark.parametrize("content", ["", "secret", KEY + "x", KEY[:-1], f"{KEY}\n{KEY}", "\xff"])
 def test_what_is_no_key_is_refused_and_not_shown(key_file: Path, content: str) -> None:
     key_file.write_text(content)
-    with pytest.raises(Misconfigured, match="does not hold an API key") as refused:
+    with pytest.raises(MisconfiguredError, match="does not hold an API key") as refused:
         Connection.resolve({}, api_key_file=str(key_file))
     assert not content or content not in str(refused.value)
 
@@ -84,9 +84,9 @@ def test_keys_go_to_loopback_over_plain_http(host: str) -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "sign.example.org", "[2001:db8::1]", "[::]"])
 def test_keys_go_no_further_over_plain_http(host: str) -> None:
     environment = {"SEALWRIGHT_API_KEY": KEY}
-    with pytest.raises(Misconfigured, match="in clear"):
+    with pytest.raises(MisconfiguredError, match="in clear"):
         Connection.resolve(environment, url=f"http://{host}")
-    with pytest.raises(Misconfigured, match="in clear"):
+    with pytest.raises(MisconfiguredError, match="in clear"):
         Connection.resolve(environment, url=f"http://127.0.0.1:1,http://{host}")
     Connection.resolve(environment, url=f"http://{host}", insecure=True)
     Connection.resolve(environment | {"SEALWRIGHT_INSECURE": "true"}, url=f"http://{host}")
@@ -96,7 +96,7 @@ def test_keys_go_no_further_over_plain_http(host: str) -> None:
 
 def test_a_variable_that_is_neither_yes_nor_no_is_refused() -> None:
     environment = {"SEALWRIGHT_API_KEY": KEY, "SEALWRIGHT_INSECURE": "maybe"}
-    with pytest.raises(Misconfigured, match="SEALWRIGHT_INSECURE is true or false"):
+    with pytest.raises(MisconfiguredError, match="SEALWRIGHT_INSECURE is true or false"):
         Connection.resolve(environment, url="http://192.0.2.1")
 
 
@@ -129,5 +129,5 @@ def test_urls_name_an_address(url: str, address: NetworkAddress | SocketAddress)
     ],
 )
 def test_what_is_no_url_of_a_control_plane_is_refused(url: str) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(MisconfiguredError):
         parse_addresses(url)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sealwright.client.errors import Misconfigured
+from sealwright.client.errors import MisconfiguredError
 from sealwright.module_config import read_configuration
 from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
@@ -100,7 +100,7 @@ def test_the_users_file_is_found_in_their_home(tmp_path: Path) -> None:
 )
 def test_a_fault_in_the_file_is_named_and_no_key_shown(config: Path, text: str, fault: str) -> None:
     config.write_text(text)
-    with pytest.raises(Misconfigured, match=fault) as refused:
+    with pytest.raises(MisconfiguredError, match=fault) as refused:
         read(config)
     assert str(config) in str(refused.value)
     assert KEY not in str(refused.value)
@@ -109,7 +109,7 @@ def test_a_fault_in_the_file_is_named_and_no_key_shown(config: Path, text: str, 
 def test_a_file_with_a_key_that_others_can_read_is_refused(config: Path) -> None:
     config.write_text(f"api_key = '{KEY}'")
     config.chmod(0o644)
-    with pytest.raises(Misconfigured, match="chmod 600"):
+    with pytest.raises(MisconfiguredError, match="chmod 600"):
         read(config)
 
 

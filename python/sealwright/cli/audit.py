@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from sealwright.cli.failure import Failure
+from sealwright.cli.failure import CommandError
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import print_object, show_page, warn
 from sealwright.cli.text import facts, moment
@@ -141,6 +141,6 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > _LONGEST_ROW:
-            raise Failure("The server sent a row that is longer than any row of a log.")
+            raise CommandError("The server sent a row that is longer than any row of a log.")
     if rest:
         yield rest

@@ -5,7 +5,7 @@ import msgspec
 
 from sealwright.cli.options import invocation
 from sealwright.cli.text import printable
-from sealwright.client.errors import ClientError, Refused, UnexpectedAnswer, Unreachable
+from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError, UnreachableError
 
 _NEXT = {
     "api_key_missing": "Say who you are: set SEALWRIGHT_API_KEY_FILE, or give --api-key-file FILE.",
@@ -23,11 +23,16 @@ _NEXT = {
     "not_initialised": "Create the store first: sealwright init",
     "already_initialised": "Start it with: sealwright serve. "
     "Locked out? sealwright init --new-admin-key",
+    "admin_required": "Ask an admin, or call with an admin's key: sealwright identity list",
+    "reader_required": "A server-wide admin or auditor may: sealwright identity create NAME --role",
+    "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
+    "master_key_wrong": "Name the right file with --master-key-file.",
+    "address_unusable": "Give another address with --bind.",
     "overloaded": "Try again in a moment.",
 }
 
 
-class Failure(Exception):
+class CommandError(Exception):
     """A command that could not do what it was asked to, for reasons on this side."""
 
     def __init__(self, title: str, *, code: str = "failed", next_step: str | None = None) -> None:
@@ -47,7 +52,7 @@ class _Report(msgspec.Struct, omit_defaults=True):
     next_step: str | None = None
 
 
-def report(fault: ClientError | Failure) -> None:
+def report(fault: ClientError | CommandError) -> None:
     """Tells stderr: sentences, or with --json one line with an object `error`."""
     what = _describe(fault)
     if invocation().json:
@@ -67,7 +72,7 @@ def report(fault: ClientError | Failure) -> None:
         click.echo(f"  {what.next_step}", err=True)
 
 
-def _describe(fault: ClientError | Failure) -> _Report:
+def _describe(fault: ClientError | CommandError) -> _Report:
     if isinstance(fault, Refused):
         wait = f"Try again in {fault.retry_after} s." if fault.retry_after is not None else None
         return _Report(
@@ -80,14 +85,14 @@ def _describe(fault: ClientError | Failure) -> _Report:
             request_id=fault.request_id,
             next_step=wait or _NEXT.get(fault.code),
         )
-    if isinstance(fault, Failure):
+    if isinstance(fault, CommandError):
         return _Report(fault.code, str(fault), next_step=fault.next_step)
-    if isinstance(fault, Unreachable):
+    if isinstance(fault, UnreachableError):
         return _Report(
             "unreachable",
             f"No control plane answered: {fault}",
             next_step="Check --url or SEALWRIGHT_URL, and that `sealwright serve` runs there.",
         )
-    if isinstance(fault, UnexpectedAnswer):
+    if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")
     return _Report("misconfigured", str(fault))

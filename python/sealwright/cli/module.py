@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from sealwright.cli.failure import Failure
+from sealwright.cli.failure import CommandError
 from sealwright.cli.options import Group, LocalCommand, invocation
 from sealwright.cli.output import print_object
 from sealwright.cli.text import printable
@@ -31,7 +31,7 @@ def path() -> None:
     try:
         found = str(module_path())
     except ModuleMissingError as missing:
-        raise Failure(str(missing), code="module_missing") from None
+        raise CommandError(str(missing), code="module_missing") from None
     if invocation().json:
         print_object(_Path(found))
     else:

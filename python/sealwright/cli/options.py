@@ -28,7 +28,7 @@ class Invocation:
     def client(self) -> "Client":
         """
         Raises:
-            Misconfigured: what was said cannot be used.
+            MisconfiguredError: what was said cannot be used.
         """
         # Not at the top: commands that call no server start faster without it.
         from sealwright.client.client import Client

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from sealwright.cli.failure import Failure
+from sealwright.cli.failure import CommandError
 from sealwright.cli.options import invocation
 from sealwright.cli.text import printable, printable_json, table
 
@@ -61,7 +61,7 @@ class KeyOutput:
         try:
             path.touch(mode=0o600, exist_ok=False)
         except OSError as fault:
-            raise Failure(
+            raise CommandError(
                 f"{path}: cannot make this file for the API key: {fault.strerror}"
             ) from None
 

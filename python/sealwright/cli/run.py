@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from sealwright.cli.commands import root
-from sealwright.cli.failure import Failure, report
-from sealwright.client.errors import ClientError, Unreachable
+from sealwright.cli.failure import CommandError, report
+from sealwright.client.errors import ClientError, UnreachableError
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -19,9 +19,9 @@ def run(arguments: Sequence[str]) -> int:
             try:
                 root.invoke(context)
                 sys.stdout.flush()
-            except (ClientError, Failure) as fault:
+            except (ClientError, CommandError) as fault:
                 report(fault)
-                return UNREACHABLE if isinstance(fault, Unreachable) else FAILED
+                return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as fault:

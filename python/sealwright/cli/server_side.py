@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from sealwright.cli.failure import Failure
+from sealwright.cli.failure import CommandError
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -52,4 +52,4 @@ def refusals_told() -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        raise Failure(refusal.title, code=refusal.code) from None
+        raise CommandError(refusal.title, code=refusal.code) from None

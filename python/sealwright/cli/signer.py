@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from sealwright.cli.failure import Failure
+from sealwright.cli.failure import CommandError
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import print_object, show, show_page, warn
 from sealwright.cli.text import facts, moment
@@ -119,9 +119,9 @@ def install_certificate(name: str, chain: Path) -> None:
     with click.open_file(str(chain), "rb") as file:
         content = file.read(_LARGEST_CHAIN + 1)
     if len(content) > _LARGEST_CHAIN:
-        raise Failure(f"{chain} is larger than any certificate chain ({_LARGEST_CHAIN} bytes)")
+        raise CommandError(f"{chain} is larger than any certificate chain ({_LARGEST_CHAIN} bytes)")
     if not content.isascii() or b"-----BEGIN CERTIFICATE-----" not in content:
-        raise Failure(
+        raise CommandError(
             f"{chain} holds no certificate in PEM",
             next_step="Convert DER with: openssl x509 -inform DER -in FILE -out FILE.pem",
         )

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sealwright.client.errors import Misconfigured
+from sealwright.client.errors import MisconfiguredError
 
 DEFAULT_URL = "http://127.0.0.1:8443"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -44,11 +44,11 @@ def parse_addresses(urls: str) -> tuple[Address, ...]:
     """One URL, or several with commas between them: they are tried in turn.
 
     Raises:
-        Misconfigured: names the URL and what is wrong with it.
+        MisconfiguredError: names the URL and what is wrong with it.
     """
     addresses = tuple(_parse_address(url.strip()) for url in urls.split(",") if url.strip())
     if not addresses:
-        raise Misconfigured(f"no URL in {urls!r}: expected something like {DEFAULT_URL}")
+        raise MisconfiguredError(f"no URL in {urls!r}: expected something like {DEFAULT_URL}")
     return addresses
 
 
@@ -58,21 +58,25 @@ def _parse_address(url: str) -> Address:
         if path.startswith("//"):
             path = path.removeprefix("//")
         if not path.startswith("/"):
-            raise Misconfigured(f"{url}: a socket's path is absolute: unix:/run/sealwright.sock")
+            raise MisconfiguredError(
+                f"{url}: a socket's path is absolute: unix:/run/sealwright.sock"
+            )
         return SocketAddress(url, path)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as fault:
-        raise Misconfigured(f"{url} is no URL: {fault}") from None
+        raise MisconfiguredError(f"{url} is no URL: {fault}") from None
     if parts.username is not None or parts.password is not None:
-        raise Misconfigured("the URL carries a user name or password: API keys have their own file")
+        raise MisconfiguredError(
+            "the URL carries a user name or password: API keys have their own file"
+        )
     if parts.scheme not in _DEFAULT_PORTS:
-        raise Misconfigured(f"{url}: a URL starts with http://, https:// or unix:/")
+        raise MisconfiguredError(f"{url}: a URL starts with http://, https:// or unix:/")
     if not host:
-        raise Misconfigured(f"{url}: there is no host in it")
+        raise MisconfiguredError(f"{url}: there is no host in it")
     if parts.query or parts.fragment:
-        raise Misconfigured(f"{url}: a URL of a control plane has no query or fragment")
+        raise MisconfiguredError(f"{url}: a URL of a control plane has no query or fragment")
     return NetworkAddress(
         url=url.rstrip("/"),
         secure=parts.scheme == "https",

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from sealwright.client.connection import Connection
-from sealwright.client.errors import ClientError, Refused, UnexpectedAnswer, Unreachable
+from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError, UnreachableError
 from sealwright.client.objects import (
     ApiKey,
     Catalogue,
@@ -42,8 +42,8 @@ class Answer(Generic[T]):
 
 
 class Client:
-    """Every method raises ClientError: Refused with the server's code, Unreachable, or
-    UnexpectedAnswer."""
+    """Every method raises ClientError: Refused with the server's code, UnreachableError, or
+    UnexpectedAnswerError."""
 
     def __init__(self, connection: Connection) -> None:
         self._transport = Transport(connection)
@@ -178,7 +178,7 @@ class Client:
     def export_operations(self) -> Iterator[bytes]:
         """The whole log as NDJSON in the order of the chain, in pieces of any length.
 
-        An answer that breaks off raises Unreachable from the iterator.
+        An answer that breaks off raises UnreachableError from the iterator.
         """
         answer = self._transport.stream("/v1/operations/export", self._headers)
         if isinstance(answer, Response):
@@ -196,7 +196,7 @@ class Client:
         try:
             value = msgspec.json.decode(response.body, type=answer)
         except msgspec.MsgspecError as fault:
-            raise UnexpectedAnswer(
+            raise UnexpectedAnswerError(
                 f"{response.url} does not answer {method} {path} as a control plane does: {fault}"
             ) from None
         return Answer(value, response.body, response.date)
@@ -223,15 +223,15 @@ def _refusal(response: Response) -> ClientError:
         problem = msgspec.json.decode(response.body, type=Problem)
     except msgspec.MsgspecError:
         if 300 <= response.status < 400:
-            return UnexpectedAnswer(
+            return UnexpectedAnswerError(
                 f"{response.url} answered with a redirect, which is never followed: "
                 "give the control plane's own URL"
             )
         if response.status in {502, 503, 504}:
-            return Unreachable(
+            return UnreachableError(
                 f"{response.url}: a gateway answered {response.status} for the control plane"
             )
-        return UnexpectedAnswer(
+        return UnexpectedAnswerError(
             f"{response.url} answered {response.status} without saying why: "
             "is this the URL of a control plane?"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealwright.client.address import DEFAULT_URL, Address, parse_addresses
-from sealwright.client.errors import Misconfigured
+from sealwright.client.errors import MisconfiguredError
 
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
 _LONGEST_KEY_FILE = 4096  # bytes
@@ -47,13 +47,13 @@ class Connection:
         _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset.
 
         Raises:
-            Misconfigured: says which of them cannot be used, and why.
+            MisconfiguredError: says which of them cannot be used, and why.
         """
         addresses = parse_addresses(url or environment.get("SEALWRIGHT_URL") or DEFAULT_URL)
         api_key = find_api_key(environment, api_key_file)
         exposed = next((address for address in addresses if address.exposes_keys), None)
         if api_key and exposed and not (insecure or variable_is_true(environment, "INSECURE")):
-            raise Misconfigured(
+            raise MisconfiguredError(
                 f"{exposed.url} would carry the API key over the network in clear: use https, "
                 "or say --insecure (SEALWRIGHT_INSECURE=true)"
             )
@@ -74,11 +74,11 @@ def find_api_key(environment: Mapping[str, str], api_key_file: str | None = None
     """The key of the file given, else SEALWRIGHT_API_KEY, else SEALWRIGHT_API_KEY_FILE's.
 
     Raises:
-        Misconfigured: no key in there, or a file that others can read.
+        MisconfiguredError: no key in there, or a file that others can read.
     """
     if not api_key_file and (key := environment.get("SEALWRIGHT_API_KEY", "").strip()):
         if not _API_KEY.fullmatch(key):
-            raise Misconfigured(f"SEALWRIGHT_API_KEY does not hold an API key: {SHAPE}")
+            raise MisconfiguredError(f"SEALWRIGHT_API_KEY does not hold an API key: {SHAPE}")
         return key
     path = api_key_file or environment.get("SEALWRIGHT_API_KEY_FILE")
     return read_api_key(Path(path)) if path else None
@@ -91,22 +91,22 @@ def read_api_key(path: Path) -> str:
     """The API key in a file that nobody else can read.
 
     Raises:
-        Misconfigured: unreadable, readable by others, or no key in it.
+        MisconfiguredError: unreadable, readable by others, or no key in it.
     """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-                raise Misconfigured(
+                raise MisconfiguredError(
                     f"{path}: others on this machine can read this API key "
                     f"(mode {stat.S_IMODE(mode):04o}): chmod 600 {path}"
                 )
             content = file.read(_LONGEST_KEY_FILE)
     except OSError as fault:
-        raise Misconfigured(f"{path}: cannot read the API key: {fault.strerror}") from None
+        raise MisconfiguredError(f"{path}: cannot read the API key: {fault.strerror}") from None
     key = content.decode("ascii", "replace").strip()
     if not _API_KEY.fullmatch(key):
-        raise Misconfigured(f"{path} does not hold an API key: {SHAPE}")
+        raise MisconfiguredError(f"{path} does not hold an API key: {SHAPE}")
     return key
 
 
@@ -114,19 +114,19 @@ def variable_is_true(environment: Mapping[str, str], name: str) -> bool:
     """SEALWRIGHT_<name> as a yes or no; unset and empty are no.
 
     Raises:
-        Misconfigured: it is neither.
+        MisconfiguredError: it is neither.
     """
     text = environment.get(f"SEALWRIGHT_{name}", "").strip().lower()
     if text in _TRUE:
         return True
     if text in _FALSE or not text:
         return False
-    raise Misconfigured(f"SEALWRIGHT_{name} is true or false, not {text!r}")
+    raise MisconfiguredError(f"SEALWRIGHT_{name} is true or false, not {text!r}")
 
 
 def _readable(option: str, path: str | None) -> Path | None:
     if not path:
         return None
     if not os.access(path, os.R_OK):
-        raise Misconfigured(f"{option}: cannot read {path}")
+        raise MisconfiguredError(f"{option}: cannot read {path}")
     return Path(path)

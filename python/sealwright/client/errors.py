@@ -5,19 +5,19 @@ class ClientError(Exception):
     """A call that brought no answer of use. The text names what and where, and never a key."""
 
 
-class Misconfigured(ClientError):
+class MisconfiguredError(ClientError):
     """An address, key or certificate file that cannot be used; nothing was sent."""
 
 
-class Unreachable(ClientError):
+class UnreachableError(ClientError):
     """No control plane answered."""
 
 
-class UnexpectedAnswer(ClientError):
+class UnexpectedAnswerError(ClientError):
     """Something answered that does not speak as a control plane does."""
 
 
-class Refused(ClientError):
+class Refused(ClientError):  # noqa: N818  # an answer, not a fault
     """The control plane said no: an RFC 9457 problem document.
 
     `code` is stable, `title` a sentence, `field` the offending part of what was sent, `request`

@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 
 from sealwright.client.address import Address, SocketAddress
 from sealwright.client.connection import Connection
-from sealwright.client.errors import Misconfigured, UnexpectedAnswer, Unreachable
+from sealwright.client.errors import MisconfiguredError, UnexpectedAnswerError, UnreachableError
 
 _LARGEST_BODY = 64 << 20  # bytes
 _CHUNK = 1 << 16  # bytes
@@ -56,7 +56,7 @@ class Transport:
     ) -> Response:
         """
         Raises:
-            Unreachable: no address answered. UnexpectedAnswer: more than is ever sent.
+            UnreachableError: no address answered. UnexpectedAnswerError: more than is ever sent.
         """
         return _whole(*self._open(method, path, body, headers))
 
@@ -85,17 +85,17 @@ class Transport:
             except (NewConnectionError, ConnectTimeoutError) as fault:
                 failures.append(f"{address.url}: {_cause(fault)}")
             except (HTTPError, OSError) as fault:
-                raise Unreachable(f"{address.url}: {_cause(fault)}") from None
+                raise UnreachableError(f"{address.url}: {_cause(fault)}") from None
             else:
                 return address, response
-        raise Unreachable("; ".join(failures))
+        raise UnreachableError("; ".join(failures))
 
     def _pool(self, address: Address) -> HTTPConnectionPool:
         if address.url not in self._pools:
             try:
                 self._pools[address.url] = _make_pool(address, self._connection)
             except (OSError, LocationParseError) as fault:
-                raise Misconfigured(
+                raise MisconfiguredError(
                     f"{address.url}: the CA or client certificate files are not usable: {fault}"
                 ) from None
         return self._pools[address.url]
@@ -145,7 +145,9 @@ def _whole(address: Address, raw: urllib3.BaseHTTPResponse) -> Response:
         body += piece
         if len(body) > _LARGEST_BODY:
             raw.close()
-            raise UnexpectedAnswer(f"{address.url} answered with more than {_LARGEST_BODY} bytes")
+            raise UnexpectedAnswerError(
+                f"{address.url} answered with more than {_LARGEST_BODY} bytes"
+            )
     headers = raw.headers
     return Response(
         raw.status, bytes(body), headers.get("Date"), headers.get("Retry-After"), address.url
@@ -156,7 +158,9 @@ def _pieces(address: Address, raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     try:
         yield from raw.stream(_CHUNK, decode_content=False)
     except (HTTPError, OSError) as fault:
-        raise Unreachable(f"{address.url}: {_cause(fault)} in the middle of the answer") from None
+        raise UnreachableError(
+            f"{address.url}: {_cause(fault)} in the middle of the answer"
+        ) from None
     finally:
         raw.release_conn()
 
