@@ -72,8 +72,8 @@ class Signing:
         """Raises ViewMoved."""
         entry = _entry(caller, call)
         known = view.key_by_id(caller.api_key_id)
-        if known is None:  # keys are never deleted, so this view is from before the key
-            raise ViewMoved
+        if known is None:
+            raise Refused("api_key_unknown", "Nobody has this API key.", status=401)
         try:
             refuse_unless_current(known.key, Caller(known.identity, known.key.id))
         except RefusedCaller as refused:

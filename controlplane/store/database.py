@@ -58,8 +58,12 @@ class Store:
         return (self.path, *beside)
 
     def create_file(self) -> None:
-        """Readable by its owner only; SQLite gives its other files the same mode."""
-        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        """Readable by its owner only; SQLite gives its other files the same mode. Refused
+        store_unavailable."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise _unavailable(self.path, error) from error
 
     def connect(self) -> SqliteDatabase:
         """The database with a connection of this thread. Refused 503 store_unavailable."""
