@@ -9,7 +9,7 @@ def now() -> datetime:
 
 def to_text(time: datetime) -> str:
     """`2026-01-31T08:00:00.000000Z`; always 27 characters."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_text(text: str) -> datetime:

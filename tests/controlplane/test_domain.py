@@ -1,0 +1,319 @@
+"""The rules by themselves: names, keys, who may sign, what fits, what is hidden."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.domain import instant, permissions
+from controlplane.domain.api_key import hash_api_key, new_api_key
+from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
+from controlplane.domain.identifier import new_id
+from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
+from controlplane.domain.mechanism import find_mismatch
+from controlplane.domain.model import (
+    Certificate,
+    Client,
+    HashAlgorithm,
+    Identity,
+    IdentityKind,
+    KeyAlgorithm,
+    MemberRole,
+    PssParameters,
+    Scheme,
+    ServerRole,
+    Signer,
+    SignerStatus,
+)
+from controlplane.domain.names import check_common_name, check_identity_name, check_signer_name
+from controlplane.domain.redaction import clean, redact
+from controlplane.domain.warnings import warnings_of
+from controlplane.errors import Refused
+from tests.world import a_call
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SERIAL = "0a1b"
+
+
+def an_identity(role: ServerRole | None = None) -> Identity:
+    return Identity("i1", "ann", IdentityKind.USER, role, False, None, NOW)
+
+
+def a_signer(
+    status: SignerStatus = SignerStatus.ACTIVE,
+    key: KeyAlgorithm = KeyAlgorithm.P256,
+    end: datetime = NOW + timedelta(days=100),
+) -> Signer:
+    if status is SignerStatus.EXPIRED:
+        end = NOW
+    certificate = Certificate(SERIAL, "CN=x", "CN=y", NOW - timedelta(days=1), end, b"", ())
+    return Signer(
+        id="s1",
+        number=1,
+        name="release",
+        key=key,
+        common_name="x",
+        external=False,
+        disabled=status is SignerStatus.DISABLED,
+        public_key=b"",
+        certificate=None if status is SignerStatus.PENDING else certificate,
+        created_at=NOW,
+    )
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["a", "0", "a-b", "a" * 32, "1-2-3"])
+    def test_signer_names(self, name: str) -> None:
+        check_signer_name(name)
+
+    @pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a" * 33, "a_b", "ä", "a\n", "a b"])
+    def test_no_signer_names(self, name: str) -> None:
+        with pytest.raises(Refused) as refused:
+            check_signer_name(name)
+        assert (refused.value.status, refused.value.field) == (400, "name")
+
+    @pytest.mark.parametrize("name", ["a", "Ann@acme.org", "x" * 64, "a._+-@"])
+    def test_identity_names(self, name: str) -> None:
+        check_identity_name(name)
+
+    @pytest.mark.parametrize("name", ["", "x" * 65, "a b", "a/b", "é", "a\n"])
+    def test_no_identity_names(self, name: str) -> None:
+        with pytest.raises(Refused):
+            check_identity_name(name)
+
+    @pytest.mark.parametrize("name", ["", " a", "a" * 65, "a\u202eb", "a\0"])
+    def test_no_common_names(self, name: str) -> None:
+        with pytest.raises(Refused):
+            check_common_name(name)
+
+
+class TestApiKeys:
+    def test_have_their_prefix_and_43_letters_or_digits(self) -> None:
+        key = new_api_key()
+        assert key.startswith("swk_")
+        assert len(key) == 47
+        assert key[4:].isalnum()
+        assert key.isascii()
+
+    def test_hash_to_32_bytes(self) -> None:
+        digest = hash_api_key(new_api_key())
+        assert digest is not None
+        assert len(digest) == 32
+
+    @pytest.mark.parametrize("text", ["", "swk_", "x" * 47, "swk_" + "a" * 42 + "!", "swk_é" * 9])
+    def test_nothing_else_has_a_hash(self, text: str) -> None:
+        assert hash_api_key(text) is None
+
+
+def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
+    ids = [UUID(new_id()) for _ in range(100)]
+    assert {each.version for each in ids} == {7}
+    assert {each.variant for each in ids} == {"specified in RFC 4122"}
+    times = [each.int >> 80 for each in ids]
+    assert times == sorted(times)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_times_survive_as_text_that_sorts(time: datetime) -> None:
+    text = instant.to_text(time)
+    assert instant.from_text(text) == time
+    assert len(text) == 27
+
+
+class TestDecision:
+    @pytest.mark.parametrize(
+        ("server_role", "role", "exists", "status", "serial"),
+        list(
+            itertools.product(
+                [None, *ServerRole],
+                [None, *MemberRole],
+                [True, False],
+                list(SignerStatus),
+                [None, SERIAL, "ffff"],
+            )
+        ),
+    )
+    def test_every_combination(
+        self,
+        server_role: ServerRole | None,
+        role: MemberRole | None,
+        exists: bool,
+        status: SignerStatus,
+        serial: str | None,
+    ) -> None:
+        key = KeyReference("k1", "s1", Purpose.SIGNER, b"", b"")
+        keyed = KeyedSigner(a_signer(status), key, None) if exists else None
+        given = Circumstances(an_identity(server_role), "release", keyed, role, serial, NOW)
+
+        decision = decide(given)
+
+        expected = self.expect(server_role, role, exists, status, serial)
+        if expected is None and keyed is not None:
+            assert decision == Allowed(keyed, SERIAL)
+        else:
+            assert isinstance(decision, Denied)
+            found = (decision.reason, decision.refused.code, decision.refused.status)
+            assert found == expected
+
+    @staticmethod
+    def expect(
+        server_role: ServerRole | None,
+        role: MemberRole | None,
+        exists: bool,
+        status: SignerStatus,
+        serial: str | None,
+    ) -> tuple[str, str, int] | None:
+        """Reason, code and status; the first line that applies. None: allowed."""
+        by_status = {
+            SignerStatus.DISABLED: "signer_disabled",
+            SignerStatus.PENDING: "signer_pending",
+            SignerStatus.EXPIRED: "certificate_expired",
+        }
+        table = [
+            (not exists, "not_a_member", "signer_not_found", 404),
+            (role is None and server_role is None, "not_a_member", "signer_not_found", 404),
+            (role is None, "not_a_member", "not_a_member", 403),
+            (role is MemberRole.AUDITOR, "role_cannot_sign", "role_cannot_sign", 403),
+            (status in by_status, by_status.get(status, ""), by_status.get(status, ""), 403),
+            (serial == "ffff", "certificate_changed", "certificate_changed", 409),
+        ]
+        return next(((reason, code, number) for when, reason, code, number in table if when), None)
+
+    def test_a_certificate_is_valid_until_its_end_and_no_longer(self) -> None:
+        signer = a_signer(end=NOW)
+        assert signer.status(NOW - timedelta(microseconds=1)) is SignerStatus.ACTIVE
+        assert signer.status(NOW) is SignerStatus.EXPIRED
+
+
+class TestPermissions:
+    @pytest.mark.parametrize("server_role", [None, *ServerRole])
+    @pytest.mark.parametrize("role", [None, *MemberRole])
+    def test_who_sees_and_who_manages_a_signer(
+        self, server_role: ServerRole | None, role: MemberRole | None
+    ) -> None:
+        who = an_identity(server_role)
+        sees = server_role is not None or role is not None
+        manages = server_role is ServerRole.ADMIN or role is MemberRole.ADMINISTRATOR
+        assert permissions.may_see_signer(who, role) == sees
+        assert permissions.may_manage_signer(who, role) == manages
+
+    def test_people_see_themselves_and_their_machines(self) -> None:
+        ann = an_identity()
+        machine = replace(ann, id="m", name="ci", kind=IdentityKind.MACHINE, owner="ann")
+        stranger = replace(ann, id="b", name="bob")
+        assert permissions.may_see_identity(ann, ann)
+        assert permissions.may_see_identity(ann, machine)
+        assert not permissions.may_see_identity(ann, stranger)
+        assert not permissions.may_see_identity(machine, ann)
+
+
+class TestMechanism:
+    @pytest.mark.parametrize("key", list(KeyAlgorithm))
+    @pytest.mark.parametrize("scheme", list(Scheme))
+    def test_rsa_keys_make_rsa_signatures_and_ec_keys_ecdsa(
+        self, key: KeyAlgorithm, scheme: Scheme
+    ) -> None:
+        pss = PssParameters(HashAlgorithm.SHA256, 32) if scheme is Scheme.RSA_PSS else None
+        found = find_mismatch(key, a_call(scheme=scheme, pss=pss))
+        fits = key.is_rsa == (scheme is not Scheme.ECDSA)
+        assert (found is None) == fits
+        assert found is None or found.code == "scheme_key_mismatch"
+
+    @pytest.mark.parametrize(("salt", "fits"), [(0, True), (350, True), (351, False), (-1, False)])
+    def test_a_salt_fits_into_the_modulus(self, salt: int, fits: bool) -> None:
+        pss = PssParameters(HashAlgorithm.SHA256, salt)
+        found = find_mismatch(KeyAlgorithm.RSA_3072, a_call(scheme=Scheme.RSA_PSS, pss=pss))
+        assert (found is None) == fits
+        assert found is None or found.field == "pss.salt_length"
+
+    @pytest.mark.parametrize(("octets", "fits"), [(0, True), (245, True), (246, False)])
+    def test_raw_rsa_leaves_room_for_the_padding(self, octets: int, fits: bool) -> None:
+        call = a_call(scheme=Scheme.RSA_PKCS1V15, hash=HashAlgorithm.NONE, digest=b"x" * octets)
+        assert (find_mismatch(KeyAlgorithm.RSA_2048, call) is None) == fits
+
+    @pytest.mark.parametrize(("octets", "fits"), [(0, False), (1, True), (64, True), (65, False)])
+    def test_ecdsa_takes_digests_of_1_to_64_octets(self, octets: int, fits: bool) -> None:
+        call = a_call(hash=HashAlgorithm.NONE, digest=b"x" * octets)
+        assert (find_mismatch(KeyAlgorithm.P256, call) is None) == fits
+
+    @pytest.mark.parametrize("hash_", [HashAlgorithm.SHA384, HashAlgorithm.SHA512])
+    def test_a_digest_has_the_length_of_its_hash(self, hash_: HashAlgorithm) -> None:
+        found = find_mismatch(KeyAlgorithm.P256, a_call(hash=hash_))
+        assert found is not None
+        assert found.field == "digest"
+
+
+class TestRedaction:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "jarsigner -storepass hunter2 a.jar",
+            "jarsigner -keypass hunter2",
+            "jarsigner -STOREPASS:env hunter2",
+            "pkcs11-tool --pin hunter2 --sign",
+            "pkcs11-tool --pin=hunter2",
+            "pkcs11-tool -p hunter2",
+            "signtool /p hunter2",
+            'tool --password "hunter2 hunter2" x',
+            "tool --password 'hunter2 hunter2' x",
+            "PASSWORD=hunter2 make",
+            "openssl -passin pass:hunter2",
+            "openssl dgst -sign 'pkcs11:token=a;pin-value=hunter2;object=b'",
+            "curl -H 'Bearer swk_hunter2'",
+            "tool --api-key hunter2",
+        ],
+    )
+    def test_secrets_go(self, text: str) -> None:
+        assert "hunter2" not in redact(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "jarsigner -keystore NONE -storetype PKCS11 -sigalg SHA256withRSA app.jar release",
+            "pkcs11-tool --sign --id 01 --label release -i in -o out",
+            "openssl dgst -sha256 -engine pkcs11 -sign 'pkcs11:token=release'",
+        ],
+    )
+    def test_the_rest_stays(self, text: str) -> None:
+        assert redact(text) == text
+
+    @given(st.text(), st.from_regex(r"swk_[A-Za-z0-9]{43}", fullmatch=True), st.text())
+    def test_no_api_key_stays_whatever_surrounds_it(self, left: str, key: str, right: str) -> None:
+        assert key not in redact(left + key + right)
+
+    def test_lengths_are_capped_after_redaction(self) -> None:
+        cleaned = clean(Client(command="x" * 5000, hostname="h" * 300, tool="jarsigner"))
+        assert cleaned.command is not None
+        assert cleaned.hostname is not None
+        assert len(cleaned.command) == 1024
+        assert cleaned.command.endswith("x…")
+        assert len(cleaned.hostname) == 255
+        assert cleaned.tool == "jarsigner"
+        assert cleaned.os_user is None
+
+    def test_what_is_no_unicode_becomes_some(self) -> None:
+        assert redact("a\ud800b").encode() == b"a?b"
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(
+        ("left", "says"),
+        [
+            (timedelta(days=30, microseconds=1), None),
+            (timedelta(days=30), "The certificate expires in 30 days, on 2026-05-31: renew it."),
+            (timedelta(days=1), "The certificate expires in 1 day, on 2026-05-02: renew it."),
+            (timedelta(hours=1), "The certificate expires today: renew it."),
+            (timedelta(0), "The certificate expired on 2026-05-01: renew it."),
+        ],
+    )
+    def test_of_a_certificate_that_ends(self, left: timedelta, says: str | None) -> None:
+        expected = () if says is None else (says,)
+        assert warnings_of(a_signer(end=NOW + left), NOW) == expected
+
+    @pytest.mark.parametrize("key", list(KeyAlgorithm))
+    def test_of_a_key_that_is_short(self, key: KeyAlgorithm) -> None:
+        assert len(warnings_of(a_signer(key=key), NOW)) == (key is KeyAlgorithm.RSA_2048)

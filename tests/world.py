@@ -1,0 +1,85 @@
+"""A small real installation: an admin, and whoever and whatever a test asks for."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from controlplane.domain.model import (
+    Caller,
+    Client,
+    EcdsaEncoding,
+    HashAlgorithm,
+    IdentityKind,
+    KeyAlgorithm,
+    MemberRole,
+    Scheme,
+    ServerRole,
+    SignCall,
+)
+from controlplane.domain.operation import Operation, OperationFilter
+from controlplane.domain.page import PageRequest
+from controlplane.service.installation import Location, initialise, open_services
+from controlplane.service.signers import SignerView
+
+DIGEST = hashlib.sha256(b"release.jar").digest()
+
+
+def a_call(signer: str = "release", **different: object) -> SignCall:
+    """ECDSA over a SHA-256 digest, in DER, unless told otherwise."""
+    call = SignCall(
+        signer=signer,
+        scheme=Scheme.ECDSA,
+        hash=HashAlgorithm.SHA256,
+        digest=DIGEST,
+        pss=None,
+        ecdsa_encoding=EcdsaEncoding.DER,
+        client=Client(tool="pytest"),
+        certificate_serial=None,
+        idempotency_key=None,
+    )
+    return replace(call, **different)  # type: ignore[arg-type]
+
+
+class World:
+    def __init__(self, data_dir: Path) -> None:
+        self.location = Location(data_dir)
+        first = initialise(self.location)
+        self.admin_key = first.api_key
+        self.services = open_services(self.location)
+        self.admin = self.services.identities.authenticate(first.api_key)
+
+    def identity(
+        self,
+        name: str,
+        kind: IdentityKind = IdentityKind.USER,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> Caller:
+        created = self.services.identities.create(self.admin, name, kind, role, owner)
+        return self.services.identities.authenticate(created.api_key)
+
+    def machine_key(self, name: str) -> str:
+        """The API key of a new machine."""
+        kind = IdentityKind.MACHINE
+        return self.services.identities.create(self.admin, name, kind).api_key
+
+    def signer(
+        self,
+        name: str = "release",
+        key: KeyAlgorithm = KeyAlgorithm.P256,
+        *,
+        external: bool = False,
+        **members: MemberRole,
+    ) -> SignerView:
+        view = self.services.signers.create(self.admin, name, key, "ACME", external=external)
+        for identity, role in members.items():
+            self.services.members.add(self.admin, name, identity, role)
+        return view
+
+    def rows(self, **where: object) -> list[Operation]:
+        """Newest first."""
+        chosen = OperationFilter(**where)  # type: ignore[arg-type]
+        return list(self.services.audit.list(self.admin, chosen, PageRequest(1000)).items)
+
+    def last_row(self) -> Operation:
+        return self.services.audit.list(self.admin, OperationFilter(), PageRequest(1)).items[0]
