@@ -1,0 +1,331 @@
+"""The log: bytes that never change, a chain that shows tampering, a writer that groups."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.api import answers
+from controlplane.audit import writer as writer_module
+from controlplane.audit.log import link
+from controlplane.audit.row import canonical_bytes
+from controlplane.audit.verification import Verification, verify_lines
+from controlplane.audit.writer import Bound, Overtaken, Writer, Written
+from controlplane.domain.identifier import new_id
+from controlplane.domain.model import (
+    Client,
+    EcdsaEncoding,
+    HashAlgorithm,
+    MemberRole,
+    OperationKind,
+    Outcome,
+    PssParameters,
+    Scheme,
+)
+from controlplane.domain.operation import Entry, Head, Operation
+from controlplane.errors import Refused
+from controlplane.store.database import Store
+from tests.world import World, a_call
+
+START = Head(0, "0" * 64)
+SIGN = Entry(
+    id="018f0000-0000-7000-8000-000000000001",
+    created_at=datetime(2026, 1, 31, 8, 0, 0, 120, tzinfo=UTC),
+    kind=OperationKind.SIGN,
+    actor="ci",
+    api_key_id="k1",
+    signer="release",
+    outcome=Outcome.SUCCEEDED,
+    scheme=Scheme.RSA_PSS,
+    hash=HashAlgorithm.SHA256,
+    digest=b"\x00\xff",
+    pss=PssParameters(HashAlgorithm.SHA384, 32),
+    certificate_serial="0a",
+    client=Client(address="127.0.0.1", command='sign "a\\b"\n\u202e\u00e9\x7f\x01'),
+    signature=b"\x01",
+    idempotency_key="i1",
+)
+CHANGE = Entry(
+    id="018f0000-0000-7000-8000-000000000002",
+    created_at=datetime(2026, 1, 31, 8, 0, 1, tzinfo=UTC),
+    kind=OperationKind.CHANGE,
+    actor="admin",
+    action="member:add",
+    object="ci",
+    signer="release",
+    details={"role": "operator", "before": None, "count": 1, "yes": True},
+)
+GOLDEN_SIGN = (
+    b"sealwright-row-v1\n"
+    b'{"action":null,"actor":"ci","api_key_id":"k1","certificate_serial":"0a","client":{'
+    b'"address":"127.0.0.1","application_sha256":null,"command":"sign \\"a\\\\b\\"\\n\xe2\x80\xae'
+    b'\xc3\xa9\x7f\\u0001","hostname":null,"module_version":null,"os_user":null,"tool":null},'
+    b'"created_at":"2026-01-31T08:00:00.000120Z","details":null,"digest":"AP8=",'
+    b'"ecdsa_encoding":null,"grant_id":null,"hash":"sha256",'
+    b'"id":"018f0000-0000-7000-8000-000000000001","idempotency_key":"i1","kind":"sign",'
+    b'"object":null,"outcome":"succeeded","previous_hash":"' + b"0" * 64 + b'",'
+    b'"pss":{"mgf_hash":"sha384","salt_length":32},"reason":null,"scheme":"rsa-pss",'
+    b'"sequence":1,"signature":"AQ==","signer":"release"}'
+)
+GOLDEN_CHANGE = (
+    b"sealwright-row-v1\n"
+    b'{"action":"member:add","actor":"admin","api_key_id":null,"certificate_serial":null,'
+    b'"client":null,"created_at":"2026-01-31T08:00:01Z",'
+    b'"details":{"before":null,"count":1,"role":"operator","yes":true},"digest":null,'
+    b'"ecdsa_encoding":null,"grant_id":null,"hash":null,'
+    b'"id":"018f0000-0000-7000-8000-000000000002","idempotency_key":null,"kind":"change",'
+    b'"object":"ci","outcome":null,"previous_hash":"' + b"a" * 64 + b'",'
+    b'"pss":null,"reason":null,"scheme":null,"sequence":7,"signature":null,"signer":"release"}'
+)
+
+
+def test_the_canonical_bytes_of_version_1_are_these() -> None:
+    assert canonical_bytes(1, SIGN, "0" * 64) == GOLDEN_SIGN
+    assert canonical_bytes(7, CHANGE, "a" * 64) == GOLDEN_CHANGE
+
+
+def chain(*entries: Entry) -> list[Operation]:
+    rows, head = [], START
+    for entry in entries:
+        rows.append(link(head, entry))
+        head = Head(rows[-1].sequence, rows[-1].row_hash)
+    return rows
+
+
+def exported(rows: list[Operation]) -> list[bytes]:
+    return [msgspec.json.encode(answers.operation(row)) + b"\n" for row in rows]
+
+
+def changed(line: bytes, **fields: object) -> bytes:
+    return json.dumps(json.loads(line) | fields).encode()
+
+
+@given(st.text(), st.dictionaries(st.text(), st.integers() | st.text() | st.booleans()))
+def test_an_export_verifies_whatever_people_wrote(text: str, details: dict[str, Any]) -> None:
+    entry = Entry(
+        id="1",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        kind=OperationKind.SIGN,
+        actor=text,
+        client=Client(command=text),
+        ecdsa_encoding=EcdsaEncoding.DER,
+        details=details,
+    )
+    rows = chain(entry, SIGN, CHANGE)
+    assert verify_lines(exported(rows)) == Verification(3, True, None, rows[-1].row_hash)
+
+
+class TestVerification:
+    @pytest.fixture
+    def lines(self) -> list[bytes]:
+        return exported(chain(SIGN, CHANGE, SIGN, CHANGE, SIGN))
+
+    def test_an_empty_log_is_intact(self) -> None:
+        assert verify_lines([]) == Verification(0, True, None, "0" * 64)
+
+    def test_an_export_is_intact_whatever_the_order_of_its_keys(self, lines: list[bytes]) -> None:
+        other = [json.dumps(json.loads(line), sort_keys=True, indent=None) for line in lines]
+        assert verify_lines(line.encode() for line in other).intact
+
+    @pytest.mark.parametrize(
+        ("tamper", "bad"),
+        [
+            (lambda ls: [*ls[:2], changed(ls[2], actor="mallory"), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], client=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], sequence=4), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], extra=1), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], row_hash="0" * 64), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], *ls[3:]], 3),
+            (lambda ls: ls[1:], 1),
+            (lambda ls: [*ls[:2], ls[3], ls[2], ls[4]], 3),
+            (lambda ls: [*ls, ls[-1]], 6),
+            (lambda ls: [*ls[:2], b"nonsense\n", *ls[3:]], 3),
+            (lambda ls: [*ls[:2], b"[]\n", *ls[3:]], 3),
+            (lambda ls: [*ls[:2], b"\xff\n", *ls[3:]], 3),
+            (lambda ls: [*ls[:2], ls[2].replace(b"{", b'{"actor":"x",', 1), *ls[3:]], 3),
+        ],
+    )
+    def test_the_first_row_that_breaks_the_chain_is_named(
+        self, lines: list[bytes], tamper: Callable[[list[bytes]], list[bytes]], bad: int
+    ) -> None:
+        verification = verify_lines(tamper(lines))
+        assert not verification.intact
+        assert verification.first_bad_sequence == bad
+
+    def test_a_row_replaced_with_its_hash_breaks_the_next_one(self, lines: list[bytes]) -> None:
+        content = json.loads(changed(lines[2], actor="mallory"))
+        del content["row_hash"]
+        canonical = json.dumps(
+            content, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        ).encode()
+        forged_hash = hashlib.sha256(b"sealwright-row-v1\n" + canonical).hexdigest()
+        lines[2] = changed(lines[2], actor="mallory", row_hash=forged_hash)
+        assert verify_lines(lines).first_bad_sequence == 4
+
+    def test_a_lost_end_shows_in_the_head_only(self, lines: list[bytes]) -> None:
+        whole, cut = verify_lines(lines), verify_lines(lines[:-1])
+        assert cut.intact
+        assert cut.head != whole.head
+
+
+class TestWriter:
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> Iterator[World]:
+        world = World(tmp_path / "data")
+        with world.services:
+            yield world
+
+    @pytest.fixture
+    def store(self, world: World) -> Iterator[Store]:
+        store = Store(world.location.store_path)
+        with store.closing():
+            yield store
+
+    @pytest.fixture
+    def writer(self, store: Store) -> Iterator[Writer]:
+        writer = Writer(store)
+        yield writer
+        writer.close()
+
+    @staticmethod
+    def entry(key: str | None = None, outcome: Outcome = Outcome.SUCCEEDED) -> Entry:
+        return Entry(
+            id=new_id(),
+            created_at=datetime.now(UTC),
+            kind=OperationKind.SIGN,
+            actor="ci",
+            outcome=outcome,
+            signature=b"s" if outcome is Outcome.SUCCEEDED else None,
+            idempotency_key=key,
+        )
+
+    def test_a_row_is_in_the_store_when_write_returns(self, world: World, writer: Writer) -> None:
+        entry = self.entry()
+        result = writer.write(entry, epoch=None, bind=True)
+        assert isinstance(result, Written)
+        assert result.operation.entry == entry
+        assert world.last_row() == result.operation
+
+    def test_a_decision_that_was_overtaken_leaves_no_row(
+        self, world: World, store: Store, writer: Writer
+    ) -> None:
+        epoch = store.epoch()
+        with store.change():
+            pass
+        before = world.last_row()
+        assert writer.write(self.entry(), epoch=epoch, bind=True) == Overtaken()
+        assert world.last_row() == before
+
+    def test_a_key_binds_to_a_success_only(self, writer: Writer) -> None:
+        denied = writer.write(self.entry("k", Outcome.DENIED), epoch=None, bind=True)
+        first = writer.write(self.entry("k"), epoch=None, bind=True)
+        second = writer.write(self.entry("k"), epoch=None, bind=True)
+        assert isinstance(denied, Written)
+        assert isinstance(first, Written)
+        assert second == Bound(first.operation)
+
+    def test_waiting_rows_share_a_commit(
+        self, store: Store, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        batches: list[int] = []
+        real = writer_module._write
+
+        def count(database: Any, taken: Any) -> Any:
+            batches.append(len(taken))
+            return real(database, taken)
+
+        monkeypatch.setattr(writer_module, "_write", count)
+        with ThreadPoolExecutor(20) as pool:
+            with store.write():  # nobody can commit meanwhile
+                written = [
+                    pool.submit(writer.write, self.entry(), epoch=None, bind=True)
+                    for _ in range(20)
+                ]
+                await_true(lambda: len(writer._waiting) == 20)
+            results = [each.result() for each in written]
+        sequences = [each.operation.sequence for each in results if isinstance(each, Written)]
+        assert sum(batches) == 20
+        assert len(batches) <= 2  # one may have been taken before the others came
+        assert len(set(sequences)) == 20
+
+    def test_two_equal_keys_in_one_commit_make_one_row(
+        self, world: World, store: Store, writer: Writer
+    ) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            with store.write():
+                both = [
+                    pool.submit(writer.write, self.entry("k"), epoch=None, bind=True)
+                    for _ in range(2)
+                ]
+                await_true(lambda: len(writer._waiting) == 2)
+            results = [each.result() for each in both]
+        assert {type(result) for result in results} == {Written, Overtaken}
+        assert len(world.rows(actor="ci")) == 1
+
+    def test_too_many_waiting_are_refused(
+        self, store: Store, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writer_module, "MOST_WAITING", 2)
+        with ThreadPoolExecutor(2) as pool, store.write():
+            for _ in range(2):
+                pool.submit(writer.write, self.entry(), epoch=None, bind=True)
+            await_true(lambda: len(writer._waiting) == 2)
+            with pytest.raises(Refused) as refused:
+                writer.write(self.entry(), epoch=None, bind=True)
+        assert (refused.value.status, refused.value.code) == (503, "overloaded")
+        assert refused.value.retry_after is not None
+
+    def test_a_commit_that_fails_is_told_to_everybody_and_the_next_one_works(
+        self, world: World, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = world.last_row()
+
+        def fail(*_: object) -> None:
+            raise OSError("disk full")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(writer_module, "_write", fail)
+            with pytest.raises(Refused, match="disk full") as refused:
+                writer.write(self.entry(), epoch=None, bind=True)
+        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        assert world.last_row() == before
+        assert isinstance(writer.write(self.entry(), epoch=None, bind=True), Written)
+
+    def test_closing_waits_for_rows_and_refuses_more(self, world: World, store: Store) -> None:
+        writer = Writer(store)
+        writer.write(self.entry(), epoch=None, bind=True)
+        writer.close()
+        with pytest.raises(Refused):
+            writer.write(self.entry(), epoch=None, bind=True)
+
+    def test_no_thread_runs_before_the_first_row(self, store: Store) -> None:
+        before = threading.active_count()
+        Writer(store).close()
+        assert threading.active_count() == before
+
+
+def await_true(condition: Callable[[], bool]) -> None:
+    while not condition():
+        threading.Event().wait(0.001)
+
+
+def test_rows_of_a_real_installation_verify_as_exported(tmp_path: Path) -> None:
+    world = World(tmp_path / "data")
+    with world.services as services:
+        ci = world.identity("ci")
+        world.signer(ci=MemberRole.OPERATOR)
+        services.signing.sign(ci, a_call(client=Client(command="\u202e\x1b[0m é \ud800")))
+        rows = list(services.audit.export(world.admin))
+        verification = verify_lines(exported(rows))
+        assert verification.intact
+        assert verification.head == services.audit.head(world.admin).row_hash
+        assert verification.rows == services.audit.head(world.admin).sequence

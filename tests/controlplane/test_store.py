@@ -1,0 +1,234 @@
+"""One SQLite file: private, durable, written by one at a time, and true to what it promises."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from controlplane.domain.model import MemberRole
+from controlplane.errors import Refused
+from controlplane.store.database import Store, database_path
+from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
+from controlplane.store.tables import Installation, SchemaVersion
+from controlplane.store.view import ViewMoved, Views
+from tests.world import World, a_call
+
+COLUMNS = "sequence, id, created_at, kind, previous_hash, row_hash, actor, idempotency_key, outcome"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path / "data")
+    with world.services:
+        yield world
+
+
+@pytest.fixture
+def store(world: World) -> Iterator[Store]:
+    store = Store(world.location.store_path)
+    with store.closing():
+        yield store
+
+
+class TestUrl:
+    def test_without_one_the_store_is_in_the_data_directory(self, tmp_path: Path) -> None:
+        assert database_path(None, tmp_path) == tmp_path / "sealwright.db"
+
+    def test_three_slashes_are_relative_and_four_absolute(self, tmp_path: Path) -> None:
+        assert database_path("sqlite:///a/b.db", tmp_path) == Path("a/b.db")
+        assert database_path("sqlite:////a/b.db", tmp_path) == Path("/a/b.db")
+
+    @pytest.mark.parametrize("url", ["postgresql://u:secret@host/db", "sqlite://", "x.db", ""])
+    def test_others_are_refused_without_repeating_them(self, url: str, tmp_path: Path) -> None:
+        with pytest.raises(Refused) as refused:
+            database_path(url, tmp_path)
+        assert refused.value.code == "unsupported_database"
+        assert "secret" not in refused.value.title
+
+
+class TestFiles:
+    def test_are_for_their_owner_only(self, world: World) -> None:
+        world.identity("ann")  # so that the log beside the store exists
+        directory = world.location.data_dir
+        assert directory.stat().st_mode & 0o777 == 0o700
+        modes = {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+        assert modes == dict.fromkeys(
+            [
+                "sealwright.db",
+                "sealwright.db-wal",
+                "sealwright.db-shm",
+                "sealwright.db.lock",
+                "master.key",
+            ],
+            0o600,
+        )
+
+    def test_a_connection_is_durable_and_strict(self, store: Store) -> None:
+        database = store.connect()
+        found = {
+            name: database.pragma(name)
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "foreign_keys",
+                "recursive_triggers",
+                "secure_delete",
+            )
+        }
+        assert found == {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "foreign_keys": 1,
+            "recursive_triggers": 1,
+            "secure_delete": 1,
+        }
+
+
+class TestMigrations:
+    def test_are_numbered_from_one_without_gaps(self) -> None:
+        versions = [migration.version for migration in all_migrations()]
+        assert versions == list(range(1, len(versions) + 1))
+
+    def test_run_once(self, store: Store) -> None:
+        with store.write() as database:
+            migrate(database)
+        assert SchemaVersion.select().count(store.database) == len(all_migrations())
+
+    def test_an_empty_store_is_told_apart(self, tmp_path: Path) -> None:
+        store = Store(tmp_path / "empty.db")
+        with store.closing(), pytest.raises(Refused) as refused:
+            check_current(store.connect())
+        assert refused.value.code == "not_initialised"
+
+    def test_a_store_of_a_newer_version_is_refused(self, store: Store) -> None:
+        with store.write() as database:
+            newer = current_version(database) + 1
+            SchemaVersion.insert(version=newer, applied_at="").execute(database)
+        with pytest.raises(Refused) as refused:
+            check_current(store.connect())
+        assert refused.value.code == "store_too_new"
+
+    def test_a_store_of_an_older_version_is_refused(self, store: Store) -> None:
+        with store.write() as database:
+            SchemaVersion.update(version=0).execute(database)
+            SchemaVersion.insert(version=-1, applied_at="").execute(database)
+        with pytest.raises(Refused) as refused:
+            check_current(store.connect())
+        assert refused.value.code == "not_initialised"
+
+
+class TestAppendOnly:
+    @pytest.mark.parametrize("recursive_triggers", ["on", "off"])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE operations SET reason = 'x'",
+            "UPDATE operations SET sequence = sequence + 100",
+            "DELETE FROM operations",
+            "DELETE FROM operations WHERE sequence = (SELECT MAX(sequence) FROM operations)",
+            "INSERT OR REPLACE INTO operations SELECT * FROM operations",
+            "REPLACE INTO operations SELECT * FROM operations WHERE sequence = 1",
+            (
+                f"INSERT OR REPLACE INTO operations ({COLUMNS})"
+                " SELECT MAX(sequence) + 1, id, '', 'sign', '', '', '', '', '' FROM operations"
+            ),
+            (
+                f"INSERT OR REPLACE INTO operations ({COLUMNS})"
+                " VALUES (1000, 'new', '', 'sign', '', '', 'ci', 'k1', 'succeeded')"
+            ),
+            "DELETE FROM audit_head",
+        ],
+    )
+    def test_rows_cannot_be_changed_removed_or_replaced(
+        self, world: World, statement: str, recursive_triggers: str
+    ) -> None:
+        ci = world.identity("ci")
+        world.signer(ci=MemberRole.OPERATOR)
+        world.services.signing.sign(ci, a_call(idempotency_key="k1"))
+        with closing(sqlite3.connect(world.location.store_path)) as connection:
+            connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
+            before = connection.execute("SELECT * FROM operations").fetchall()
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(statement)
+            connection.rollback()
+            assert connection.execute("SELECT * FROM operations").fetchall() == before
+
+
+class TestWriting:
+    def test_a_transaction_that_fails_leaves_nothing(self, store: Store) -> None:
+        before = store.epoch()
+        with pytest.raises(ZeroDivisionError), store.change():
+            raise ZeroDivisionError
+        assert store.epoch() == before
+
+    def test_no_change_of_another_process_is_lost(self, store: Store) -> None:
+        before = store.epoch()
+        program = (
+            "import sys; from pathlib import Path\n"
+            "from controlplane.store.database import Store\n"
+            "store = Store(Path(sys.argv[1]))\n"
+            "for _ in range(50):\n"
+            "    with store.change(): pass\n"
+        )
+        others = [
+            subprocess.Popen([sys.executable, "-c", program, str(store.path)]) for _ in range(3)
+        ]
+        for _ in range(50):
+            with store.change():
+                pass
+        assert [other.wait() for other in others] == [0, 0, 0]
+        assert store.epoch() == before + 200
+
+    def test_deleted_secrets_are_overwritten_in_the_file(self, world: World) -> None:
+        world.signer("gone", external=True)
+        with closing(sqlite3.connect(world.location.store_path)) as connection:
+            ((handle,),) = connection.execute("SELECT handle FROM signer_keys").fetchall()
+        world.services.signers.delete(world.admin, "gone")
+        with closing(sqlite3.connect(world.location.store_path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert handle not in world.location.store_path.read_bytes()
+
+
+class TestViews:
+    def test_what_was_known_moves_with_the_epoch(self, store: Store) -> None:
+        moves: list[None] = []
+        views = Views(store, lambda: moves.append(None))
+        first = views.fresh()
+        assert views.fresh() is first
+        assert views.latest_known() is first
+        with store.change():
+            pass
+        assert views.latest_known() is first
+        second = views.fresh()
+        assert second.epoch == first.epoch + 1
+        assert len(moves) == 2
+
+    def test_an_overtaken_view_looks_nothing_up(self, store: Store) -> None:
+        view = Views(store, lambda: None).fresh()
+        with store.change():
+            pass
+        with pytest.raises(ViewMoved):
+            view.signer("release")
+
+    def test_what_was_looked_up_costs_no_query(self, world: World, store: Store) -> None:
+        world.signer()
+        view = Views(store, lambda: None).fresh()
+        found = view.signer("release")
+        store.close_thread()
+        store.path = Path("/nonexistent")
+        assert view.signer("release") is found
+        assert store.database.is_closed()
+
+    def test_what_does_not_exist_is_not_remembered(self, store: Store) -> None:
+        views = Views(store, lambda: None)
+        for number in range(10):
+            assert views.ask(lambda view, n=number: view.signer(f"x{n}")) is None  # type: ignore[misc]
+        assert views.fresh()._signers == {}
+
+
+def test_the_master_key_s_check_value_is_kept(store: Store) -> None:
+    assert len(Installation.select().get(store.connect()).master_key_check) == 32
