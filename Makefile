@@ -52,7 +52,9 @@ build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | native-build
 	@touch $@
 
 build/%/build.ninja: CMakeLists.txt CMakePresets.json | set-up
-	@cmake --preset $* -DPython3_EXECUTABLE=$(CURDIR)/$(PYTHON) > /dev/null
+	@cmake --preset $* -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) \
+	  -DPython3_EXECUTABLE=$(CURDIR)/$(PYTHON) \
+	  -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" --no-warn-unused-cli > /dev/null
 
 native-build: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS)
