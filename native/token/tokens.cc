@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/redact.h"
 #include "crypto/mechanism.h"
 #include "token/fingerprint.h"
 
@@ -19,18 +20,6 @@ std::shared_ptr<Catalogue> configured_catalogue(const Settings& settings, const 
   }
   return std::make_shared<Catalogue>(*settings.api_key, settings.login_required, service, handles,
                                      log);
-}
-
-bool is_api_key(std::string_view text) {
-  constexpr std::string_view kPrefix = "swk_";
-  constexpr std::size_t kRandomCharacters = 43;
-  if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kRandomCharacters) {
-    return false;
-  }
-  text.remove_prefix(kPrefix.size());
-  return std::all_of(text.begin(), text.end(), [](char one) {
-    return (one >= '0' && one <= '9') || (one >= 'A' && one <= 'Z') || (one >= 'a' && one <= 'z');
-  });
 }
 
 Slot slot_of(const std::shared_ptr<const Signer>& signer) {
