@@ -46,7 +46,7 @@ class ControlPlane:
     """One installation and, between `start` and `stop`, its server."""
 
     folder: Path
-    admin_key: str
+    admin_key: str = field(repr=False)
     serve_options: tuple[str, ...] = ()
     url: str = ""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)

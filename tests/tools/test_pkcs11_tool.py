@@ -169,3 +169,24 @@ def test_a_cold_signature_costs_two_requests_on_one_connection(
             ("POST", "/v1/signers/p256/sign"),
         ]
         assert gateway.connections == 1
+
+
+def test_a_key_given_as_the_pin_on_the_command_line_is_not_recorded(
+    workbench: Workbench, control_plane: ControlPlane, slots: dict[str, int]
+) -> None:
+    key = control_plane.create_machine("careless")
+    control_plane.client().add_member("p256", "careless", "operator")
+    workbench.write("data", b"short")
+    files = ["--input-file", "data", "--output-file", "signature"]
+    signed = workbench.pkcs11_tool(
+        slots["p256"], "--login", "--pin", key, "--sign", "-m", "ECDSA-SHA256", *files
+    )
+    assert signed.code == 0, signed.err
+    newest = control_plane.signings("p256")[0]
+    assert newest.actor == "careless"
+    assert newest.client is not None
+    assert newest.client.tool == "pkcs11-tool"
+    assert newest.client.command is not None
+    assert "--sign" in newest.client.command
+    assert key not in newest.client.command
+    assert key not in control_plane.log

@@ -1,0 +1,215 @@
+"""How the module reaches its control plane: TLS with whom it trusts, or a local socket."""
+
+import socket
+import ssl
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from sealwright.cryptoki import CKM
+from sealwright.pkcs11 import Module, Pkcs11Error
+from tests.conftest import Environment
+from tests.controlplane.authority import Authority
+from tests.module.providers import initialised, private_key
+from tests.server import ControlPlane, running
+
+LIMIT = "2"  # seconds for a whole call
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def another_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("another-authority"))
+
+
+@pytest.fixture(scope="module")
+def secure(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Iterator[tuple[str, str]]:
+    """URL of a control plane that asks callers for a certificate, and the key of a machine there.
+
+    What is in it is made before, over plain HTTP.
+    """
+    folder = tmp_path_factory.mktemp("secure")
+    certificate, key = authority.issue("server", "127.0.0.1")
+    with running(folder) as plane:
+        machine = plane.create_machine("builder")
+        plane.create_signer("release", "p256", builder="operator")
+        plane.stop()
+        tls = ["--tls-cert", str(certificate), "--tls-key", str(key)]
+        plane.serve_options = (*tls, "--client-ca", str(authority.certificate))
+        plane.start()
+        yield plane.url, machine
+
+
+def list_and_sign(module: Module) -> None:
+    with module.slot("release").open() as session:
+        assert len(session.sign(CKM.ECDSA_SHA256, private_key(session), b"data")) == 64
+
+
+def refusal(module_file: Path, capfd: pytest.CaptureFixture[str]) -> str:
+    """The one line that says why the signers cannot be listed."""
+    failure = pytest.raises(Pkcs11Error, match="C_GetSlotList: CKR_FUNCTION_FAILED")
+    with initialised(module_file) as module, failure:
+        module.slots()
+    (line,) = capfd.readouterr().err.splitlines()
+    return line
+
+
+class TestHttps:
+    @pytest.fixture(autouse=True)
+    def configured(
+        self, environment: Environment, secure: tuple[str, str], authority: Authority
+    ) -> None:
+        url, key = secure
+        assert url.startswith("https://127.0.0.1:")
+        certificate, certificate_key = authority.issue("machine", "127.0.0.9")
+        environment.set(
+            url=url,
+            api_key=key,
+            request_timeout=LIMIT,
+            ca_file=str(authority.certificate),
+            client_cert=str(certificate),
+            client_key=str(certificate_key),
+        )
+
+    def test_a_trusted_server_is_used_with_a_client_certificate(self, module_file: Path) -> None:
+        with initialised(module_file) as module:
+            list_and_sign(module)
+
+    def test_without_a_client_certificate_it_is_refused(
+        self,
+        environment: Environment,
+        module_file: Path,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        environment.set(client_cert="", client_key="")
+        assert "certificate" in refusal(module_file, capfd)
+
+    def test_a_server_of_another_authority_is_not_trusted(
+        self,
+        environment: Environment,
+        another_authority: Authority,
+        module_file: Path,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        environment.set(ca_file=str(another_authority.certificate))
+        assert "certificate" in refusal(module_file, capfd)
+
+    def test_without_a_ca_file_the_system_decides(
+        self, environment: Environment, module_file: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        environment.set(ca_file="")
+        assert "certificate" in refusal(module_file, capfd)
+
+    def test_a_certificate_for_another_name_is_not_accepted(
+        self,
+        environment: Environment,
+        secure: tuple[str, str],
+        module_file: Path,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        environment.set(url=secure[0].replace("127.0.0.1", "localhost"))
+        line = refusal(module_file, capfd)
+        assert "localhost" in line
+        assert "certificate" in line or "name" in line
+
+    def test_plain_http_to_a_tls_port_fails(
+        self,
+        environment: Environment,
+        secure: tuple[str, str],
+        module_file: Path,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        environment.set(url=secure[0].replace("https:", "http:"))
+        assert refusal(module_file, capfd).startswith("sealwright: ")
+
+
+def speaking(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
+    """The context with this version of TLS only, deprecated or not."""
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+@contextmanager
+def tls_listener(
+    authority: Authority, version: ssl.TLSVersion
+) -> Iterator[tuple[int, list[str | None]]]:
+    """A server that speaks one version of TLS only; its port, and the versions agreed on."""
+    context = speaking(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), version)
+    context.load_cert_chain(*authority.issue(f"server-{version.name}", "127.0.0.1"))
+    agreed: list[str | None] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with (
+                connection,
+                suppress(OSError),
+                context.wrap_socket(connection, server_side=True) as secured,
+            ):
+                agreed.append(secured.version())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], agreed
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("version", "spoken"),
+    [
+        (ssl.TLSVersion.TLSv1_1, False),
+        (ssl.TLSVersion.TLSv1_2, True),
+        (ssl.TLSVersion.TLSv1_3, True),
+    ],
+)
+def test_tls_before_1_2_is_not_spoken(
+    environment: Environment,
+    authority: Authority,
+    module_file: Path,
+    capfd: pytest.CaptureFixture[str],
+    version: ssl.TLSVersion,
+    spoken: bool,
+) -> None:
+    environment.set(api_key="swk_" + "A" * 43, request_timeout="1")
+    environment.set(ca_file=str(authority.certificate))
+    with tls_listener(authority, version) as (port, agreed):
+        # Somebody who speaks this version gets through.
+        client = ssl.create_default_context(cafile=str(authority.certificate))
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            speaking(client, version).wrap_socket(connection, server_hostname="127.0.0.1").close()
+        environment.set(url=f"https://127.0.0.1:{port}")
+        assert refusal(module_file, capfd)  # it never answers
+    assert len(agreed) > 1 if spoken else len(agreed) == 1
+
+
+def test_a_unix_socket_is_used_like_a_network(
+    environment: Environment, own_plane: ControlPlane, module_file: Path, tmp_path: Path
+) -> None:
+    key = own_plane.create_machine("builder")
+    own_plane.create_signer("release", "p256", builder="operator")
+    own_plane.stop()
+    path = tmp_path / "s"
+    own_plane.start(f"unix:{path}")
+    environment.set(url=f"unix:{path}", api_key=key)
+    with initialised(module_file) as module:
+        list_and_sign(module)
