@@ -1,6 +1,6 @@
 """Opaque cursors: the sort key of the last item, which callers hand back and do not read."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ def read_text(page: PageRequest, first: str) -> str:
     if page.cursor is None:
         return first
     try:
-        return urlsafe_b64decode(page.cursor.encode("ascii")).decode("utf-8")
+        return b64decode(page.cursor, altchars=b"-_", validate=True).decode("utf-8")
     except ValueError:
         raise _broken() from None
 

@@ -51,7 +51,8 @@ class Signing:
             except ViewMoved:
                 view = self._views.fresh()
                 continue
-            result = self._writer.write(attempt.entry, epoch=view.epoch, bind=True)
+            known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
+            result = self._writer.write(attempt.entry, epoch=view.epoch, bind=known)
             if isinstance(result, Overtaken):
                 view = self._views.fresh()
                 continue

@@ -17,7 +17,7 @@ from controlplane.store.tables import Installation, SchemaVersion
 from controlplane.store.view import ViewMoved, Views
 from tests.world import World, a_call
 
-COLUMNS = "sequence, id, created_at, kind, previous_hash, row_hash, actor, idempotency_key, outcome"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -133,11 +133,13 @@ class TestAppendOnly:
             "INSERT OR REPLACE INTO operations SELECT * FROM operations",
             "REPLACE INTO operations SELECT * FROM operations WHERE sequence = 1",
             (
-                f"INSERT OR REPLACE INTO operations ({COLUMNS})"
+                "INSERT OR REPLACE INTO operations (sequence, id, created_at, kind, previous_hash,"
+                " row_hash, actor, idempotency_key, outcome)"
                 " SELECT MAX(sequence) + 1, id, '', 'sign', '', '', '', '', '' FROM operations"
             ),
             (
-                f"INSERT OR REPLACE INTO operations ({COLUMNS})"
+                "INSERT OR REPLACE INTO operations (sequence, id, created_at, kind, previous_hash,"
+                " row_hash, actor, idempotency_key, outcome)"
                 " VALUES (1000, 'new', '', 'sign', '', '', 'ci', 'k1', 'succeeded')"
             ),
             "DELETE FROM audit_head",
@@ -175,7 +177,8 @@ class TestWriting:
             "    with store.change(): pass\n"
         )
         others = [
-            subprocess.Popen([sys.executable, "-c", program, str(store.path)]) for _ in range(3)
+            subprocess.Popen([sys.executable, "-c", program, str(store.path)], cwd=ROOT)
+            for _ in range(3)
         ]
         for _ in range(50):
             with store.change():
