@@ -45,10 +45,6 @@ def delete(database: SqliteDatabase, signer_id: str, identity_id: str) -> None:
     ).execute(database)
 
 
-def delete_all(database: SqliteDatabase, signer_id: str) -> None:
-    MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
-
-
 def list_after(database: SqliteDatabase, signer: Signer, identity: str, limit: int) -> list[Member]:
     """By identity name, those after this one."""
     rows = (

@@ -162,14 +162,3 @@ class OperationRow(Model):
 
     class Meta:
         table_name = "operations"
-
-
-class AuditHead(Model):
-    """One row: the end of the chain."""
-
-    id = IntegerField(primary_key=True)
-    sequence = BigIntegerField()
-    row_hash = TextField()
-
-    class Meta:
-        table_name = "audit_head"
