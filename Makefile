@@ -35,12 +35,13 @@ demo: build
 
 test: lint native-tests python-tests sanitizers
 
-lint: build tidy
+lint: build
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 	@clang-format --dry-run --Werror $(FORMATTED)
+	@$(MAKE) -j $(JOBS) tidy
 
 # One stamp a source file, so that only what changed is read again.
 TIDY_STAMPS := $(patsubst %.cc,build/tidy/%.ok,$(filter native/%.cc,$(NATIVE)))
