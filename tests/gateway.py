@@ -44,7 +44,7 @@ class Gateway:
 
     def drop_connections(self) -> None:
         """Closes those that are open, as a router that forgot them does."""
-        for connection in self._open:
+        for connection in list(self._open):  # not those that are opened meanwhile
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

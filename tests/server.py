@@ -131,8 +131,13 @@ class ControlPlane:
 
     def signings(self, signer: str) -> list[Operation]:
         """The audit rows of calls to sign, newest first."""
-        found = self.client().operations(limit=1000, signer=signer, kind="sign")
-        return found.value.items
+        client, rows, cursor = self.client(), list[Operation](), None
+        while True:
+            page = client.operations(limit=1000, cursor=cursor, signer=signer, kind="sign").value
+            rows += page.items
+            cursor = page.next
+            if cursor is None:
+                return rows
 
 
 def key_of(identity: Identity) -> str:

@@ -28,8 +28,8 @@ void bind_general(ModuleClass& module) {
       .def(
           "finalize",
           [](const LoadedModule& self, std::uintptr_t reserved) {
-            // A pointer that the module must refuse without following it.
-            auto* pointer = reinterpret_cast<void*>(reserved);  // NOLINT(performance-no-int-to-ptr)
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): a module must refuse it unread
+            auto* pointer = reinterpret_cast<void*>(reserved);
             return self.call(&CK_FUNCTION_LIST::C_Finalize, pointer);
           },
           "reserved"_a = 0)

@@ -85,8 +85,8 @@ InitializeArguments::InitializeArguments(CK_FLAGS flags, int mutex_functions,
   arguments_.LockMutex = mutex_functions > 2 ? lock_mutex : nullptr;
   arguments_.UnlockMutex = mutex_functions > 3 ? unlock_mutex : nullptr;
   arguments_.flags = flags;
-  // A pointer that the module must refuse without following it.
-  arguments_.pReserved = reinterpret_cast<void*>(reserved);  // NOLINT(performance-no-int-to-ptr)
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a module must refuse it unread
+  arguments_.pReserved = reinterpret_cast<void*>(reserved);
 }
 
 }  // namespace sealwright::bindings
