@@ -421,17 +421,20 @@ TEST_F(ModuleTest, NoFunctionCrashesOnNullsAndUnknownHandles) {
   EXPECT_EQ(p11.C_GetFunctionList(nullptr), CKR_ARGUMENTS_BAD);
   constexpr std::size_t kFirstWithoutPointerFirst = 4;  // C_GetSlotList
   for (std::size_t index = kFirstWithoutPointerFirst; index < functions.size(); ++index) {
-    for (const CK_ULONG first : {CK_ULONG{0}, kSlot, CK_ULONG{999}, ~CK_ULONG{0}}) {
+    for (const CK_ULONG first : {CK_ULONG{0}, CK_ULONG{999}, ~CK_ULONG{0}}) {
       const CK_RV rv =
           functions.at(index)(first, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
       EXPECT_TRUE(rv == CKR_ARGUMENTS_BAD || rv == CKR_FUNCTION_NOT_SUPPORTED ||
                   rv == CKR_FUNCTION_NOT_PARALLEL || rv == CKR_SESSION_HANDLE_INVALID ||
-                  rv == CKR_SLOT_ID_INVALID || (first == kSlot && rv == CKR_OK))
+                  rv == CKR_SLOT_ID_INVALID)
           << "function " << index << " of " << first << ": " << rv;
     }
     CK_SESSION_INFO info{};
     const CK_SESSION_HANDLE own = p11.C_GetSessionInfo(session, &info) == CKR_OK ? session : open();
-    functions.at(index)(own, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+    // What is right for these depends on the function; that each of them answers does not.
+    for (const CK_ULONG first : {kSlot, own}) {
+      functions.at(index)(first, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+    }
   }
 }
 
