@@ -104,9 +104,8 @@ class Sign(Body, frozen=True):
     digest: Annotated[
         bytes,
         Meta(
-            min_length=1,
             max_length=512,
-            description="as long as the hash says; none: up to 512 octets, with ecdsa up to 64",
+            description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
         ),
     ]
     pss: Pss | None = None

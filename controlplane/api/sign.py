@@ -77,8 +77,8 @@ def _parse(
         raise invalid(
             "digest", f"digest: {body.hash} has {wanted} octets, these are {len(body.digest)}."
         )
-    if is_ecdsa and len(body.digest) > _MOST_ECDSA_OCTETS:
-        raise invalid("digest", f"digest: ecdsa takes up to {_MOST_ECDSA_OCTETS} octets.")
+    if is_ecdsa and not 1 <= len(body.digest) <= _MOST_ECDSA_OCTETS:
+        raise invalid("digest", f"digest: ecdsa takes 1 to {_MOST_ECDSA_OCTETS} octets.")
     client = body.client or schemas.SigningClient()
     return SignCall(
         signer=signer,

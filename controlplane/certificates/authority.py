@@ -37,7 +37,8 @@ class Issuer:
 
 def make_root(key: PrivateKey, now: datetime) -> x509.Certificate:
     name = _authority_name("Root")
-    builder = _builder(name, name, key.public_key(), now, _years(now, ROOT_YEARS))
+    start = now - _CLOCK_SKEW
+    builder = _builder(name, name, key.public_key(), start, _years(now, ROOT_YEARS))
     return _finish_authority(builder, key, path_length=1)
 
 
@@ -46,7 +47,8 @@ def make_intermediate(
 ) -> x509.Certificate:
     name = _authority_name("Code Signing CA")
     issuer = root.chain[0]
-    builder = _builder(name, issuer.subject, public_key, now, _years(now, INTERMEDIATE_YEARS))
+    start = now - _CLOCK_SKEW
+    builder = _builder(name, issuer.subject, public_key, start, _years(now, INTERMEDIATE_YEARS))
     builder = _identify_issuer(builder, issuer).add_extension(_CODE_SIGNING, critical=False)
     return _finish_authority(builder, root.key, path_length=0)
 

@@ -80,6 +80,7 @@ PSS = {"mgf_hash": "sha256", "salt_length": 32}
         ({"digest": "not base64!"}, "digest"),
         ({"digest": base64.b64encode(DIGEST).decode().rstrip("=")}, "digest"),
         ({"digest": ""}, "digest"),
+        ({"hash": "none", "digest": ""}, "digest"),
         ({"digest": base64.b64encode(DIGEST[:31]).decode()}, "digest"),
         ({"hash": "sha384"}, "digest"),
         ({"hash": "none", "digest": base64.b64encode(b"x" * 65).decode()}, "digest"),

@@ -215,6 +215,7 @@ def test_ecdsa_takes_digests_of_any_length(sealwright: Provider, length: int) ->
 @pytest.mark.parametrize(
     "given",
     [
+        pytest.param(b"", id="nothing"),
         pytest.param(b"x", id="one-octet"),
         pytest.param(b"not a DigestInfo", id="text"),
         pytest.param(
