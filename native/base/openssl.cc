@@ -50,19 +50,32 @@ void after_fork_in_child() {
   generation.fetch_add(1);
 }
 
-OSSL_LIB_CTX* make_context() {
+struct Started {
+  OSSL_LIB_CTX* context = nullptr;
+  OSSL_PROVIDER* provider = nullptr;
+};
+
+// Unloaded first: freeing the context alone leaks what loading the provider took.
+void stop(const Started& started) {
+  if (started.provider != nullptr) OSSL_PROVIDER_unload(started.provider);
+  OSSL_LIB_CTX_free(started.context);
+}
+
+Started start() {
   // Before anything else: OPENSSL_CONF may name this very module, and exit handlers would run
   // under threads that still sign.
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr) != 1) {
-    return nullptr;
+    return {};
   }
-  OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
-  if (context == nullptr) return nullptr;
-  if (OSSL_PROVIDER_load(context, "default") == nullptr) {
-    OSSL_LIB_CTX_free(context);
-    return nullptr;
+  Started started;
+  started.context = OSSL_LIB_CTX_new();
+  if (started.context == nullptr) return {};
+  started.provider = OSSL_PROVIDER_load(started.context, "default");
+  if (started.provider == nullptr) {
+    stop(started);
+    return {};
   }
-  return context;
+  return started;
 }
 
 }  // namespace
@@ -72,11 +85,11 @@ OSSL_LIB_CTX* openssl_context() {
   // No lock and no static guard: a fork would freeze it in the child. Two threads may both make a
   // context; the first one is kept.
   const OpensslSection section;
-  OSSL_LIB_CTX* mine = make_context();
-  if (mine == nullptr) return nullptr;
+  const Started mine = start();
+  if (mine.context == nullptr) return nullptr;
   OSSL_LIB_CTX* first = nullptr;
-  if (shared_context.compare_exchange_strong(first, mine)) return mine;
-  OSSL_LIB_CTX_free(mine);
+  if (shared_context.compare_exchange_strong(first, mine.context)) return mine.context;
+  stop(mine);
   return first;
 }
 
