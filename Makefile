@@ -1,5 +1,6 @@
 # demo, test, lint, bench: each brings what it needs and is quiet when it is there.
 .DELETE_ON_ERROR:
+.PRECIOUS: build/%/build.ninja
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
