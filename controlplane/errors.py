@@ -11,6 +11,7 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         *,
         status: int,
         field: str | None = None,
+        request: str | None = None,
         retry_after: int | None = None,
     ) -> None:
         super().__init__(title)
@@ -18,6 +19,7 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         self.title = title
         self.status = status
         self.field = field
+        self.request = request  # id of the pending request that could lift the refusal
         self.retry_after = retry_after  # seconds
 
 

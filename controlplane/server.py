@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from controlplane import logging
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, Services, open_services
+from controlplane.service.installation import Location, Services, open_services, upgrade
 from controlplane.settings import Settings, TcpAddress, UnixAddress
 from controlplane.worker import MOST_HEAD, GatheringWorker
 
@@ -38,6 +38,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
+    upgrade(location)
     open_services(location).close()  # says what is wrong before anything is forked
     listener = _listen(settings.bind)
     metrics_directory = Path(tempfile.mkdtemp(prefix="sealwright-metrics-"))

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controlplane.domain.model import (
@@ -12,9 +13,12 @@ from controlplane.domain.model import (
     IdentityKind,
     KeyAlgorithm,
     MemberRole,
+    Policy,
     Scheme,
     ServerRole,
     SignCall,
+    Step,
+    Terms,
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
@@ -40,12 +44,26 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
     return replace(call, **different)  # type: ignore[arg-type]
 
 
+class SetClock:
+    """The real time, and so much more as a test lets pass."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def advance(self, **span: float) -> None:
+        self.ahead += timedelta(**span)
+
+
 class World:
     def __init__(self, data_dir: Path) -> None:
         self.location = Location(data_dir)
+        self.clock = SetClock()
         first = initialise(self.location)
         self.admin_key = first.api_key
-        self.services = open_services(self.location)
+        self.services = open_services(self.location, self.clock)
         self.admin = self.services.identities.authenticate(first.api_key)
 
     def identity(
@@ -69,12 +87,26 @@ class World:
         key: KeyAlgorithm = KeyAlgorithm.P256,
         *,
         external: bool = False,
+        policy: str | None = None,
         **members: MemberRole,
     ) -> SignerView:
-        view = self.services.signers.create(self.admin, name, key, "ACME", external=external)
+        create = self.services.signers.create
+        view = create(self.admin, name, key, "ACME", external=external, policy=policy)
         for identity, role in members.items():
             self.services.members.add(self.admin, name, identity, role)
         return view
+
+    def policy(
+        self,
+        name: str = "release-policy",
+        *steps: Step,
+        max_window_seconds: int | None = 3600,
+        max_signings: int | None = 5,
+        request_ttl_seconds: int | None = None,
+        hashes: tuple[HashAlgorithm, ...] = (),
+    ) -> Policy:
+        terms = Terms(max_window_seconds, max_signings, steps, request_ttl_seconds, hashes)
+        return self.services.policies.create(self.admin, name, terms).policy
 
     def rows(self, **where: object) -> list[Operation]:
         """Newest first."""

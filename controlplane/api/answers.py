@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -12,7 +12,11 @@ from controlplane.domain.operation import Head as DomainHead
 from controlplane.domain.operation import Operation as DomainOperation
 from controlplane.domain.page import Page
 from controlplane.service.catalogue import CatalogueContent, CatalogueSigner
+from controlplane.service.explanation import Explanation as DomainExplanation
+from controlplane.service.grants import GrantView
 from controlplane.service.identities import NewApiKey, NewIdentity
+from controlplane.service.policies import PolicyView
+from controlplane.service.requests import RequestView
 from controlplane.service.signers import SignerCertificate as DomainSignerCertificate
 from controlplane.service.signers import SignerView
 
@@ -72,13 +76,117 @@ class ApiKeyWithSecret(Answer, frozen=True):
     created_at: datetime
 
 
+class PolicyStep(Answer, frozen=True):
+    name: str
+    required: int
+    approvers: list[str]
+
+
+class PolicyChange(Answer, frozen=True):
+    at: datetime
+    by: str | None
+    policy: str
+    signer: str | None
+    change: model.PolicyChangeKind
+    what: list[str]
+
+
+class Policy(Answer, frozen=True):
+    id: str
+    name: str
+    max_window_seconds: int | None
+    max_signings: int | None
+    steps: list[PolicyStep]
+    request_ttl_seconds: int | None
+    hashes: list[model.HashAlgorithm]
+    created_at: datetime
+
+
+class PolicyInUse(Policy, frozen=True):
+    """With the signers that have it, as far as the caller sees them, and what was done with it,
+    newest first."""
+
+    signers: list[str]
+    changes: list[PolicyChange]
+
+
+class Decision(Answer, frozen=True):
+    approver: str
+    verdict: model.Verdict
+    comment: str | None
+    at: datetime
+
+
+class RequestStep(PolicyStep, frozen=True):
+    decisions: list[Decision]
+
+
+class Request(Answer, frozen=True):
+    """`step` counts from 1 and is null once the request is not pending. `max_window_seconds`,
+    `max_signings`, `hashes` and `steps`: the terms that it was made under."""
+
+    id: str
+    signer: str
+    requester: str
+    policy: str
+    state: model.RequestState
+    justification: str
+    window_seconds: int | None
+    signings: int | None
+    step: int | None
+    steps: list[RequestStep]
+    max_window_seconds: int | None
+    max_signings: int | None
+    hashes: list[model.HashAlgorithm]
+    created_at: datetime
+    expires_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    comment: str | None
+    grant_id: str | None
+    missing: list[str]
+
+
+class Grant(Answer, frozen=True):
+    id: str
+    signer: str
+    grantee: str
+    policy: str
+    state: model.GrantState
+    used: int
+    max_signings: int | None
+    hashes: list[model.HashAlgorithm]
+    justification: str
+    request_id: str | None
+    issued_by: str | None
+    not_before: datetime
+    not_after: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoke_reason: str | None
+
+
+class Explanation(Answer, frozen=True):
+    """`grant`: the one that a call would use up; `request`: the id of the pending one."""
+
+    signer: str
+    identity: str
+    allowed: bool
+    code: str | None
+    title: str
+    missing: list[str]
+    policy: str | None
+    grant: Grant | None
+    request: str | None
+
+
 class Signer(Answer, frozen=True):
     id: str
     number: int
     name: str
     status: model.SignerStatus
     key: model.KeyAlgorithm
-    policy: None
+    policy: str | None
     common_name: str
     external: bool
     certificate_serial: str | None
@@ -86,6 +194,12 @@ class Signer(Answer, frozen=True):
     created_at: datetime
     role: model.MemberRole | None
     warnings: list[str]
+
+
+class SignerInFull(Signer, frozen=True):
+    """With the policies that were attached, detached and edited, newest first."""
+
+    policy_changes: list[PolicyChange]
 
 
 class Csr(Answer, frozen=True):
@@ -207,21 +321,146 @@ def api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
 
 
 def signer(of: SignerView) -> Signer:
+    return Signer(**_signer(of))
+
+
+def signer_in_full(of: SignerView) -> SignerInFull:
+    changes = [policy_change(each) for each in of.policy_changes]
+    return SignerInFull(**_signer(of), policy_changes=changes)
+
+
+def _signer(of: SignerView) -> dict[str, Any]:
     certificate = of.signer.certificate
-    return Signer(
-        id=of.signer.id,
-        number=of.signer.number,
-        name=of.signer.name,
-        status=of.status,
-        key=of.signer.key,
-        policy=None,
-        common_name=of.signer.common_name,
-        external=of.signer.external,
-        certificate_serial=None if certificate is None else certificate.serial,
-        not_after=None if certificate is None else certificate.not_after,
-        created_at=of.signer.created_at,
-        role=of.role,
-        warnings=list(of.warnings),
+    return {
+        "id": of.signer.id,
+        "number": of.signer.number,
+        "name": of.signer.name,
+        "status": of.status,
+        "key": of.signer.key,
+        "policy": None if of.signer.policy is None else of.signer.policy.name,
+        "common_name": of.signer.common_name,
+        "external": of.signer.external,
+        "certificate_serial": None if certificate is None else certificate.serial,
+        "not_after": None if certificate is None else certificate.not_after,
+        "created_at": of.signer.created_at,
+        "role": of.role,
+        "warnings": list(of.warnings),
+    }
+
+
+def policy(of: model.Policy) -> Policy:
+    return Policy(**_policy(of))
+
+
+def policy_in_use(of: PolicyView) -> PolicyInUse:
+    return PolicyInUse(
+        **_policy(of.policy),
+        signers=list(of.signers),
+        changes=[policy_change(each) for each in of.changes],
+    )
+
+
+def _policy(of: model.Policy) -> dict[str, Any]:
+    return {
+        "id": of.id,
+        "name": of.name,
+        "max_window_seconds": of.terms.max_window_seconds,
+        "max_signings": of.terms.max_signings,
+        "steps": [
+            PolicyStep(name=each.name, required=each.required, approvers=list(each.approvers))
+            for each in of.terms.steps
+        ],
+        "request_ttl_seconds": of.terms.request_ttl_seconds,
+        "hashes": list(of.terms.hashes),
+        "created_at": of.created_at,
+    }
+
+
+def policy_change(of: model.PolicyChange) -> PolicyChange:
+    return PolicyChange(
+        at=of.at,
+        by=of.by,
+        policy=of.policy,
+        signer=of.signer,
+        change=of.change,
+        what=list(of.what),
+    )
+
+
+def request(view: RequestView) -> Request:
+    of, step = view.request, view.request.open_step
+    is_pending = view.state is model.RequestState.PENDING
+    return Request(
+        id=of.id,
+        signer=of.signer,
+        requester=of.requester,
+        policy=of.policy,
+        state=view.state,
+        justification=of.justification,
+        window_seconds=of.window_seconds,
+        signings=of.signings,
+        step=step + 1 if is_pending and step is not None else None,
+        steps=[_request_step(of, index) for index in range(len(of.terms.steps))],
+        max_window_seconds=of.terms.max_window_seconds,
+        max_signings=of.terms.max_signings,
+        hashes=list(of.terms.hashes),
+        created_at=of.created_at,
+        expires_at=of.expires_at,
+        ended_at=of.expires_at if view.state is model.RequestState.EXPIRED else of.ended_at,
+        ended_by=of.ended_by,
+        comment=of.comment,
+        grant_id=of.grant_id,
+        missing=list(view.missing),
+    )
+
+
+def _request_step(of: model.Request, index: int) -> RequestStep:
+    step = of.terms.steps[index]
+    return RequestStep(
+        name=step.name,
+        required=step.required,
+        approvers=list(step.approvers),
+        decisions=[
+            Decision(approver=each.approver, verdict=each.verdict, comment=each.comment, at=each.at)
+            for each in of.decisions
+            if each.step == index
+        ],
+    )
+
+
+def grant(view: GrantView) -> Grant:
+    of, revocation = view.grant, view.grant.revocation
+    return Grant(
+        id=of.id,
+        signer=of.signer,
+        grantee=of.grantee,
+        policy=of.policy,
+        state=view.state,
+        used=of.used,
+        max_signings=of.max_signings,
+        hashes=list(of.hashes),
+        justification=of.justification,
+        request_id=of.request_id,
+        issued_by=of.issued_by,
+        not_before=of.not_before,
+        not_after=of.not_after,
+        revoked_at=None if revocation is None else revocation.at,
+        revoked_by=None if revocation is None else revocation.by,
+        revoke_reason=None if revocation is None else revocation.reason,
+    )
+
+
+def explanation(of: DomainExplanation) -> Explanation:
+    return Explanation(
+        signer=of.signer.name,
+        identity=of.identity,
+        allowed=of.allowed,
+        code=of.code,
+        title=of.sentence,
+        missing=list(of.missing),
+        policy=None if of.signer.policy is None else of.signer.policy.name,
+        grant=None if of.grant is None else grant(of.grant),
+        request=None if of.request is None else of.request.id,
     )
 
 

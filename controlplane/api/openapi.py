@@ -15,7 +15,7 @@ Routes = Iterable[tuple[str, object]]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-_METHODS = ("get", "post", "delete")
+_METHODS = ("get", "post", "patch", "delete")
 _REFUSALS = {
     400: "A part of the request, named in `field`, is not as it must be.",
     401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
@@ -186,8 +186,9 @@ def _query_parameters(found: Endpoint) -> list[Schema]:
     )
     properties = components[reference["$ref"].rpartition("/")[2]]["properties"]
     inlined = {name: _inlined(schema, components) for name, schema in properties.items()}
+    required = _required(found.query)
     return [
-        {"name": name, "in": "query", "required": False, "schema": schema}
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
         for name, schema in inlined.items()
     ]
 

@@ -23,6 +23,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     request_id: str
     field: str | None = None  # dotted name of the part of the request that is at fault
+    request: str | None = None  # id of the pending request for approval that could lift it
 
 
 _FALCON_CODES = {
@@ -52,7 +53,7 @@ def outside_a_request(status: int, code: str, title: str) -> tuple[str, bytes]:
 def answer_refused(
     _req: falcon.Request, resp: falcon.Response, refused: Refused, _params: object
 ) -> None:
-    _answer(resp, refused.status, refused.code, refused.title, refused.field)
+    _answer(resp, refused.status, refused.code, refused.title, refused.field, refused.request)
     if refused.retry_after is not None:
         resp.set_header("Retry-After", str(refused.retry_after))
     if refused.status == 401:
@@ -79,15 +80,27 @@ def answer_fault(
 
 
 def _answer(
-    resp: falcon.Response, status: int, code: str, title: str, field: str | None = None
+    resp: falcon.Response,
+    status: int,
+    code: str,
+    title: str,
+    field: str | None = None,
+    request: str | None = None,
 ) -> None:
     resp.status = status
     resp.content_type = MEDIA_TYPE
     resp.context.code = code
-    resp.data = _encode(status, code, title, request_id.get() or "", field)
+    resp.data = _encode(status, code, title, request_id.get() or "", field, request)
 
 
-def _encode(status: int, code: str, title: str, current: str, field: str | None = None) -> bytes:
+def _encode(
+    status: int,
+    code: str,
+    title: str,
+    current: str,
+    field: str | None = None,
+    request: str | None = None,
+) -> bytes:
     return msgspec.json.encode(
         Problem(
             type="about:blank",
@@ -96,5 +109,6 @@ def _encode(status: int, code: str, title: str, current: str, field: str | None 
             code=code,
             request_id=current,
             field=field,
+            request=request,
         )
     )

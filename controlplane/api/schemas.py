@@ -3,20 +3,31 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from controlplane.domain.model import (
     EcdsaEncoding,
+    GrantState,
     HashAlgorithm,
     IdentityKind,
     KeyAlgorithm,
     MemberRole,
     OperationKind,
     Outcome,
+    RequestState,
     Scheme,
     ServerRole,
 )
 from controlplane.domain.page import DEFAULT_LIMIT, MAX_LIMIT
+from controlplane.domain.policy import (
+    MAX_APPROVERS,
+    MAX_SIGNINGS,
+    MAX_STEP_NAME,
+    MAX_STEPS,
+    MAX_TTL,
+    MAX_WINDOW,
+    MIN_WINDOW,
+)
 
 IdentityName = Annotated[
     str,
@@ -41,6 +52,34 @@ Serial = Annotated[
     str, Meta(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="lower-case hex")
 ]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="lower-case hex")]
+PolicyName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern="^[A-Za-z0-9@._+-]+$",
+        description="1 to 64 of A-Z a-z 0-9 @ . _ + -; not none",
+    ),
+]
+MaxWindow = Annotated[
+    int, Meta(ge=MIN_WINDOW, le=MAX_WINDOW, description="seconds that a grant may last")
+]
+MaxSignings = Annotated[int, Meta(ge=1, le=MAX_SIGNINGS)]
+Ttl = Annotated[
+    int, Meta(ge=1, le=MAX_TTL, description="seconds after which a pending request expires")
+]
+Hashes = Annotated[
+    list[Literal["sha256", "sha384", "sha512"]],
+    Meta(description="that may be signed; empty: every one, and none"),
+]
+Window = Annotated[
+    int, Meta(ge=1, description="seconds; at most the policy's ceiling, which is the default")
+]
+Signings = Annotated[int, Meta(ge=1, description="at most the ceiling, which is the default")]
+Why = Annotated[str, Meta(min_length=1, max_length=2048)]
+StepNumber = Annotated[
+    int, Meta(ge=1, description="the step that the approver saw: another one open is a conflict")
+]
 Text = Annotated[str, Meta(description="long values are cut short")]
 
 
@@ -65,6 +104,7 @@ class CreateSigner(Body, frozen=True):
     common_name: Annotated[str, Meta(min_length=1, max_length=64)]
     days: Days | None = None
     external: bool = False
+    policy: PolicyName | None = None
 
 
 class RenewSigner(Body, frozen=True):
@@ -73,6 +113,71 @@ class RenewSigner(Body, frozen=True):
 
 class InstallCertificate(Body, frozen=True):
     chain: Annotated[str, Meta(min_length=1, description="PEM: leaf and issuers, root included")]
+
+
+class SetPolicy(Body, frozen=True):
+    """`policy` null: the signer's members sign without a grant."""
+
+    policy: PolicyName | None
+
+
+class Step(Body, frozen=True):
+    name: Annotated[
+        str, Meta(min_length=1, max_length=MAX_STEP_NAME, description="printable, no colon")
+    ]
+    required: Annotated[int, Meta(ge=1, le=MAX_APPROVERS, description="distinct approvals")]
+    approvers: Annotated[list[IdentityName], Meta(min_length=1, max_length=MAX_APPROVERS)]
+
+
+Steps = Annotated[list[Step], Meta(max_length=MAX_STEPS, description="in order")]
+
+
+class CreatePolicy(Body, frozen=True):
+    """At least one of the two ceilings."""
+
+    name: PolicyName
+    max_window_seconds: MaxWindow | None = None
+    max_signings: MaxSignings | None = None
+    steps: Steps = []
+    request_ttl_seconds: Ttl | None = None
+    hashes: Hashes = []
+
+
+class EditPolicy(Body, frozen=True):
+    """What is left out stays; null removes a limit, an empty list the steps or hashes."""
+
+    max_window_seconds: MaxWindow | UnsetType | None = UNSET
+    max_signings: MaxSignings | UnsetType | None = UNSET
+    steps: Steps | UnsetType = UNSET
+    request_ttl_seconds: Ttl | UnsetType | None = UNSET
+    hashes: Hashes | UnsetType = UNSET
+
+
+class CreateRequest(Body, frozen=True):
+    justification: Why
+    window_seconds: Window | None = None
+    signings: Signings | None = None
+
+
+class Approve(Body, frozen=True):
+    comment: Annotated[str, Meta(max_length=2048)] | None = None
+    step: StepNumber | None = None
+
+
+class Reject(Body, frozen=True):
+    comment: Why
+    step: StepNumber | None = None
+
+
+class CreateGrant(Body, frozen=True):
+    identity: IdentityName
+    justification: Why
+    window_seconds: Window | None = None
+    signings: Signings | None = None
+
+
+class RevokeGrant(Body, frozen=True):
+    reason: Why
 
 
 class AddMember(Body, frozen=True):
@@ -117,6 +222,23 @@ class Sign(Body, frozen=True):
 class PageQuery(Body, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: Annotated[str, Meta(description="`next` of the page before")] | None = None
+
+
+class RequestsQuery(PageQuery, frozen=True):
+    signer: str | None = None
+    requester: str | None = None
+    state: RequestState | None = None
+
+
+class GrantsQuery(PageQuery, frozen=True):
+    signer: str | None = None
+    grantee: str | None = None
+    state: GrantState | None = None
+
+
+class ExplainQuery(Body, frozen=True):
+    identity: IdentityName
+    hash: HashAlgorithm | None = None
 
 
 class OperationsQuery(PageQuery, frozen=True):

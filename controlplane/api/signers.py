@@ -4,6 +4,7 @@ from controlplane.api import answers, schemas
 from controlplane.api.endpoint import endpoint
 from controlplane.domain.model import Caller
 from controlplane.domain.page import PageRequest
+from controlplane.service.explanation import Explanations
 from controlplane.service.signers import Signers as Service
 
 _LARGEST_CHAIN = 256 * 1024  # bytes
@@ -22,19 +23,25 @@ class Signers(Resource):
         page = self._signers.list(caller, PageRequest(query.limit, query.cursor))
         return answers.items(page, answers.signer)
 
-    @endpoint("Create a signer and its key pair", status=201, refusals=(403, 409))
-    def on_post(self, caller: Caller, body: schemas.CreateSigner) -> answers.Signer:
-        return answers.signer(
+    @endpoint("Create a signer and its key pair", status=201, refusals=(403, 404, 409))
+    def on_post(self, caller: Caller, body: schemas.CreateSigner) -> answers.SignerInFull:
+        return answers.signer_in_full(
             self._signers.create(
-                caller, body.name, body.key, body.common_name, body.days, body.external
+                caller,
+                body.name,
+                body.key,
+                body.common_name,
+                body.days,
+                body.external,
+                body.policy,
             )
         )
 
 
 class Signer(Resource):
     @endpoint("Show a signer", refusals=(404,))
-    def on_get(self, caller: Caller, name: str) -> answers.Signer:
-        return answers.signer(self._signers.get(caller, name))
+    def on_get(self, caller: Caller, name: str) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.get(caller, name))
 
     @endpoint("Delete a signer and its private keys", status=204, refusals=(403, 404))
     def on_delete(self, caller: Caller, name: str) -> None:
@@ -43,20 +50,26 @@ class Signer(Resource):
 
 class SignerDisable(Resource):
     @endpoint("Disable a signer", refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.Signer:
-        return answers.signer(self._signers.disable(caller, name))
+    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.disable(caller, name))
 
 
 class SignerEnable(Resource):
     @endpoint("Enable a signer", refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.Signer:
-        return answers.signer(self._signers.enable(caller, name))
+    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.enable(caller, name))
+
+
+class SignerPolicy(Resource):
+    @endpoint("Give a signer a policy, or none", refusals=(403, 404, 409))
+    def on_post(self, caller: Caller, name: str, body: schemas.SetPolicy) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.set_policy(caller, name, body.policy))
 
 
 class SignerRenew(Resource):
     @endpoint("Give a signer a new key pair and certificate", refusals=(403, 404, 409))
-    def on_post(self, caller: Caller, name: str, body: schemas.RenewSigner) -> answers.Signer:
-        return answers.signer(self._signers.renew(caller, name, body.days))
+    def on_post(self, caller: Caller, name: str, body: schemas.RenewSigner) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.renew(caller, name, body.days))
 
 
 class SignerCsr(Resource):
@@ -77,8 +90,18 @@ class SignerCertificate(Resource):
     )
     def on_post(
         self, caller: Caller, name: str, body: schemas.InstallCertificate
-    ) -> answers.Signer:
-        return answers.signer(self._signers.install_certificate(caller, name, body.chain))
+    ) -> answers.SignerInFull:
+        return answers.signer_in_full(self._signers.install_certificate(caller, name, body.chain))
+
+
+class SignerExplanation:
+    def __init__(self, explanations: Explanations) -> None:
+        self._explanations = explanations
+
+    @endpoint("Would a call to sign be allowed, and what is missing", refusals=(404,))
+    def on_get(self, caller: Caller, name: str, query: schemas.ExplainQuery) -> answers.Explanation:
+        found = self._explanations.explain(caller, name, query.identity, query.hash)
+        return answers.explanation(found)
 
 
 class CaCertificate(Resource):

@@ -4,7 +4,7 @@ Threads hand in what they decided and wait. One thread of the process takes what
 in all processes; while it waited for that, more may have come, so it takes these as well.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from peewee import SqliteDatabase
 from controlplane.audit.log import append
 from controlplane.domain.operation import Entry, Operation
 from controlplane.errors import Refused
-from controlplane.store import operations
+from controlplane.store import grants, operations
 from controlplane.store.database import Store, read_epoch
 
 MOST_WAITING = 1024
@@ -41,7 +41,12 @@ class Bound:
     operation: Operation
 
 
-Result = Written | Overtaken | Bound
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """No row: the grant that the signature was to use up has no signing left. Decide again."""
+
+
+Result = Written | Overtaken | Bound | Exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Writer:
 
         `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
         whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
+        An entry with a grant uses up one signing of it.
         Refused 503 overloaded, store_unavailable.
         """
         key = None
@@ -129,21 +135,30 @@ def _write(database: SqliteDatabase, taken: Sequence[_Pending]) -> list[Result]:
     finds the first one's row when it comes again."""
     epoch = read_epoch(database)
     bound = operations.find_succeeded(database, [each.key for each in taken if each.key])
+    named = {each.entry.grant_id for each in taken if each.entry.grant_id is not None}
+    rooms = grants.read_rooms(database, named)
     results: list[Result | None] = []
     entries: list[Entry] = []
     binding: set[tuple[str, str]] = set()
+    used: Counter[str] = Counter()
     for pending in taken:
+        grant_id = pending.entry.grant_id
         if pending.epoch is not None and pending.epoch != epoch:
             results.append(Overtaken())
         elif pending.key in bound:
             results.append(Bound(bound[pending.key]))
         elif pending.key in binding:
             results.append(Overtaken())
+        elif grant_id is not None and used[grant_id] == rooms[grant_id]:
+            results.append(Exhausted())
         else:
             if pending.key is not None and pending.entry.signature is not None:
                 binding.add(pending.key)
+            if grant_id is not None:
+                used[grant_id] += 1
             entries.append(pending.entry)
             results.append(None)
+    grants.use_up(database, used)
     written = iter(append(database, entries))
     return [Written(next(written)) if result is None else result for result in results]
 

@@ -1,52 +1,83 @@
 """May this call to sign go ahead? One pure function; everything it judges by is given to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.model import Identity, MemberRole, SignerStatus
+from controlplane.domain.model import (
+    Grant,
+    GrantState,
+    HashAlgorithm,
+    Identity,
+    MemberRole,
+    Policy,
+    SignerStatus,
+)
 from controlplane.domain.permissions import may_see_signer
 from controlplane.errors import Refused, conflict, forbidden, not_found
+
+_NO_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The call may be signed by this signer, with the key and certificate that it has now."""
+    """The call may be signed by this signer, with the key and certificate that it has now, and
+    uses up one signing of the grant; None: the signer has no policy."""
 
     keyed: KeyedSigner
     certificate_serial: str
+    grant: Grant | None
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """`reason` goes into the row; `refused` is what the caller hears. They differ where a caller
-    may not even know of the signer."""
+    """`reason` goes into the row; `sentence` is the whole truth, for those who may have it;
+    `refused` is what the caller hears, who may not even know of the signer."""
 
     reason: str
+    sentence: str
     refused: Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """`keyed` is None if there is no signer of that `name`; `role` is the caller's on it."""
+    """`keyed` is None if there is no signer of that `name`; `role` is the identity's on it;
+    `grants` are its grants for this signer, whatever their state, in any order.
+
+    `hash` None asks about any hash that is allowed at all.
+    """
 
     identity: Identity
     name: str
     keyed: KeyedSigner | None
     role: MemberRole | None
+    grants: Sequence[Grant]
+    hash: HashAlgorithm | None
     certificate_serial: str | None  # that the caller expects
     now: datetime
 
 
 def decide(given: Circumstances) -> Allowed | Denied:
-    if given.keyed is None or not may_see_signer(given.identity, given.role):
-        return Denied("not_a_member", not_found("signer", given.name))
+    who = given.identity.name
+    if given.keyed is None:
+        unseen = not_found("signer", given.name)
+        return Denied("not_a_member", f"There is no signer {given.name!r}.", unseen)
     signer = given.keyed.signer
+    if given.identity.disabled:
+        sentence = f"The identity {who} is disabled."
+        return Denied(
+            "identity_disabled", sentence, Refused("identity_disabled", sentence, status=401)
+        )
     if given.role is None:
-        return _forbid("not_a_member", f"You are no member of the signer {signer.name!r}.")
-    if given.role is MemberRole.AUDITOR:
+        sentence = f"{who} is no member of the signer {signer.name!r}."
+        if may_see_signer(given.identity, given.role, signer.policy):
+            return _forbid("not_a_member", sentence)
+        return Denied("not_a_member", sentence, not_found("signer", given.name))
+    if not given.role.signs:
         return _forbid(
-            "role_cannot_sign", f"An auditor of the signer {signer.name!r} reads, and cannot sign."
+            "role_cannot_sign",
+            f"{who} is an auditor of the signer {signer.name!r}, who reads and cannot sign.",
         )
     match signer.status(given.now):
         case SignerStatus.DISABLED:
@@ -60,15 +91,41 @@ def decide(given: Circumstances) -> Allowed | Denied:
         return _forbid("signer_pending", f"The signer {signer.name!r} has no certificate yet.")
     serial = signer.certificate.serial
     if given.certificate_serial is not None and given.certificate_serial != serial:
-        return Denied(
-            "certificate_changed",
-            conflict(
-                "certificate_changed",
-                f"The signer {signer.name!r} has another certificate now: start the tool again.",
-            ),
+        sentence = f"The signer {signer.name!r} has another certificate now: start the tool again."
+        return Denied("certificate_changed", sentence, conflict("certificate_changed", sentence))
+    if signer.policy is None:
+        return Allowed(given.keyed, serial, None)
+    return _decide_by_policy(given, given.keyed, serial, signer.policy)
+
+
+def _decide_by_policy(
+    given: Circumstances, keyed: KeyedSigner, serial: str, policy: Policy
+) -> Allowed | Denied:
+    """Each grant carries the hashes that it was issued for, so that an edit of the policy takes
+    nothing from it and adds nothing to it."""
+    counting = [
+        grant
+        for grant in given.grants
+        if grant.policy_id == policy.id and grant.state(given.now) is GrantState.ACTIVE
+    ]
+    usable = [grant for grant in counting if given.hash is None or grant.allows(given.hash)]
+    if usable:
+        # Who holds several wants to lose none of them unused.
+        first = min(usable, key=lambda grant: (grant.not_after or _NO_END, grant.id))
+        return Allowed(keyed, serial, first)
+    allowed = counting[0].hashes if counting else policy.terms.hashes
+    if given.hash is not None and allowed and given.hash not in allowed:
+        who = f"the grant of {given.identity.name}" if counting else f"the policy {policy.name!r}"
+        return _forbid(
+            "algorithm_not_allowed",
+            f"{given.hash.value} is not allowed: {who} allows {', '.join(allowed)} only.",
         )
-    return Allowed(given.keyed, serial)
+    return _forbid(
+        "no_active_grant",
+        f"{given.identity.name} has no open grant for the signer {keyed.signer.name!r}, which the "
+        f"policy {policy.name!r} asks for.",
+    )
 
 
-def _forbid(code: str, title: str) -> Denied:
-    return Denied(code, forbidden(code, title))
+def _forbid(code: str, sentence: str) -> Denied:
+    return Denied(code, sentence, forbidden(code, sentence))

@@ -1,6 +1,10 @@
 """Points in time: aware UTC datetimes; as text RFC 3339 of fixed width, so that text sorts."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""Gives the time as of now; whatever judges by time is handed one, so that a test can set it."""
 
 
 def now() -> datetime:

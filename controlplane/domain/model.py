@@ -23,6 +23,10 @@ class MemberRole(StrEnum):
     OPERATOR = "operator"
     AUDITOR = "auditor"
 
+    @property
+    def signs(self) -> bool:
+        return self is not MemberRole.AUDITOR
+
 
 class SignerStatus(StrEnum):
     PENDING = "pending"
@@ -62,6 +66,37 @@ class EcdsaEncoding(StrEnum):
     P1363 = "p1363"
 
 
+class RequestState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Verdict(StrEnum):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class GrantState(StrEnum):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+    REVOKED = "revoked"
+
+
+class PolicyChangeKind(StrEnum):
+    """`changed`: neither looser nor tighter, such as another order of the steps."""
+
+    CREATED = "created"
+    ATTACHED = "attached"
+    DETACHED = "detached"
+    LOOSENED = "loosened"
+    TIGHTENED = "tightened"
+    CHANGED = "changed"
+
+
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
@@ -82,6 +117,11 @@ class Identity:
     disabled: bool
     owner: str | None  # name of the user who owns this machine
     created_at: datetime
+
+    @property
+    def person(self) -> str:
+        """The name of who stands behind it: nobody may answer themselves by way of a machine."""
+        return self.owner or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +154,154 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an approval: so many different people of these must say yes."""
+
+    name: str
+    required: int
+    approvers: tuple[str, ...]  # names of identities, distinct
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a policy demands. A request keeps those that it was made under.
+
+    `max_window_seconds` and `max_signings`: the ceilings of a grant, at least one of them given.
+    `hashes`: empty allows every hash, `none` included.
+    """
+
+    max_window_seconds: int | None
+    max_signings: int | None
+    steps: tuple[Step, ...] = ()
+    request_ttl_seconds: int | None = None
+    hashes: tuple[HashAlgorithm, ...] = ()
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        return frozenset(name for step in self.steps for name in step.approvers)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    id: str
+    name: str
+    terms: Terms
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What every reader of the policy, and of a signer that it was attached to, gets to see."""
+
+    at: datetime
+    by: str | None  # None: on the server's own machine
+    policy_id: str
+    policy: str
+    signer: str | None  # that it was attached to or detached from
+    change: PolicyChangeKind
+    what: tuple[str, ...]  # sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one approver said, for ever. `step` counts from 0."""
+
+    step: int
+    approver: str
+    verdict: Verdict
+    comment: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody asks for a grant. `ended` is the state that it was brought to, None while nobody
+    did; whether it is expired only the clock says."""
+
+    id: str
+    signer: str
+    requester: str
+    policy_id: str
+    policy: str
+    terms: Terms
+    justification: str
+    window_seconds: int | None  # None: no end
+    signings: int | None  # None: no limit
+    created_at: datetime
+    expires_at: datetime | None
+    decisions: tuple[Decision, ...] = ()  # oldest first
+    ended: RequestState | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    comment: str | None = None
+    grant_id: str | None = None
+
+    def state(self, now: datetime) -> RequestState:
+        if self.ended is not None:
+            return self.ended
+        if self.expires_at is not None and now >= self.expires_at:
+            return RequestState.EXPIRED
+        return RequestState.PENDING
+
+    def approvals(self, step: int) -> tuple[Decision, ...]:
+        return tuple(
+            each
+            for each in self.decisions
+            if each.step == step and each.verdict is Verdict.APPROVED
+        )
+
+    @property
+    def open_step(self) -> int | None:
+        """The first step, counted from 0, that lacks approvals; None if none does."""
+        for index, step in enumerate(self.terms.steps):
+            if len(self.approvals(index)) < step.required:
+                return index
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission for `grantee` to sign with `signer`. Never edited, only used up or revoked.
+
+    It starts when it is issued: who sees it need not compare clocks to know that it has begun.
+    """
+
+    id: str
+    signer: str
+    grantee: str
+    policy_id: str
+    policy: str
+    hashes: tuple[HashAlgorithm, ...]  # empty: every one
+    justification: str
+    request_id: str | None
+    issued_by: str | None  # who pre-approved it; None: a request brought it about
+    not_before: datetime
+    not_after: datetime | None
+    max_signings: int | None
+    used: int = 0
+    revocation: Revocation | None = None
+
+    def state(self, now: datetime) -> GrantState:
+        if self.revocation is not None:
+            return GrantState.REVOKED
+        if self.max_signings is not None and self.used >= self.max_signings:
+            return GrantState.EXHAUSTED
+        if self.not_after is not None and now >= self.not_after:
+            return GrantState.EXPIRED
+        return GrantState.ACTIVE
+
+    def allows(self, hash_: HashAlgorithm) -> bool:
+        return not self.hashes or hash_ in self.hashes
+
+
+@dataclass(frozen=True, slots=True)
 class Signer:
     id: str
     number: int
@@ -124,6 +312,7 @@ class Signer:
     disabled: bool
     public_key: bytes  # DER SubjectPublicKeyInfo
     certificate: Certificate | None
+    policy: Policy | None
     created_at: datetime
 
     def status(self, now: datetime) -> SignerStatus:

@@ -1,4 +1,4 @@
-"""Which names identities and signers can have."""
+"""Which names identities, signers and policies can have."""
 
 import re
 
@@ -22,6 +22,15 @@ def check_signer_name(name: str) -> None:
         raise invalid(
             "name",
             f"{name!r} is no signer name: 1 to 32 lower-case letters, digits or inner hyphens.",
+        )
+
+
+def check_policy_name(name: str) -> None:
+    """As identities; `none` means no policy where one can be named."""
+    if _IDENTITY.fullmatch(name) is None or name == "none":
+        raise invalid(
+            "name",
+            f"{name!r} is no policy name: 1 to 64 letters, digits or any of @ . _ + -, not none.",
         )
 
 

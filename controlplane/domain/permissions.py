@@ -3,7 +3,7 @@
 `role` is the caller's role on the signer in question, None for no member.
 """
 
-from controlplane.domain.model import Identity, MemberRole, ServerRole
+from controlplane.domain.model import Identity, MemberRole, Policy, ServerRole
 from controlplane.errors import Refused, forbidden
 
 
@@ -20,12 +20,15 @@ def may_see_identity(reader: Identity, identity: Identity) -> bool:
     return may_read_everything(reader) or reader.id == identity.id or reader.name == identity.owner
 
 
-def may_see_signer(identity: Identity, role: MemberRole | None) -> bool:
-    return role is not None or may_read_everything(identity)
+def may_see_signer(identity: Identity, role: MemberRole | None, policy: Policy | None) -> bool:
+    """Its rows and requests too: members, server-wide readers, and whom its policy names."""
+    if role is not None or may_read_everything(identity):
+        return True
+    return policy is not None and identity.name in policy.terms.approvers
 
 
 def may_manage_signer(identity: Identity, role: MemberRole | None) -> bool:
-    """Its members; disable and enable."""
+    """Its members and policy; disable and enable; end requests and grants."""
     return is_admin(identity) or role is MemberRole.ADMINISTRATOR
 
 
@@ -45,6 +48,14 @@ def require_signer_manager(identity: Identity, role: MemberRole | None, what: st
         raise forbidden(
             "administrator_required",
             f"Only a server admin or an administrator of the signer may {what}.",
+        )
+
+
+def require_signing_administrator(identity: Identity, role: MemberRole | None, what: str) -> None:
+    """Of the signer itself: a server admin gives nobody permission to sign."""
+    if role is not MemberRole.ADMINISTRATOR:
+        raise forbidden(
+            "administrator_required", f"Only an administrator of the signer may {what}."
         )
 
 

@@ -8,6 +8,7 @@ from controlplane.domain.operation import Head, Operation, OperationFilter
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import not_found
 from controlplane.service import cursor
+from controlplane.service.visibility import limited
 from controlplane.store import operations
 from controlplane.store.database import Store
 
@@ -20,13 +21,11 @@ class Audit:
 
     def list(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Page[Operation]:
         """Newest first: everything for server admins and auditors; for others the rows of the
-        signers that they are members of, and their own."""
+        signers that they may read, and their own."""
         before = cursor.read_number(page, _END)
-        member = None
-        if not permissions.may_read_everything(caller.identity):
-            member = (caller.identity.id, caller.identity.name)
+        seen_by = limited(caller.identity)
         with self._store.read() as database:
-            found = operations.list_before(database, where, before, page.limit + 1, member=member)
+            found = operations.list_before(database, where, before, page.limit + 1, seen_by=seen_by)
         return cursor.cut(found, page, lambda operation: operation.sequence)
 
     def get(self, caller: Caller, operation_id: str) -> Operation:
@@ -35,7 +34,7 @@ class Audit:
         with self._store.read() as database:
             found = operations.find(database, operation_id)
             visible = permissions.may_read_everything(who) or operations.is_visible(
-                database, operation_id, who.id, who.name
+                database, operation_id, who
             )
         if found is None or not visible:
             raise not_found("operation", operation_id)

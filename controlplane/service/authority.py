@@ -1,12 +1,14 @@
 """The built-in CA of this installation."""
 
+from datetime import datetime
+
 from cryptography.hazmat.primitives.serialization import Encoding
 from peewee import SqliteDatabase
 
 from controlplane.certificates.authority import Issuer, issue_leaf, make_intermediate, make_root
 from controlplane.certificates.reading import parse_certificate, to_pem
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
 from controlplane.domain.keys import Purpose
 from controlplane.domain.model import Certificate, KeyAlgorithm
 from controlplane.keys.backend import KeyBackend
@@ -16,8 +18,7 @@ from controlplane.store.authorities import StoredAuthority
 _ALGORITHM = KeyAlgorithm.P384
 
 
-def create_authority(database: SqliteDatabase, keys: KeyBackend) -> None:
-    at = now()
+def create_authority(database: SqliteDatabase, keys: KeyBackend, at: datetime) -> None:
     root_key = keys.generate(_ALGORITHM, new_id(), Purpose.AUTHORITY)
     root = make_root(keys.open(root_key), at)
     key = keys.generate(_ALGORITHM, new_id(), Purpose.AUTHORITY)
@@ -29,9 +30,10 @@ def create_authority(database: SqliteDatabase, keys: KeyBackend) -> None:
 
 
 class Authority:
-    def __init__(self, keys: KeyBackend, stored: list[StoredAuthority]) -> None:
+    def __init__(self, keys: KeyBackend, stored: list[StoredAuthority], clock: Clock) -> None:
         """`stored`: root first."""
         self._keys = keys
+        self._clock = clock
         self._issuing = stored[-1]
         self._chain = tuple(each.certificate for each in reversed(stored))
 
@@ -39,7 +41,7 @@ class Authority:
         """`public_key`: DER SubjectPublicKeyInfo."""
         chain = tuple(parse_certificate(der) for der in self._chain)
         issuer = Issuer(self._keys.open(self._issuing.key), chain)
-        return issue_leaf(issuer, public_key, common_name, days, now())
+        return issue_leaf(issuer, public_key, common_name, days, self._clock())
 
     def pem(self) -> str:
         """The intermediate, then the root."""

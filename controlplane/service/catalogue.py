@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller
 from controlplane.service.visibility import SignerView, list_visible
 from controlplane.store.database import Store
@@ -30,12 +30,13 @@ class CatalogueContent:
 
 
 class Catalogue:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def get(self, caller: Caller) -> CatalogueContent:
         with self._store.read() as database:
-            views = list_visible(database, caller.identity, 0, None, now())
+            views = list_visible(database, caller.identity, 0, None, self._clock())
         issuers: dict[str, bytes] = {}
         signers = []
         for view in views:

@@ -1,10 +1,11 @@
 """Every change is made by somebody who still may, and leaves its row in the same transaction."""
 
+from datetime import datetime
+
 from peewee import SqliteDatabase
 
 from controlplane.audit.log import append
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import now
 from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
 from controlplane.errors import Refused
@@ -28,13 +29,14 @@ def record(
     action: str,
     object_: str,
     *,
+    at: datetime,
     signer: str | None = None,
     details: Details | None = None,
 ) -> None:
     """`action` is `subject:verb`; no caller: somebody on the server's own machine."""
     entry = Entry(
         id=new_id(),
-        created_at=now(),
+        created_at=at,
         kind=OperationKind.CHANGE,
         actor=caller.identity.name if caller else None,
         api_key_id=caller.api_key_id if caller else None,

@@ -1,13 +1,14 @@
 """Who calls: identities, their API keys, and authentication."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from peewee import SqliteDatabase
 
 from controlplane.domain import permissions
 from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
 from controlplane.domain.page import Page, PageRequest
@@ -41,9 +42,10 @@ class RefusedCaller(Refused):
 
 
 class Identities:
-    def __init__(self, store: Store, views: Views) -> None:
+    def __init__(self, store: Store, views: Views, clock: Clock) -> None:
         self._store = store
         self._views = views
+        self._clock = clock
 
     def authenticate(self, api_key: str | None) -> Caller:
         """Who this key belongs to, as of now; costs one small read.
@@ -79,12 +81,14 @@ class Identities:
             owner = _owner_of(database, actor, kind, owner)
             if rows.find(database, name) is not None:
                 raise conflict("identity_exists", f"There is an identity {name!r} already.")
-            created = insert_identity(database, name, kind, role, owner)
+            at = self._clock()
+            created = insert_identity(database, name, kind, role, owner, at)
             record(
                 database,
                 caller,
                 "identity:create",
                 name,
+                at=at,
                 details={
                     "id": created.identity.id,
                     "kind": kind.value,
@@ -125,8 +129,10 @@ class Identities:
         with self._store.change() as database:
             permissions.require_admin(confirm(database, caller), "give API keys")
             identity = _find(database, name)
-            created = insert_key(database, identity)
-            record(database, caller, "api_key:create", name, details={"api_key_id": created.key.id})
+            at = self._clock()
+            created = insert_key(database, identity, at)
+            details = {"api_key_id": created.key.id}
+            record(database, caller, "api_key:create", name, at=at, details=details)
         return created
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
@@ -145,9 +151,11 @@ class Identities:
                 permissions.require_remaining_admin(
                     rows.count_other_admins(database, identity.id), "call with an API key"
                 )
-            revoked = replace(key, revoked_at=now())
+            at = self._clock()
+            revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)
-            record(database, caller, "api_key:revoke", name, details={"api_key_id": key_id})
+            details = {"api_key_id": key_id}
+            record(database, caller, "api_key:revoke", name, at=at, details=details)
         return revoked
 
     def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
@@ -163,7 +171,7 @@ class Identities:
                 )
             changed = replace(identity, disabled=disabled)
             rows.update(database, changed)
-            record(database, caller, f"identity:{verb}", name)
+            record(database, caller, f"identity:{verb}", name, at=self._clock())
         return changed
 
     def _visible(self, database: SqliteDatabase, caller: Caller, name: str) -> Identity:
@@ -188,20 +196,21 @@ def insert_identity(
     kind: IdentityKind,
     role: ServerRole | None,
     owner: str | None,
+    at: datetime,
 ) -> NewIdentity:
     """With its first API key."""
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=now())
+    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
     rows.insert(database, identity)
-    created = insert_key(database, identity)
+    created = insert_key(database, identity, at)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
-def insert_key(database: SqliteDatabase, identity: Identity) -> NewApiKey:
+def insert_key(database: SqliteDatabase, identity: Identity, at: datetime) -> NewApiKey:
     secret = new_api_key()
     digest = hash_api_key(secret)
     if digest is None:
         raise AssertionError("a new API key has the shape of one")
-    key = ApiKey(new_id(), identity.id, created_at=now(), revoked_at=None)
+    key = ApiKey(new_id(), identity.id, created_at=at, revoked_at=None)
     rows.insert_key(database, key, digest)
     return NewApiKey(key, secret)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from peewee import SqliteDatabase
+
 from controlplane.audit.writer import Writer
-from controlplane.domain.instant import now, to_text
+from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import IdentityKind, ServerRole
 from controlplane.errors import Refused, conflict
 from controlplane.keys.encrypted import EncryptedKeys
@@ -16,6 +18,8 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.explanation import Explanations
+from controlplane.service.grants import Grants
 from controlplane.service.identities import (
     Identities,
     NewIdentity,
@@ -23,11 +27,18 @@ from controlplane.service.identities import (
     insert_key,
 )
 from controlplane.service.members import Members
+from controlplane.service.policies import Policies
+from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.store import authorities, identities
 from controlplane.store.database import Store, database_path
-from controlplane.store.migrations import check_current, migrate
+from controlplane.store.migrations import (
+    all_migrations,
+    check_current,
+    current_version,
+    migrate,
+)
 from controlplane.store.tables import Installation
 from controlplane.store.view import Views
 
@@ -77,35 +88,63 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
     created if need be. Its rows have no actor. Refused not_initialised."""
     store = _existing_store(location)
+    at = now()
     with store.closing(), store.change() as database:
         check_current(database)
         identity = identities.find(database, admin)
         if identity is None:
-            created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None)
+            created = insert_identity(
+                database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at
+            )
         else:
             identity = replace(identity, role=ServerRole.ADMIN, disabled=False)
             identities.update(database, identity)
-            key = insert_key(database, identity)
+            key = insert_key(database, identity, at)
             created = NewIdentity(identity, key.api_key, key.key.id)
         details = {"api_key_id": created.api_key_id, "by": "init --new-admin-key"}
-        record(database, None, "api_key:create", admin, details=details)
+        record(database, None, "api_key:create", admin, at=at, details=details)
     return created
+
+
+def upgrade(location: Location) -> None:
+    """Brings the store of an earlier version to this one's schema; leaves a row. Does nothing to
+    any other. Refused not_initialised."""
+    store = _existing_store(location)
+    with store.closing():
+        if not _is_old(store.connect()):
+            return
+        with store.change() as database:
+            before = current_version(database)
+            if not _is_old(database):  # another server was first
+                return
+            migrate(database)
+            after = current_version(database)
+            details = {"before": before, "after": after}
+            record(database, None, "installation:upgrade", "schema", at=now(), details=details)
+
+
+def _is_old(database: SqliteDatabase) -> bool:
+    return 0 < current_version(database) < all_migrations()[-1].version
 
 
 class Services:
     """The use cases over one opened store. Open it in the process that uses it, after fork."""
 
-    def __init__(self, store: Store, master_key: MasterKey) -> None:
+    def __init__(self, store: Store, master_key: MasterKey, clock: Clock) -> None:
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
-        authority = Authority(keys, authorities.load_all(store.connect()))
+        authority = Authority(keys, authorities.load_all(store.connect()), clock)
         self._store = store
         self._writer = Writer(store)
-        self.identities = Identities(store, views)
-        self.signers = Signers(store, keys, authority)
-        self.members = Members(store)
-        self.signing = Signing(views, keys, self._writer)
-        self.catalogue = Catalogue(store)
+        self.identities = Identities(store, views, clock)
+        self.signers = Signers(store, keys, authority, clock)
+        self.members = Members(store, clock)
+        self.policies = Policies(store, clock)
+        self.requests = Requests(store, clock)
+        self.grants = Grants(store, clock)
+        self.explanations = Explanations(store, clock)
+        self.signing = Signing(store, views, keys, self._writer, clock)
+        self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store)
 
     def check_ready(self) -> None:
@@ -135,9 +174,9 @@ class Services:
         self.close()
 
 
-def open_services(location: Location) -> Services:
-    """Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
-    master_key_wrong."""
+def open_services(location: Location, clock: Clock = now) -> Services:
+    """`clock` tells the time to all that judges by it. Refused not_initialised, migration_needed,
+    store_too_new, master_key_unreadable, master_key_wrong."""
     store = _existing_store(location)
     try:
         check_current(store.connect())
@@ -149,7 +188,7 @@ def open_services(location: Location) -> Services:
                 f"{location.master_key_path} is not the master key of the store {store.path}.",
                 status=503,
             )
-        return Services(store, master_key)
+        return Services(store, master_key, clock)
     except BaseException:
         store.close_thread()
         raise
@@ -167,18 +206,20 @@ def _existing_store(location: Location) -> Store:
 
 
 def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
+    at = now()
     with store.write() as database:
         migrate(database)
         Installation.insert(
-            id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(now())
+            id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(at)
         ).execute(database)
-        create_authority(database, EncryptedKeys(master_key))
-        created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None)
+        create_authority(database, EncryptedKeys(master_key), at)
+        created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at)
         record(
             database,
             None,
             "installation:create",
             admin,
+            at=at,
             details={"id": created.identity.id, "api_key_id": created.api_key_id},
         )
     return created

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from peewee import SqliteDatabase
 
 from controlplane.domain import permissions
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Caller, Identity, Member, MemberRole
 from controlplane.domain.page import Page, PageRequest
@@ -24,8 +24,9 @@ class AddedMember:
 
 
 class Members:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def list(self, caller: Caller, signer: str, page: PageRequest) -> Page[Member]:
         """By identity name. Refused 404 signer_not_found."""
@@ -42,17 +43,19 @@ class Members:
             before = members.find(database, stored.signer, found)
             if before is not None and before.role is role:
                 return AddedMember(before, created=False)
-            at = now() if before is None else before.added_at
-            members.put(database, stored.signer, found, role, at)
+            at = self._clock()
+            added = at if before is None else before.added_at
+            members.put(database, stored.signer, found, role, added)
             record(
                 database,
                 caller,
                 "member:add" if before is None else "member:change",
                 identity,
+                at=at,
                 signer=signer,
                 details={"role": role.value, "before": before.role.value if before else None},
             )
-        return AddedMember(Member(signer, identity, role, at), created=before is None)
+        return AddedMember(Member(signer, identity, role, added), created=before is None)
 
     def remove(self, caller: Caller, signer: str, identity: str) -> None:
         """Refused 403, 404 member_not_found."""
@@ -67,6 +70,7 @@ class Members:
                 caller,
                 "member:remove",
                 identity,
+                at=self._clock(),
                 signer=signer,
                 details={"before": before.role.value},
             )

@@ -1,6 +1,6 @@
 """Named code signers: their keys, certificates and state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peewee import SqliteDatabase
 
@@ -10,7 +10,7 @@ from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner, Purpose
 from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Signer
 from controlplane.domain.names import check_common_name, check_signer_name
@@ -18,9 +18,13 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import conflict, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
+from controlplane.service.attachments import change_policy, find_policy
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, record
+from controlplane.service.grants import revoke_all
+from controlplane.service.requests import cancel_all
 from controlplane.service.visibility import SignerView, find_visible, list_visible, view_of
+from controlplane.store import policies
 from controlplane.store import signers as rows
 from controlplane.store.database import Store
 
@@ -35,8 +39,9 @@ class SignerCertificate:
 
 
 class Signers:
-    def __init__(self, store: Store, keys: KeyBackend, authority: Authority) -> None:
+    def __init__(self, store: Store, keys: KeyBackend, authority: Authority, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._keys = keys
         self._authority = authority
 
@@ -48,9 +53,11 @@ class Signers:
         common_name: str,
         days: int | None = None,
         external: bool = False,
+        policy: str | None = None,
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (1 to 460, default 365), or
-        none yet when `external`. Refused 400, 403, 409 signer_exists, 409 signer_name_used."""
+        none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
+        signer_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
         check_signer_name(name)
         check_common_name(common_name)
@@ -66,6 +73,7 @@ class Signers:
         with self._store.change() as database:
             permissions.require_admin(confirm(database, caller), "create signers")
             _check_name_free(database, name)
+            at = self._clock()
             signer = Signer(
                 id=signer_id,
                 number=rows.next_number(database),
@@ -76,17 +84,19 @@ class Signers:
                 disabled=False,
                 public_key=reference.public_key,
                 certificate=certificate,
-                created_at=now(),
+                policy=None,
+                created_at=at,
             )
             rows.insert(database, signer, reference)
             if certificate is not None:
                 stored = KeyedSigner(signer, reference, None)
-                rows.use_certificate(database, stored, reference, certificate, now())
+                rows.use_certificate(database, stored, reference, certificate, at)
             record(
                 database,
                 caller,
                 "signer:create",
                 name,
+                at=at,
                 signer=name,
                 details={
                     "id": signer_id,
@@ -97,26 +107,40 @@ class Signers:
                     "certificate_serial": certificate.serial if certificate else None,
                 },
             )
-        return view_of(signer, None, now())
+            if policy is not None:
+                change_policy(database, caller, signer, find_policy(database, policy), at)
+        return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
         """By number: those that the caller may see."""
         after = cursor.read_number(page, 0)
         with self._store.read() as database:
-            found = list_visible(database, caller.identity, after, page.limit + 1, now())
+            found = list_visible(database, caller.identity, after, page.limit + 1, self._clock())
         return cursor.cut(found, page, lambda view: view.signer.number)
 
     def get(self, caller: Caller, name: str) -> SignerView:
         """Refused 404 signer_not_found, also where the caller may not see it."""
         with self._store.read() as database:
             stored, role = find_visible(database, caller.identity, name)
-        return view_of(stored.signer, role, now())
+            changes = policies.changes_of_signer(database, name, stored.signer.policy)
+        return replace(view_of(stored.signer, role, self._clock()), policy_changes=changes)
 
     def disable(self, caller: Caller, name: str) -> SignerView:
         return self._set_disabled(caller, name, True)
 
     def enable(self, caller: Caller, name: str) -> SignerView:
         return self._set_disabled(caller, name, False)
+
+    def set_policy(self, caller: Caller, name: str, policy: str | None) -> SignerView:
+        """None: its members sign at once. Grants count again when their policy comes back.
+        Refused 403, 404 signer_not_found, policy_not_found, 409 policy_cannot_be_met."""
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            stored, role = find_visible(database, actor, name)
+            permissions.require_signer_manager(actor, role, "set its policy")
+            wanted = None if policy is None else find_policy(database, policy)
+            change_policy(database, caller, stored.signer, wanted, self._clock())
+        return self.get(caller, name)
 
     def renew(self, caller: Caller, name: str, days: int | None = None) -> SignerView:
         """A new key pair, and a certificate for it. An external signer keeps signing with the old
@@ -133,31 +157,38 @@ class Signers:
             stored = self._administered(database, caller, name, "renew signers")
             if stored.signer.id != signer.id:
                 raise not_found("signer", name)
-            rows.insert_key(database, key, now())
+            at = self._clock()
+            rows.insert_key(database, key, at)
             if certificate is None:
                 rows.set_next_key(database, stored, key)
             else:
-                rows.use_certificate(database, stored, key, certificate, now())
+                rows.use_certificate(database, stored, key, certificate, at)
             record(
                 database,
                 caller,
                 "signer:renew",
                 name,
+                at=at,
                 signer=name,
                 details={"certificate_serial": certificate.serial if certificate else None},
             )
         return self.get(caller, name)
 
     def delete(self, caller: Caller, name: str) -> None:
-        """Its rows stay; its name and number are never given again; its private keys are gone."""
+        """Its rows stay; its name and number are never given again; its private keys are gone,
+        pending requests are cancelled and active grants revoked."""
         with self._store.change() as database:
             stored = self._administered(database, caller, name, "delete signers")
-            rows.delete(database, stored.signer.id, now())
+            at = self._clock()
+            cancel_all(database, caller, name, at)
+            revoke_all(database, caller, name, at, "The signer was deleted.")
+            rows.delete(database, stored.signer.id, at)
             record(
                 database,
                 caller,
                 "signer:delete",
                 name,
+                at=at,
                 signer=name,
                 details={"id": stored.signer.id, "number": stored.signer.number},
             )
@@ -178,13 +209,15 @@ class Signers:
             stored = self._administered(database, caller, name, "install certificates")
             _check_external(stored.signer)
             keys = {key.public_key: key for key in (stored.key, stored.next_key) if key}
-            public_key, certificate = check_chain(chain, list(keys), now())
-            rows.use_certificate(database, stored, keys[public_key], certificate, now())
+            at = self._clock()
+            public_key, certificate = check_chain(chain, list(keys), at)
+            rows.use_certificate(database, stored, keys[public_key], certificate, at)
             record(
                 database,
                 caller,
                 "signer:install_certificate",
                 name,
+                at=at,
                 signer=name,
                 details={
                     "certificate_serial": certificate.serial,
@@ -219,7 +252,7 @@ class Signers:
             permissions.require_signer_manager(actor, role, f"{verb} it")
             if stored.signer.disabled != disabled:
                 rows.set_disabled(database, stored.signer.id, disabled)
-                record(database, caller, f"signer:{verb}", name, signer=name)
+                record(database, caller, f"signer:{verb}", name, at=self._clock(), signer=name)
         return self.get(caller, name)
 
     def _administered(

@@ -1,20 +1,35 @@
 """One call to sign: decide, sign, record, and only then release."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
-from controlplane.audit.writer import Bound, Overtaken, Writer
+from controlplane.audit.writer import Bound, Exhausted, Overtaken, Writer
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
+from controlplane.domain.explanation import list_missing_of_grant
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import now
+from controlplane.domain.instant import Clock
+from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.mechanism import find_mismatch
-from controlplane.domain.model import Caller, OperationKind, Outcome, SignCall, Signed
+from controlplane.domain.model import (
+    Caller,
+    Grant,
+    Identity,
+    MemberRole,
+    OperationKind,
+    Outcome,
+    SignCall,
+    Signed,
+)
 from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Refused, conflict
 from controlplane.keys.backend import KeyBackend
+from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
+from controlplane.store import signers
+from controlplane.store.database import Store
 from controlplane.store.view import View, ViewMoved, Views
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
@@ -30,19 +45,24 @@ class _Attempt:
 
 
 class Signing:
-    def __init__(self, views: Views, keys: KeyBackend, writer: Writer) -> None:
+    def __init__(
+        self, store: Store, views: Views, keys: KeyBackend, writer: Writer, clock: Clock
+    ) -> None:
+        self._store = store
         self._views = views
         self._keys = keys
         self._writer = writer
+        self._clock = clock
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """The signature, after its row is durable.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
-        invalid_request; 401 if the caller's key was just revoked; 409 certificate_changed,
-        idempotency_conflict; 500 signing_failed; 503 overloaded or store_unavailable with
-        retry_after. Each but the last leaves a row.
+        certificate_expired, algorithm_not_allowed, no_active_grant (with what is missing, and
+        the request that is pending); 404 signer_not_found (row: not_a_member); 400
+        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked; 409
+        certificate_changed, idempotency_conflict; 500 signing_failed; 503 overloaded or
+        store_unavailable with retry_after. Each but the last leaves a row.
         """
         view = self._views.latest_known()
         while True:
@@ -56,22 +76,25 @@ class Signing:
             if isinstance(result, Overtaken):
                 view = self._views.fresh()
                 continue
+            if isinstance(result, Exhausted):
+                view.forget_grants(call.signer, caller.identity.name)
+                continue
             if isinstance(result, Bound):
                 return self._repeat(caller, call, result.operation)
             if isinstance(attempt.answer, Refused):
-                raise attempt.answer
+                raise self._with_what_is_missing(attempt.answer, caller, call)
             return attempt.answer
 
     def record_refused(self, refused: Refused, call: SignCall) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
         refusal of `Identities.authenticate` leaves none."""
         if isinstance(refused, RefusedCaller):
-            entry = _deny(_entry(refused.caller, call), refused.code)
+            entry = _deny(_entry(refused.caller, call, self._clock()), refused.code)
             self._writer.write(entry, epoch=None, bind=False)
 
     def _attempt(self, view: View, caller: Caller, call: SignCall) -> _Attempt:
         """Raises ViewMoved."""
-        entry = _entry(caller, call)
+        entry = _entry(caller, call, self._clock())
         known = view.key_by_id(caller.api_key_id)
         if known is None:
             raise Refused("api_key_unknown", "Nobody has this API key.", status=401)
@@ -80,12 +103,15 @@ class Signing:
         except RefusedCaller as refused:
             return _Attempt(_deny(entry, refused.code), refused)
         keyed = view.signer(call.signer)
+        role = view.role(keyed.signer.id, known.identity.id) if keyed else None
         decision = decide(
             Circumstances(
                 identity=known.identity,
                 name=call.signer,
                 keyed=keyed,
-                role=view.role(keyed.signer.id, known.identity.id) if keyed else None,
+                role=role,
+                grants=_grants(view, keyed, known.identity, role, entry.created_at),
+                hash=call.hash,
                 certificate_serial=call.certificate_serial,
                 now=entry.created_at,
             )
@@ -118,14 +144,36 @@ class Signing:
                 refused,
             )
         entry = replace(
-            entry, outcome=Outcome.SUCCEEDED, certificate_serial=serial, signature=signature
+            entry,
+            outcome=Outcome.SUCCEEDED,
+            grant_id=allowed.grant.id if allowed.grant else None,
+            certificate_serial=serial,
+            signature=signature,
         )
         return _Attempt(entry, Signed(signature, entry.id, serial))
+
+    def _with_what_is_missing(self, refused: Refused, caller: Caller, call: SignCall) -> Refused:
+        """For want of a grant: the same refusal, with what to do about it."""
+        if refused.code != "no_active_grant":
+            return refused
+        now = self._clock()
+        with self._store.read() as database:
+            keyed = signers.find(database, call.signer)
+            if keyed is None:
+                return refused
+            signer = keyed.signer
+            pending, latest = find_grant_or_request(database, signer, caller.identity, now)
+        return Refused(
+            refused.code,
+            " ".join([refused.title, *list_missing_of_grant(signer, now, pending, latest)]),
+            status=refused.status,
+            request=pending.id if pending else None,
+        )
 
     def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Signed:
         """The signature that the call's idempotency key is bound to, if it was the same call."""
         before = bound.entry
-        entry = _entry(caller, call)
+        entry = _entry(caller, call, self._clock())
         signature, serial = before.signature, before.certificate_serial
         if signature is not None and serial is not None and _content(before) == _content(entry):
             return Signed(signature, before.id, serial)
@@ -137,10 +185,23 @@ class Signing:
         raise refused
 
 
-def _entry(caller: Caller, call: SignCall) -> Entry:
+def _grants(
+    view: View,
+    keyed: KeyedSigner | None,
+    identity: Identity,
+    role: MemberRole | None,
+    now: datetime,
+) -> tuple[Grant, ...]:
+    """Where the decision can come to depend on them."""
+    if keyed is None or keyed.signer.policy is None or role is None or not role.signs:
+        return ()
+    return view.active_grants(keyed.signer.name, identity.name, now)
+
+
+def _entry(caller: Caller, call: SignCall, at: datetime) -> Entry:
     return Entry(
         id=new_id(),
-        created_at=now(),
+        created_at=at,
         kind=OperationKind.SIGN,
         actor=caller.identity.name,
         api_key_id=caller.api_key_id,

@@ -7,7 +7,7 @@ from peewee import SqliteDatabase
 
 from controlplane.domain import permissions
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.model import Identity, MemberRole, Signer, SignerStatus
+from controlplane.domain.model import Identity, MemberRole, PolicyChange, Signer, SignerStatus
 from controlplane.domain.warnings import warnings_of
 from controlplane.errors import not_found
 from controlplane.store import members, signers
@@ -15,12 +15,14 @@ from controlplane.store import members, signers
 
 @dataclass(frozen=True, slots=True)
 class SignerView:
-    """A signer as this caller sees it now."""
+    """A signer as this caller sees it now. `policy_changes`: newest first, where one signer was
+    asked for."""
 
     signer: Signer
     status: SignerStatus
     role: MemberRole | None  # the caller's
     warnings: tuple[str, ...]
+    policy_changes: tuple[PolicyChange, ...] = ()
 
 
 def view_of(signer: Signer, role: MemberRole | None, now: datetime) -> SignerView:
@@ -35,7 +37,7 @@ def find_visible(
     if stored is None:
         raise not_found("signer", name)
     role = members.find_role(database, stored.signer.id, identity.id)
-    if not permissions.may_see_signer(identity, role):
+    if not permissions.may_see_signer(identity, role, stored.signer.policy):
         raise not_found("signer", name)
     return stored, role
 
@@ -44,7 +46,11 @@ def list_visible(
     database: SqliteDatabase, identity: Identity, after: int, limit: int | None, now: datetime
 ) -> list[SignerView]:
     """By number, those after this one."""
-    member = None if permissions.may_read_everything(identity) else identity.id
     roles = members.roles_of(database, identity.id)
-    found = signers.list_after(database, after, limit, member=member)
+    found = signers.list_after(database, after, limit, seen_by=limited(identity))
     return [view_of(each.signer, roles.get(each.signer.id), now) for each in found]
+
+
+def limited(identity: Identity) -> Identity | None:
+    """The identity whose view a list is limited to; None for those who read everything."""
+    return None if permissions.may_read_everything(identity) else identity

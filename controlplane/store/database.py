@@ -94,7 +94,7 @@ class Store:
     def change(self) -> Iterator[SqliteDatabase]:
         """A write after which no process trusts what it remembers."""
         with self.write() as database:
-            Installation.update(epoch=Installation.epoch + 1).execute(database)
+            move_epoch(database)
             yield database
 
     def epoch(self) -> int:
@@ -128,6 +128,11 @@ class Store:
             yield
         finally:
             os.close(descriptor)
+
+
+def move_epoch(database: SqliteDatabase) -> None:
+    """Within a write: from its commit on no process trusts what it remembers."""
+    Installation.update(epoch=Installation.epoch + 1).execute(database)
 
 
 def read_epoch(database: SqliteDatabase) -> int:

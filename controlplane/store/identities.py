@@ -1,5 +1,7 @@
 """Identities and API keys as rows."""
 
+from collections.abc import Collection
+
 from peewee import SqliteDatabase
 
 from controlplane.domain.instant import from_text, to_text
@@ -34,6 +36,16 @@ def find(database: SqliteDatabase, name: str) -> Identity | None:
 def find_by_id(database: SqliteDatabase, identity_id: str) -> Identity | None:
     row = IdentityRow.select().where(IdentityRow.id == identity_id).first(database)
     return _identity(row) if row is not None else None
+
+
+def find_all(database: SqliteDatabase, names: Collection[str]) -> dict[str, Identity]:
+    """By name, those that there are."""
+    found = {}
+    for name in names:
+        identity = find(database, name)
+        if identity is not None:
+            found[name] = identity
+    return found
 
 
 def list_after(database: SqliteDatabase, name: str, limit: int) -> list[Identity]:

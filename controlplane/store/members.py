@@ -1,12 +1,13 @@
 """Memberships as rows."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from peewee import SqliteDatabase
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Identity, Member, MemberRole, Signer
-from controlplane.store.tables import IdentityRow, MemberRow
+from controlplane.store.tables import IdentityRow, MemberRow, SignerRow
 
 
 def find_role(database: SqliteDatabase, signer_id: str, identity_id: str) -> MemberRole | None:
@@ -18,10 +19,31 @@ def find_role(database: SqliteDatabase, signer_id: str, identity_id: str) -> Mem
     return MemberRole(row.role) if row is not None else None
 
 
+def find_role_by_name(database: SqliteDatabase, signer: str, identity_id: str) -> MemberRole | None:
+    """None also for a signer that was deleted."""
+    row = (
+        MemberRow.select()
+        .join(SignerRow, on=(SignerRow.id == MemberRow.signer_id))
+        .where((SignerRow.name == signer) & (MemberRow.identity_id == identity_id))
+        .first(database)
+    )
+    return MemberRole(row.role) if row is not None else None
+
+
 def roles_of(database: SqliteDatabase, identity_id: str) -> dict[str, MemberRole]:
     """By signer id."""
     rows = MemberRow.select().where(MemberRow.identity_id == identity_id)
     return {row.signer_id: MemberRole(row.role) for row in rows.execute(database)}
+
+
+def roles_on(
+    database: SqliteDatabase, signer_id: str, identity_ids: Collection[str]
+) -> dict[str, MemberRole]:
+    """By identity id, of those that are members."""
+    rows = MemberRow.select().where(
+        (MemberRow.signer_id == signer_id) & MemberRow.identity_id.in_(list(identity_ids))
+    )
+    return {row.identity_id: MemberRole(row.role) for row in rows.execute(database)}
 
 
 def put(

@@ -11,13 +11,15 @@ from controlplane.domain.model import (
     Client,
     EcdsaEncoding,
     HashAlgorithm,
+    Identity,
     OperationKind,
     Outcome,
     PssParameters,
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter
-from controlplane.store.tables import MemberRow, OperationRow, SignerRow
+from controlplane.store.signers import names_seen_by
+from controlplane.store.tables import OperationRow
 
 _COLUMNS = tuple(OperationRow._meta.columns)
 _INSERT = (
@@ -83,10 +85,10 @@ def list_before(
     sequence: int | None,
     limit: int,
     *,
-    member: tuple[str, str] | None,
+    seen_by: Identity | None,
 ) -> list[Operation]:
-    """Newest first, those before this sequence number. `member`, the id and name of an identity,
-    leaves its own rows and those of the signers that it is a member of."""
+    """Newest first, those before this sequence number. `seen_by` leaves this identity's own rows
+    and those of the signers that it may read."""
     query = OperationRow.select()
     for column, value in (
         (OperationRow.signer, where.signer),
@@ -100,15 +102,15 @@ def list_before(
         query = query.where(OperationRow.created_at >= to_text(where.since))
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
-    if member is not None:
-        query = _visible(query, *member)
+    if seen_by is not None:
+        query = _visible(query, seen_by)
     rows = query.order_by(OperationRow.sequence.desc()).limit(limit).tuples().execute(database)
     return [_operation(row) for row in rows]
 
 
-def is_visible(database: SqliteDatabase, operation_id: str, identity_id: str, name: str) -> bool:
+def is_visible(database: SqliteDatabase, operation_id: str, identity: Identity) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
-    return bool(_visible(query, identity_id, name).exists(database))
+    return bool(_visible(query, identity).exists(database))
 
 
 def slice_after(database: SqliteDatabase, sequence: int, last: int) -> list[Operation]:
@@ -124,13 +126,9 @@ def slice_after(database: SqliteDatabase, sequence: int, last: int) -> list[Oper
     return [_operation(row) for row in rows]
 
 
-def _visible(query: "ModelSelect[Any]", identity_id: str, name: str) -> "ModelSelect[Any]":
-    signers = (
-        SignerRow.select(SignerRow.name)
-        .join(MemberRow, on=(MemberRow.signer_id == SignerRow.id))
-        .where(MemberRow.identity_id == identity_id)
-    )
-    return query.where((OperationRow.actor == name) | OperationRow.signer.in_(signers))
+def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+    own = OperationRow.actor == identity.name
+    return query.where(own | OperationRow.signer.in_(names_seen_by(identity)))
 
 
 def _record(operation: Operation) -> tuple[object, ...]:

@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from peewee import SqliteDatabase, fn
+from peewee import CompoundSelectQuery, ModelSelect, SqliteDatabase, fn
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Certificate, KeyAlgorithm, Signer
-from controlplane.store.tables import CertificateRow, KeyRow, MemberRow, SignerRow
+from controlplane.domain.model import Certificate, Identity, KeyAlgorithm, Policy, Signer
+from controlplane.store import policies
+from controlplane.store.tables import (
+    CertificateRow,
+    KeyRow,
+    MemberRow,
+    PolicyApproverRow,
+    SignerRow,
+)
 
 _encode = msgspec.json.Encoder().encode
 _chain_decoder = msgspec.json.Decoder(tuple[bytes, ...])
@@ -28,6 +36,7 @@ def insert(database: SqliteDatabase, signer: Signer, key: KeyReference) -> None:
         disabled=signer.disabled,
         created_at=to_text(signer.created_at),
         key_id=key.id,
+        policy_id=signer.policy.id if signer.policy else None,
     ).execute(database)
     insert_key(database, key, signer.created_at)
 
@@ -49,6 +58,12 @@ def next_number(database: SqliteDatabase) -> int:
 
 def set_disabled(database: SqliteDatabase, signer_id: str, disabled: bool) -> None:
     SignerRow.update(disabled=disabled).where(SignerRow.id == signer_id).execute(database)
+
+
+def set_policy(database: SqliteDatabase, signer_id: str, policy: Policy | None) -> None:
+    SignerRow.update(policy_id=policy.id if policy else None).where(
+        SignerRow.id == signer_id
+    ).execute(database)
 
 
 def set_next_key(database: SqliteDatabase, stored: KeyedSigner, key: KeyReference) -> None:
@@ -90,10 +105,12 @@ def use_certificate(
 
 
 def delete(database: SqliteDatabase, signer_id: str, at: datetime) -> None:
-    """Its private keys and members are gone; its name and number stay taken."""
+    """Its private keys and members are gone, its policy is free; its name and number stay taken."""
     MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
     KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
-    SignerRow.update(deleted_at=to_text(at)).where(SignerRow.id == signer_id).execute(database)
+    SignerRow.update(deleted_at=to_text(at), policy_id=None).where(
+        SignerRow.id == signer_id
+    ).execute(database)
 
 
 def was_deleted(database: SqliteDatabase, name: str) -> bool:
@@ -111,15 +128,51 @@ def find(database: SqliteDatabase, name: str) -> KeyedSigner | None:
 
 
 def list_after(
-    database: SqliteDatabase, number: int, limit: int | None, *, member: str | None
+    database: SqliteDatabase, number: int, limit: int | None, *, seen_by: Identity | None
 ) -> list[KeyedSigner]:
-    """By number, those after this one; `member`: only those of this identity id."""
+    """By number, those after this one; `seen_by`: only those that it is a member of, or an
+    approver of the policy of."""
     query = SignerRow.select().where((SignerRow.number > number) & SignerRow.deleted_at.is_null())
-    if member is not None:
-        own = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == member)
-        query = query.where(SignerRow.id.in_(own))
+    if seen_by is not None:
+        query = query.where(SignerRow.id.in_(ids_seen_by(seen_by)))
     rows = query.order_by(SignerRow.number).limit(limit).execute(database)
     return _load(database, list(rows))
+
+
+def ids_seen_by(identity: Identity) -> "CompoundSelectQuery":
+    """A query for what membership or a policy's steps show to this identity."""
+    member = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == identity.id)
+    approver = (
+        SignerRow.select(SignerRow.id)
+        .join(PolicyApproverRow, on=(PolicyApproverRow.policy_id == SignerRow.policy_id))
+        .where(PolicyApproverRow.identity == identity.name)
+    )
+    return member | approver
+
+
+def names_seen_by(identity: Identity) -> "ModelSelect[Any]":
+    return SignerRow.select(SignerRow.name).where(SignerRow.id.in_(ids_seen_by(identity)))
+
+
+def with_policy(database: SqliteDatabase, policy_id: str) -> list[tuple[str, str]]:
+    """Id and name."""
+    query = SignerRow.select(SignerRow.id, SignerRow.name).where(
+        (SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null()
+    )
+    return [(signer_id, name) for signer_id, name in query.tuples().execute(database)]
+
+
+def names_with_policy(
+    database: SqliteDatabase, policy_id: str, *, seen_by: Identity | None
+) -> tuple[str, ...]:
+    """By name."""
+    query = SignerRow.select(SignerRow.name).where(
+        (SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null()
+    )
+    if seen_by is not None:
+        query = query.where(SignerRow.id.in_(ids_seen_by(seen_by)))
+    rows = query.order_by(SignerRow.name).tuples().execute(database)
+    return tuple(name for (name,) in rows)
 
 
 def _forget_key(database: SqliteDatabase, key_id: str) -> None:
@@ -148,9 +201,16 @@ def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[KeyedSign
             .where(CertificateRow.id.in_(certificate_ids))
             .execute(database)
         }
+        policy_ids = {row.policy_id for row in some if row.policy_id is not None}
+        attached = policies.find_all(database, policy_ids)
         loaded += [
             KeyedSigner(
-                _signer(row, keys[row.key_id], certificates.get(row.certificate_id)),
+                _signer(
+                    row,
+                    keys[row.key_id],
+                    certificates.get(row.certificate_id),
+                    attached[row.policy_id] if row.policy_id else None,
+                ),
                 keys[row.key_id],
                 keys[row.next_key_id] if row.next_key_id else None,
             )
@@ -159,7 +219,9 @@ def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[KeyedSign
     return loaded
 
 
-def _signer(row: SignerRow, key: KeyReference, certificate: Certificate | None) -> Signer:
+def _signer(
+    row: SignerRow, key: KeyReference, certificate: Certificate | None, policy: Policy | None
+) -> Signer:
     return Signer(
         id=row.id,
         number=row.number,
@@ -170,6 +232,7 @@ def _signer(row: SignerRow, key: KeyReference, certificate: Certificate | None) 
         disabled=row.disabled,
         public_key=key.public_key,
         certificate=certificate,
+        policy=policy,
         created_at=from_text(row.created_at),
     )
 

@@ -73,6 +73,7 @@ class SignerRow(Model):
     key_id = TextField()
     next_key_id = TextField(null=True)
     certificate_id = TextField(null=True)
+    policy_id = TextField(null=True)
 
     class Meta:
         table_name = "signers"
@@ -118,6 +119,113 @@ class MemberRow(Model):
     class Meta:
         table_name = "members"
         primary_key = CompositeKey("signer_id", "identity_id")
+
+
+class PolicyRow(Model):
+    id = TextField(primary_key=True)
+    name = TextField()
+    terms = TextField()  # JSON of model.Terms
+    created_at = TextField()
+
+    class Meta:
+        table_name = "policies"
+
+
+class PolicyApproverRow(Model):
+    """Whom the steps of a policy name, to be found by them."""
+
+    policy_id = TextField()
+    identity = TextField()
+
+    class Meta:
+        table_name = "policy_approvers"
+        primary_key = CompositeKey("policy_id", "identity")
+
+
+class PolicyChangeRow(Model):
+    """Outlives the policy and the signer that it names."""
+
+    id = TextField(primary_key=True)
+    at = TextField()
+    by = TextField(null=True)
+    policy_id = TextField()
+    policy = TextField()
+    signer = TextField(null=True)
+    change = TextField()
+    what = TextField()  # JSON list of sentences
+
+    class Meta:
+        table_name = "policy_changes"
+
+
+class RequestRow(Model):
+    """`ended` is null until somebody ends it; `terms` are those that it was made under (JSON)."""
+
+    id = TextField(primary_key=True)
+    signer = TextField()
+    requester = TextField()
+    policy_id = TextField()
+    policy = TextField()
+    terms = TextField()
+    justification = TextField()
+    window_seconds = IntegerField(null=True)
+    signings = IntegerField(null=True)
+    created_at = TextField()
+    expires_at = TextField(null=True)
+    ended = TextField(null=True)
+    ended_at = TextField(null=True)
+    ended_by = TextField(null=True)
+    comment = TextField(null=True)
+    grant_id = TextField(null=True)
+
+    class Meta:
+        table_name = "requests"
+
+
+class RequestApproverRow(Model):
+    """Whom the terms of a request name, to be found by them."""
+
+    request_id = TextField()
+    identity = TextField()
+
+    class Meta:
+        table_name = "request_approvers"
+        primary_key = CompositeKey("request_id", "identity")
+
+
+class DecisionRow(Model):
+    request_id = TextField()
+    step = IntegerField()
+    approver = TextField()
+    verdict = TextField()
+    comment = TextField(null=True)
+    at = TextField()
+
+    class Meta:
+        table_name = "decisions"
+        primary_key = CompositeKey("request_id", "step", "approver")
+
+
+class GrantRow(Model):
+    id = TextField(primary_key=True)
+    signer = TextField()
+    grantee = TextField()
+    policy_id = TextField()
+    policy = TextField()
+    hashes = TextField()  # with commas between them
+    justification = TextField()
+    request_id = TextField(null=True)
+    issued_by = TextField(null=True)
+    not_before = TextField()
+    not_after = TextField(null=True)
+    max_signings = IntegerField(null=True)
+    used = IntegerField()
+    revoked_at = TextField(null=True)
+    revoked_by = TextField(null=True)
+    revoke_reason = TextField(null=True)
+
+    class Meta:
+        table_name = "grants"
 
 
 class AuthorityRow(Model):

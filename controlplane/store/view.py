@@ -7,13 +7,14 @@ holds until the epoch moves, and whoever commits a decision compares epochs firs
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from peewee import SqliteDatabase
 
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.model import ApiKey, Identity, MemberRole
-from controlplane.store import identities, members, signers
+from controlplane.domain.model import ApiKey, Grant, Identity, MemberRole
+from controlplane.store import grants, identities, members, signers
 from controlplane.store.database import Store, read_epoch
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class View:
         self._keys_by_id: dict[str, KnownKey] = {}
         self._signers: dict[str, KeyedSigner] = {}
         self._roles: dict[tuple[str, str], MemberRole | None] = {}
+        self._grants: dict[tuple[str, str], tuple[Grant, ...]] = {}
 
     def key(self, digest: bytes) -> KnownKey | None:
         """Raises ViewMoved, as all of these."""
@@ -75,6 +77,20 @@ class View:
             with self._reading() as database:
                 self._roles[pair] = members.find_role(database, signer_id, identity_id)
         return self._roles[pair]
+
+    def active_grants(self, signer: str, grantee: str, now: datetime) -> tuple[Grant, ...]:
+        """Those with room when they were read. Signing uses them up without moving the epoch:
+        whoever finds one used up forgets them."""
+        pair = (signer, grantee)
+        found = self._grants.get(pair)
+        if found is None:
+            with self._reading() as database:
+                found = grants.find_active(database, now, signer=signer, grantee=grantee)
+            self._grants[pair] = found
+        return found
+
+    def forget_grants(self, signer: str, grantee: str) -> None:
+        self._grants.pop((signer, grantee), None)
 
     @contextmanager
     def _reading(self) -> Iterator[SqliteDatabase]:

@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 from controlplane.api.metrics import Metrics
 from controlplane.app import create_app
 from controlplane.service.installation import Location, Services, initialise, open_services
+from tests.world import SetClock
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -40,8 +41,13 @@ def installation(tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def services(installation: Installation) -> Iterator[Services]:
-    with open_services(installation.location) as opened:
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def services(installation: Installation, clock: SetClock) -> Iterator[Services]:
+    with open_services(installation.location, clock) as opened:
         yield opened
 
 
@@ -104,6 +110,17 @@ class Api:
             member = {"identity": operator, "role": "operator"}
             assert self.post(f"/v1/signers/{name}/members", member).status_code == 201
         return dict(answer.json)
+
+    def made(self, path: str, body: object, *, key: str = "admin") -> dict[str, Any]:
+        """What a POST that has to succeed answers."""
+        answer = self.post(path, body, key=key)
+        assert answer.status_code in (200, 201), answer.text
+        return dict(answer.json)
+
+    def user(self, name: str, **more: object) -> str:
+        """A new user's API key."""
+        body = {"name": name, "kind": "user"} | more
+        return str(self.made("/v1/identities", body)["api_key"])
 
     def sign(self, signer: str, key: str, **different: object) -> falcon.testing.Result:
         headers = different.pop("headers", None)

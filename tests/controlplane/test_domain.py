@@ -1,6 +1,5 @@
 """The rules by themselves: names, keys, who may sign, what fits, what is hidden."""
 
-import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,9 +10,7 @@ from hypothesis import strategies as st
 
 from controlplane.domain import instant, permissions
 from controlplane.domain.api_key import hash_api_key, new_api_key
-from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
 from controlplane.domain.identifier import new_id
-from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.mechanism import find_mismatch
 from controlplane.domain.model import (
     Certificate,
@@ -23,11 +20,14 @@ from controlplane.domain.model import (
     IdentityKind,
     KeyAlgorithm,
     MemberRole,
+    Policy,
     PssParameters,
     Scheme,
     ServerRole,
     Signer,
     SignerStatus,
+    Step,
+    Terms,
 )
 from controlplane.domain.names import check_common_name, check_identity_name, check_signer_name
 from controlplane.domain.redaction import clean, redact
@@ -61,6 +61,7 @@ def a_signer(
         disabled=status is SignerStatus.DISABLED,
         public_key=b"",
         certificate=None if status is SignerStatus.PENDING else certificate,
+        policy=None,
         created_at=NOW,
     )
 
@@ -124,71 +125,6 @@ def test_times_survive_as_text_that_sorts(time: datetime) -> None:
     assert len(text) == 27
 
 
-class TestDecision:
-    @pytest.mark.parametrize(
-        ("server_role", "role", "exists", "status", "serial"),
-        list(
-            itertools.product(
-                [None, *ServerRole],
-                [None, *MemberRole],
-                [True, False],
-                list(SignerStatus),
-                [None, SERIAL, "ffff"],
-            )
-        ),
-    )
-    def test_every_combination(
-        self,
-        server_role: ServerRole | None,
-        role: MemberRole | None,
-        exists: bool,
-        status: SignerStatus,
-        serial: str | None,
-    ) -> None:
-        key = KeyReference("k1", "s1", Purpose.SIGNER, b"", b"")
-        keyed = KeyedSigner(a_signer(status), key, None) if exists else None
-        given = Circumstances(an_identity(server_role), "release", keyed, role, serial, NOW)
-
-        decision = decide(given)
-
-        expected = self.expect(server_role, role, exists, status, serial)
-        if expected is None and keyed is not None:
-            assert decision == Allowed(keyed, SERIAL)
-        else:
-            assert isinstance(decision, Denied)
-            found = (decision.reason, decision.refused.code, decision.refused.status)
-            assert found == expected
-
-    @staticmethod
-    def expect(
-        server_role: ServerRole | None,
-        role: MemberRole | None,
-        exists: bool,
-        status: SignerStatus,
-        serial: str | None,
-    ) -> tuple[str, str, int] | None:
-        """Reason, code and status; the first line that applies. None: allowed."""
-        by_status = {
-            SignerStatus.DISABLED: "signer_disabled",
-            SignerStatus.PENDING: "signer_pending",
-            SignerStatus.EXPIRED: "certificate_expired",
-        }
-        table = [
-            (not exists, "not_a_member", "signer_not_found", 404),
-            (role is None and server_role is None, "not_a_member", "signer_not_found", 404),
-            (role is None, "not_a_member", "not_a_member", 403),
-            (role is MemberRole.AUDITOR, "role_cannot_sign", "role_cannot_sign", 403),
-            (status in by_status, by_status.get(status, ""), by_status.get(status, ""), 403),
-            (serial == "ffff", "certificate_changed", "certificate_changed", 409),
-        ]
-        return next(((reason, code, number) for when, reason, code, number in table if when), None)
-
-    def test_a_certificate_is_valid_until_its_end_and_no_longer(self) -> None:
-        signer = a_signer(end=NOW)
-        assert signer.status(NOW - timedelta(microseconds=1)) is SignerStatus.ACTIVE
-        assert signer.status(NOW) is SignerStatus.EXPIRED
-
-
 class TestPermissions:
     @pytest.mark.parametrize("server_role", [None, *ServerRole])
     @pytest.mark.parametrize("role", [None, *MemberRole])
@@ -198,8 +134,20 @@ class TestPermissions:
         who = an_identity(server_role)
         sees = server_role is not None or role is not None
         manages = server_role is ServerRole.ADMIN or role is MemberRole.ADMINISTRATOR
-        assert permissions.may_see_signer(who, role) == sees
+        assert permissions.may_see_signer(who, role, None) == sees
         assert permissions.may_manage_signer(who, role) == manages
+
+    def test_a_certificate_is_valid_until_its_end_and_no_longer(self) -> None:
+        signer = a_signer(end=NOW)
+        assert signer.status(NOW - timedelta(microseconds=1)) is SignerStatus.ACTIVE
+        assert signer.status(NOW) is SignerStatus.EXPIRED
+
+    def test_whom_a_policy_names_sees_the_signers_that_have_it(self) -> None:
+        policy = Policy("p1", "two", Terms(60, None, (Step("lead", 1, ("ann",)),)), NOW)
+        ann, bob = an_identity(), replace(an_identity(), name="bob")
+        assert permissions.may_see_signer(ann, None, policy)
+        assert not permissions.may_see_signer(bob, None, policy)
+        assert not permissions.may_manage_signer(ann, None)
 
     def test_people_see_themselves_and_their_machines(self) -> None:
         ann = an_identity()

@@ -114,11 +114,10 @@ class TestMigrations:
 
     def test_a_store_of_an_older_version_is_refused(self, store: Store) -> None:
         with store.write() as database:
-            SchemaVersion.update(version=0).execute(database)
-            SchemaVersion.insert(version=-1, applied_at="").execute(database)
+            SchemaVersion.delete().where(SchemaVersion.version > 1).execute(database)
         with pytest.raises(Refused) as refused:
             check_current(store.connect())
-        assert refused.value.code == "not_initialised"
+        assert refused.value.code == "migration_needed"
 
 
 class TestAppendOnly:

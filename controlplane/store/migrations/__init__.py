@@ -60,7 +60,8 @@ def check_current(database: SqliteDatabase) -> None:
     if found < wanted:
         raise Refused(
             "migration_needed",
-            f"The store has schema {found}, this version needs {wanted}: it must be migrated.",
+            f"The store has schema {found}, this version needs {wanted}: sealwright serve "
+            "brings it up to date when it starts.",
             status=503,
         )
     if found > wanted:

@@ -1,0 +1,115 @@
+"""Who may decide on a request, and what it still lacks. Pure; times and people are given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.domain.model import Decision, Identity, Request, RequestState, Step
+from controlplane.domain.policy import Candidate, count
+from controlplane.errors import conflict, forbidden
+
+_MOST_NAMES = 8  # in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`step`: the one that the approver saw, counted from 0; None if they do not say.
+    `people`: the person behind each identity that has decided so far."""
+
+    request: Request
+    requester: Identity
+    approver: Candidate
+    step: int | None
+    people: Mapping[str, str]
+    now: datetime
+
+
+def check_decision(attempt: Attempt) -> int:
+    """The step that the decision counts for.
+
+    Refused 409 request_not_pending, step_changed, already_decided; 403 own_request,
+    auditor_cannot_approve, not_an_approver. No role lifts any of them.
+    """
+    request, who = attempt.request, attempt.approver.identity
+    check_pending(request, attempt.now)
+    if who.person == attempt.requester.person:
+        raise forbidden(
+            "own_request",
+            "Nobody decides on their own request, nor on one of a machine of the same owner.",
+        )
+    if attempt.approver.is_auditor:
+        raise forbidden("auditor_cannot_approve", "An auditor reads, and decides on no request.")
+    open_ = request.open_step
+    if open_ is None:
+        raise AssertionError("a pending request has an open step")
+    place = _place(request, open_)
+    if attempt.step is not None and attempt.step != open_:
+        raise conflict(
+            "step_changed", f"The request has moved on: {place} is open now. Look at it again."
+        )
+    if who.name not in request.terms.steps[open_].approvers:
+        names = _names(request.terms.steps[open_].approvers)
+        raise forbidden("not_an_approver", f"{place} is decided by {names}; {who.name} is not one.")
+    for decision in request.decisions:
+        if attempt.people[decision.approver] != who.person:
+            continue
+        if decision.step == open_:
+            raise conflict(
+                "already_decided",
+                f"{decision.approver} has approved {place} already; {who.name} is the same person."
+                if decision.approver != who.name
+                else f"{who.name} has approved {place} already.",
+            )
+        if attempt.step is None:
+            raise conflict(
+                "already_decided",
+                f"{decision.approver} has approved an earlier step; to decide {place} too, name "
+                "that step.",
+            )
+    return open_
+
+
+def check_pending(request: Request, now: datetime) -> None:
+    """Refused 409 request_not_pending, with what became of it."""
+    state = request.state(now)
+    if state is RequestState.PENDING:
+        return
+    by = f" by {request.ended_by}" if request.ended_by else ""
+    raise conflict("request_not_pending", f"The request is {state.value}{by}: it is finished.")
+
+
+def describe_missing(request: Request, now: datetime) -> tuple[str, ...]:
+    """A sentence for each step that lacks approvals, the open one first; empty unless pending."""
+    open_ = request.open_step
+    if request.state(now) is not RequestState.PENDING or open_ is None:
+        return ()
+    lacking = range(open_, len(request.terms.steps))
+    return tuple(_describe_step(request, index, index == open_) for index in lacking)
+
+
+def _describe_step(request: Request, index: int, is_open: bool) -> str:
+    step = request.terms.steps[index]
+    approvals = request.approvals(index)
+    kind = "more approval" if approvals else "approval"
+    asked = _names(_still_asked(request, step, approvals))
+    needs = f"{count(step.required - len(approvals), kind)} of {asked}"
+    place = _place(request, index)
+    return f"The request waits for {place}: {needs}." if is_open else f"Then {place}: {needs}."
+
+
+def _still_asked(request: Request, step: Step, approvals: tuple[Decision, ...]) -> tuple[str, ...]:
+    done = {each.approver for each in approvals} | {request.requester}
+    return tuple(name for name in step.approvers if name not in done)
+
+
+def _place(request: Request, index: int) -> str:
+    steps = request.terms.steps
+    return f"step {index + 1} of {len(steps)}, {steps[index].name!r}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    if not names:
+        return "nobody who could give one"
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} others"

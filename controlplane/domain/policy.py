@@ -1,0 +1,222 @@
+"""What a policy may demand, whether it can be met, and what an edit makes of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controlplane.domain.duration import spell
+from controlplane.domain.model import HashAlgorithm, Identity, MemberRole, ServerRole, Step, Terms
+from controlplane.errors import Refused, invalid
+
+MIN_WINDOW = 60  # seconds
+MAX_WINDOW = 30 * 24 * 3600
+MAX_TTL = 365 * 24 * 3600
+MAX_SIGNINGS = 1_000_000_000
+MAX_STEPS = 16
+MAX_APPROVERS = 64  # of one step
+MAX_STEP_NAME = 64  # characters
+
+
+def check_terms(terms: Terms) -> None:
+    """Refused 400 naming the field: out of range, or a step that contradicts itself."""
+    if terms.max_window_seconds is None and terms.max_signings is None:
+        raise Refused(
+            "policy_unbounded",
+            "A policy limits the window (max_window_seconds), the number of signings "
+            "(max_signings), or both.",
+            status=400,
+            field="max_window_seconds",
+        )
+    _check_range("max_window_seconds", terms.max_window_seconds, MIN_WINDOW, MAX_WINDOW)
+    _check_range("max_signings", terms.max_signings, 1, MAX_SIGNINGS)
+    _check_range("request_ttl_seconds", terms.request_ttl_seconds, 1, MAX_TTL)
+    if HashAlgorithm.NONE in terms.hashes:
+        raise invalid("hashes", "A policy that lists hashes excludes none: leave it out.")
+    if len(set(terms.hashes)) != len(terms.hashes):
+        raise invalid("hashes", "A hash is listed twice.")
+    if len(terms.steps) > MAX_STEPS:
+        raise invalid("steps", f"A policy has at most {MAX_STEPS} steps, not {len(terms.steps)}.")
+    names = [step.name for step in terms.steps]
+    for index, step in enumerate(terms.steps):
+        _check_step(f"steps[{index}]", step)
+        if step.name in names[:index]:
+            raise invalid(f"steps[{index}].name", f"There are two steps named {step.name!r}.")
+
+
+def _check_range(field: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise invalid(field, f"{field} must be between {least} and {most}, not {value}.")
+
+
+def _check_step(field: str, step: Step) -> None:
+    name = step.name
+    if (
+        not 1 <= len(name) <= MAX_STEP_NAME
+        or not name.isprintable()
+        or name != name.strip()
+        or ":" in name
+    ):
+        raise invalid(
+            f"{field}.name",
+            f"A step's name has 1 to {MAX_STEP_NAME} printable characters, no colon, "
+            "no space around.",
+        )
+    if not 1 <= len(step.approvers) <= MAX_APPROVERS:
+        raise invalid(
+            f"{field}.approvers", f"The step {name!r} needs 1 to {MAX_APPROVERS} approvers."
+        )
+    if len(set(step.approvers)) != len(step.approvers):
+        raise invalid(f"{field}.approvers", f"The step {name!r} names an approver twice.")
+    if not 1 <= step.required <= len(step.approvers):
+        raise invalid(
+            f"{field}.required",
+            f"The step {name!r} has {len(step.approvers)} approvers and can require 1 to "
+            f"{len(step.approvers)} approvals, not {step.required}.",
+        )
+
+
+def settle_bounds(
+    terms: Terms, window_seconds: int | None, signings: int | None
+) -> tuple[int | None, int | None]:
+    """What a grant gets of what is wanted: the ceiling where nothing is. Refused 400 naming the
+    field and the ceiling."""
+    if window_seconds is None:
+        window_seconds = terms.max_window_seconds
+    if signings is None:
+        signings = terms.max_signings
+    ceiling = MAX_WINDOW if terms.max_window_seconds is None else terms.max_window_seconds
+    if window_seconds is not None:
+        if window_seconds < 1:
+            raise invalid("window_seconds", "A window lasts at least a second.")
+        if window_seconds > ceiling:
+            raise Refused(
+                "window_above_ceiling",
+                f"The policy allows a window of {spell(ceiling)} at most, not "
+                f"{spell(window_seconds)}.",
+                status=400,
+                field="window_seconds",
+            )
+    if signings is not None:
+        if signings < 1:
+            raise invalid("signings", "A grant is for at least one signing.")
+        most = MAX_SIGNINGS if terms.max_signings is None else terms.max_signings
+        if signings > most:
+            raise Refused(
+                "signings_above_ceiling",
+                f"The policy allows {most} signings at most, not {signings}.",
+                status=400,
+                field="signings",
+            )
+    return window_seconds, signings
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An identity that a step names, and its role on the signer in question."""
+
+    identity: Identity
+    role: MemberRole | None
+
+    @property
+    def is_auditor(self) -> bool:
+        """Who watches does not decide, whether server-wide or on the signer."""
+        return self.identity.role is ServerRole.AUDITOR or self.role is MemberRole.AUDITOR
+
+    @property
+    def can_approve(self) -> bool:
+        return not self.identity.disabled and not self.is_auditor
+
+
+def find_unmet(terms: Terms, candidates: Mapping[str, Candidate]) -> tuple[str, ...]:
+    """A sentence for each step that too few people could complete. `candidates`: by name, all
+    that the steps name. A user and the machines that they own are one person."""
+    unmet = []
+    for step in terms.steps:
+        able = [candidates[name] for name in step.approvers if candidates[name].can_approve]
+        people = {each.identity.person for each in able}
+        if len(people) < step.required:
+            unmet.append(
+                f"The step {step.name!r} needs {count(step.required, 'approval')}, and "
+                f"{count(len(people), 'person', 'people')} of {', '.join(step.approvers)} could "
+                "give one: disabled identities and auditors cannot, and machines count as their "
+                "owner."
+            )
+    return tuple(unmet)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What an edit changed, as sentences."""
+
+    loosened: tuple[str, ...]
+    tightened: tuple[str, ...]
+
+
+def compare(before: Terms, after: Terms) -> Comparison:
+    """What lets more through than before, and what less."""
+    loosened: list[str] = []
+    tightened: list[str] = []
+
+    def bound(what: str, old: int | None, new: int | None, spelled: bool) -> None:
+        if old == new:
+            return
+        text = f"{what}: {_bound(old, spelled)} → {_bound(new, spelled)}"
+        raised = new is None or (old is not None and new > old)
+        (loosened if raised else tightened).append(text)
+
+    bound("max window", before.max_window_seconds, after.max_window_seconds, True)
+    bound("max signings", before.max_signings, after.max_signings, False)
+    bound("request ttl", before.request_ttl_seconds, after.request_ttl_seconds, True)
+    if set(before.hashes) != set(after.hashes):
+        text = f"hashes: {_hashes(before.hashes)} → {_hashes(after.hashes)}"
+        wider = not after.hashes or (bool(before.hashes) and set(after.hashes) - set(before.hashes))
+        (loosened if wider else tightened).append(text)
+    _compare_steps(before.steps, after.steps, loosened, tightened)
+    return Comparison(tuple(loosened), tuple(tightened))
+
+
+def _compare_steps(
+    before: Iterable[Step], after: Iterable[Step], loosened: list[str], tightened: list[str]
+) -> None:
+    old, new = {step.name: step for step in before}, {step.name: step for step in after}
+    loosened += [f"step {name!r} removed" for name in old if name not in new]
+    tightened += [f"step {name!r} added" for name in new if name not in old]
+    for name in old.keys() & new.keys():
+        was, is_ = old[name], new[name]
+        if was.required != is_.required:
+            text = f"step {name!r}: {was.required} → {is_.required} approvals"
+            (loosened if is_.required < was.required else tightened).append(text)
+        joined = sorted(set(is_.approvers) - set(was.approvers))
+        left = sorted(set(was.approvers) - set(is_.approvers))
+        if joined:
+            loosened.append(f"step {name!r}: {', '.join(joined)} may approve")
+        if left:
+            tightened.append(f"step {name!r}: {', '.join(left)} may no longer approve")
+
+
+def _bound(value: int | None, spelled: bool) -> str:
+    if value is None:
+        return "none"
+    return spell(value) if spelled else str(value)
+
+
+def _hashes(hashes: Iterable[HashAlgorithm]) -> str:
+    return ", ".join(sorted(hashes)) or "any"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 approval`, `2 approvals`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def describe_terms(terms: Terms) -> dict[str, str | int | bool | None]:
+    """Flat, for the audit log: steps as the command line writes them."""
+    return {
+        "max_window_seconds": terms.max_window_seconds,
+        "max_signings": terms.max_signings,
+        "request_ttl_seconds": terms.request_ttl_seconds,
+        "hashes": ",".join(terms.hashes) or None,
+        "steps": "; ".join(
+            f"{step.name}:{step.required}:{','.join(step.approvers)}" for step in terms.steps
+        )
+        or None,
+    }

@@ -1,0 +1,73 @@
+"""A policy on a signer: put on and taken off for all to see, and only where it can be met."""
+
+from datetime import datetime
+
+from peewee import SqliteDatabase
+
+from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
+from controlplane.domain.policy import Candidate, find_unmet
+from controlplane.errors import conflict, not_found
+from controlplane.service.changes import record
+from controlplane.store import identities, members, policies, signers
+
+
+def find_policy(database: SqliteDatabase, name: str) -> Policy:
+    """Refused 404 policy_not_found."""
+    policy = policies.find(database, name)
+    if policy is None:
+        raise not_found("policy", name)
+    return policy
+
+
+def change_policy(
+    database: SqliteDatabase, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
+) -> None:
+    """Gives the signer this policy instead of the one it has; nothing if it has it already.
+    Refused 409 policy_cannot_be_met."""
+    before = signer.policy
+    if (policy.id if policy else None) == (before.id if before else None):
+        return
+    if policy is not None:
+        refuse_unmet(database, policy.terms, signer.id, signer.name)
+    signers.set_policy(database, signer.id, policy)
+    if before is not None:
+        _tell(database, caller, signer, before, PolicyChangeKind.DETACHED, at)
+    if policy is not None:
+        _tell(database, caller, signer, policy, PolicyChangeKind.ATTACHED, at)
+    record(
+        database,
+        caller,
+        "signer:set_policy",
+        signer.name,
+        at=at,
+        signer=signer.name,
+        details={
+            "policy": policy.name if policy else None,
+            "policy_id": policy.id if policy else None,
+            "before": before.name if before else None,
+        },
+    )
+
+
+def refuse_unmet(database: SqliteDatabase, terms: Terms, signer_id: str, signer: str) -> None:
+    """Refused 409 policy_cannot_be_met: a step that too few people could complete there."""
+    named = identities.find_all(database, terms.approvers)
+    roles = members.roles_on(database, signer_id, [each.id for each in named.values()])
+    candidates = {
+        name: Candidate(identity, roles.get(identity.id)) for name, identity in named.items()
+    }
+    unmet = find_unmet(terms, candidates)
+    if unmet:
+        raise conflict("policy_cannot_be_met", f"On the signer {signer!r}: {' '.join(unmet)}")
+
+
+def _tell(
+    database: SqliteDatabase,
+    caller: Caller,
+    signer: Signer,
+    policy: Policy,
+    change: PolicyChangeKind,
+    at: datetime,
+) -> None:
+    told = PolicyChange(at, caller.identity.name, policy.id, policy.name, signer.name, change, ())
+    policies.insert_change(database, told)

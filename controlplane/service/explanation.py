@@ -1,0 +1,84 @@
+"""Would this be allowed, and what is missing? The decision of a call to sign, without signing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.decision import Allowed, Circumstances, decide
+from controlplane.domain.explanation import describe_allowed, list_missing
+from controlplane.domain.instant import Clock
+from controlplane.domain.model import Caller, Grant, HashAlgorithm, Identity, Request, Signer
+from controlplane.errors import not_found
+from controlplane.service.grants import GrantView
+from controlplane.service.visibility import find_visible
+from controlplane.store import grants, identities, members, requests
+from controlplane.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`code` and `missing` are there if it is not allowed; `request` is the pending one."""
+
+    signer: Signer
+    identity: str
+    allowed: bool
+    code: str | None
+    sentence: str
+    missing: tuple[str, ...]
+    grant: GrantView | None
+    request: Request | None
+
+
+class Explanations:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def explain(
+        self, caller: Caller, name: str, identity: str, hash_: HashAlgorithm | None
+    ) -> Explanation:
+        """About oneself, a member, or whom the caller may read. Refused 404 signer_not_found,
+        identity_not_found."""
+        with self._store.read() as database:
+            stored, _ = find_visible(database, caller.identity, name)
+            signer, now = stored.signer, self._clock()
+            who = identities.find(database, identity)
+            role = members.find_role(database, signer.id, who.id) if who else None
+            if who is None or not (
+                role is not None or permissions.may_see_identity(caller.identity, who)
+            ):
+                raise not_found("identity", identity)
+            given = Circumstances(
+                identity=who,
+                name=name,
+                keyed=stored,
+                role=role,
+                grants=grants.find_active(database, now, signer=name, grantee=identity),
+                hash=hash_,
+                certificate_serial=None,
+                now=now,
+            )
+            pending, latest = find_grant_or_request(database, signer, who, now)
+        decision = decide(given)
+        if isinstance(decision, Allowed):
+            sentence = describe_allowed(decision, given)
+            used = decision.grant
+            view = None if used is None else GrantView(used, used.state(now))
+            return Explanation(signer, identity, True, None, sentence, (), view, pending)
+        missing = list_missing(decision, given, pending, latest)
+        return Explanation(
+            signer, identity, False, decision.reason, decision.sentence, missing, None, pending
+        )
+
+
+def find_grant_or_request(
+    database: SqliteDatabase, signer: Signer, identity: Identity, now: datetime
+) -> tuple[Request | None, Grant | None]:
+    """The newest request that waits under the signer's policy, and the latest grant."""
+    policy_id = signer.policy.id if signer.policy else None
+    waiting = requests.find_pending(database, now, signer=signer.name, requester=identity.name)
+    counting = [request for request in waiting if request.policy_id == policy_id]
+    latest = grants.find_latest(database, signer.name, identity.name)
+    return (counting[-1] if counting else None), latest

@@ -1,0 +1,235 @@
+"""Permission to sign, for a while and a number of times: issued, read, revoked."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import Clock
+from controlplane.domain.model import (
+    Caller,
+    Grant,
+    GrantState,
+    HashAlgorithm,
+    Identity,
+    MemberRole,
+    Revocation,
+    Signer,
+)
+from controlplane.domain.operation import Details
+from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.policy import settle_bounds
+from controlplane.errors import conflict, forbidden, not_found
+from controlplane.service import cursor
+from controlplane.service.changes import confirm, record
+from controlplane.service.justification import check_text
+from controlplane.service.visibility import find_visible, limited
+from controlplane.store import grants as rows
+from controlplane.store import identities, members
+from controlplane.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant as it is now."""
+
+    grant: Grant
+    state: GrantState
+
+
+class Grants:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(
+        self,
+        caller: Caller,
+        signer: str,
+        identity: str,
+        justification: str,
+        window_seconds: int | None = None,
+        signings: int | None = None,
+    ) -> GrantView:
+        """Pre-approved: without a request. Refused 400; 403 administrator_required, own_grant;
+        404 signer_not_found, member_not_found; 409 no_policy, grantee_cannot_sign."""
+        justification = check_text("justification", justification)
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            stored, role = find_visible(database, actor, signer)
+            permissions.require_signing_administrator(actor, role, "pre-approve a grant")
+            policy = stored.signer.policy
+            if policy is None:
+                raise no_policy(stored.signer)
+            grantee = _find_grantee(database, stored.signer, identity)
+            if grantee.person == actor.person:
+                raise forbidden(
+                    "own_grant",
+                    "Nobody pre-approves a grant for themselves, nor for a machine of the same "
+                    "owner: ask for one, and somebody else decides.",
+                )
+            window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
+            grant = new_grant(
+                signer=signer,
+                grantee=grantee.name,
+                policy_id=policy.id,
+                policy=policy.name,
+                hashes=policy.terms.hashes,
+                justification=justification,
+                window_seconds=window_seconds,
+                signings=signings,
+                at=self._clock(),
+                issued_by=actor.name,
+            )
+            rows.insert(database, grant)
+            record_grant(database, caller, "grant:create", grant)
+        return self._view(grant)
+
+    def list(
+        self,
+        caller: Caller,
+        page: PageRequest,
+        *,
+        signer: str | None = None,
+        grantee: str | None = None,
+        state: GrantState | None = None,
+    ) -> Page[GrantView]:
+        """Newest first: one's own, and those of the signers that one may read."""
+        before = cursor.read_text(page, "") or None
+        with self._store.read() as database:
+            found = rows.list_before(
+                database,
+                before,
+                page.limit + 1,
+                self._clock(),
+                signer=signer,
+                grantee=grantee,
+                state=state,
+                seen_by=limited(caller.identity),
+            )
+        views = [self._view(grant) for grant in found]
+        return cursor.cut(views, page, lambda view: view.grant.id)
+
+    def get(self, caller: Caller, grant_id: str) -> GrantView:
+        """Refused 404 grant_not_found, also where the caller may not see it."""
+        with self._store.read() as database:
+            return self._view(_find_grant(database, caller.identity, grant_id))
+
+    def revoke(self, caller: Caller, grant_id: str, reason: str) -> GrantView:
+        """Seen by the next call to sign in every process. Refused 403, 404, 409 grant_not_active
+        for one that has ended."""
+        reason = check_text("reason", reason)
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            grant = _find_grant(database, actor, grant_id)
+            role = members.find_role_by_name(database, grant.signer, actor.id)
+            permissions.require_signer_manager(actor, role, "revoke its grants")
+            at = self._clock()
+            state = grant.state(at)
+            if state is not GrantState.ACTIVE:
+                raise conflict("grant_not_active", f"The grant is {state.value}: it has ended.")
+            revoked = revoke(database, caller, grant, at, reason)
+        return self._view(revoked)
+
+    def _view(self, grant: Grant) -> GrantView:
+        return GrantView(grant, grant.state(self._clock()))
+
+
+def new_grant(
+    *,
+    signer: str,
+    grantee: str,
+    policy_id: str,
+    policy: str,
+    hashes: tuple[HashAlgorithm, ...],
+    justification: str,
+    window_seconds: int | None,
+    signings: int | None,
+    at: datetime,
+    request_id: str | None = None,
+    issued_by: str | None = None,
+) -> Grant:
+    """Its window starts now."""
+    end = None if window_seconds is None else at + timedelta(seconds=window_seconds)
+    return Grant(
+        id=new_id(),
+        signer=signer,
+        grantee=grantee,
+        policy_id=policy_id,
+        policy=policy,
+        hashes=hashes,
+        justification=justification,
+        request_id=request_id,
+        issued_by=issued_by,
+        not_before=at,
+        not_after=end,
+        max_signings=signings,
+    )
+
+
+def record_grant(database: SqliteDatabase, caller: Caller, action: str, grant: Grant) -> None:
+    details: Details = {
+        "grantee": grant.grantee,
+        "policy": grant.policy,
+        "policy_id": grant.policy_id,
+        "max_signings": grant.max_signings,
+        "not_after": None if grant.not_after is None else grant.not_after.isoformat(),
+        "hashes": ",".join(grant.hashes) or None,
+        "request_id": grant.request_id,
+        "justification": grant.justification,
+    }
+    record(
+        database,
+        caller,
+        action,
+        grant.id,
+        at=grant.not_before,
+        signer=grant.signer,
+        details=details,
+    )
+
+
+def revoke(
+    database: SqliteDatabase, caller: Caller, grant: Grant, at: datetime, reason: str
+) -> Grant:
+    """Within a change."""
+    revocation = Revocation(at, caller.identity.name, reason)
+    rows.revoke(database, grant.id, revocation)
+    details: Details = {"grantee": grant.grantee, "used": grant.used, "reason": reason}
+    record(database, caller, "grant:revoke", grant.id, at=at, signer=grant.signer, details=details)
+    return replace(grant, revocation=revocation)
+
+
+def revoke_all(
+    database: SqliteDatabase, caller: Caller, signer: str, at: datetime, reason: str
+) -> None:
+    for grant in rows.find_active(database, at, signer=signer):
+        revoke(database, caller, grant, at, reason)
+
+
+def no_policy(signer: Signer) -> Exception:
+    return conflict(
+        "no_policy",
+        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
+    )
+
+
+def _find_grant(database: SqliteDatabase, reader: Identity, grant_id: str) -> Grant:
+    grant = rows.find(database, grant_id)
+    visible = permissions.may_read_everything(reader) or rows.is_visible(database, grant_id, reader)
+    if grant is None or not visible:
+        raise not_found("grant", grant_id)
+    return grant
+
+
+def _find_grantee(database: SqliteDatabase, signer: Signer, name: str) -> Identity:
+    identity = identities.find(database, name)
+    role = members.find_role(database, signer.id, identity.id) if identity else None
+    if identity is None or role is None:
+        raise not_found("member", name)
+    if role is MemberRole.AUDITOR or identity.disabled:
+        why = "is disabled" if identity.disabled else "is an auditor of it"
+        raise conflict("grantee_cannot_sign", f"{name} {why} and could not use a grant.")
+    return identity

@@ -1,0 +1,157 @@
+"""Named sets of constraints, shared by any number of signers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import Clock
+from controlplane.domain.model import (
+    Caller,
+    Policy,
+    PolicyChange,
+    PolicyChangeKind,
+    Terms,
+)
+from controlplane.domain.names import check_policy_name
+from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.policy import check_terms, compare, describe_terms
+from controlplane.errors import conflict, invalid, not_found
+from controlplane.service import cursor
+from controlplane.service.attachments import find_policy, refuse_unmet
+from controlplane.service.changes import confirm, record
+from controlplane.service.visibility import limited
+from controlplane.store import identities, signers
+from controlplane.store import policies as rows
+from controlplane.store.database import Store, move_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """A policy as this caller sees it now."""
+
+    policy: Policy
+    signers: tuple[str, ...]  # that have it and that the caller sees, by name
+    changes: tuple[PolicyChange, ...]  # newest first
+
+
+class Policies:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(self, caller: Caller, name: str, terms: Terms) -> PolicyView:
+        """Refused 400 (name, terms; an approver that is no identity), 403, 409 policy_exists."""
+        check_policy_name(name)
+        check_terms(terms)
+        with self._store.write() as database:
+            self._administered(database, caller, "create policies")
+            if rows.find(database, name) is not None:
+                raise conflict("policy_exists", f"There is a policy {name!r} already.")
+            _check_approvers(database, terms)
+            policy = Policy(new_id(), name, terms, self._clock())
+            rows.insert(database, policy)
+            self._tell(database, caller, policy, PolicyChangeKind.CREATED, ())
+            details = {"id": policy.id, **describe_terms(terms)}
+            record(database, caller, "policy:create", name, at=policy.created_at, details=details)
+        return self.get(caller, name)
+
+    def list(self, caller: Caller, page: PageRequest) -> Page[Policy]:
+        """By name: all for server-wide readers; for others those that name them as approver, and
+        those of signers that they are members of."""
+        after = cursor.read_text(page, "")
+        with self._store.read() as database:
+            seen_by = limited(caller.identity)
+            found = rows.list_after(database, after, page.limit + 1, seen_by=seen_by)
+        return cursor.cut(found, page, lambda policy: policy.name)
+
+    def get(self, caller: Caller, name: str) -> PolicyView:
+        """Refused 404 policy_not_found, also where the caller may not see it."""
+        with self._store.read() as database:
+            policy = rows.find(database, name)
+            if policy is None:
+                raise not_found("policy", name)
+            seen_by = limited(caller.identity)
+            having = signers.names_with_policy(database, policy.id, seen_by=seen_by)
+            named = caller.identity.name in policy.terms.approvers
+            if seen_by is not None and not having and not named:
+                raise not_found("policy", name)
+            return PolicyView(policy, having, rows.changes_of_policy(database, policy.id))
+
+    def edit(self, caller: Caller, name: str, revise: Callable[[Terms], Terms]) -> PolicyView:
+        """Requests and grants keep the terms that they were made under. Refused 400, 403, 404,
+        409 policy_cannot_be_met on a signer that has the policy."""
+        with self._store.write() as database:
+            self._administered(database, caller, "edit policies")
+            before = find_policy(database, name)
+            after = replace(before, terms=revise(before.terms))
+            if after != before:
+                check_terms(after.terms)
+                _check_approvers(database, after.terms)
+                for signer_id, signer in signers.with_policy(database, before.id):
+                    refuse_unmet(database, after.terms, signer_id, signer)
+                self._edit(database, caller, before, after)
+                move_epoch(database)
+        return self.get(caller, name)
+
+    def delete(self, caller: Caller, name: str) -> None:
+        """Refused 403, 404, 409 policy_in_use while a signer has it."""
+        with self._store.write() as database:
+            self._administered(database, caller, "delete policies")
+            policy = find_policy(database, name)
+            having = signers.names_with_policy(database, policy.id, seen_by=None)
+            if having:
+                raise conflict(
+                    "policy_in_use",
+                    f"The policy {name!r} is attached to {', '.join(having[:8])}"
+                    f"{' and others' if len(having) > 8 else ''}: detach it first.",
+                )
+            rows.delete(database, policy.id)
+            details = {"id": policy.id, **describe_terms(policy.terms)}
+            record(database, caller, "policy:delete", name, at=self._clock(), details=details)
+
+    def _edit(
+        self, database: SqliteDatabase, caller: Caller, before: Policy, after: Policy
+    ) -> None:
+        rows.update(database, after)
+        comparison = compare(before.terms, after.terms)
+        if comparison.loosened:
+            change = PolicyChangeKind.LOOSENED
+        elif comparison.tightened:
+            change = PolicyChangeKind.TIGHTENED
+        else:
+            change = PolicyChangeKind.CHANGED
+        what = (*comparison.loosened, *comparison.tightened)
+        self._tell(database, caller, after, change, what)
+        was, is_ = describe_terms(before.terms), describe_terms(after.terms)
+        details: dict[str, str | int | bool | None] = {"id": after.id, "change": change.value}
+        for field in is_:
+            if is_[field] != was[field]:
+                details |= {field: is_[field], f"{field}_before": was[field]}
+        at = self._clock()
+        record(database, caller, "policy:edit", after.name, at=at, details=details)
+
+    def _tell(
+        self,
+        database: SqliteDatabase,
+        caller: Caller,
+        policy: Policy,
+        change: PolicyChangeKind,
+        what: tuple[str, ...],
+    ) -> None:
+        at, by = self._clock(), caller.identity.name
+        told = PolicyChange(at, by, policy.id, policy.name, None, change, what)
+        rows.insert_change(database, told)
+
+    def _administered(self, database: SqliteDatabase, caller: Caller, what: str) -> None:
+        permissions.require_admin(confirm(database, caller), what)
+
+
+def _check_approvers(database: SqliteDatabase, terms: Terms) -> None:
+    known = identities.find_all(database, terms.approvers)
+    for index, step in enumerate(terms.steps):
+        for name in step.approvers:
+            if name not in known:
+                raise invalid(f"steps[{index}].approvers", f"There is no identity {name!r}.")

@@ -1,0 +1,379 @@
+"""Asking for a grant, and deciding on it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from peewee import SqliteDatabase
+
+from controlplane.domain import permissions
+from controlplane.domain.approval import (
+    Attempt,
+    check_decision,
+    check_pending,
+    describe_missing,
+)
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import Clock
+from controlplane.domain.model import (
+    Caller,
+    Decision,
+    Grant,
+    Identity,
+    Policy,
+    Request,
+    RequestState,
+    Signer,
+    Verdict,
+)
+from controlplane.domain.operation import Details
+from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.policy import Candidate, settle_bounds
+from controlplane.errors import conflict, forbidden, not_found
+from controlplane.service import cursor
+from controlplane.service.changes import confirm, record
+from controlplane.service.grants import new_grant, no_policy, record_grant
+from controlplane.service.justification import check_comment, check_text
+from controlplane.service.visibility import find_visible, limited
+from controlplane.store import grants, identities, members, signers
+from controlplane.store import requests as rows
+from controlplane.store.database import Store, move_epoch
+
+MOST_PENDING = 100  # of one identity for one signer
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request as it is now."""
+
+    request: Request
+    state: RequestState
+    missing: tuple[str, ...]  # sentences; empty unless pending
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedRequest:
+    view: RequestView
+    created: bool  # False: an equal one was pending
+
+
+class Requests:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(
+        self,
+        caller: Caller,
+        signer: str,
+        justification: str,
+        window_seconds: int | None = None,
+        signings: int | None = None,
+    ) -> CreatedRequest:
+        """Under a policy without steps the grant is there at once.
+
+        Refused 400 (above a ceiling, justification), 403 not_a_member, role_cannot_sign, 404
+        signer_not_found, 409 no_policy, too_many_pending.
+        """
+        justification = check_text("justification", justification)
+        with self._store.write() as database:
+            actor = confirm(database, caller)
+            found, policy = _find_signer(database, actor, signer)
+            window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
+            at = self._clock()
+            ttl = policy.terms.request_ttl_seconds
+            request = Request(
+                id=new_id(),
+                signer=found.name,
+                requester=actor.name,
+                policy_id=policy.id,
+                policy=policy.name,
+                terms=policy.terms,
+                justification=justification,
+                window_seconds=window_seconds,
+                signings=signings,
+                created_at=at,
+                expires_at=None if ttl is None else at + timedelta(seconds=ttl),
+            )
+            pending = rows.find_pending(database, at, signer=signer, requester=actor.name)
+            for other in pending:
+                if _content(other) == _content(request):
+                    return CreatedRequest(self._view(other), created=False)
+            if len(pending) >= MOST_PENDING:
+                raise conflict(
+                    "too_many_pending",
+                    f"{actor.name} has {MOST_PENDING} requests pending for the signer {signer!r}.",
+                )
+            _record(
+                database,
+                caller,
+                "request:create",
+                request,
+                at,
+                {
+                    "policy": policy.name,
+                    "policy_id": policy.id,
+                    "justification": justification,
+                    "window_seconds": window_seconds,
+                    "signings": signings,
+                },
+            )
+            grant = _issue_if_complete(request, at)
+            if grant is not None:
+                request = _approved(request, at, actor.name, grant)
+            rows.insert(database, request)
+            if grant is not None:
+                _insert_grant(database, caller, grant)
+        return CreatedRequest(self._view(request), created=True)
+
+    def list(
+        self,
+        caller: Caller,
+        page: PageRequest,
+        *,
+        signer: str | None = None,
+        requester: str | None = None,
+        state: RequestState | None = None,
+    ) -> Page[RequestView]:
+        """Newest first: one's own, those that name one as approver, and those of the signers that
+        one may read."""
+        before = cursor.read_text(page, "") or None
+        with self._store.read() as database:
+            found = rows.list_before(
+                database,
+                before,
+                page.limit + 1,
+                self._clock(),
+                signer=signer,
+                requester=requester,
+                state=state,
+                seen_by=limited(caller.identity),
+            )
+        views = [self._view(request) for request in found]
+        return cursor.cut(views, page, lambda view: view.request.id)
+
+    def get(self, caller: Caller, request_id: str) -> RequestView:
+        """Refused 404 request_not_found, also where the caller may not see it."""
+        with self._store.read() as database:
+            return self._view(_find_request(database, caller.identity, request_id))
+
+    def approve(
+        self, caller: Caller, request_id: str, comment: str | None = None, step: int | None = None
+    ) -> RequestView:
+        """`step`: the one that the approver saw, from 1. The last approval of the last step
+        issues the grant.
+
+        Refused 403 own_request, auditor_cannot_approve, not_an_approver; 404; 409
+        request_not_pending, step_changed, already_decided, policy_detached,
+        requester_cannot_sign.
+        """
+        comment = check_comment(comment)
+        with self._store.write() as database:
+            actor = confirm(database, caller)
+            request = _find_request(database, actor, request_id)
+            at = self._clock()
+            open_ = _check_decision(database, actor, request, step, at)
+            _check_still_wanted(database, request)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            rows.insert_decision(database, request.id, decision)
+            request = replace(request, decisions=(*request.decisions, decision))
+            details: dict[str, str | int | bool | None] = {
+                "step": open_ + 1,
+                "step_name": request.terms.steps[open_].name,
+                "completes_step": request.open_step != open_,
+                "comment": comment,
+                "requester": request.requester,
+            }
+            _record(database, caller, "request:approve", request, at, details)
+            grant = _issue_if_complete(request, at)
+            if grant is not None:
+                request = _approved(request, at, actor.name, grant)
+                _insert_grant(database, caller, grant)
+                rows.end(database, request)
+        return self._view(request)
+
+    def reject(
+        self, caller: Caller, request_id: str, comment: str, step: int | None = None
+    ) -> RequestView:
+        """Ends it, whatever was approved before. Refused as `approve`."""
+        comment = check_text("comment", comment)
+        with self._store.write() as database:
+            actor = confirm(database, caller)
+            request = _find_request(database, actor, request_id)
+            at = self._clock()
+            open_ = _check_decision(database, actor, request, step, at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            rows.insert_decision(database, request.id, decision)
+            request = replace(
+                request,
+                decisions=(*request.decisions, decision),
+                ended=RequestState.REJECTED,
+                ended_at=at,
+                ended_by=actor.name,
+                comment=comment,
+            )
+            rows.end(database, request)
+            details: Details = {
+                "step": open_ + 1,
+                "step_name": request.terms.steps[open_].name,
+                "comment": comment,
+                "requester": request.requester,
+            }
+            _record(database, caller, "request:reject", request, at, details)
+        return self._view(request)
+
+    def cancel(self, caller: Caller, request_id: str) -> RequestView:
+        """By its requester, an administrator of the signer or a server admin. Refused 403
+        requester_required, 404, 409 request_not_pending."""
+        with self._store.write() as database:
+            actor = confirm(database, caller)
+            request = _find_request(database, actor, request_id)
+            role = members.find_role_by_name(database, request.signer, actor.id)
+            own = request.requester == actor.name
+            if not own and not permissions.may_manage_signer(actor, role):
+                raise forbidden(
+                    "requester_required",
+                    "Only who made the request, an administrator of the signer or a server admin "
+                    "may cancel it.",
+                )
+            at = self._clock()
+            check_pending(request, at)
+            cancelled = _cancel(database, caller, request, at)
+        return self._view(cancelled)
+
+    def _view(self, request: Request) -> RequestView:
+        now = self._clock()
+        return RequestView(request, request.state(now), describe_missing(request, now))
+
+
+def cancel_all(database: SqliteDatabase, caller: Caller, signer: str, at: datetime) -> None:
+    """Within a write."""
+    for request in rows.find_pending(database, at, signer=signer):
+        _cancel(database, caller, request, at)
+
+
+def _cancel(database: SqliteDatabase, caller: Caller, request: Request, at: datetime) -> Request:
+    by = caller.identity.name
+    request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
+    rows.end(database, request)
+    _record(database, caller, "request:cancel", request, at, {"requester": request.requester})
+    return request
+
+
+def _find_signer(database: SqliteDatabase, actor: Identity, name: str) -> tuple[Signer, Policy]:
+    """That the actor signs with, and its policy."""
+    stored, role = find_visible(database, actor, name)
+    if role is None:
+        raise forbidden("not_a_member", f"{actor.name} is no member of the signer {name!r}.")
+    if not role.signs:
+        raise forbidden(
+            "role_cannot_sign",
+            f"{actor.name} is an auditor of the signer {name!r}, who reads and cannot sign.",
+        )
+    if stored.signer.policy is None:
+        raise no_policy(stored.signer)
+    return stored.signer, stored.signer.policy
+
+
+def _content(request: Request) -> tuple[object, ...]:
+    """What makes two requests the same; under other terms it is another one."""
+    return (
+        request.policy_id,
+        request.terms,
+        request.justification,
+        request.window_seconds,
+        request.signings,
+    )
+
+
+def _find_request(database: SqliteDatabase, reader: Identity, request_id: str) -> Request:
+    request = rows.find(database, request_id)
+    visible = permissions.may_read_everything(reader) or rows.is_visible(
+        database, request_id, reader
+    )
+    if request is None or not visible:
+        raise not_found("request", request_id)
+    return request
+
+
+def _check_decision(
+    database: SqliteDatabase, actor: Identity, request: Request, step: int | None, at: datetime
+) -> int:
+    """The open step, counted from 0, that the actor may decide on."""
+    named = {request.requester, *(each.approver for each in request.decisions)}
+    known = identities.find_all(database, named)
+    return check_decision(
+        Attempt(
+            request=request,
+            requester=known[request.requester],
+            approver=Candidate(
+                actor, members.find_role_by_name(database, request.signer, actor.id)
+            ),
+            step=None if step is None else step - 1,
+            people={name: identity.person for name, identity in known.items()},
+            now=at,
+        )
+    )
+
+
+def _check_still_wanted(database: SqliteDatabase, request: Request) -> None:
+    """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
+    stored = signers.find(database, request.signer)
+    policy = stored.signer.policy if stored else None
+    if policy is None or policy.id != request.policy_id:
+        raise conflict(
+            "policy_detached",
+            f"The policy {request.policy!r} is no longer attached to the signer "
+            f"{request.signer!r}: a grant under it would not count.",
+        )
+    requester = identities.find(database, request.requester)
+    role = members.find_role_by_name(database, request.signer, requester.id) if requester else None
+    if requester is None or requester.disabled or role is None or not role.signs:
+        raise conflict(
+            "requester_cannot_sign",
+            f"{request.requester} may no longer sign with {request.signer!r}, whatever is granted.",
+        )
+
+
+def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
+    if request.open_step is not None:
+        return None
+    return new_grant(
+        signer=request.signer,
+        grantee=request.requester,
+        policy_id=request.policy_id,
+        policy=request.policy,
+        hashes=request.terms.hashes,
+        justification=request.justification,
+        window_seconds=request.window_seconds,
+        signings=request.signings,
+        at=at,
+        request_id=request.id,
+    )
+
+
+def _approved(request: Request, at: datetime, by: str, grant: Grant) -> Request:
+    return replace(
+        request,
+        ended=RequestState.APPROVED,
+        ended_at=at,
+        ended_by=by,
+        grant_id=grant.id,
+    )
+
+
+def _insert_grant(database: SqliteDatabase, caller: Caller, grant: Grant) -> None:
+    """From its commit on every process decides anew."""
+    grants.insert(database, grant)
+    record_grant(database, caller, "grant:issue", grant)
+    move_epoch(database)
+
+
+def _record(
+    database: SqliteDatabase,
+    caller: Caller,
+    action: str,
+    request: Request,
+    at: datetime,
+    details: Details,
+) -> None:
+    record(database, caller, action, request.id, at=at, signer=request.signer, details=details)

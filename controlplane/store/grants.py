@@ -1,0 +1,156 @@
+"""Grants as rows: inserted, used up, revoked; the database refuses anything else."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from peewee import ModelSelect, SqliteDatabase
+
+from controlplane.domain.instant import from_text, to_text
+from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
+from controlplane.store.signers import names_seen_by
+from controlplane.store.tables import GrantRow
+
+
+def insert(database: SqliteDatabase, grant: Grant) -> None:
+    GrantRow.insert(
+        id=grant.id,
+        signer=grant.signer,
+        grantee=grant.grantee,
+        policy_id=grant.policy_id,
+        policy=grant.policy,
+        hashes=",".join(grant.hashes),
+        justification=grant.justification,
+        request_id=grant.request_id,
+        issued_by=grant.issued_by,
+        not_before=to_text(grant.not_before),
+        not_after=to_text(grant.not_after) if grant.not_after else None,
+        max_signings=grant.max_signings,
+        used=grant.used,
+    ).execute(database)
+
+
+def revoke(database: SqliteDatabase, grant_id: str, revocation: Revocation) -> None:
+    GrantRow.update(
+        revoked_at=to_text(revocation.at),
+        revoked_by=revocation.by,
+        revoke_reason=revocation.reason,
+    ).where(GrantRow.id == grant_id).execute(database)
+
+
+def read_rooms(database: SqliteDatabase, grant_ids: Collection[str]) -> dict[str, int | None]:
+    """How many signings each has left; None: any number."""
+    rooms = {}
+    for grant_id in grant_ids:  # plain SQL: this is on the sign path
+        cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+            "SELECT max_signings - used FROM grants WHERE id = ?", (grant_id,)
+        )
+        (rooms[grant_id],) = cursor.fetchone()
+    return rooms
+
+
+def use_up(database: SqliteDatabase, signings: Mapping[str, int]) -> None:
+    """`signings`: how many by the id of each grant, within its room. Within the transaction that
+    read the rooms."""
+    for grant_id, number in signings.items():
+        database.execute_sql(  # type: ignore[no-untyped-call]
+            "UPDATE grants SET used = used + ? WHERE id = ?", (number, grant_id)
+        )
+
+
+def find(database: SqliteDatabase, grant_id: str) -> Grant | None:
+    row = GrantRow.select().where(GrantRow.id == grant_id).first(database)
+    return _grant(row) if row is not None else None
+
+
+def is_visible(database: SqliteDatabase, grant_id: str, identity: Identity) -> bool:
+    query = GrantRow.select().where(GrantRow.id == grant_id)
+    return bool(_visible(query, identity).exists(database))
+
+
+def find_active(
+    database: SqliteDatabase, now: datetime, *, signer: str, grantee: str | None = None
+) -> tuple[Grant, ...]:
+    """Oldest first; `grantee` None: of everybody."""
+    query = GrantRow.select().where((GrantRow.signer == signer) & _is(GrantState.ACTIVE, now))
+    if grantee is not None:
+        query = query.where(GrantRow.grantee == grantee)
+    return tuple(_grant(row) for row in query.order_by(GrantRow.id).execute(database))
+
+
+def find_latest(database: SqliteDatabase, signer: str, grantee: str) -> Grant | None:
+    """The one issued last, whatever became of it."""
+    query = GrantRow.select().where((GrantRow.signer == signer) & (GrantRow.grantee == grantee))
+    row = query.order_by(GrantRow.id.desc()).first(database)
+    return _grant(row) if row is not None else None
+
+
+def list_before(
+    database: SqliteDatabase,
+    grant_id: str | None,
+    limit: int,
+    now: datetime,
+    *,
+    signer: str | None,
+    grantee: str | None,
+    state: GrantState | None,
+    seen_by: Identity | None,
+) -> list[Grant]:
+    """Newest first, those before this one. `seen_by`: its own, and those of the signers that it
+    may read."""
+    query = GrantRow.select()
+    if signer is not None:
+        query = query.where(GrantRow.signer == signer)
+    if grantee is not None:
+        query = query.where(GrantRow.grantee == grantee)
+    if state is not None:
+        query = query.where(_is(state, now))
+    if grant_id is not None:
+        query = query.where(GrantRow.id < grant_id)
+    if seen_by is not None:
+        query = _visible(query, seen_by)
+    rows = query.order_by(GrantRow.id.desc()).limit(limit).execute(database)
+    return [_grant(row) for row in rows]
+
+
+def _is(state: GrantState, now: datetime) -> Any:
+    """As Grant.state has it."""
+    revoked = GrantRow.revoked_at.is_null(False)
+    used_up = GrantRow.max_signings.is_null(False) & (GrantRow.used >= GrantRow.max_signings)
+    over = GrantRow.not_after.is_null(False) & (GrantRow.not_after <= to_text(now))
+    match state:
+        case GrantState.REVOKED:
+            return revoked
+        case GrantState.EXHAUSTED:
+            return ~revoked & used_up
+        case GrantState.EXPIRED:
+            return ~revoked & ~used_up & over
+        case GrantState.ACTIVE:
+            return ~revoked & ~used_up & ~over
+
+
+def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+    own = GrantRow.grantee == identity.name
+    return query.where(own | GrantRow.signer.in_(names_seen_by(identity)))
+
+
+def _grant(row: GrantRow) -> Grant:
+    revocation = None
+    if row.revoked_at and row.revoked_by and row.revoke_reason:
+        revocation = Revocation(from_text(row.revoked_at), row.revoked_by, row.revoke_reason)
+    return Grant(
+        id=row.id,
+        signer=row.signer,
+        grantee=row.grantee,
+        policy_id=row.policy_id,
+        policy=row.policy,
+        hashes=tuple(HashAlgorithm(each) for each in row.hashes.split(",") if each),
+        justification=row.justification,
+        request_id=row.request_id,
+        issued_by=row.issued_by,
+        not_before=from_text(row.not_before),
+        not_after=from_text(row.not_after) if row.not_after else None,
+        max_signings=row.max_signings,
+        used=row.used,
+        revocation=revocation,
+    )

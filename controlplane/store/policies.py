@@ -1,0 +1,153 @@
+"""Policies as rows, and what was done with them."""
+
+from collections.abc import Collection
+
+import msgspec
+from peewee import SqliteDatabase
+
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import from_text, to_text
+from controlplane.domain.model import Identity, Policy, PolicyChange, PolicyChangeKind, Terms
+from controlplane.store.tables import (
+    MemberRow,
+    PolicyApproverRow,
+    PolicyChangeRow,
+    PolicyRow,
+    SignerRow,
+)
+
+_MOST_CHANGES = 20  # that one answer shows
+
+_encode = msgspec.json.Encoder().encode
+_terms_decoder = msgspec.json.Decoder(Terms)
+_sentences_decoder = msgspec.json.Decoder(tuple[str, ...])
+
+
+def insert(database: SqliteDatabase, policy: Policy) -> None:
+    PolicyRow.insert(
+        id=policy.id,
+        name=policy.name,
+        terms=encode_terms(policy.terms),
+        created_at=to_text(policy.created_at),
+    ).execute(database)
+    _insert_approvers(database, policy)
+
+
+def update(database: SqliteDatabase, policy: Policy) -> None:
+    """Its terms: nothing else changes."""
+    PolicyRow.update(terms=encode_terms(policy.terms)).where(PolicyRow.id == policy.id).execute(
+        database
+    )
+    _delete_approvers(database, policy.id)
+    _insert_approvers(database, policy)
+
+
+def delete(database: SqliteDatabase, policy_id: str) -> None:
+    _delete_approvers(database, policy_id)
+    PolicyRow.delete().where(PolicyRow.id == policy_id).execute(database)
+
+
+def find(database: SqliteDatabase, name: str) -> Policy | None:
+    row = PolicyRow.select().where(PolicyRow.name == name).first(database)
+    return _policy(row) if row is not None else None
+
+
+def find_all(database: SqliteDatabase, policy_ids: Collection[str]) -> dict[str, Policy]:
+    """By id."""
+    if not policy_ids:
+        return {}
+    rows = PolicyRow.select().where(PolicyRow.id.in_(list(policy_ids))).execute(database)
+    return {row.id: _policy(row) for row in rows}
+
+
+def list_after(
+    database: SqliteDatabase, name: str, limit: int, *, seen_by: Identity | None
+) -> list[Policy]:
+    """By name, those after this one. `seen_by` leaves those that name this identity as an
+    approver, or that are attached to a signer that it is a member of."""
+    query = PolicyRow.select().where(PolicyRow.name > name)
+    if seen_by is not None:
+        approver = PolicyApproverRow.select(PolicyApproverRow.policy_id).where(
+            PolicyApproverRow.identity == seen_by.name
+        )
+        member = (
+            SignerRow.select(SignerRow.policy_id)
+            .join(MemberRow, on=(MemberRow.signer_id == SignerRow.id))
+            .where((MemberRow.identity_id == seen_by.id) & SignerRow.policy_id.is_null(False))
+        )
+        query = query.where(PolicyRow.id.in_(approver | member))
+    rows = query.order_by(PolicyRow.name).limit(limit).execute(database)
+    return [_policy(row) for row in rows]
+
+
+def insert_change(database: SqliteDatabase, change: PolicyChange) -> None:
+    PolicyChangeRow.insert(
+        id=new_id(),
+        at=to_text(change.at),
+        by=change.by,
+        policy_id=change.policy_id,
+        policy=change.policy,
+        signer=change.signer,
+        change=change.change.value,
+        what=_encode(change.what).decode(),
+    ).execute(database)
+
+
+def changes_of_policy(database: SqliteDatabase, policy_id: str) -> tuple[PolicyChange, ...]:
+    """The latest, newest first."""
+    return _changes(database, PolicyChangeRow.policy_id == policy_id)
+
+
+def changes_of_signer(
+    database: SqliteDatabase, signer: str, policy: Policy | None
+) -> tuple[PolicyChange, ...]:
+    """The latest, newest first: what was attached and detached, and edits of the policy that it
+    has now."""
+    condition = PolicyChangeRow.signer == signer
+    if policy is not None:
+        edits = (PolicyChangeRow.policy_id == policy.id) & PolicyChangeRow.signer.is_null()
+        condition |= edits
+    return _changes(database, condition)
+
+
+def encode_terms(terms: Terms) -> str:
+    return _encode(terms).decode()
+
+
+def decode_terms(text: str) -> Terms:
+    return _terms_decoder.decode(text)
+
+
+def _changes(database: SqliteDatabase, condition: object) -> tuple[PolicyChange, ...]:
+    rows = (
+        PolicyChangeRow.select()
+        .where(condition)
+        .order_by(PolicyChangeRow.id.desc())
+        .limit(_MOST_CHANGES)
+        .execute(database)
+    )
+    return tuple(
+        PolicyChange(
+            at=from_text(row.at),
+            by=row.by,
+            policy_id=row.policy_id,
+            policy=row.policy,
+            signer=row.signer,
+            change=PolicyChangeKind(row.change),
+            what=_sentences_decoder.decode(row.what),
+        )
+        for row in rows
+    )
+
+
+def _insert_approvers(database: SqliteDatabase, policy: Policy) -> None:
+    for name in sorted(policy.terms.approvers):
+        PolicyApproverRow.insert(policy_id=policy.id, identity=name).execute(database)
+
+
+def _delete_approvers(database: SqliteDatabase, policy_id: str) -> None:
+    PolicyApproverRow.delete().where(PolicyApproverRow.policy_id == policy_id).execute(database)
+
+
+def _policy(row: PolicyRow) -> Policy:
+    return Policy(row.id, row.name, decode_terms(row.terms), from_text(row.created_at))
