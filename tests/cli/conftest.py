@@ -1,17 +1,23 @@
 """The real command against a real server, both as processes."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from sealwright.cli.run import run as run_here
 from tests.server import COMMAND, ControlPlane, surroundings
 
 RUN_SECONDS = 60
+KEY = "swk_" + "k" * 43
 NOWHERE = Path("/nonexistent")
 """The home of somebody who has configured nothing."""
 
@@ -41,6 +47,32 @@ def run(
         check=False,
     )
     return Run(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
+def call(url: str, *arguments: str) -> Run:
+    """`sealwright ARGUMENTS` at this URL with KEY, which never shows."""
+    ended = run(*arguments, environment={"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": KEY})
+    assert KEY not in ended.out + ended.err
+    return ended
+
+
+def ask(url: str, *arguments: str) -> Run:
+    """The same in this process, which is quicker."""
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2))
+    environment = surroundings(NOWHERE) | {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": KEY}
+    with (
+        patch.dict(os.environ, environment, clear=True),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = run_here(arguments)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        texts.append(stream.read())
+    assert KEY not in "".join(texts)
+    return Run(code, *texts)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,34 @@
-"""A loopback server that answers every request with the same octets and hangs up."""
+"""A loopback server that answers in turn with octets given beforehand, and hangs up each time."""
 
+import json
 import socket
 import threading
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 HEAD_END = b"\r\n\r\n"
 
 
-class ScriptedServer:
-    """`heads` are the request heads that came, in order."""
+@dataclass(frozen=True)
+class Received:
+    """A request as it came: `json` is None where there was no body."""
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
+    method: str
+    path: str
+    json: Any
+
+
+class ScriptedServer:
+    """`heads` are the request heads that came, in order, `received` the same as values. The last
+    answer serves for all requests after it too."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._answers = list(answers)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self.heads: list[bytes] = []
+        self.received: list[Received] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -39,11 +52,30 @@ class ScriptedServer:
             except OSError:
                 return
             with connection:
-                head = b""
-                while HEAD_END not in head and (more := connection.recv(65536)):
-                    head += more
-                self.heads.append(head)
-                connection.sendall(self._answer)
+                octets = b""
+                while not _is_whole(octets) and (more := connection.recv(65536)):
+                    octets += more
+                self._note(octets)
+                connection.sendall(
+                    self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+                )
+
+    def _note(self, octets: bytes) -> None:
+        head, end, body = octets.partition(HEAD_END)
+        self.heads.append(head + end)
+        if end:
+            method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+            self.received.append(Received(method, path, json.loads(body) if body else None))
+
+
+def _is_whole(octets: bytes) -> bool:
+    head, end, body = octets.partition(HEAD_END)
+    lengths = [
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")[1:]
+        if line.lower().startswith(b"content-length:")
+    ]
+    return bool(end) and len(body) >= sum(lengths)
 
 
 def answer(status: str, body: bytes, kind: str = "application/json", *more: str) -> bytes:
@@ -56,3 +88,15 @@ def answer(status: str, body: bytes, kind: str = "application/json", *more: str)
         *more,
     ]
     return "\r\n".join(head).encode() + HEAD_END + body
+
+
+def ok(value: object, status: str = "200 OK") -> bytes:
+    """`value` as the JSON of an answer."""
+    return answer(status, json.dumps(value, ensure_ascii=False).encode())
+
+
+def refusal(code: str, title: str = "No.", status: str = "409 Conflict", **more: str) -> bytes:
+    """A problem document."""
+    problem = {"type": "about:blank", "code": code, "title": title} | more
+    body = json.dumps(problem, ensure_ascii=False).encode()
+    return answer(status, body, "application/problem+json")

@@ -8,17 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, run
+from tests.cli.conftest import KEY, call, run
 from tests.cli.scripted_server import ScriptedServer, answer
-
-KEY = "swk_" + "k" * 43
-
-
-def call(url: str, *arguments: str) -> Run:
-    environment = {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": KEY}
-    ended = run(*(arguments or ("signer", "list")), environment=environment)
-    assert KEY not in ended.out + ended.err
-    return ended
 
 
 def free_port() -> int:
@@ -28,7 +19,7 @@ def free_port() -> int:
 
 def test_a_server_that_is_down_is_3() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    ended = call(url)
+    ended = call(url, "signer", "list")
     assert ended.code == 3
     assert ended.err == (
         f"Error: No control plane answered: {url}: connection refused\n"
@@ -37,18 +28,18 @@ def test_a_server_that_is_down_is_3() -> None:
 
 
 def test_a_socket_that_is_not_there_is_3(tmp_path: Path) -> None:
-    ended = call(f"unix:{tmp_path}/none.sock")
+    ended = call(f"unix:{tmp_path}/none.sock", "signer", "list")
     assert ended.code == 3
     assert "no such file or directory" in ended.err
 
 
 def test_a_name_that_does_not_resolve_is_3() -> None:
-    assert call("https://sealwright.invalid").code == 3
+    assert call("https://sealwright.invalid", "signer", "list").code == 3
 
 
 def test_the_next_url_is_tried_when_no_connection_can_be_made() -> None:
     with ScriptedServer(answer("200 OK", b'{"items": [], "next": null}')) as server:
-        ended = call(f"http://127.0.0.1:{free_port()},{server.url}")
+        ended = call(f"http://127.0.0.1:{free_port()},{server.url}", "signer", "list")
     assert ended.code == 0
     assert len(server.heads) == 1
 
@@ -71,7 +62,7 @@ def test_what_does_not_speak_as_a_control_plane_is_told_so(
     said: bytes, code: int, words: str
 ) -> None:
     with ScriptedServer(said) as server:
-        ended = call(server.url)
+        ended = call(server.url, "signer", "list")
     assert ended.code == code, ended.err
     assert words in ended.err
     assert "Traceback" not in ended.err
@@ -81,7 +72,7 @@ def test_redirects_are_never_followed() -> None:
     with ScriptedServer(answer("200 OK", b'{"items": [], "next": null}')) as elsewhere:
         moved = answer("307 Moved", b"", "text/html", f"Location: {elsewhere.url}/v1/signers")
         with ScriptedServer(moved) as server:
-            ended = call(server.url)
+            ended = call(server.url, "signer", "list")
     assert ended.code == 1
     assert "redirect" in ended.err
     assert elsewhere.heads == []
@@ -140,10 +131,15 @@ def test_with_json_a_refusal_is_one_object_on_stderr() -> None:
 
 
 def test_what_a_server_says_cannot_draw_on_the_terminal() -> None:
-    with ScriptedServer(problem(title="a\x1b[31mb\u202ec", request_id="\x07")) as server:
-        ended = call(server.url)
+    hostile = problem(title="a\x1b[31mb\u202ec", request_id="\x07", request="\x9b7")
+    with ScriptedServer(hostile) as server:
+        ended = call(server.url, "signer", "list")
+        for_machines = call(server.url, "signer", "list", "--json")
     assert "a\\x1b[31mb\\u202ec" in ended.err
-    assert not {"\x1b", "\u202e", "\x07"} & set(ended.err)
+    assert "sealwright request show \\x9b7" in ended.err
+    for shown in (ended.err, for_machines.err):
+        assert all(line.isprintable() for line in shown.splitlines())
+    assert json.loads(for_machines.err)["error"]["title"] == "a\x1b[31mb\u202ec"
 
 
 def test_names_are_one_segment_of_a_path_whatever_they_hold() -> None:

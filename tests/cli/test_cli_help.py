@@ -4,10 +4,12 @@
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from sealwright.cli.failure import NEXT_STEPS
 from tests.cli.commands import command_paths, every_command
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -55,19 +57,46 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "signer enable",
         "signer renew",
         "signer delete",
+        "signer set-policy",
         "signer csr",
         "signer install-certificate",
         "signer certificate",
+        "signer explain",
         "ca certificate",
         "member add",
         "member remove",
         "member list",
+        "policy create",
+        "policy list",
+        "policy show",
+        "policy edit",
+        "policy delete",
+        "request create",
+        "request list",
+        "request show",
+        "request approve",
+        "request reject",
+        "request cancel",
+        "grant create",
+        "grant list",
+        "grant show",
+        "grant revoke",
         "audit list",
         "audit export",
         "audit verify",
         "module path",
         "module doctor",
     ]
+
+
+def test_next_steps_name_commands_that_there_are() -> None:
+    named = {
+        command
+        for next_step in NEXT_STEPS.values()
+        for command in re.findall(r"sealwright(?: [a-z][a-z-]*)+", next_step)
+    }
+    assert len(named) > 10
+    assert named <= set(command_paths())
 
 
 def test_every_command_takes_json_and_help() -> None:

@@ -33,8 +33,12 @@ def test_commands_that_call_no_server_load_no_http(arguments: list[str]) -> None
     assert not {"urllib3", "ssl", "falcon", "cryptography", "rich"} & imported_by(*arguments)
 
 
-def test_commands_that_call_the_server_load_nothing_of_it() -> None:
-    loaded = imported_by("signer", "list", "--url", "unix:/nonexistent")
+@pytest.mark.parametrize(
+    "arguments",
+    [["signer", "list"], ["policy", "edit", "p", "--step", "none"], ["request", "approve", "r"]],
+)
+def test_commands_that_call_the_server_load_nothing_of_it(arguments: list[str]) -> None:
+    loaded = imported_by(*arguments, "--url", "unix:/nonexistent")
     assert "urllib3" in loaded
     assert not {"controlplane", "falcon", "peewee", "cryptography", "rich"} & loaded
 

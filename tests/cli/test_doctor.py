@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sealwright.client.errors import MisconfiguredError
-from sealwright.module_config import read_configuration
+from sealwright.module_config import ApprovalConfiguration, read_configuration
 from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
 
@@ -58,6 +58,9 @@ def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
     assert found.signers == {"release": 7}
     assert (found.ca_file, found.client_cert) == (Path("/ca.pem"), Path("/c.pem"))
     assert (found.connect_timeout, found.request_timeout) == (1, 2.5)
+    assert found.approval == ApprovalConfiguration(
+        request=True, window=8 * 3600, signings=3, justification="release", wait=600
+    )
 
 
 def test_variables_win_over_the_file(config: Path) -> None:
@@ -78,6 +81,40 @@ def test_variables_win_over_the_file(config: Path) -> None:
     assert found.key_source == "SEALWRIGHT_API_KEY"
 
 
+def test_variables_of_an_approval_win_too(config: Path) -> None:
+    config.write_text('[approval]\nrequest = true\nwindow = "8h"\nsignings = 3\nwait = "10m"\n')
+    found = read_configuration(
+        {
+            "SEALWRIGHT_CONFIG": str(config),
+            "SEALWRIGHT_APPROVAL_REQUEST": "false",
+            "SEALWRIGHT_APPROVAL_WINDOW": "2d",
+            "SEALWRIGHT_APPROVAL_SIGNINGS": "25",
+            "SEALWRIGHT_APPROVAL_JUSTIFICATION": "Grüße",
+            "SEALWRIGHT_APPROVAL_WAIT": "",
+        }
+    )
+    assert found.approval == ApprovalConfiguration(
+        request=False, window=2 * 24 * 3600, signings=25, justification="Grüße", wait=600
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("WINDOW", text)
+            for text in ("0s", "31d", "8", "h", "1h30m", "-1h", "8 h", "9" * 30 + "s")
+        ),
+        *(("WAIT", text) for text in ("0m", "8d", "soon", "604801s")),
+        *(("SIGNINGS", text) for text in ("0", "-1", "1000000001", "3.5", "many")),
+        *(("JUSTIFICATION", text) for text in (" \t", "x" * 2049, "\udcff")),
+    ],
+)
+def test_a_wrong_variable_of_an_approval_is_named(config: Path, name: str, value: str) -> None:
+    with pytest.raises(MisconfiguredError, match=f"^SEALWRIGHT_APPROVAL_{name} must be "):
+        read(config, **{f"SEALWRIGHT_APPROVAL_{name}": value})
+
+
 def test_the_users_file_is_found_in_their_home(tmp_path: Path) -> None:
     own = tmp_path / ".config/sealwright/pkcs11.toml"
     own.parent.mkdir(parents=True)
@@ -96,6 +133,12 @@ def test_the_users_file_is_found_in_their_home(tmp_path: Path) -> None:
         (f"api_key = '{KEY}x'", "matching regex.*api_key"),
         (f"api_key = '{KEY}'\napi_key_file = 'x'", "name one of them"),
         ("[signers]\nrelease = 0", ">= 1.*signers"),
+        ("[approval]\nwindow = '31d'", "window must be a duration from 1s to 30d.*approval"),
+        ("[approval]\nwait = '8d'", "wait must be a duration from 1s to 7d.*approval"),
+        ("[approval]\nwait = 600", "Expected `str.*approval.wait"),
+        ("[approval]\nsignings = 0", ">= 1.*approval.signings"),
+        ("[approval]\nsignings = 1000000001", "<= 1000000000.*approval.signings"),
+        ("[approval]\njustification = ''", "justification must be a text of 1 to 2048.*approval"),
     ],
 )
 def test_a_fault_in_the_file_is_named_and_no_key_shown(config: Path, text: str, fault: str) -> None:

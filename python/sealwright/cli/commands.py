@@ -14,6 +14,9 @@ _COMMANDS = {
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",
     "member": "sealwright.cli.member:member",
+    "policy": "sealwright.cli.policy:policy",
+    "request": "sealwright.cli.request:request",
+    "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
     "module": "sealwright.cli.module:module",
 }

@@ -4,10 +4,13 @@ import click
 import msgspec
 
 from sealwright.cli.options import invocation
-from sealwright.cli.text import printable
+from sealwright.cli.text import printable, printable_json
 from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError, UnreachableError
 
-_NEXT = {
+_MAKE_OPERATOR = (
+    "An administrator lets it sign: sealwright member add SIGNER IDENTITY --role operator"
+)
+NEXT_STEPS = {
     "api_key_missing": "Say who you are: set SEALWRIGHT_API_KEY_FILE, or give --api-key-file FILE.",
     "api_key_unknown": "Check that the key belongs to this server; "
     "an admin gives out a new one with: sealwright identity key add NAME",
@@ -20,6 +23,43 @@ _NEXT = {
     "signer_not_external": "The built-in CA issues for this signer: sealwright signer renew NAME",
     "signer_pending": "Get its request signed (sealwright signer csr NAME), then: "
     "sealwright signer install-certificate NAME --chain FILE.pem",
+    "policy_not_found": "Those that there are: sealwright policy list",
+    "policy_exists": "Change the one that there is: sealwright policy edit NAME",
+    "policy_in_use": "See who has it (sealwright policy show NAME), then for each: "
+    "sealwright signer set-policy SIGNER none",
+    "policy_cannot_be_met": "Name more approvers who can decide, or ask for fewer approvals: "
+    "sealwright policy edit NAME --step NAME:REQUIRED:WHO,WHO",
+    "policy_unbounded": "Give --max-window, --max-signings or both.",
+    "no_policy": "Without one its members sign at once, or first: "
+    "sealwright signer set-policy SIGNER POLICY",
+    "window_above_ceiling": "Give a shorter --window, or leave it out: "
+    "as long as the policy allows.",
+    "signings_above_ceiling": "Give fewer --signings, or leave it out: "
+    "as many as the policy allows.",
+    "request_not_found": "Those that you may see: sealwright request list",
+    "request_not_pending": "What became of it: sealwright request show ID",
+    "own_request": "Ask another approver; who they are: sealwright request show ID",
+    "not_an_approver": "Ask an approver; who they are: sealwright request show ID",
+    "auditor_cannot_approve": "Ask an approver without such a role; who they are: "
+    "sealwright request show ID",
+    "already_decided": "Ask another approver; what is missing: sealwright request show ID",
+    "step_changed": "Look again, then decide: sealwright request show ID",
+    "policy_detached": "Ask anew under the policy that the signer has now: "
+    "sealwright request create SIGNER --why TEXT",
+    "too_many_pending": "Cancel some that are not needed: sealwright request cancel ID",
+    "not_a_member": _MAKE_OPERATOR,
+    "role_cannot_sign": _MAKE_OPERATOR,
+    "requester_cannot_sign": _MAKE_OPERATOR,
+    "grantee_cannot_sign": _MAKE_OPERATOR,
+    "requester_required": "Who asked: sealwright request show ID; "
+    "administrators of the signer: sealwright member list SIGNER",
+    "grant_not_found": "Those that you may see: sealwright grant list",
+    "grant_not_active": "What became of it: sealwright grant show ID",
+    "own_grant": "Ask another administrator, or the approvers: "
+    "sealwright request create SIGNER --why TEXT",
+    "administrator_required": "Who is one: sealwright member list SIGNER",
+    "no_active_grant": "Ask for one: sealwright request create SIGNER --why TEXT",
+    "algorithm_not_allowed": "Those that are: sealwright policy show NAME",
     "not_initialised": "Create the store first: sealwright init",
     "already_initialised": "Start it with: sealwright serve. "
     "Locked out? sealwright init --new-admin-key",
@@ -38,7 +78,7 @@ class CommandError(Exception):
     def __init__(self, title: str, *, code: str = "failed", next_step: str | None = None) -> None:
         super().__init__(title)
         self.code = code
-        self.next_step = next_step if next_step is not None else _NEXT.get(code)
+        self.next_step = next_step if next_step is not None else NEXT_STEPS.get(code)
 
 
 class _Report(msgspec.Struct, omit_defaults=True):
@@ -56,7 +96,7 @@ def report(fault: ClientError | CommandError) -> None:
     """Tells stderr: sentences, or with --json one line with an object `error`."""
     what = _describe(fault)
     if invocation().json:
-        click.echo(msgspec.json.encode({"error": what}).decode(), err=True)
+        click.echo(printable_json(msgspec.json.encode({"error": what}).decode()), err=True)
         return
     click.echo(f"Error: {printable(what.title)}", err=True)
     if what.detail:
@@ -64,17 +104,17 @@ def report(fault: ClientError | CommandError) -> None:
     notes = [
         f"field {printable(what.field)}" if what.field else "",
         f"code {printable(what.code)}" if isinstance(fault, Refused) else "",
+        f"open request {printable(what.request)}" if what.request else "",
         f"server's request id {printable(what.request_id)}" if what.request_id else "",
     ]
     if any(notes):
         click.echo(f"  ({', '.join(filter(None, notes))})", err=True)
     if what.next_step:
-        click.echo(f"  {what.next_step}", err=True)
+        click.echo(f"  {printable(what.next_step)}", err=True)
 
 
 def _describe(fault: ClientError | CommandError) -> _Report:
     if isinstance(fault, Refused):
-        wait = f"Try again in {fault.retry_after} s." if fault.retry_after is not None else None
         return _Report(
             code=fault.code,
             title=fault.title,
@@ -83,7 +123,7 @@ def _describe(fault: ClientError | CommandError) -> _Report:
             field=fault.field,
             request=fault.request,
             request_id=fault.request_id,
-            next_step=wait or _NEXT.get(fault.code),
+            next_step=_next_step(fault),
         )
     if isinstance(fault, CommandError):
         return _Report(fault.code, str(fault), next_step=fault.next_step)
@@ -96,3 +136,11 @@ def _describe(fault: ClientError | CommandError) -> _Report:
     if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")
     return _Report("misconfigured", str(fault))
+
+
+def _next_step(refused: Refused) -> str | None:
+    if refused.retry_after is not None:
+        return f"Try again in {refused.retry_after} s."
+    if refused.request is not None:
+        return f"What the open request waits for: sealwright request show {refused.request}"
+    return NEXT_STEPS.get(refused.code)

@@ -13,7 +13,7 @@ from sealwright.cli.options import invocation
 from sealwright.cli.text import printable, printable_json, table
 
 if TYPE_CHECKING:
-    from sealwright.client.client import Answer
+    from sealwright.client.call import Answer
     from sealwright.client.objects import Page
 
 T = TypeVar("T")
@@ -42,6 +42,19 @@ def print_json(body: bytes) -> None:
 
 def print_object(value: object) -> None:
     print_json(msgspec.json.encode(value))
+
+
+def tell_deleted(name: str) -> None:
+    """For a call that has no answer."""
+    if invocation().json:
+        print_object(_Deleted(name, deleted=True))
+    else:
+        click.echo(f"Deleted {name}.", err=True)
+
+
+class _Deleted(msgspec.Struct):
+    name: str
+    deleted: bool
 
 
 def warn(sentence: str) -> None:

@@ -30,6 +30,12 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return FAILED
+    except UnicodeEncodeError as fault:
+        if fault.encoding != "utf-8":
+            raise
+        # Octets of the command line that are no text, and that were to be sent.
+        click.echo(f"Error: {fault.object!a} is not UTF-8 text.", err=True)
+        return WRONG_USAGE
     except BrokenPipeError:
         # Whoever read us has gone; the interpreter must not trip over it again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

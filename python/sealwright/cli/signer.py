@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from sealwright.cli.failure import CommandError
+from sealwright.cli.history import show_changes
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import print_object, show, show_page, warn
-from sealwright.cli.text import facts, moment
-from sealwright.client.client import Answer
-from sealwright.client.objects import Signer
+from sealwright.cli.output import show, show_page, tell_deleted, warn
+from sealwright.cli.text import bullets, facts, moment, printable
+from sealwright.client.call import Answer
+from sealwright.client.objects import Explanation, Signer
 
 _LARGEST_CHAIN = 256 << 10  # bytes: no server takes more
 
@@ -29,14 +29,18 @@ def signer() -> None:
 )
 @click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
 @click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
+@click.option("--policy", metavar="NAME", help="What has to be approved first.  [none]")
 @click.option(
     "--external",
     is_flag=True,
     help="Another CA certifies the key: see csr and install-certificate.",
 )
-def create(name: str, key: str, common_name: str, days: int | None, external: bool) -> None:
+def create(
+    name: str, key: str, common_name: str, days: int | None, policy: str | None, external: bool
+) -> None:
     """Make a key pair on the server, and a certificate for it from the built-in CA."""
-    _show(client().create_signer(name, key, common_name, days, external))
+    chosen = None if policy == "none" else policy
+    _show(client().create_signer(name, key, common_name, days, external, chosen))
 
 
 @signer.command("list")
@@ -46,8 +50,16 @@ def list_(limit: int, cursor: str | None) -> None:
     answer = client().signers(limit, cursor)
     show_page(
         answer,
-        ["number", "name", "status", "key", "role", "not after"],
-        lambda it: [it.number, it.name, it.status, it.key, it.role, moment(it.not_after)],
+        ["number", "name", "status", "key", "policy", "role", "not after"],
+        lambda it: [
+            it.number,
+            it.name,
+            it.status,
+            it.key,
+            it.policy,
+            it.role,
+            moment(it.not_after),
+        ],
     )
     for each in answer.value.items:
         _warn(each)
@@ -56,8 +68,8 @@ def list_(limit: int, cursor: str | None) -> None:
 @signer.command("show")
 @click.argument("name")
 def show_(name: str) -> None:
-    """One signer."""
-    _show(client().signer(name))
+    """One signer, and what happened to its policy."""
+    _show_all(client().signer(name))
 
 
 @signer.command()
@@ -87,15 +99,19 @@ def renew(name: str, days: int | None) -> None:
 def delete(name: str) -> None:
     """Destroy its keys for good. Its audit rows stay; its name is never given again."""
     client().delete_signer(name)
-    if invocation().json:
-        print_object(_Deleted(name, deleted=True))
-    else:
-        click.echo(f"Deleted {name}.", err=True)
+    tell_deleted(name)
 
 
-class _Deleted(msgspec.Struct):
-    name: str
-    deleted: bool
+@signer.command("set-policy")
+@click.argument("name")
+@click.argument("policy", metavar="POLICY|none")
+def set_policy(name: str, policy: str) -> None:
+    """Give it another policy, or none.
+
+    Without a policy its members sign at once. Grants count only while the signer has the policy
+    that they were issued under.
+    """
+    _show_all(client().set_policy(name, None if policy == "none" else policy))
 
 
 @signer.command()
@@ -141,9 +157,40 @@ def certificate(name: str, chain: bool) -> None:
     )
 
 
+@signer.command()
+@click.argument("name")
+@click.option("--identity", metavar="WHO", required=True, help="Who would sign.")
+@click.option(
+    "--hash",
+    "hash_",
+    type=click.Choice(["sha256", "sha384", "sha512", "none"]),
+    help="With which hash; none: bytes that are no digest.  [any that may be signed]",
+)
+def explain(name: str, identity: str, hash_: str | None) -> None:
+    """Would this call to sign be allowed, and what is missing?
+
+    Exit code 0 whether it would or not: with --json, `allowed` says which.
+    """
+    show(client().explain(name, identity, hash_), _show_explanation)
+
+
+def _show_explanation(one: Explanation) -> None:
+    click.echo(printable(one.title))
+    bullets(one.missing)
+    if one.request is not None:
+        click.echo(printable(f"The request that waits: sealwright request show {one.request}"))
+
+
 def _show(answer: Answer[Signer]) -> None:
     show(answer, _show_signer)
     _warn(answer.value)
+
+
+def _show_all(answer: Answer[Signer]) -> None:
+    """With its history, which is beside the point where something else was changed."""
+    _show(answer)
+    if not invocation().json:
+        show_changes(answer.value.policy_changes)
 
 
 def _warn(one: Signer) -> None:
@@ -161,6 +208,7 @@ def _show_signer(one: Signer) -> None:
             ("key", one.key),
             ("common name", one.common_name),
             ("certified by", "another CA" if one.external else "the built-in CA"),
+            ("policy", one.policy),
             ("certificate serial", one.certificate_serial),
             ("not after", moment(one.not_after)),
             ("your role", one.role),

@@ -58,6 +58,11 @@ def facts(pairs: Sequence[tuple[str, object]]) -> None:
         click.echo(f"{name.ljust(width)}  {shown}")
 
 
+def bullets(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"- {printable(sentence)}")
+
+
 def _table_for_a_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -1,20 +1,18 @@
 """The control plane's API, one method a call."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Generic, TypeVar
-from urllib.parse import quote, urlencode
 
 import msgspec
 
-from sealwright.client.connection import Connection
-from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError, UnreachableError
+from sealwright.client.call import Answer, Caller, given, part
 from sealwright.client.objects import (
     ApiKey,
     Catalogue,
     Certificate,
     Chain,
+    Explanation,
+    Grant,
     Head,
     Health,
     Identity,
@@ -22,34 +20,17 @@ from sealwright.client.objects import (
     NewApiKey,
     Operation,
     Page,
-    Problem,
+    Policy,
+    PolicyTerms,
+    Request,
     Signer,
     SigningRequest,
 )
-from sealwright.client.transport import Response, Transport
-
-T = TypeVar("T")
-Text = str | int | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """`value` is the answer parsed; `body` the API's own JSON; `date` the server's clock (HTTP)."""
-
-    value: T
-    body: bytes
-    date: str | None = None
-
-
-class Client:
+class Client(Caller):
     """Every method raises ClientError: Refused with the server's code, UnreachableError, or
     UnexpectedAnswerError."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._transport = Transport(connection)
-        self._headers = {"Accept": "application/json", "User-Agent": "sealwright-cli"}
-        if connection.api_key is not None:
-            self._headers["Authorization"] = f"Bearer {connection.api_key}"
 
     def live(self) -> Answer[Health]:
         """Needs no key."""
@@ -62,26 +43,26 @@ class Client:
         self, name: str, kind: str, role: str | None = None, owner: str | None = None
     ) -> Answer[Identity]:
         """The answer holds the first API key, this once."""
-        body = {"name": name, "kind": kind, "role": role, "owner": owner}
+        body = given(name=name, kind=kind, role=role, owner=owner)
         return self._call("POST", "/v1/identities", Identity, body)
 
     def identities(self, limit: int, cursor: str | None = None) -> Answer[Page[Identity]]:
-        return self._list("/v1/identities", Page[Identity], limit=limit, cursor=cursor)
+        return self._get("/v1/identities", Page[Identity], limit=limit, cursor=cursor)
 
     def identity(self, name: str) -> Answer[Identity]:
-        return self._call("GET", f"/v1/identities/{_part(name)}", Identity)
+        return self._call("GET", f"/v1/identities/{part(name)}", Identity)
 
     def disable_identity(self, name: str) -> Answer[Identity]:
-        return self._call("POST", f"/v1/identities/{_part(name)}/disable", Identity, {})
+        return self._call("POST", f"/v1/identities/{part(name)}/disable", Identity, {})
 
     def enable_identity(self, name: str) -> Answer[Identity]:
-        return self._call("POST", f"/v1/identities/{_part(name)}/enable", Identity, {})
+        return self._call("POST", f"/v1/identities/{part(name)}/enable", Identity, {})
 
     def add_key(self, name: str) -> Answer[NewApiKey]:
-        return self._call("POST", f"/v1/identities/{_part(name)}/keys", NewApiKey, {})
+        return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, {})
 
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
-        path = f"/v1/identities/{_part(name)}/keys/{_part(key_id)}/revoke"
+        path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
         return self._call("POST", path, ApiKey, {})
 
     def create_signer(
@@ -91,59 +72,183 @@ class Client:
         common_name: str,
         days: int | None = None,
         external: bool = False,
+        policy: str | None = None,
     ) -> Answer[Signer]:
-        body = {
-            "name": name,
-            "key": key,
-            "common_name": common_name,
-            "days": days,
-            "external": external or None,
-        }
+        body = given(
+            name=name,
+            key=key,
+            common_name=common_name,
+            days=days,
+            external=external or None,
+            policy=policy,
+        )
         return self._call("POST", "/v1/signers", Signer, body)
 
     def signers(self, limit: int, cursor: str | None = None) -> Answer[Page[Signer]]:
-        return self._list("/v1/signers", Page[Signer], limit=limit, cursor=cursor)
+        return self._get("/v1/signers", Page[Signer], limit=limit, cursor=cursor)
 
     def signer(self, name: str) -> Answer[Signer]:
-        return self._call("GET", f"/v1/signers/{_part(name)}", Signer)
+        return self._call("GET", f"/v1/signers/{part(name)}", Signer)
 
     def disable_signer(self, name: str) -> Answer[Signer]:
-        return self._call("POST", f"/v1/signers/{_part(name)}/disable", Signer, {})
+        return self._call("POST", f"/v1/signers/{part(name)}/disable", Signer, {})
 
     def enable_signer(self, name: str) -> Answer[Signer]:
-        return self._call("POST", f"/v1/signers/{_part(name)}/enable", Signer, {})
+        return self._call("POST", f"/v1/signers/{part(name)}/enable", Signer, {})
 
     def renew_signer(self, name: str, days: int | None = None) -> Answer[Signer]:
-        return self._call("POST", f"/v1/signers/{_part(name)}/renew", Signer, {"days": days})
+        return self._call("POST", f"/v1/signers/{part(name)}/renew", Signer, given(days=days))
 
     def delete_signer(self, name: str) -> None:
-        self._send("DELETE", f"/v1/signers/{_part(name)}")
+        self._send("DELETE", f"/v1/signers/{part(name)}")
+
+    def set_policy(self, signer: str, policy: str | None) -> Answer[Signer]:
+        """None takes away the one that it has."""
+        path = f"/v1/signers/{part(signer)}/policy"
+        return self._call("POST", path, Signer, {"policy": policy})
+
+    def explain(self, signer: str, identity: str, hash_: str | None = None) -> Answer[Explanation]:
+        """Whether a call to sign would be allowed now; without a hash: with any that may be."""
+        path = f"/v1/signers/{part(signer)}/explain"
+        return self._get(path, Explanation, identity=identity, hash=hash_)
 
     def signing_request(self, name: str) -> Answer[SigningRequest]:
-        return self._call("GET", f"/v1/signers/{_part(name)}/csr", SigningRequest)
+        return self._call("GET", f"/v1/signers/{part(name)}/csr", SigningRequest)
 
     def install_certificate(self, name: str, chain: str) -> Answer[Signer]:
         """`chain`: PEM of the leaf and its issuers."""
-        path = f"/v1/signers/{_part(name)}/certificate"
+        path = f"/v1/signers/{part(name)}/certificate"
         return self._call("POST", path, Signer, {"chain": chain})
 
     def certificate(self, name: str) -> Answer[Certificate]:
-        return self._call("GET", f"/v1/signers/{_part(name)}/certificate", Certificate)
+        return self._call("GET", f"/v1/signers/{part(name)}/certificate", Certificate)
 
     def ca_certificate(self) -> Answer[Chain]:
         return self._call("GET", "/v1/ca/certificate", Chain)
 
     def members(self, signer: str, limit: int, cursor: str | None = None) -> Answer[Page[Member]]:
-        path = f"/v1/signers/{_part(signer)}/members"
-        return self._list(path, Page[Member], limit=limit, cursor=cursor)
+        path = f"/v1/signers/{part(signer)}/members"
+        return self._get(path, Page[Member], limit=limit, cursor=cursor)
 
     def add_member(self, signer: str, identity: str, role: str) -> Answer[Member]:
         """A member already there gets the role given."""
-        path = f"/v1/signers/{_part(signer)}/members"
+        path = f"/v1/signers/{part(signer)}/members"
         return self._call("POST", path, Member, {"identity": identity, "role": role})
 
     def remove_member(self, signer: str, identity: str) -> None:
-        self._send("DELETE", f"/v1/signers/{_part(signer)}/members/{_part(identity)}")
+        self._send("DELETE", f"/v1/signers/{part(signer)}/members/{part(identity)}")
+
+    def create_policy(self, name: str, terms: PolicyTerms) -> Answer[Policy]:
+        body = given(name=name, **msgspec.to_builtins(terms))
+        return self._call("POST", "/v1/policies", Policy, body)
+
+    def policies(self, limit: int, cursor: str | None = None) -> Answer[Page[Policy]]:
+        return self._get("/v1/policies", Page[Policy], limit=limit, cursor=cursor)
+
+    def policy(self, name: str) -> Answer[Policy]:
+        return self._call("GET", f"/v1/policies/{part(name)}", Policy)
+
+    def edit_policy(self, name: str, terms: PolicyTerms) -> Answer[Policy]:
+        """Terms that are UNSET stay as they are."""
+        return self._call("PATCH", f"/v1/policies/{part(name)}", Policy, terms)
+
+    def delete_policy(self, name: str) -> None:
+        self._send("DELETE", f"/v1/policies/{part(name)}")
+
+    def create_request(
+        self,
+        signer: str,
+        justification: str,
+        window_seconds: int | None = None,
+        signings: int | None = None,
+    ) -> Answer[Request]:
+        """An equal one that is pending is given back instead (not `created`)."""
+        body = given(justification=justification, window_seconds=window_seconds, signings=signings)
+        return self._call("POST", f"/v1/signers/{part(signer)}/requests", Request, body)
+
+    def requests(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        signer: str | None = None,
+        requester: str | None = None,
+        state: str | None = None,
+    ) -> Answer[Page[Request]]:
+        """Newest first."""
+        return self._get(
+            "/v1/requests",
+            Page[Request],
+            limit=limit,
+            cursor=cursor,
+            signer=signer,
+            requester=requester,
+            state=state,
+        )
+
+    def request(self, request_id: str) -> Answer[Request]:
+        return self._call("GET", f"/v1/requests/{part(request_id)}", Request)
+
+    def approve_request(
+        self, request_id: str, comment: str | None = None, step: int | None = None
+    ) -> Answer[Request]:
+        """`step`: the number of the one that the approver saw; refused if it is open no more."""
+        path = f"/v1/requests/{part(request_id)}/approve"
+        return self._call("POST", path, Request, given(comment=comment, step=step))
+
+    def reject_request(
+        self, request_id: str, comment: str, step: int | None = None
+    ) -> Answer[Request]:
+        """`step`: as for `approve_request`."""
+        path = f"/v1/requests/{part(request_id)}/reject"
+        return self._call("POST", path, Request, given(comment=comment, step=step))
+
+    def cancel_request(self, request_id: str) -> Answer[Request]:
+        return self._call("POST", f"/v1/requests/{part(request_id)}/cancel", Request, {})
+
+    def create_grant(
+        self,
+        signer: str,
+        identity: str,
+        justification: str,
+        window_seconds: int | None = None,
+        signings: int | None = None,
+    ) -> Answer[Grant]:
+        """Pre-approved: nobody asked for it."""
+        body = given(
+            identity=identity,
+            justification=justification,
+            window_seconds=window_seconds,
+            signings=signings,
+        )
+        return self._call("POST", f"/v1/signers/{part(signer)}/grants", Grant, body)
+
+    def grants(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        signer: str | None = None,
+        grantee: str | None = None,
+        state: str | None = None,
+    ) -> Answer[Page[Grant]]:
+        """Newest first."""
+        return self._get(
+            "/v1/grants",
+            Page[Grant],
+            limit=limit,
+            cursor=cursor,
+            signer=signer,
+            grantee=grantee,
+            state=state,
+        )
+
+    def grant(self, grant_id: str) -> Answer[Grant]:
+        return self._call("GET", f"/v1/grants/{part(grant_id)}", Grant)
+
+    def revoke_grant(self, grant_id: str, reason: str) -> Answer[Grant]:
+        path = f"/v1/grants/{part(grant_id)}/revoke"
+        return self._call("POST", path, Grant, {"reason": reason})
 
     def catalogue(self) -> Answer[Catalogue]:
         return self._call("GET", "/v1/catalogue", Catalogue)
@@ -160,7 +265,7 @@ class Client:
         since: datetime | None = None,
     ) -> Answer[Page[Operation]]:
         """Newest first."""
-        return self._list(
+        return self._get(
             "/v1/operations",
             Page[Operation],
             limit=limit,
@@ -180,69 +285,4 @@ class Client:
 
         An answer that breaks off raises UnreachableError from the iterator.
         """
-        answer = self._transport.stream("/v1/operations/export", self._headers)
-        if isinstance(answer, Response):
-            raise _refusal(answer)
-        return answer
-
-    def _list(self, path: str, answer: type[T], /, **query: Text) -> Answer[T]:
-        given = {name: str(value) for name, value in query.items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(given)}", answer)
-
-    def _call(
-        self, method: str, path: str, answer: type[T], body: Mapping[str, Text] | None = None
-    ) -> Answer[T]:
-        response = self._send(method, path, body)
-        try:
-            value = msgspec.json.decode(response.body, type=answer)
-        except msgspec.MsgspecError as fault:
-            raise UnexpectedAnswerError(
-                f"{response.url} does not answer {method} {path} as a control plane does: {fault}"
-            ) from None
-        return Answer(value, response.body, response.date)
-
-    def _send(self, method: str, path: str, body: Mapping[str, Text] | None = None) -> Response:
-        headers, content = self._headers, None
-        if body is not None:
-            given = {name: value for name, value in body.items() if value is not None}
-            content = msgspec.json.encode(given)
-            headers = headers | {"Content-Type": "application/json"}
-        response = self._transport.request(method, path, body=content, headers=headers)
-        if not 200 <= response.status < 300:
-            raise _refusal(response)
-        return response
-
-
-def _part(name: str) -> str:
-    """One segment of a path, whatever is in it."""
-    return quote(name, safe="") if name not in {".", ".."} else name.replace(".", "%2E")
-
-
-def _refusal(response: Response) -> ClientError:
-    try:
-        problem = msgspec.json.decode(response.body, type=Problem)
-    except msgspec.MsgspecError:
-        if 300 <= response.status < 400:
-            return UnexpectedAnswerError(
-                f"{response.url} answered with a redirect, which is never followed: "
-                "give the control plane's own URL"
-            )
-        if response.status in {502, 503, 504}:
-            return UnreachableError(
-                f"{response.url}: a gateway answered {response.status} for the control plane"
-            )
-        return UnexpectedAnswerError(
-            f"{response.url} answered {response.status} without saying why: "
-            "is this the URL of a control plane?"
-        )
-    wait = response.retry_after or ""
-    return Refused(
-        status=response.status,
-        code=problem.code,
-        title=problem.title,
-        request_id=problem.request_id,
-        detail=problem.detail,
-        field=problem.field,
-        request=problem.request,
-        retry_after=int(wait) if wait.isascii() and wait.isdigit() else None,
-    )
+        return self._stream("/v1/operations/export")

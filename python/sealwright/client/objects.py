@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 T = TypeVar("T")
 
@@ -63,8 +64,20 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     api_key: str | None = None
 
 
+class PolicyChange(msgspec.Struct, frozen=True):
+    """Something that was done to a policy, or to a signer with it; `what` are sentences."""
+
+    at: datetime
+    by: str | None
+    policy: str
+    signer: str | None
+    change: str
+    what: list[str]
+
+
 class Signer(msgspec.Struct, frozen=True):
-    """`role` is the caller's as a member; `warnings` are sentences."""
+    """`role` is the caller's as a member; `warnings` are sentences; `policy_changes`, newest first,
+    are there when one signer was asked for."""
 
     id: str
     number: int
@@ -79,6 +92,7 @@ class Signer(msgspec.Struct, frozen=True):
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
+    policy_changes: list[PolicyChange] = []
 
 
 class SigningRequest(msgspec.Struct, frozen=True):
@@ -106,6 +120,114 @@ class Member(msgspec.Struct, frozen=True):
     identity: str
     role: str
     added_at: datetime
+
+
+class PolicyStep(msgspec.Struct, frozen=True):
+    """So many distinct approvals of these identities."""
+
+    name: str
+    required: int
+    approvers: list[str]
+
+
+class PolicyTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What to make of a policy: UNSET says nothing of a term, None removes it, and an empty list
+    removes all steps or lets every hash pass."""
+
+    max_window_seconds: int | UnsetType | None = UNSET
+    max_signings: int | UnsetType | None = UNSET
+    steps: list[PolicyStep] | UnsetType = UNSET
+    request_ttl_seconds: int | UnsetType | None = UNSET
+    hashes: list[str] | UnsetType = UNSET
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """No `hashes`: every hash may be signed. `signers` (those that the caller sees) and `changes`
+    (newest first) are there when one policy was asked for."""
+
+    id: str
+    name: str
+    max_window_seconds: int | None
+    max_signings: int | None
+    steps: list[PolicyStep]
+    request_ttl_seconds: int | None
+    hashes: list[str]
+    created_at: datetime
+    signers: list[str] = []
+    changes: list[PolicyChange] = []
+
+
+class Decision(msgspec.Struct, frozen=True):
+    approver: str
+    verdict: str
+    comment: str | None
+    at: datetime
+
+
+class RequestStep(PolicyStep, frozen=True):
+    decisions: list[Decision] = []
+
+
+class Request(msgspec.Struct, frozen=True):
+    """`step` is the number, from 1, of the open one; `max_…` and `hashes` are the terms that it was
+    made under; `missing` are sentences; `comment` is that of a rejection."""
+
+    id: str
+    signer: str
+    requester: str
+    policy: str
+    state: str
+    justification: str
+    window_seconds: int | None
+    signings: int | None
+    step: int | None
+    steps: list[RequestStep]
+    max_window_seconds: int | None
+    max_signings: int | None
+    hashes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    comment: str | None
+    grant_id: str | None
+    missing: list[str]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """`issued_by` is who pre-approved it, where no request led to it."""
+
+    id: str
+    signer: str
+    grantee: str
+    policy: str
+    state: str
+    used: int
+    max_signings: int | None
+    hashes: list[str]
+    justification: str
+    request_id: str | None
+    issued_by: str | None
+    not_before: datetime
+    not_after: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoke_reason: str | None
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Whether a call to sign would be allowed; `missing` are sentences, `grant` is the one that it
+    would use, `request` the id of one that is pending."""
+
+    signer: str
+    identity: str
+    allowed: bool
+    code: str | None
+    title: str
+    missing: list[str]
+    policy: str | None = None
+    grant: Grant | None = None
+    request: str | None = None
 
 
 class ClientContext(msgspec.Struct, frozen=True):
@@ -136,6 +258,7 @@ class Operation(msgspec.Struct, frozen=True):
     action: str | None = None
     object: str | None = None
     client: ClientContext | None = None
+    grant_id: str | None = None
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -1,0 +1,118 @@
+"""sealwright request: asking for a grant, and deciding who gets one."""
+
+import click
+
+from sealwright.cli.bounds import signings, wanted_options, window
+from sealwright.cli.options import Group, client, invocation, page_options
+from sealwright.cli.output import show, show_page
+from sealwright.cli.request_text import name_step, show_decision, show_request
+from sealwright.cli.text import moment, printable
+from sealwright.client.objects import Request
+
+_STATES = ["pending", "approved", "rejected", "cancelled", "expired"]
+
+
+@click.group(cls=Group)
+def request() -> None:
+    """Ask for a grant to sign, and decide what others ask for."""
+
+
+@request.command()
+@click.argument("signer")
+@wanted_options
+def create(signer: str, why: str, window: int | None, signings: int | None) -> None:
+    """Ask for a grant to sign, for yourself.
+
+    If an equal request waits already, it is shown and no second one is made.
+    """
+    answer = client().create_request(signer, why, window, signings)
+    show(answer, show_request)
+    if invocation().json:
+        return
+    if not answer.created:
+        click.echo("This request was there already; no second one was made.", err=True)
+    if answer.value.state == "pending":
+        asked = printable(answer.value.id)
+        click.echo(f"Approvers decide with: sealwright request approve {asked}", err=True)
+
+
+@request.command("list")
+@click.option("--signer", metavar="NAME", help="Only requests for this signer.")
+@click.option("--requester", metavar="NAME", help="Only what this identity asked for.")
+@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
+@page_options
+def list_(
+    signer: str | None,
+    requester: str | None,
+    state: str | None,
+    limit: int,
+    cursor: str | None,
+) -> None:
+    """Requests that you may see, newest first."""
+    show_page(
+        client().requests(limit, cursor, signer=signer, requester=requester, state=state),
+        ["id", "created", "requester", "signer", "state", "step", "window", "signings", "why"],
+        _row,
+    )
+
+
+def _row(one: Request) -> list[object]:
+    return [
+        one.id,
+        moment(one.created_at),
+        one.requester,
+        one.signer,
+        one.state,
+        None if one.step is None else f"{one.step} of {len(one.steps)}",
+        window(one.window_seconds),
+        signings(one.signings),
+        one.justification,
+    ]
+
+
+@request.command("show")
+@click.argument("id")
+def show_(id: str) -> None:  # noqa: A002  # the argument's name in the usage line
+    """One request, its decisions, and what is missing."""
+    show(client().request(id), show_request)
+
+
+@request.command()
+@click.argument("id")
+@click.option("--comment", metavar="TEXT", help="Kept with the approval.")
+def approve(id: str, comment: str | None) -> None:  # noqa: A002
+    """Approve the open step of a request.
+
+    The last approval issues the grant, whose window starts then. Refused if another step is open
+    than when the command looked.
+    """
+    caller = client()
+    seen = caller.request(id).value
+    answer = caller.approve_request(id, comment, _open_step(seen))
+    show(answer, lambda it: show_decision(f"Approved {name_step(seen)}", it))
+
+
+@request.command()
+@click.argument("id")
+@click.option("--why", metavar="TEXT", required=True, help="Told to the requester.")
+def reject(id: str, why: str) -> None:  # noqa: A002
+    """Refuse a request for good; one approver of the open step is enough."""
+    caller = client()
+    seen = caller.request(id).value
+    answer = caller.reject_request(id, why, _open_step(seen))
+    show(answer, lambda it: show_decision(f"Rejected {name_step(seen)}", it))
+
+
+@request.command()
+@click.argument("id")
+def cancel(id: str) -> None:  # noqa: A002
+    """Take a request back.
+
+    Whoever asked can, and an administrator of the signer.
+    """
+    show(client().cancel_request(id), show_request)
+
+
+def _open_step(seen: Request) -> int | None:
+    """What to say to the server, so that nobody decides on a step that they have not seen."""
+    return seen.step if seen.state == "pending" else None
