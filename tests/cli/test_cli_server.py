@@ -266,7 +266,8 @@ def test_an_export_is_verified_without_a_server(admin: Caller, tmp_path: Path) -
 
 
 def test_a_log_that_was_tampered_with_is_1_and_says_where(admin: Caller, tmp_path: Path) -> None:
-    admin.json("identity", "create", "tampered-with", "--kind", "machine")
+    for name in ("tampered-with", "after-it"):
+        admin.json("identity", "create", name, "--kind", "machine")
     log = tmp_path / "log.ndjson"
     rows = exported(admin, log)
     lines = log.read_text().splitlines(keepends=True)
