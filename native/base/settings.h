@@ -21,6 +21,16 @@ struct Settings {
     std::string client_key;   // PEM
   };
 
+  // What to do when a signature wants a grant and there is none.
+  struct Approval {
+    bool request = false;  // ask for one
+    std::optional<std::chrono::seconds>
+        window;                             // how long it should last; none: the policy's limit
+    std::optional<std::uint32_t> signings;  // for how many; none: the policy's limit
+    std::string justification;              // empty: who asks, from where
+    std::chrono::milliseconds wait{0};      // for the approvers, in one call; zero: not at all
+  };
+
   std::vector<std::string> urls;  // http://…, https://…, unix:/path; tried in turn
   std::optional<Secret> api_key;  // none: keys come by C_Login
   bool login_required = false;
@@ -29,6 +39,7 @@ struct Settings {
   Tls tls;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
+  Approval approval;
   LogLevel log_level = LogLevel::kWarning;
   std::string log_file;  // empty: stderr
 };

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/redact.h"
+#include "library/approval_values.h"
 #include "library/config_file.h"
 #include "library/private_file.h"
 #include "remote/endpoints.h"
@@ -93,6 +94,37 @@ Result<void> timeout_variable(const char* name, std::chrono::milliseconds& targe
   return {};
 }
 
+// What `convert(text, target)` takes.
+template <typename Convert, typename Target>
+Result<void> variable_as(const char* name, Convert convert, Target& target, const char* expected) {
+  const auto value = variable(name);
+  if (!value || convert(*value, target)) return {};
+  return complaint(std::string(name) + " must be " + expected);
+}
+
+bool to_signings_from_text(std::string_view text, std::optional<std::uint32_t>& signings) {
+  std::int64_t count = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, fault] = std::from_chars(text.data(), last, count);
+  return fault == std::errc() && end == last && to_signings(count, signings);
+}
+
+Result<void> apply_approval_variables(Settings::Approval& into) {
+  return flag_variable("SEALWRIGHT_APPROVAL_REQUEST", into.request)
+      .and_then([&] {
+        return variable_as("SEALWRIGHT_APPROVAL_WINDOW", to_window, into.window, kWindow);
+      })
+      .and_then([&] {
+        return variable_as("SEALWRIGHT_APPROVAL_SIGNINGS", to_signings_from_text, into.signings,
+                           kSignings);
+      })
+      .and_then([&] {
+        return variable_as("SEALWRIGHT_APPROVAL_JUSTIFICATION", to_justification,
+                           into.justification, kJustification);
+      })
+      .and_then([&] { return variable_as("SEALWRIGHT_APPROVAL_WAIT", to_wait, into.wait, kWait); });
+}
+
 Result<Secret> read_key_file(const std::string& path) {
   Result<std::string> text = read_private_file(path, kKeyFileLimit);
   if (!text) return fail(text.error());
@@ -136,7 +168,8 @@ Result<void> apply_variables(Settings& settings) {
       .and_then(
           [&] { return timeout_variable("SEALWRIGHT_CONNECT_TIMEOUT", settings.connect_timeout); })
       .and_then(
-          [&] { return timeout_variable("SEALWRIGHT_REQUEST_TIMEOUT", settings.request_timeout); });
+          [&] { return timeout_variable("SEALWRIGHT_REQUEST_TIMEOUT", settings.request_timeout); })
+      .and_then([&] { return apply_approval_variables(settings.approval); });
 }
 
 Result<void> check_together(const Settings& settings) {

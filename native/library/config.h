@@ -10,7 +10,11 @@
 //         client_cert, client_key                    SEALWRIGHT_CLIENT_CERT, SEALWRIGHT_CLIENT_KEY
 //   [timeouts] connect = 5            seconds, 0.1 to 3600            SEALWRIGHT_CONNECT_TIMEOUT
 //              request = 30                                           SEALWRIGHT_REQUEST_TIMEOUT
-//   [approval] request, window, signings, justification, wait         (checked for their types)
+//   [approval] request = false                                        SEALWRIGHT_APPROVAL_REQUEST
+//              window = "8h"          1s to 30d                       SEALWRIGHT_APPROVAL_WINDOW
+//              signings = 25          1 to 1000000000                 SEALWRIGHT_APPROVAL_SIGNINGS
+//              justification = "why"  1 to 2048 characters       SEALWRIGHT_APPROVAL_JUSTIFICATION
+//              wait = "10m"           1s to 7d                        SEALWRIGHT_APPROVAL_WAIT
 //   [log] level = "off|error|warning|info|debug"                      SEALWRIGHT_LOG_LEVEL
 //         file = "/path"                                              SEALWRIGHT_LOG_FILE
 #pragma once

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/redact.h"
+#include "library/approval_values.h"
 #include "library/private_file.h"
 
 namespace sealwright {
@@ -99,28 +100,21 @@ Take urls_into(std::vector<std::string>& target) {
   };
 }
 
-// 30m, 8h, 2d
-bool is_duration(std::string_view text) {
-  if (text.size() < 2 || std::string_view("smhd").find(text.back()) == std::string_view::npos) {
-    return false;
-  }
-  text.remove_suffix(1);
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+// A text that `convert(text, target)` takes.
+template <typename Convert, typename Target>
+Take text_as(Convert convert, Target& target, const char* expected) {
+  return [=, &target](const toml::node& node) -> std::string {
+    const auto* value = node.as_string();
+    return value != nullptr && convert(value->get(), target) ? "" : expected;
+  };
 }
 
-std::string check_duration(const toml::node& node) {
-  const auto* value = node.as_string();
-  return value != nullptr && is_duration(value->get()) ? ""
-                                                       : "a duration such as \"30m\" or \"8h\"";
+Take signings_into(std::optional<std::uint32_t>& target) {
+  return [&target](const toml::node& node) -> std::string {
+    const auto* value = node.as_integer();
+    return value != nullptr && to_signings(value->get(), target) ? "" : kSignings;
+  };
 }
-
-std::string check_count(const toml::node& node) {
-  const auto* value = node.as_integer();
-  return value != nullptr && value->get() > 0 ? "" : "a positive number";
-}
-
-std::string check_text(const toml::node& node) { return node.is_string() ? "" : "a text"; }
-std::string check_flag(const toml::node& node) { return node.is_boolean() ? "" : "true or false"; }
 
 std::string expect_table(const toml::node& node) { return node.is_table() ? "" : "a table"; }
 
@@ -172,12 +166,14 @@ Result<void> read_tables(const File& file, const toml::table& root, Settings& se
     if (!done) return done;
   }
   if (const auto* approval = table("approval")) {
-    auto done = file.read(*approval, "approval.",
-                          {{"request", check_flag},
-                           {"window", check_duration},
-                           {"signings", check_count},
-                           {"justification", check_text},
-                           {"wait", check_duration}});
+    Settings::Approval& into = settings.approval;
+    auto done =
+        file.read(*approval, "approval.",
+                  {{"request", flag_into(into.request)},
+                   {"window", text_as(to_window, into.window, kWindow)},
+                   {"signings", signings_into(into.signings)},
+                   {"justification", text_as(to_justification, into.justification, kJustification)},
+                   {"wait", text_as(to_wait, into.wait, kWait)}});
     if (!done) return done;
   }
   if (const auto* log = table("log")) {

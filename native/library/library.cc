@@ -80,6 +80,7 @@ Result<void> finalize() {
   }
   state->abandoned.store(nullptr, std::memory_order_release);
   last = std::move(state->provider);
+  last->stop();
   return {};
 }
 

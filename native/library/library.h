@@ -16,7 +16,8 @@ namespace sealwright::library {
 // Errors: CKR_CRYPTOKI_ALREADY_INITIALIZED; CKR_GENERAL_ERROR for a configuration that is wrong.
 Result<void> initialize();
 
-// Running calls end as if nothing had happened, later ones find no provider. Makes no request.
+// Running calls end as if nothing had happened, save that they wait for no approval any more;
+// later ones find no provider. Waits for nobody, makes no request.
 // Errors: CKR_CRYPTOKI_NOT_INITIALIZED.
 Result<void> finalize();
 

@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "remote/http_signing_service.h"
+#include "remote/http_control_plane.h"
+#include "remote/remote_signing_service.h"
 
 namespace sealwright::library {
 
@@ -15,7 +16,8 @@ Provider::Provider(Settings settings, std::unique_ptr<remote::SigningService> se
 Provider::Provider(Settings settings)
     : settings_(std::move(settings)),
       log_(settings_.log_level, settings_.log_file),
-      service_(std::make_unique<remote::HttpSigningService>(settings_, log_)),
+      service_(std::make_unique<remote::RemoteSigningService>(
+          std::make_unique<remote::HttpControlPlane>(settings_, log_), settings_.approval, log_)),
       tokens_(settings_, log_, *service_) {}
 
 }  // namespace sealwright::library

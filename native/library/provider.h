@@ -23,6 +23,8 @@ class Provider {
   [[nodiscard]] token::Tokens& tokens() { return tokens_; }
   [[nodiscard]] session::Sessions& sessions() { return sessions_; }
 
+  // Ends waits for an approval; calls that run hold the provider and end by themselves.
+  void stop() noexcept { service_->stop(); }
   // In a forked child, for the parent's provider, which is then leaked as it stands.
   void abandon_after_fork() noexcept { service_->abandon_after_fork(); }
 

@@ -98,8 +98,9 @@ Result<std::unique_ptr<Socket>> Socket::connect(const Url& url, OpenDescriptors&
 Result<void> Socket::wait_for(short events, const Deadline& deadline) {
   while (true) {
     pollfd poll{fd_, events, 0};
-    const auto left = std::min<std::chrono::milliseconds::rep>(deadline.left().count(), INT_MAX);
-    const int ready = ::poll(&poll, 1, static_cast<int>(left));
+    const auto span =
+        std::min<std::chrono::milliseconds::rep>(deadline.until_next_look().count(), INT_MAX);
+    const int ready = ::poll(&poll, 1, static_cast<int>(span));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return system_failure(errno);
     if (deadline.passed()) return fail(CKR_DEVICE_ERROR, "no answer in time");

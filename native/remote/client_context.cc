@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "base/redact.h"
+#include "base/utf8.h"
 
 namespace sealwright::remote {
 namespace {
@@ -29,27 +30,6 @@ constexpr std::array<std::string_view, 21> kSecretOptions{
 
 bool is_secret_option(std::string_view name) {
   return std::find(kSecretOptions.begin(), kSecretOptions.end(), name) != kSecretOptions.end();
-}
-
-// Length of the well-formed UTF-8 character at the front of `text`; 0 if there is none.
-std::size_t character_length(std::string_view text) {
-  const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = octet(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
-                             : lead >= 0xe0 && lead <= 0xef ? 3
-                             : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((octet(i) & 0xc0U) != 0x80U) return 0;
-  }
-  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
-  if ((lead == 0xe0 && octet(1) < 0xa0) || (lead == 0xed && octet(1) > 0x9f) ||
-      (lead == 0xf0 && octet(1) < 0x90) || (lead == 0xf4 && octet(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
 }
 
 std::string limited_utf8(std::string_view text, std::size_t limit) {
@@ -136,6 +116,13 @@ ClientContext describe_this_process() {
   context.os_user = limited_utf8(read_user(), kShortText);
   context.module_version = SEALWRIGHT_VERSION;
   return context;
+}
+
+std::string who_asks(const ClientContext& client) {
+  std::string text = client.tool.empty() ? "a tool" : client.tool;
+  if (!client.hostname.empty()) text.append(" on ").append(client.hostname);
+  if (!client.os_user.empty()) text.append(" as ").append(client.os_user);
+  return escape_controls(text);
 }
 
 }  // namespace sealwright::remote

@@ -18,6 +18,9 @@ struct ClientContext {
 // All members are valid UTF-8 of limited length; what cannot be had is empty.
 ClientContext describe_this_process();
 
+// "jarsigner on build7 as ci": the same whenever the same tool, machine and user ask; one line.
+std::string who_asks(const ClientContext& client);
+
 // Arguments joined by spaces. Masked as "***": API keys, the values of password options
 // (-storepass X, --pin=X, -passin pass:X, …).
 std::string mask_command(const std::vector<std::string>& arguments);

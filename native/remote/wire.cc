@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "base/utf8.h"
+
 namespace sealwright::remote {
 namespace {
 
@@ -18,7 +20,11 @@ constexpr std::size_t kCertificate = 65'536;  // octets
 constexpr std::size_t kPublicKey = 8'192;
 constexpr std::size_t kSignature = 4096;
 constexpr std::size_t kChainLength = 16;
-constexpr std::size_t kTitle = 500;
+constexpr std::size_t kTitle = 2'000;
+constexpr std::size_t kText = 65'536;  // what is read of a sentence before it is cut
+constexpr std::size_t kSentences = 64;
+constexpr std::size_t kSentence = 2'000;
+constexpr std::size_t kComment = 2'000;
 
 bool is_lower_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -62,6 +68,12 @@ class Reader {
       return {};
     }
     return {found->data(), found->size()};
+  }
+
+  // Absent counts as null, and both as empty.
+  std::string_view text_if_any(std::string_view name, std::size_t limit) {
+    const json::value* value = find(name);
+    return value == nullptr || value->is_null() ? std::string_view() : text(name, limit);
   }
 
   std::string_view hex(std::string_view name, std::size_t limit, bool nullable = false) {
@@ -173,6 +185,33 @@ Result<SignerRecord> read_signer(const json::value& value, const std::string& wh
   return signer;
 }
 
+std::optional<RequestState> request_state_of(std::string_view text) {
+  if (text == "pending") return RequestState::kPending;
+  if (text == "approved") return RequestState::kApproved;
+  if (text == "rejected") return RequestState::kRejected;
+  if (text == "cancelled") return RequestState::kCancelled;
+  if (text == "expired") return RequestState::kExpired;
+  return std::nullopt;
+}
+
+// Sentences joined by spaces.
+std::string read_sentences(Reader& reader, std::string_view name) {
+  const json::array none;
+  const json::array& list = reader.list(name, none);
+  if (list.size() > kSentences) reader.refuse(name);
+  std::string joined;
+  for (const json::value& entry : list) {
+    const json::string* sentence = entry.if_string();
+    if (sentence == nullptr || sentence->empty()) {
+      reader.refuse(name);
+      break;
+    }
+    if (!joined.empty()) joined += ' ';
+    joined.append(sentence->data(), sentence->size());
+  }
+  return shortened(joined, kSentence);
+}
+
 std::string_view name_of(Scheme scheme) {
   switch (scheme) {
     case Scheme::kRsaPkcs1v15:
@@ -207,6 +246,14 @@ bool is_signer_name(std::string_view name) {
   };
   return !name.empty() && name.size() <= 32 && name.front() != '-' && name.back() != '-' &&
          std::all_of(name.begin(), name.end(), fits);
+}
+
+bool is_request_id(std::string_view id) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  };
+  return !id.empty() && id.size() <= kIdText && std::all_of(id.begin(), id.end(), fits);
 }
 
 Result<std::shared_ptr<const Catalogue>> parse_catalogue(std::string_view body, std::string etag) {
@@ -262,9 +309,38 @@ Problem parse_problem(std::string_view body) {
     return std::string(reader.text(name, limit));
   };
   problem.code = read("code", kIdText);
-  problem.title = read("title", kTitle);
+  problem.title = shortened(read("title", kText), kTitle);
   problem.request = read("request", kIdText);
+  if (!is_request_id(problem.request)) problem.request.clear();
   return problem;
+}
+
+Result<ApprovalRequest> parse_approval_request(std::string_view body) {
+  const std::optional<json::value> value = parse(body);
+  if (!value) {
+    return fail(Error::tell(CKR_DEVICE_ERROR,
+                            "the control plane answers nonsense: the request is no JSON"));
+  }
+  Reader reader(*value, "request");
+  ApprovalRequest request;
+  request.id = reader.text("id", kIdText);
+  if (!is_request_id(request.id)) reader.refuse("id");
+  const auto state = request_state_of(reader.text("state", kIdText));
+  if (!state) reader.refuse("state");
+  request.state = state.value_or(RequestState::kPending);
+  request.missing = read_sentences(reader, "missing");
+  request.ended_by = reader.text_if_any("ended_by", kIdText);
+  request.comment = shortened(reader.text_if_any("comment", kText), kComment);
+  if (!reader.ok()) return fail(reader.error());
+  return request;
+}
+
+std::string write_approval_request(const Settings::Approval& terms, const ClientContext& client) {
+  json::object body;
+  body["justification"] = terms.justification.empty() ? who_asks(client) : terms.justification;
+  if (terms.window) body["window_seconds"] = terms.window->count();
+  if (terms.signings) body["signings"] = *terms.signings;
+  return json::serialize(body);
 }
 
 std::string write_sign_body(const std::string& certificate_serial, const DigestToSign& what,

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/settings.h"
 #include "remote/client_context.h"
+#include "remote/control_plane.h"
 #include "remote/signing_service.h"
 
 namespace sealwright::remote {
@@ -20,15 +22,22 @@ Result<Bytes> parse_signature(std::string_view body);
 // RFC 9457; members that are absent or of another type are empty.
 struct Problem {
   std::string code;
-  std::string title;    // at most 500 octets
-  std::string request;  // id of the request that waits for approval
+  std::string title;    // at most 2000 octets; longer ones are cut
+  std::string request;  // id of the request that waits for approval, safe in a path
 };
 Problem parse_problem(std::string_view body);
 
 std::string write_sign_body(const std::string& certificate_serial, const DigestToSign& what,
                             const ClientContext& client);
 
+// Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
+Result<ApprovalRequest> parse_approval_request(std::string_view body);
+
+std::string write_approval_request(const Settings::Approval& terms, const ClientContext& client);
+
 // Letters, digits and inner hyphens, at most 32 octets: safe in a path.
 bool is_signer_name(std::string_view name);
+// Letters, digits, hyphens and underscores, at most 64 octets: safe in a path.
+bool is_request_id(std::string_view id);
 
 }  // namespace sealwright::remote

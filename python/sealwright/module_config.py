@@ -4,10 +4,10 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -15,10 +15,16 @@ from sealwright.client.connection import find_api_key, variable_is_true
 from sealwright.client.errors import MisconfiguredError
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
-_Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+[smhd]$")]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _ApiKey = Annotated[str, msgspec.Meta(pattern=r"^swk_[A-Za-z0-9]{43}$")]
 _Number = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+_T = TypeVar("_T")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_LONGEST_WINDOW = 30 * _UNITS["d"]
+_LONGEST_WAIT = 7 * _UNITS["d"]
+_LONGEST_JUSTIFICATION = 2048  # characters
+_MOST_SIGNINGS = 1_000_000_000
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -38,10 +44,23 @@ class _Timeouts(_Table, frozen=True):
 
 class _Approval(_Table, frozen=True):
     request: bool = False
-    window: _Duration | None = None
-    signings: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    window: str | None = None
+    signings: Annotated[int, msgspec.Meta(ge=1, le=_MOST_SIGNINGS)] | None = None
     justification: str | None = None
-    wait: _Duration | None = None
+    wait: str | None = None
+
+    @property
+    def window_seconds(self) -> int | None:
+        return None if self.window is None else _window("window", self.window)
+
+    @property
+    def wait_seconds(self) -> int | None:
+        return None if self.wait is None else _wait("wait", self.wait)
+
+    def __post_init__(self) -> None:
+        _ = self.window_seconds, self.wait_seconds
+        if self.justification is not None:
+            _justification("justification", self.justification)
 
 
 class _Log(_Table, frozen=True):
@@ -63,6 +82,17 @@ class _File(_Table, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalConfiguration:
+    """What to do where a grant is wanting; `window` and `wait` are seconds."""
+
+    request: bool
+    window: int | None
+    signings: int | None
+    justification: str | None
+    wait: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleConfiguration:
     """`path` is the file read, None where there is none; times are seconds; `key_source` says
     where the API key came from; `signers` are slots that need no key (name to number)."""
@@ -79,6 +109,7 @@ class ModuleConfiguration:
     client_key: Path | None
     connect_timeout: float
     request_timeout: float
+    approval: ApprovalConfiguration
 
 
 def configuration_path(environment: Mapping[str, str]) -> Path | None:
@@ -115,6 +146,7 @@ def read_configuration(environment: Mapping[str, str]) -> ModuleConfiguration:
         client_key=_path(environment, "CLIENT_KEY", file.tls.client_key),
         connect_timeout=_seconds(environment, "CONNECT_TIMEOUT", file.timeouts.connect),
         request_timeout=_seconds(environment, "REQUEST_TIMEOUT", file.timeouts.request),
+        approval=_approval(environment, file.approval),
     )
 
 
@@ -137,6 +169,54 @@ def _read(path: Path) -> _File:
             f"{path} holds an API key and others on this machine can read it: chmod 600 {path}"
         )
     return file
+
+
+def _window(name: str, text: str) -> int:
+    fault = f'{name} must be a duration from 1s to 30d, such as "8h"'
+    return _duration(text, _LONGEST_WINDOW, fault)
+
+
+def _wait(name: str, text: str) -> int:
+    return _duration(text, _LONGEST_WAIT, f'{name} must be a duration from 1s to 7d, such as "10m"')
+
+
+def _duration(text: str, longest: int, fault: str) -> int:
+    seconds = int(text[:-1]) * _UNITS[text[-1]] if re.fullmatch("[0-9]{1,20}[smhd]", text) else 0
+    if not 1 <= seconds <= longest:
+        raise ValueError(fault)
+    return seconds
+
+
+def _justification(name: str, text: str) -> str:
+    is_utf8 = not any("\ud800" <= character <= "\udfff" for character in text)
+    if not is_utf8 or not text.strip(" \t\r\n") or len(text) > _LONGEST_JUSTIFICATION:
+        raise ValueError(f"{name} must be a text of 1 to {_LONGEST_JUSTIFICATION} characters")
+    return text
+
+
+def _signings(name: str, text: str) -> int:
+    count = int(text) if re.fullmatch("[0-9]{1,20}", text) else 0
+    if not 1 <= count <= _MOST_SIGNINGS:
+        raise ValueError(f"{name} must be a number from 1 to {_MOST_SIGNINGS}")
+    return count
+
+
+def _approval(environment: Mapping[str, str], file: _Approval) -> ApprovalConfiguration:
+    def find(name: str, read: Callable[[str, str], _T]) -> _T | None:
+        variable = f"SEALWRIGHT_APPROVAL_{name}"
+        given = environment.get(variable)
+        try:
+            return read(variable, given) if given else None
+        except ValueError as fault:
+            raise MisconfiguredError(str(fault)) from None
+
+    return ApprovalConfiguration(
+        request=_flag(environment, "APPROVAL_REQUEST", file.request),
+        window=find("WINDOW", _window) or file.window_seconds,
+        signings=find("SIGNINGS", _signings) or file.signings,
+        justification=find("JUSTIFICATION", _justification) or file.justification,
+        wait=find("WAIT", _wait) or file.wait_seconds,
+    )
 
 
 def _api_key(

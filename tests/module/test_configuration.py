@@ -74,6 +74,9 @@ def test_a_module_that_nobody_configured_loads(
         ('[log]\nlevel = "loud"', "level"),
         ('url = "http://192.0.2.1:8443"', "insecure"),
         ('api_key = "hunter2"', "api_key"),
+        ('[approval]\nwindow = "31d"', "approval.window must be a duration from 1s to 30d"),
+        ('[approval]\nwait = "8d"', "approval.wait must be a duration from 1s to 7d"),
+        ("[approval]\nsignings = 0", "approval.signings must be a number from 1 to 1000000000"),
     ],
 )
 def test_a_fault_is_named_and_nothing_is_done(
@@ -87,6 +90,13 @@ def test_a_fault_is_named_and_nothing_is_done(
     line = complaint(module_file, capfd)
     assert word in line
     assert "hunter2" not in line
+
+
+def test_a_fault_in_a_variable_is_named_too(
+    environment: Environment, module_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment.set(approval_wait="soon")
+    assert "SEALWRIGHT_APPROVAL_WAIT must be a duration" in complaint(module_file, capfd)
 
 
 def test_a_key_file_that_others_can_read_is_refused(

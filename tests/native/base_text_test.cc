@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/redact.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 namespace sealwright {
 namespace {
@@ -50,6 +51,22 @@ TEST(Base64, IsReadStrictly) {
                            "Zm9v\n", "Zm-_", "Z=g="}) {
     EXPECT_EQ(decoded(text), "refused") << text;
   }
+}
+
+TEST(Utf8, IsCountedInCharacters) {
+  EXPECT_EQ(count_characters(""), 0U);
+  EXPECT_EQ(count_characters("Grüße €𝄞"), 8U);
+  for (const char* text : {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    EXPECT_EQ(count_characters(text), std::nullopt);
+  }
+}
+
+TEST(Utf8, IsCutBetweenCharacters) {
+  EXPECT_EQ(shortened("", 0), "");
+  EXPECT_EQ(shortened("Größe", 7), "Größe");
+  EXPECT_EQ(shortened("Größe", 6), "Größ…");
+  EXPECT_EQ(shortened("Größe", 5), "Grö…");
+  EXPECT_EQ(shortened("\xff\xff\xff", 2), "\xff\xff…");
 }
 
 TEST(Secret, IsEqualByContentOnly) {

@@ -45,14 +45,24 @@ class Config : public ::testing::Test {
     EXPECT_EQ(settings.error().message, message);
   }
 
-  static constexpr const char* kVariables[] = {
-      "SEALWRIGHT_CONFIG",         "SEALWRIGHT_URL",
-      "SEALWRIGHT_API_KEY",        "SEALWRIGHT_API_KEY_FILE",
-      "SEALWRIGHT_CA_FILE",        "SEALWRIGHT_CLIENT_CERT",
-      "SEALWRIGHT_CLIENT_KEY",     "SEALWRIGHT_LOG_LEVEL",
-      "SEALWRIGHT_LOG_FILE",       "SEALWRIGHT_INSECURE",
-      "SEALWRIGHT_LOGIN_REQUIRED", "SEALWRIGHT_CONNECT_TIMEOUT",
-      "SEALWRIGHT_REQUEST_TIMEOUT"};
+  static constexpr const char* kVariables[] = {"SEALWRIGHT_CONFIG",
+                                               "SEALWRIGHT_URL",
+                                               "SEALWRIGHT_API_KEY",
+                                               "SEALWRIGHT_API_KEY_FILE",
+                                               "SEALWRIGHT_CA_FILE",
+                                               "SEALWRIGHT_CLIENT_CERT",
+                                               "SEALWRIGHT_CLIENT_KEY",
+                                               "SEALWRIGHT_LOG_LEVEL",
+                                               "SEALWRIGHT_LOG_FILE",
+                                               "SEALWRIGHT_INSECURE",
+                                               "SEALWRIGHT_LOGIN_REQUIRED",
+                                               "SEALWRIGHT_CONNECT_TIMEOUT",
+                                               "SEALWRIGHT_REQUEST_TIMEOUT",
+                                               "SEALWRIGHT_APPROVAL_REQUEST",
+                                               "SEALWRIGHT_APPROVAL_WINDOW",
+                                               "SEALWRIGHT_APPROVAL_SIGNINGS",
+                                               "SEALWRIGHT_APPROVAL_JUSTIFICATION",
+                                               "SEALWRIGHT_APPROVAL_WAIT"};
   const std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() / ("sw-config-" + std::to_string(::getpid()));
 };
@@ -65,6 +75,11 @@ TEST_F(Config, WithNothingSetHasTheDefaults) {
   EXPECT_EQ(settings->connect_timeout, std::chrono::seconds(5));
   EXPECT_EQ(settings->request_timeout, std::chrono::seconds(30));
   EXPECT_EQ(settings->log_level, LogLevel::kWarning);
+  EXPECT_FALSE(settings->approval.request);
+  EXPECT_FALSE(settings->approval.window);
+  EXPECT_FALSE(settings->approval.signings);
+  EXPECT_TRUE(settings->approval.justification.empty());
+  EXPECT_EQ(settings->approval.wait, std::chrono::seconds(0));
 }
 
 TEST_F(Config, AFileMaySetEverything) {
@@ -86,6 +101,11 @@ TEST_F(Config, AFileMaySetEverything) {
   EXPECT_EQ(settings->request_timeout, std::chrono::milliseconds(1500));
   EXPECT_EQ(settings->log_level, LogLevel::kDebug);
   EXPECT_EQ(settings->log_file, "/log");
+  EXPECT_TRUE(settings->approval.request);
+  EXPECT_EQ(settings->approval.window, std::chrono::hours(8));
+  EXPECT_EQ(settings->approval.signings, 3U);
+  EXPECT_EQ(settings->approval.justification, "why");
+  EXPECT_EQ(settings->approval.wait, std::chrono::minutes(10));
 }
 
 TEST_F(Config, TheFileInTheHomeFolderIsFound) {
@@ -94,7 +114,14 @@ TEST_F(Config, TheFileInTheHomeFolderIsFound) {
 }
 
 TEST_F(Config, TheEnvironmentWins) {
-  use("url = \"https://a\"\napi_key = \"" + kKey + "\"\n[timeouts]\nrequest = 9\n");
+  use("url = \"https://a\"\napi_key = \"" + kKey +
+      "\"\n[timeouts]\nrequest = 9\n[approval]\nrequest = true\nwindow = \"8h\"\nsignings = 3\n"
+      "justification = \"file\"\nwait = \"10m\"\n");
+  ::setenv("SEALWRIGHT_APPROVAL_REQUEST", "false", 1);
+  ::setenv("SEALWRIGHT_APPROVAL_WINDOW", "2d", 1);
+  ::setenv("SEALWRIGHT_APPROVAL_SIGNINGS", "25", 1);
+  ::setenv("SEALWRIGHT_APPROVAL_JUSTIFICATION", "Grüße", 1);
+  ::setenv("SEALWRIGHT_APPROVAL_WAIT", "90s", 1);
   ::setenv("SEALWRIGHT_URL", "https://b, unix:/s", 1);
   ::setenv("SEALWRIGHT_API_KEY", kOther.c_str(), 1);
   ::setenv("SEALWRIGHT_REQUEST_TIMEOUT", "0.5", 1);
@@ -107,6 +134,11 @@ TEST_F(Config, TheEnvironmentWins) {
   EXPECT_EQ(settings->request_timeout, std::chrono::milliseconds(500));
   EXPECT_TRUE(settings->login_required);
   EXPECT_EQ(settings->log_level, LogLevel::kOff);
+  EXPECT_FALSE(settings->approval.request);
+  EXPECT_EQ(settings->approval.window, std::chrono::days(2));
+  EXPECT_EQ(settings->approval.signings, 25U);
+  EXPECT_EQ(settings->approval.justification, "Grüße");
+  EXPECT_EQ(settings->approval.wait, std::chrono::seconds(90));
 }
 
 TEST_F(Config, AnEmptyVariableCountsAsUnset) {
@@ -168,11 +200,100 @@ INSTANTIATE_TEST_SUITE_P(
                 "2: timeouts.connect must be seconds, from 0.1 to 3600"},
         Mistake{"[log]\nlevel = \"loud\"\n",
                 "2: log.level must be off, error, warning, info or debug"},
-        Mistake{"[approval]\nwindow = \"soon\"\n",
-                "2: approval.window must be a duration such as \"30m\" or \"8h\""},
-        Mistake{"[approval]\nsignings = 0\n", "2: approval.signings must be a positive number"},
+        Mistake{"approval = true\n", "1: approval must be a table"},
+        Mistake{"[approval]\nwho = \"x\"\n", "2: approval.who: unknown key"},
+        Mistake{"[approval]\nrequest = \"yes\"\n", "2: approval.request must be true or false"},
+        Mistake{"[approval]\nwindow = 8\n",
+                "2: approval.window must be a duration from 1s to 30d, such as \"8h\""},
+        Mistake{"[approval]\nwait = true\n",
+                "2: approval.wait must be a duration from 1s to 7d, such as \"10m\""},
+        Mistake{"[approval]\nsignings = 0\n",
+                "2: approval.signings must be a number from 1 to 1000000000"},
+        Mistake{"[approval]\nsignings = 1000000001\n",
+                "2: approval.signings must be a number from 1 to 1000000000"},
+        Mistake{"[approval]\nsignings = \"3\"\n",
+                "2: approval.signings must be a number from 1 to 1000000000"},
+        Mistake{"[approval]\njustification = 3\n",
+                "2: approval.justification must be a text of 1 to 2048 characters"},
+        Mistake{"[approval]\njustification = \"\"\n",
+                "2: approval.justification must be a text of 1 to 2048 characters"},
         Mistake{"[signers]\nrelease = 0\n", "2: signers.release must be the signer's number"},
         Mistake{"[signers]\na = 1\nb = 1\n", "3: signers.b: another signer has the same number"}));
+
+struct Span {
+  std::string text;
+  std::int64_t seconds;  // 0: refused
+};
+class Spans : public Config, public ::testing::WithParamInterface<Span> {
+ protected:
+  // By file and by variable; both say the same of it.
+  template <typename Read>
+  void expect(const std::string& key, const std::string& expected, Read read) {
+    const std::string variable =
+        "SEALWRIGHT_APPROVAL_" + (key == "wait" ? std::string("WAIT") : std::string("WINDOW"));
+    for (const bool by_file : {true, false}) {
+      SCOPED_TRACE(key + (by_file ? " by file" : " by variable"));
+      const std::string path =
+          use(by_file ? "[approval]\n" + key + " = \"" + GetParam().text + "\"\n" : "");
+      if (!by_file) ::setenv(variable.c_str(), GetParam().text.c_str(), 1);
+      if (GetParam().seconds == 0) {
+        const std::string named = by_file ? path + ":2: approval." + key : variable;
+        expect_refused(named + " must be " + expected);
+        continue;
+      }
+      const auto settings = load_settings();
+      ASSERT_TRUE(settings) << settings.error().message;
+      EXPECT_EQ(read(*settings), std::chrono::seconds(GetParam().seconds));
+    }
+  }
+};
+class Windows : public Spans {};
+class Waits : public Spans {};
+
+TEST_P(Windows, AreFromOneSecondToThirtyDays) {
+  expect("window", "a duration from 1s to 30d, such as \"8h\"",
+         [](const Settings& settings) { return *settings.approval.window; });
+}
+TEST_P(Waits, AreFromOneSecondToSevenDays) {
+  expect("wait", "a duration from 1s to 7d, such as \"10m\"",
+         [](const Settings& settings) { return settings.approval.wait; });
+}
+
+const auto kSpans = ::testing::Values(
+    Span{"1s", 1}, Span{"90s", 90}, Span{"030m", 1'800}, Span{"8h", 28'800}, Span{"7d", 604'800},
+    Span{"0s", 0}, Span{"0d", 0}, Span{"s", 0}, Span{"8", 0}, Span{"h8", 0}, Span{"8 h", 0},
+    Span{" 8h", 0}, Span{"8H", 0}, Span{"8w", 0}, Span{"-8h", 0}, Span{"+8h", 0}, Span{"8.5h", 0},
+    Span{"1h30m", 0}, Span{"soon", 0}, Span{"99999999999999999999s", 0},
+    Span{"18446744073709551615d", 0}, Span{"213503982334602d", 0});
+INSTANTIATE_TEST_SUITE_P(All, Windows, kSpans);
+INSTANTIATE_TEST_SUITE_P(All, Waits, kSpans);
+INSTANTIATE_TEST_SUITE_P(Longest, Windows,
+                         ::testing::Values(Span{"30d", 2'592'000}, Span{"720h", 2'592'000},
+                                           Span{"31d", 0}, Span{"2592001s", 0}));
+INSTANTIATE_TEST_SUITE_P(Longest, Waits,
+                         ::testing::Values(Span{"168h", 604'800}, Span{"8d", 0},
+                                           Span{"604801s", 0}));
+
+TEST_F(Config, AJustificationIsCountedInCharacters) {
+  std::string longest;
+  for (int i = 0; i < 2048; ++i) longest += "ü";
+  ::setenv("SEALWRIGHT_APPROVAL_JUSTIFICATION", longest.c_str(), 1);
+  EXPECT_EQ(load_settings()->approval.justification, longest);
+  for (const std::string& wrong : {longest + "x", std::string(" \t "), std::string("\xff")}) {
+    ::setenv("SEALWRIGHT_APPROVAL_JUSTIFICATION", wrong.c_str(), 1);
+    expect_refused("SEALWRIGHT_APPROVAL_JUSTIFICATION must be a text of 1 to 2048 characters");
+  }
+}
+
+TEST_F(Config, AWrongVariableOfAnApprovalIsNamed) {
+  ::setenv("SEALWRIGHT_APPROVAL_REQUEST", "maybe", 1);
+  expect_refused("SEALWRIGHT_APPROVAL_REQUEST must be true or false");
+  ::unsetenv("SEALWRIGHT_APPROVAL_REQUEST");
+  for (const char* wrong : {"0", "-1", "1000000001", "3.5", "3x", "99999999999999999999"}) {
+    ::setenv("SEALWRIGHT_APPROVAL_SIGNINGS", wrong, 1);
+    expect_refused("SEALWRIGHT_APPROVAL_SIGNINGS must be a number from 1 to 1000000000");
+  }
+}
 
 TEST_F(Config, TextThatIsNoTomlNamesTheLine) {
   const std::string path = use("url = \"https://a\"\nurl = \n");

@@ -45,6 +45,7 @@ class LocalSigningService : public remote::SigningService {
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,
                      const remote::DigestToSign& what) override;
+  void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}
 
   std::atomic<int> fetches{0};

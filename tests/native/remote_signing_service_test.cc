@@ -1,10 +1,12 @@
 // The control plane as the module sees it: what it asks, and what becomes of each kind of answer.
+#include "remote/remote_signing_service.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <regex>
 
-#include "remote/http_signing_service.h"
+#include "remote/http_control_plane.h"
 #include "scripted_server.h"
 
 namespace sealwright::remote {
@@ -37,7 +39,9 @@ Settings settings_for(std::vector<std::string> urls) {
 
 class Client {
  public:
-  explicit Client(Settings settings) : log_(settings.log_level, ""), service_(settings, log_) {}
+  explicit Client(Settings settings)
+      : log_(settings.log_level, ""),
+        service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval, log_) {}
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
   Result<Bytes> sign() {
@@ -46,11 +50,11 @@ class Client {
   Result<std::shared_ptr<const Catalogue>> list(const std::string& etag = "") {
     return service_.fetch_catalogue(kKey, etag);
   }
-  HttpSigningService& service() { return service_; }
+  RemoteSigningService& service() { return service_; }
 
  private:
   Log log_;
-  HttpSigningService service_;
+  RemoteSigningService service_;
 };
 
 std::string field(const std::string& request, const std::string& name) {
@@ -232,7 +236,7 @@ TEST(Signing, AServerThatStallsIsAnErrorWithinTheDeadline) {
 TEST(Signing, AServerThatIsDownIsNamedWithTheCause) {
   std::string url;
   {
-    ScriptedServer gone({});
+    ScriptedServer gone(std::vector<Answer>{});
     url = gone.url();
   }
   Settings settings = settings_for({url});

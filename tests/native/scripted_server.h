@@ -1,5 +1,6 @@
 // A loopback server that answers by script: each connection, and each request on it, gets the next
-// answer in line, octet by octet as written, misbehaviour included.
+// answer in line, octet by octet as written, misbehaviour included. Or by a function of the
+// request.
 #pragma once
 
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,6 +35,13 @@ inline Answer json_answer(int status, const std::string& body, const std::string
 
 class ScriptedServer {
  public:
+  // Called for each request, by several threads at once where there are several connections.
+  using Respond = std::function<Answer(const std::string& request)>;
+
+  explicit ScriptedServer(Respond respond) : ScriptedServer(std::vector<Answer>{}) {
+    const std::lock_guard lock(mutex_);
+    respond_ = std::move(respond);
+  }
   explicit ScriptedServer(std::vector<Answer> script, const std::string& socket_path = "")
       : script_(script.begin(), script.end()) {
     if (socket_path.empty()) {
@@ -80,6 +89,12 @@ class ScriptedServer {
     closed_.wait(lock, [this] { return open_.empty(); });
   }
 
+  // Returns once this many requests have come.
+  void await_requests(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [&] { return requests_.size() >= count; });
+  }
+
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] std::vector<std::string> requests() {
@@ -107,9 +122,14 @@ class ScriptedServer {
     }
   }
 
+  Respond respond() {
+    const std::lock_guard lock(mutex_);
+    return respond_;
+  }
+
   bool next_answer(Answer& answer) {
     const std::lock_guard lock(mutex_);
-    if (script_.empty()) return false;
+    if (script_.empty()) return respond_ != nullptr;
     answer = script_.front();
     if (script_.size() > 1) script_.pop_front();  // the last one is given for ever
     return true;
@@ -146,7 +166,9 @@ class ScriptedServer {
       {
         const std::lock_guard lock(mutex_);
         requests_.push_back(request);
+        came_.notify_all();
       }
+      if (const Respond respond = this->respond()) answer = respond(request);
       if (answer.stall) {
         ::recv(fd, &peek, 1, 0);  // until the connection ends
         return;
@@ -164,6 +186,8 @@ class ScriptedServer {
   std::vector<std::thread> threads_;
   std::mutex mutex_;  // of what follows
   std::condition_variable closed_;
+  std::condition_variable came_;
+  Respond respond_;
   std::deque<Answer> script_;
   std::vector<std::string> requests_;
   std::vector<int> open_;

@@ -1,11 +1,11 @@
-#include "remote/http_signing_service.h"
+#include "remote/http_control_plane.h"
 
 #include <algorithm>
 #include <limits>
-#include <random>
 #include <thread>
 
 #include "remote/endpoints.h"
+#include "remote/pause.h"
 #include "remote/uuid7.h"
 #include "remote/wire.h"
 
@@ -18,6 +18,7 @@ constexpr std::size_t kCatalogueLimit = 64U << 20U;  // octets
 constexpr std::size_t kAnswerLimit = 1U << 20U;
 constexpr unsigned kCatalogueRounds = 3;
 constexpr unsigned kWithoutLimit = std::numeric_limits<unsigned>::max();
+constexpr const char* kMalformedName = "a signer's name is malformed";
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2'000};
 
@@ -25,12 +26,9 @@ bool is_worth_a_retry(unsigned status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-// 50 ms, 100 ms, … 2 s, each less up to a half, so that many callers do not come back at once.
+// 50 ms, 100 ms, … 2 s, with jitter.
 milliseconds pause_after(unsigned round) {
-  const auto span = std::min(kFirstPause * (1U << std::min(round, 6U)), kLongestPause);
-  const auto half = static_cast<unsigned>(span.count() / 2);
-  std::random_device random;
-  return span - milliseconds(random() % (half + 1));
+  return with_jitter(std::min(kFirstPause * (1U << std::min(round, 6U)), kLongestPause));
 }
 
 std::string said(const Problem& problem, unsigned status) {
@@ -44,9 +42,7 @@ Error refusal(unsigned status, const Problem& problem) {
     case 401:
       return Error::tell(CKR_USER_NOT_LOGGED_IN, reason);
     case 403:
-      return Error::tell(
-          CKR_FUNCTION_REJECTED,
-          problem.request.empty() ? reason : reason + " [request " + problem.request + "]");
+      return Error::tell(CKR_FUNCTION_REJECTED, reason);
     case 404:
       return Error::tell(CKR_DEVICE_REMOVED, reason);
     case 409:
@@ -68,10 +64,22 @@ Error refusal(unsigned status, const Problem& problem) {
   return Error::tell(CKR_DEVICE_ERROR, reason);
 }
 
-Error refusal_of(const std::string& signer, const net::Response& response) {
-  Error error = refusal(response.status, parse_problem(response.body));
-  error.message = "signer \"" + signer + "\": " + error.message;
-  return error;
+tl::unexpected<Refusal> refused(const net::Response& response) {
+  Problem problem = parse_problem(response.body);
+  Error error = refusal(response.status, problem);
+  return tl::unexpected<Refusal>(Refusal{std::move(error), response.status, std::move(problem.code),
+                                         std::move(problem.request)});
+}
+
+tl::unexpected<Refusal> unanswered(Error error) {
+  return tl::unexpected<Refusal>(Refusal{std::move(error), 0, "", ""});
+}
+
+// What a body says, or why it is nonsense.
+template <typename T>
+Reply<T> reply(Result<T> content, unsigned status) {
+  if (content) return *std::move(content);
+  return tl::unexpected<Refusal>(Refusal{std::move(content).error(), status, "", ""});
 }
 
 net::TlsFiles files_of(const Settings::Tls& tls) {
@@ -80,22 +88,22 @@ net::TlsFiles files_of(const Settings::Tls& tls) {
 
 }  // namespace
 
-HttpSigningService::HttpSigningService(const Settings& settings, const Log& log)
+HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
     : urls_(endpoints(settings)),
       timeout_(settings.request_timeout),
       log_(log),
       pool_(files_of(settings.tls), settings.connect_timeout) {}
 
-const ClientContext& HttpSigningService::client() {
+const ClientContext& HttpControlPlane::client() {
   // Not in the constructor: a user's name may come over a network.
   std::call_once(described_, [this] { client_ = describe_this_process(); });
   return client_;
 }
 
-Result<net::Response> HttpSigningService::call(const net::Request& request, std::size_t body_limit,
-                                               unsigned rounds) {
+Result<net::Response> HttpControlPlane::call(const net::Request& request, std::size_t body_limit,
+                                             const Effort& effort) {
   if (!urls_) return fail(Error::tell(CKR_DEVICE_ERROR, urls_.error().message));
-  const Deadline deadline = Deadline::after(timeout_);
+  const auto& [rounds, deadline] = effort;
   const std::size_t count = urls_->size();
   Error last(CKR_DEVICE_ERROR, "");
 
@@ -131,14 +139,15 @@ Result<net::Response> HttpSigningService::call(const net::Request& request, std:
   return fail(last);
 }
 
-Result<std::shared_ptr<const Catalogue>> HttpSigningService::fetch_catalogue(
+Result<std::shared_ptr<const Catalogue>> HttpControlPlane::fetch_catalogue(
     const Secret& api_key, const std::string& etag) {
   net::Request request;
   request.method = "GET";
   request.path = "/v1/catalogue";
   request.bearer = api_key;
   request.if_none_match = etag;
-  Result<net::Response> response = call(request, kCatalogueLimit, kCatalogueRounds);
+  Result<net::Response> response =
+      call(request, kCatalogueLimit, {kCatalogueRounds, request_deadline()});
   if (!response) return fail(response.error());
   if (response->status == 304 && !etag.empty()) return nullptr;
   if (response->status == 404) {
@@ -151,24 +160,62 @@ Result<std::shared_ptr<const Catalogue>> HttpSigningService::fetch_catalogue(
   return parse_catalogue(response->body, std::move(response->etag));
 }
 
-Result<Bytes> HttpSigningService::sign(const Secret& api_key, const std::string& signer,
-                                       const std::string& certificate_serial,
-                                       const DigestToSign& what) {
-  if (!is_signer_name(signer)) return fail(CKR_ARGUMENTS_BAD, "a signer's name is malformed");
+Reply<Bytes> HttpControlPlane::sign(const Secret& api_key, const std::string& signer,
+                                    const std::string& certificate_serial,
+                                    const DigestToSign& what) {
+  if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
   Result<std::string> key = make_uuid7();
-  if (!key) return fail(key.error());
+  if (!key) return unanswered(key.error());
   net::Request request;
   request.method = "POST";
   request.path = "/v1/signers/" + signer + "/sign";
   request.bearer = api_key;
   request.idempotency_key = std::move(*key);
   request.body = write_sign_body(certificate_serial, what, client());
-  const Result<net::Response> response = call(request, kAnswerLimit, kWithoutLimit);
-  if (!response) return fail(response.error());
-  if (response->status != 200) return fail(refusal_of(signer, *response));
-  return parse_signature(response->body);
+  const Result<net::Response> response =
+      call(request, kAnswerLimit, {kWithoutLimit, request_deadline()});
+  if (!response) return unanswered(response.error());
+  if (response->status != 200) return refused(*response);
+  return reply(parse_signature(response->body), response->status);
 }
 
-void HttpSigningService::abandon_after_fork() noexcept { pool_.abandon_after_fork(); }
+Reply<ApprovalRequest> HttpControlPlane::open_request(const Secret& api_key,
+                                                      const std::string& signer,
+                                                      const Settings::Approval& terms) {
+  if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
+  net::Request request;
+  request.method = "POST";
+  request.path = "/v1/signers/" + signer + "/requests";
+  request.bearer = api_key;
+  request.body = write_approval_request(terms, client());
+  // Sent twice it is still one request, as an equal one that is pending is the answer; where it is
+  // approved at once, one more grant for the same caller does no harm.
+  const Result<net::Response> response =
+      call(request, kAnswerLimit, {kWithoutLimit, request_deadline()});
+  if (!response) return unanswered(response.error());
+  if (response->status != 200 && response->status != 201) return refused(*response);
+  return reply(parse_approval_request(response->body), response->status);
+}
+
+Reply<ApprovalRequest> HttpControlPlane::read_request(const Secret& api_key, const std::string& id,
+                                                      const std::atomic<bool>& called_off) {
+  if (!is_request_id(id)) return unanswered({CKR_ARGUMENTS_BAD, "a request's id is malformed"});
+  net::Request request;
+  request.method = "GET";
+  request.path = "/v1/requests/" + id;
+  request.bearer = api_key;
+  const Result<net::Response> response =
+      call(request, kAnswerLimit, {1, request_deadline().unless(called_off)});
+  if (!response) return unanswered(response.error());
+  if (response->status != 200) return refused(*response);
+  Result<ApprovalRequest> content = parse_approval_request(response->body);
+  if (content && content->id != id) {
+    content = fail(Error::tell(CKR_DEVICE_ERROR,
+                               "the control plane answers nonsense: it speaks of another request"));
+  }
+  return reply(std::move(content), response->status);
+}
+
+void HttpControlPlane::abandon_after_fork() noexcept { pool_.abandon_after_fork(); }
 
 }  // namespace sealwright::remote

@@ -1,38 +1,49 @@
-// SigningService over the control plane's HTTP API.
+// ControlPlane over its HTTP API.
 #pragma once
 
 #include <atomic>
 #include <mutex>
-#include <optional>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "net/connection_pool.h"
 #include "remote/client_context.h"
-#include "remote/signing_service.h"
+#include "remote/control_plane.h"
 
 namespace sealwright::remote {
 
 // Any number of threads. Touches neither network nor file before the first call; a configuration
 // that names no usable url fails each call with the reason.
-class HttpSigningService final : public SigningService {
+class HttpControlPlane final : public ControlPlane {
  public:
   // `log` must outlive this object.
-  HttpSigningService(const Settings& settings, const Log& log);
+  HttpControlPlane(const Settings& settings, const Log& log);
 
   // Gives up after a few rounds over the urls: a list can be asked for again.
   Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
                                                            const std::string& etag) override;
-  // Tries until the request timeout: nobody repeats a signature.
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial, const DigestToSign& what) override;
+  Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
+                    const std::string& certificate_serial, const DigestToSign& what) override;
+  Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,
+                                      const Settings::Approval& terms) override;
+  Reply<ApprovalRequest> read_request(const Secret& api_key, const std::string& id,
+                                      const std::atomic<bool>& called_off) override;
   void abandon_after_fork() noexcept override;
 
  private:
+  // How hard a call tries.
+  struct Effort {
+    unsigned rounds;  // over all urls
+    Deadline deadline;
+  };
+
   // An answer that no retry would change, or the last failure.
   // The error is for the person and names the url and the cause.
-  Result<net::Response> call(const net::Request& request, std::size_t body_limit, unsigned rounds);
+  Result<net::Response> call(const net::Request& request, std::size_t body_limit,
+                             const Effort& effort);
+  [[nodiscard]] Deadline request_deadline() const { return Deadline::after(timeout_); }
   const ClientContext& client();
 
   const Result<std::vector<net::Url>> urls_;

@@ -1,0 +1,42 @@
+#include "remote/remote_signing_service.h"
+
+#include <utility>
+
+#include "remote/approval.h"
+
+namespace sealwright::remote {
+
+RemoteSigningService::RemoteSigningService(std::unique_ptr<ControlPlane> plane,
+                                           Settings::Approval approval, const Log& log)
+    : plane_(std::move(plane)), approval_(std::move(approval)), log_(log) {}
+
+Result<std::shared_ptr<const Catalogue>> RemoteSigningService::fetch_catalogue(
+    const Secret& api_key, const std::string& etag) {
+  return plane_->fetch_catalogue(api_key, etag);
+}
+
+Result<Bytes> RemoteSigningService::sign(const Secret& api_key, const std::string& signer,
+                                         const std::string& certificate_serial,
+                                         const DigestToSign& what) {
+  const RecentRefusals::Call call{api_key, signer, what, Deadline::Clock::now()};
+  auto signature = plane_->sign(api_key, signer, certificate_serial, what);
+  if (!signature && signature.error().is_want_of_grant()) {
+    if (auto refused = refusals_.recall(call)) return fail(*std::move(refused));
+    Approval approval({*plane_, approval_, log_, stopped_}, api_key, signer);
+    do {
+      if (auto granted = approval.obtain(signature.error()); !granted) {
+        if (approval.waits()) refusals_.remember(call, granted.error());
+        return fail(std::move(granted).error());
+      }
+      signature = plane_->sign(api_key, signer, certificate_serial, what);
+    } while (!signature && signature.error().is_want_of_grant());
+  }
+  if (!signature) return fail(for_person(signer, signature.error()));
+  return *std::move(signature);
+}
+
+void RemoteSigningService::stop() noexcept { stopped_ = true; }
+
+void RemoteSigningService::abandon_after_fork() noexcept { plane_->abandon_after_fork(); }
+
+}  // namespace sealwright::remote

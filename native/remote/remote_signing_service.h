@@ -1,0 +1,37 @@
+// SigningService over a ControlPlane: signs, and gets the grant where one is wanting.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/log.h"
+#include "base/settings.h"
+#include "remote/control_plane.h"
+#include "remote/recent_refusals.h"
+#include "remote/signing_service.h"
+
+namespace sealwright::remote {
+
+// Any number of threads; one that waits for an approval holds up no other.
+class RemoteSigningService final : public SigningService {
+ public:
+  // `log` must outlive this object.
+  RemoteSigningService(std::unique_ptr<ControlPlane> plane, Settings::Approval approval,
+                       const Log& log);
+
+  Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                           const std::string& etag) override;
+  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
+                     const std::string& certificate_serial, const DigestToSign& what) override;
+  void stop() noexcept override;
+  void abandon_after_fork() noexcept override;
+
+ private:
+  const std::unique_ptr<ControlPlane> plane_;
+  const Settings::Approval approval_;
+  const Log& log_;
+  std::atomic<bool> stopped_{false};
+  RecentRefusals refusals_;
+};
+
+}  // namespace sealwright::remote
