@@ -894,8 +894,7 @@ STATEMENTS = [
     (
         "INSERT OR REPLACE INTO grants (id, signer, grantee, policy_id, policy, hashes,"
         " justification, request_id, not_before, used) SELECT 'new', signer, grantee, policy_id,"
-        " policy, hashes, justification, request_id, not_before, 0 FROM grants"
-        " WHERE request_id IS NOT NULL"
+        " policy, hashes, justification, request_id, not_before, 0 FROM grants WHERE used = 1"
     ),
     "UPDATE OR REPLACE grants SET id = (SELECT MAX(id) FROM grants) WHERE used = 1",
     "UPDATE OR REPLACE grants SET request_id = (SELECT MAX(request_id) FROM grants) WHERE used = 1",

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.server import ControlPlane, surroundings
+from tests.tools.matrix import ShellFor
+from tests.tools.recipes import shell
 from tests.tools.tool import Workbench
 
 
@@ -22,3 +24,8 @@ def slots(control_plane: ControlPlane, builder_key: str) -> dict[str, int]:
     """The slot of each shared signer, which is its number."""
     signers = control_plane.client(builder_key).signers(limit=100).value.items
     return {signer.name: signer.number for signer in signers}
+
+
+@pytest.fixture
+def shell_for(workbench: Workbench, slots: dict[str, int]) -> ShellFor:
+    return lambda signer, access: shell(workbench, signer, slots[signer], access)

@@ -7,6 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from tests.server import ControlPlane
+from tests.tools.matrix import ShellFor, every_access, every_signer
+from tests.tools.recipes import Access, must_script, recipe, with_login
+from tests.tools.summary import JDK, SignedWith, package_version
 from tests.tools.tool import PASSWORD, Workbench
 
 
@@ -46,6 +49,7 @@ def test_a_jar_signed_by_jarsigner_is_verified_by_a_stranger(
     workbench: Workbench,
     control_plane: ControlPlane,
     slots: dict[str, int],
+    signed_with: SignedWith,
     signer: str,
     algorithm: str,
     block: str,
@@ -66,6 +70,7 @@ def test_a_jar_signed_by_jarsigner_is_verified_by_a_stranger(
         (workbench.folder / "META-INF" / f"SIGNED.{block}").read_bytes()
     )
     assert set(embedded) == set(chain_of(control_plane, signer))
+    signed_with("jarsigner", package_version(JDK), f"JAR, {algorithm} ({signer})")
 
 
 def test_a_jar_changed_after_signing_is_not_verified(
@@ -99,3 +104,80 @@ def test_a_refused_jarsigner_says_why(
         "denied",
         "role_cannot_sign",
     )
+
+
+# The recipes of docs/tools.md.
+
+
+@every_access
+@every_signer
+def test_the_recipe_of_jarsigner_signs_a_jar_that_it_verifies_up_to_the_root(
+    shell_for: ShellFor, signed_with: SignedWith, signer: str, access: Access
+) -> None:
+    bench = shell_for(signer, access)
+    bench.jar("app")
+    said = must_script(bench, with_login("jarsigner", access) + recipe("jarsigner", "Verify"))
+    assert re.findall(r"^jar .*", said, re.MULTILINE) == ["jar signed.", "jar verified."]
+    signed_with("jarsigner", package_version(JDK), f"JAR ({signer})")
+
+
+@every_access
+@every_signer
+def test_the_recipe_of_keytool_signs_a_request_that_openssl_verifies(
+    shell_for: ShellFor, signed_with: SignedWith, signer: str, access: Access
+) -> None:
+    bench = shell_for(signer, access)
+    said = must_script(bench, with_login("keytool", access))
+    assert re.findall(r"^([\w-]+), PrivateKeyEntry", said, re.MULTILINE) == [signer]
+    request = x509.load_pem_x509_csr((bench.folder / "app.csr").read_bytes())
+    leaf = x509.load_pem_x509_certificate((bench.folder / "leaf.pem").read_bytes())
+    assert request.is_signature_valid
+    assert request.public_key() == leaf.public_key()
+    signed_with("keytool", package_version(JDK), f"certificate request ({signer})")
+
+
+# What they cannot do.
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("-genkeypair -alias new -keyalg EC -dname CN=new", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("-delete -alias p256", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("-changealias -alias p256 -destalias new", "CKR_FUNCTION_NOT_SUPPORTED"),
+        (
+            "-importcert -noprompt -alias new -file root.pem",
+            "trusted certificates may only be set by token initialization application",
+        ),
+    ],
+)
+def test_keytool_changes_nothing_on_a_token(
+    shell_for: ShellFor, slots: dict[str, int], command: str, said: str
+) -> None:
+    bench = shell_for("p256", Access.CONFIGURED)
+    refused = bench.run("keytool", *command.split(), *bench.java_store(slots["p256"]))
+    assert refused.code == 1
+    assert said in refused.out
+
+
+def test_keytool_asks_for_a_key_password_when_it_has_no_store_password(
+    shell_for: ShellFor, slots: dict[str, int]
+) -> None:
+    bench = shell_for("p256", Access.CONFIGURED)
+    refused = bench.run("keytool", "-certreq", "-alias", "p256", *bench.java_store(slots["p256"]))
+    assert refused.code == 1
+    assert "Enter key password for <p256>" in refused.out + refused.err
+
+
+@pytest.mark.parametrize("password", ["-protected", "-storepass wrong-pin"])
+@pytest.mark.parametrize("tool", ["keytool -list", "jarsigner app.jar p256"])
+def test_without_the_login_that_is_needed_the_store_does_not_load(
+    shell_for: ShellFor, slots: dict[str, int], tool: str, password: str
+) -> None:
+    bench = shell_for("p256", Access.LOGIN)
+    bench.jar("app")
+    store = " ".join(bench.java_store(slots["p256"])).replace("-protected", password)
+    command, *arguments = tool.split()
+    refused = bench.run(command, *store.split(), *arguments)
+    assert refused.code == 1
+    assert "load failed" in refused.out

@@ -27,12 +27,14 @@ class Workbench:
     environment: Mapping[str, str]
 
     def run(self, *arguments: str | Path) -> Ended:
-        """In the folder. The exit code is the caller's to judge."""
+        """In the folder, with nobody to ask. The exit code is the caller's to judge."""
         assert shutil.which(str(arguments[0])), f"{arguments[0]} is not installed"
         done = subprocess.run(
             [str(argument) for argument in arguments],
             cwd=self.folder,
             env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # so that there is no terminal either
             capture_output=True,
             timeout=RUN_SECONDS,
             check=False,

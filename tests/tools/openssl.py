@@ -1,0 +1,23 @@
+"""openssl as the stranger that verifies, in a shell of `recipes.shell`."""
+
+from tests.tools.tool import Ended, Workbench
+
+PSS = ("-sigopt", "rsa_padding_mode:pss")
+
+
+def public_key(bench: Workbench) -> str:
+    """PEM file of the leaf's public key, once the leaf itself leads to the root."""
+    bench.must("openssl", "verify", "-CAfile", "root.pem", "-untrusted", "chain.pem", "leaf.pem")
+    bench.must("openssl", "x509", "-in", "leaf.pem", "-noout", "-pubkey", "-out", "public.pem")
+    return "public.pem"
+
+
+def judge(bench: Workbench, bits: int, *options: str, signed: str, signature: str) -> Ended:
+    """Verifies a detached signature with SHA-`bits`."""
+    arguments = [f"-sha{bits}", *options, "-verify", public_key(bench), "-signature", signature]
+    return bench.run("openssl", "dgst", *arguments, signed)
+
+
+def must_verify(bench: Workbench, bits: int, *options: str, signed: str, signature: str) -> None:
+    ended = judge(bench, bits, *options, signed=signed, signature=signature)
+    assert (ended.code, ended.out) == (0, "Verified OK\n"), ended.err

@@ -1,0 +1,64 @@
+"""At the end of a run: every tool that signed something, its version, and what it signed."""
+
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import pytest
+
+PROPERTY = "signed_with"
+JDK = "openjdk-17-jdk-headless"  # the package of its tools
+SignedWith = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def signed_with(record_property: Callable[[str, object], None]) -> SignedWith:
+    """Call it when the signature is verified: tool, version, what it signed."""
+
+    def record(tool: str, version: str, what: str) -> None:
+        record_property(PROPERTY, (tool, version, what))
+
+    return record
+
+
+@cache
+def package_version(package: str) -> str:
+    """Of an installed Debian package."""
+    return subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", package],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Reports carry their properties from xdist's workers to here."""
+    signed = {
+        tuple(value)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == PROPERTY
+    }
+    if signed:
+        terminalreporter.section("signed, and verified by a stranger")
+    for line in summary_of(signed):
+        terminalreporter.write_line(line)
+
+
+def summary_of(signed: Iterable[tuple[str, ...]]) -> list[str]:
+    """A paragraph for each tool and version; things that differ in "(…)" only are one."""
+    tools: dict[str, dict[str, set[str]]] = {}
+    for tool, version, what in sorted(signed):
+        thing, _, key = what.partition(" (")
+        tools.setdefault(f"{tool} {version}", {}).setdefault(thing, set()).add(key.rstrip(")"))
+    lines = []
+    for tool, things in tools.items():
+        named = [
+            thing + (f" ({', '.join(sorted(keys))})" if any(keys) else "")
+            for thing, keys in things.items()
+        ]
+        text = f"{tool}: {'; '.join(named)}"
+        lines += textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
+    return lines

@@ -1,0 +1,237 @@
+"""p11-kit: the module registered for everybody, and served to other processes."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.server import ControlPlane, surroundings
+from tests.tools.matrix import ShellFor, every_access, every_signer
+from tests.tools.openssl import must_verify
+from tests.tools.recipes import Access, must_script, recipe, run_script, shell
+from tests.tools.summary import SignedWith, package_version
+from tests.tools.tool import Ended, Workbench
+
+DATA = b"release 1.0\n" * 1000
+WRONG = "swk_" + "A" * 43
+NOBODY = 65534
+WITH_PIN = "export GNUTLS_PIN=$PIN\n"
+DIGESTS = ["SHA-1", "SHA256", "SHA384", "SHA512"]
+PASSED_ON = {
+    "rsa-3072": [
+        "RSA-PKCS",
+        "SHA256-RSA-PKCS",
+        "SHA384-RSA-PKCS",
+        "SHA512-RSA-PKCS",
+        "RSA-PKCS-PSS",
+    ],
+    "p256": ["ECDSA"],
+    "p384": ["ECDSA"],
+}
+SIGN = {
+    "rsa-3072": "--sign --mechanism SHA256-RSA-PKCS",
+    "p256": "--sign --mechanism ECDSA-SHA256 --signature-format openssl",
+    "p384": "--sign --mechanism ECDSA-SHA256 --signature-format openssl",
+}
+FILES = "--input-file app.bin --output-file app.sig"
+LOCATE = "client=$(pkg-config --variable=p11_module_path p11-kit-1)/p11-kit-client.so\n"
+
+
+@dataclass(frozen=True)
+class PlainUser(Workbench):
+    """p11-kit ignores the home of root: run by root, this runs its programs as nobody."""
+
+    def run(self, *arguments: str | Path) -> Ended:
+        if os.geteuid() != 0:
+            return super().run(*arguments)
+        for path in [self.folder, *self.folder.rglob("*")]:
+            os.lchown(path, NOBODY, NOBODY)
+        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        return super().run(*become, *arguments)
+
+
+@pytest.fixture
+def user_shell_for(
+    control_plane: ControlPlane, builder_key: str, module_file: Path, slots: dict[str, int]
+) -> Iterator[ShellFor]:
+    """A home in which p11-kit finds no module but ours, at a short path that nobody may reach."""
+    home = Path(tempfile.mkdtemp(prefix="p11-kit-"))
+    settings = home / ".config" / "pkcs11"
+    settings.mkdir(parents=True)
+    (settings / "pkcs11.conf").write_text("user-config: only\n")
+    module = Path(shutil.copy(module_file, home))
+
+    def make(signer: str, access: Access) -> Workbench:
+        key = {"SEALWRIGHT_URL": control_plane.url, "SEALWRIGHT_API_KEY": builder_key}
+        environment = surroundings(home) | key
+        environment.pop("XDG_CONFIG_HOME", None)
+        user = PlainUser(home, module, environment)
+        user.write("app.bin", DATA)
+        return shell(user, signer, slots[signer], access)
+
+    yield make
+    shutil.rmtree(home)
+
+
+def script(part: str | None, access: Access) -> str:
+    return ("" if access is Access.CONFIGURED else WITH_PIN) + recipe("p11-kit", part)
+
+
+def verify(user: Workbench) -> None:
+    """By certtool and openssl, neither of them told of any token."""
+    user.write("changed.bin", DATA + b"1")
+    certtool = ["certtool", "--p7-verify", "--load-ca-certificate", "root.pem"]
+    certtool += ["--infile", "app.p7", "--load-data"]
+    openssl = ["openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", "app.p7"]
+    openssl += ["-CAfile", "root.pem", "-purpose", "any", "-out", "verified", "-content"]
+    for judge in (certtool, openssl):
+        user.must(*judge, "app.bin")
+        assert user.run(*judge, "changed.bin").code != 0
+
+
+@every_access
+@every_signer
+def test_a_registered_module_signs_for_a_program_that_was_told_of_none(
+    user_shell_for: ShellFor,
+    slots: dict[str, int],
+    signer: str,
+    access: Access,
+    signed_with: SignedWith,
+) -> None:
+    user = user_shell_for(signer, access)
+    listed = must_script(user, script(None, access))
+    tokens = {signer} if access is Access.PIN_ONLY else set(slots)
+    assert re.findall(r"^(\S+): (\S+)$", listed, re.MULTILINE) == [("sealwright", str(user.module))]
+    assert set(re.findall(r"^ +token: (.*)$", listed, re.MULTILINE)) == tokens
+    verify(user)
+    signed_with("p11-kit", package_version("p11-kit"), f"PKCS#7, registered ({signer})")
+
+
+@every_access
+@every_signer
+def test_a_served_module_signs_for_a_process_without_settings(
+    user_shell_for: ShellFor, signer: str, access: Access, signed_with: SignedWith
+) -> None:
+    user = user_shell_for(signer, access)
+    must_script(user, script("Server", access))
+    verify(user)
+    signed_with("p11-kit", package_version("p11-kit"), f"PKCS#7, served ({signer})")
+
+
+@every_access
+@every_signer
+def test_a_module_signs_from_a_process_of_its_own(
+    user_shell_for: ShellFor, signer: str, access: Access, signed_with: SignedWith
+) -> None:
+    user = user_shell_for(signer, access)
+    must_script(user, script("Remote", access))
+    verify(user)
+    signed_with("p11-kit", package_version("p11-kit"), f"PKCS#7, remote ({signer})")
+
+
+@every_access
+@every_signer
+def test_the_proxy_lists_and_signs(
+    user_shell_for: ShellFor, signer: str, access: Access, signed_with: SignedWith
+) -> None:
+    user = user_shell_for(signer, access)
+    must_script(user, recipe("p11-kit").partition("\n\n")[0])  # registers
+    login = "" if access is Access.CONFIGURED else "--login --pin env:PIN "
+    script = recipe("p11-kit", "Proxy").replace("--list-objects", f"{login}--list-objects")
+    kinds = re.findall(r"^(\w+ (?:Key )?Object)", must_script(user, script), re.MULTILINE)
+    assert kinds == ["Private Key Object", "Public Key Object", *["Certificate Object"] * 3]
+    must_script(user, script.replace("--list-objects", f"{SIGN[signer]} {FILES}"))
+    must_verify(user, 256, signed="app.bin", signature="app.sig")
+    signed_with("p11-kit", package_version("p11-kit"), f"file, proxy ({signer})")
+
+
+def served(then: str) -> str:
+    """The recipe, up to where a client has found the token, and then something else."""
+    start, loop, _ = recipe("p11-kit", "Server").partition("; done\n")
+    return start + loop + LOCATE + then
+
+
+@every_signer
+def test_a_client_sees_the_mechanisms_that_p11_kit_knows(
+    user_shell_for: ShellFor, signer: str
+) -> None:
+    user = user_shell_for(signer, Access.CONFIGURED)
+    listed = must_script(user, served('pkcs11-tool --module "$client" --list-mechanisms'))
+    assert re.findall(r"^  ([\w-]+),", listed, re.MULTILINE) == PASSED_ON[signer] + DIGESTS
+
+
+@pytest.mark.parametrize(
+    ("signer", "mechanism"), [("rsa-3072", "SHA256-RSA-PKCS-PSS"), ("p256", "ECDSA-SHA256")]
+)
+def test_other_mechanisms_do_not_reach_the_module(
+    user_shell_for: ShellFor, control_plane: ControlPlane, signer: str, mechanism: str
+) -> None:
+    user = user_shell_for(signer, Access.CONFIGURED)
+    before = control_plane.signings(signer)
+    sign = f'pkcs11-tool --module "$client" --sign --mechanism {mechanism} {FILES}'
+    refused = run_script(user, served(sign))
+    assert refused.code != 0
+    assert "C_SignInit failed: rv = CKR_MECHANISM_INVALID" in refused.err
+    assert control_plane.signings(signer) == before
+
+
+def test_allowed_mechanisms_do_not_reach_the_client(user_shell_for: ShellFor) -> None:
+    user = user_shell_for("p256", Access.CONFIGURED)
+    listing = 'pkcs11-tool --module "$client" --list-objects --type privkey'
+    listed = run_script(user, served(listing))
+    assert listed.code == 0
+    assert "(ALLOWED_MECHANISMS) failed: rv = CKR_DEVICE_ERROR" in listed.err
+    assert "Allowed mechanisms" not in listed.out
+    direct = must_script(user, listing.replace("$client", "$MODULE --slot $SLOT").replace('"', ""))
+    assert "Allowed mechanisms" in direct
+
+
+def test_one_server_signs_for_processes_at_once(
+    user_shell_for: ShellFor, control_plane: ControlPlane
+) -> None:
+    user = user_shell_for("rsa-3072", Access.CONFIGURED)
+    before = len(control_plane.signings("rsa-3072"))
+    one = f'pkcs11-tool --module "$client" {SIGN["rsa-3072"]} --input-file app.bin'
+    loop = f'for each in 1 2 3 4; do {one} --output-file "app.$each" & jobs+=($!); done'
+    must_script(user, served(f'jobs=()\n{loop}\nfor job in "${{jobs[@]}}"; do wait "$job"; done'))
+    for each in range(1, 5):
+        must_verify(user, 256, signed="app.bin", signature=f"app.{each}")
+    assert len(control_plane.signings("rsa-3072")) == before + 4
+
+
+def test_the_proxy_finds_what_is_served(user_shell_for: ShellFor) -> None:
+    user = user_shell_for("rsa-3072", Access.CONFIGURED)
+    register = "mkdir -p ~/.config/pkcs11/modules\n"
+    register += "echo 'module: p11-kit-client.so' > ~/.config/pkcs11/modules/client.module\n"
+    sign = f"pkcs11-tool --module p11-kit-proxy.so --token-label $TOKEN {SIGN['rsa-3072']} {FILES}"
+    must_script(user, served(register + sign))
+    must_verify(user, 256, signed="app.bin", signature="app.sig")
+
+
+@pytest.mark.parametrize("part", [None, "Server", "Remote"])
+@pytest.mark.parametrize(
+    ("pin", "said"),
+    [(f"export GNUTLS_PIN={WRONG}\n", "wrong password"), ("", "No PIN given.")],
+    ids=["wrong", "none"],
+)
+@pytest.mark.parametrize("access", [Access.LOGIN, Access.PIN_ONLY], ids=lambda each: each.value)
+def test_without_the_right_pin_nothing_is_signed(
+    user_shell_for: ShellFor,
+    control_plane: ControlPlane,
+    access: Access,
+    pin: str,
+    said: str,
+    part: str | None,
+) -> None:
+    user = user_shell_for("p256", access)
+    before = control_plane.signings("p256")
+    refused = run_script(user, pin + recipe("p11-kit", part))
+    assert refused.code != 0
+    assert "Token 'p256'" in refused.err
+    assert said in refused.err
+    assert control_plane.signings("p256") == before

@@ -1,0 +1,51 @@
+"""docs/tools.md: its commands are those that the tests of the tools run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.tools.recipes import BLOCK, DOCUMENT, PREPARATION, WITH_LOGIN, recipe
+
+TESTS = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+HEADING = re.compile(r"^(##|###) (.*)$", re.MULTILINE)
+
+
+def recipes() -> list[tuple[str, str | None]]:
+    """Tool and part of each place with commands."""
+    found: list[tuple[str, str | None]] = []
+    tool = ""
+    _, *pieces = HEADING.split(DOCUMENT.read_text())
+    for level, name, text in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+        tool, part = (name, None) if level == "##" else (tool, name)
+        if BLOCK.search(text):
+            found.append((tool, part))
+    return found
+
+
+def test_no_two_recipes_have_one_name() -> None:
+    assert len(recipes()) > 20
+    assert len(set(recipes())) == len(recipes())
+
+
+@pytest.mark.parametrize(("tool", "part"), recipes())
+def test_every_recipe_is_run_by_a_test_of_its_tool(tool: str, part: str | None) -> None:
+    names = {
+        part: [f'"{part}"'],
+        None: [],
+        WITH_LOGIN: ["WITH_LOGIN", "with_login(", '"With login"'],
+    }
+    wanted = names[part]
+    runs = [
+        text
+        for text in TESTS
+        if f'"{tool}"' in text and (not wanted or any(name in text for name in wanted))
+    ]
+    assert runs or tool == PREPARATION
+    assert recipe(tool, part)
+
+
+@pytest.mark.parametrize(("tool", "part"), [("nothing", None), ("openssl", "nothing")])
+def test_what_the_document_does_not_have_is_no_recipe(tool: str, part: str | None) -> None:
+    with pytest.raises(LookupError):
+        recipe(tool, part)
