@@ -22,7 +22,8 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
-from controlplane.service.installation import Location, initialise, open_services
+from controlplane.service.installation import initialise, open_services
+from controlplane.service.location import Location
 from controlplane.service.signers import SignerView
 
 DIGEST = hashlib.sha256(b"release.jar").digest()

@@ -33,7 +33,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry, Head, Operation
 from controlplane.errors import Refused
-from controlplane.store.database import Store
+from controlplane.store.sqlite import SqliteStore
 from tests.world import World, a_call
 
 START = Head(0, "0" * 64)
@@ -185,13 +185,13 @@ class TestWriter:
             yield world
 
     @pytest.fixture
-    def store(self, world: World) -> Iterator[Store]:
-        store = Store(world.location.store_path)
+    def store(self, world: World) -> Iterator[SqliteStore]:
+        store = SqliteStore(world.location.store_path)
         with store.closing():
             yield store
 
     @pytest.fixture
-    def writer(self, store: Store) -> Iterator[Writer]:
+    def writer(self, store: SqliteStore) -> Iterator[Writer]:
         writer = Writer(store)
         yield writer
         writer.close()
@@ -216,7 +216,7 @@ class TestWriter:
         assert world.last_row() == result.operation
 
     def test_a_decision_that_was_overtaken_leaves_no_row(
-        self, world: World, store: Store, writer: Writer
+        self, world: World, store: SqliteStore, writer: Writer
     ) -> None:
         epoch = store.epoch()
         with store.change():
@@ -234,7 +234,7 @@ class TestWriter:
         assert second == Bound(first.operation)
 
     def test_waiting_rows_share_a_commit(
-        self, store: Store, writer: Writer, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         batches: list[int] = []
         real = writer_module._write
@@ -258,7 +258,7 @@ class TestWriter:
         assert len(set(sequences)) == 20
 
     def test_two_equal_keys_in_one_commit_make_one_row(
-        self, world: World, store: Store, writer: Writer
+        self, world: World, store: SqliteStore, writer: Writer
     ) -> None:
         with ThreadPoolExecutor(2) as pool:
             with store.write():
@@ -272,7 +272,7 @@ class TestWriter:
         assert len(world.rows(actor="ci")) == 1
 
     def test_too_many_waiting_are_refused(
-        self, store: Store, writer: Writer, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer_module, "MOST_WAITING", 2)
         with ThreadPoolExecutor(2) as pool, store.write():
@@ -300,14 +300,16 @@ class TestWriter:
         assert world.last_row() == before
         assert isinstance(writer.write(self.entry(), epoch=None, bind=True), Written)
 
-    def test_closing_waits_for_rows_and_refuses_more(self, world: World, store: Store) -> None:
+    def test_closing_waits_for_rows_and_refuses_more(
+        self, world: World, store: SqliteStore
+    ) -> None:
         writer = Writer(store)
         writer.write(self.entry(), epoch=None, bind=True)
         writer.close()
         with pytest.raises(Refused):
             writer.write(self.entry(), epoch=None, bind=True)
 
-    def test_no_thread_runs_before_the_first_row(self, store: Store) -> None:
+    def test_no_thread_runs_before_the_first_row(self, store: SqliteStore) -> None:
         before = threading.active_count()
         Writer(store).close()
         assert threading.active_count() == before

@@ -18,7 +18,8 @@ _SIGN = """
 import hashlib, sys, threading
 from pathlib import Path
 from controlplane.domain.model import *
-from controlplane.service.installation import Location, open_services
+from controlplane.service.installation import open_services
+from controlplane.service.location import Location
 data_dir, api_key, name, threads, calls = sys.argv[1:]
 out = threading.Lock()
 with open_services(Location(Path(data_dir))) as services:
