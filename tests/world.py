@@ -59,8 +59,8 @@ class SetClock:
 
 
 class World:
-    def __init__(self, data_dir: Path) -> None:
-        self.location = Location(data_dir)
+    def __init__(self, data_dir: Path, database: str | None = None) -> None:
+        self.location = Location(data_dir, database)
         self.clock = SetClock()
         first = initialise(self.location)
         self.admin_key = first.api_key

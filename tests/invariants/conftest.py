@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from controlplane.domain.model import MemberRole
+from tests.postgresql import database, postgresql
 from tests.world import World
+
+__all__ = ["database", "postgresql"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,8 +72,8 @@ class SigningProcess:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path / "data")
+def world(tmp_path: Path, database: str | None) -> Iterator[World]:
+    world = World(tmp_path / "data", database)
     with world.services:
         yield world
 
