@@ -46,16 +46,21 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
 
 
 class SetClock:
-    """The real time, and so much more as a test lets pass."""
+    """The real time and so much more as a test lets pass; or none but that."""
 
     def __init__(self) -> None:
-        self.ahead = timedelta()
+        self._ahead = timedelta()
+        self._frozen: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self._frozen or datetime.now(UTC)) + self._ahead
 
     def advance(self, **span: float) -> None:
-        self.ahead += timedelta(**span)
+        self._ahead += timedelta(**span)
+
+    def freeze(self) -> None:
+        """From now on only `advance` moves it."""
+        self._frozen = datetime.now(UTC)
 
 
 class World:
