@@ -14,7 +14,8 @@ from gunicorn.app.base import BaseApplication
 
 from controlplane import logging
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, Services, open_services, upgrade
+from controlplane.service.installation import Services, open_services, upgrade
+from controlplane.service.location import Location
 from controlplane.settings import Settings, TcpAddress, UnixAddress
 from controlplane.worker import MOST_HEAD, GatheringWorker
 

@@ -2,7 +2,8 @@
 
 A thread is spent on a connection only when a whole request is there: handshake, head and body are
 gathered without blocking while the poller waits, under one deadline. So no number of slow clients
-keeps a signature waiting, and closing lingers in the poller as well.
+keeps a signature waiting, and closing lingers in the poller as well. A request that is there enters
+the lane of its API key, or waits in it without a thread (`lanes`).
 """
 
 import errno
@@ -27,6 +28,7 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from controlplane.api import problems
+from controlplane.lanes import Lanes
 
 GATHER_SECONDS = 10.0  # from the first byte (or the connection) to the end of the request
 SEND_SECONDS = 30.0  # without progress on an answer, or on a body too long to gather
@@ -35,7 +37,10 @@ MOST_HEAD = 16 * 1024  # bytes
 MOST_GATHERED = 64 * 1024  # bytes of body; longer ones are read, or refused, by the thread
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+_AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_RETRY_AFTER = 1  # seconds
 _RECEIVE = 64 * 1024
+_WAIT = object()  # the request is there, and its lane is full
 _log = structlog.get_logger()
 
 
@@ -43,6 +48,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """One client; `gather` collects its next request."""
 
     parser: Any  # gunicorn's, once the handshake is over
+    lane: bytes = b""  # of the request at hand: who calls
+    has_entered: bool = False  # its lane
 
     def __init__(
         self, cfg: Any, sock: socket.socket, client: Any, server: Any, tls: ssl.SSLContext | None
@@ -79,6 +86,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             self._read_decrypted()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
+        who = _AUTHORIZATION.search(self._inbox)
+        self.lane = who[1] if who is not None else b""
         self.parser.unreader.unread(bytes(self._inbox))
         self._inbox.clear()
         return True
@@ -110,6 +119,7 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lingering: deque[Connection] = deque()
+        self._lanes: Lanes[Connection] = Lanes(self.cfg.threads)
 
     def accept(self, listener: socket.socket) -> None:
         try:
@@ -132,8 +142,15 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Connection) -> object:
         """Runs in a thread; tells `finish_request` whether to wait, to keep or to close."""
         try:
-            if not conn.gather():
-                return _DEFER
+            if not conn.has_entered:
+                if not conn.gather():
+                    return _DEFER
+                conn.has_entered = self._lanes.enter(conn.lane)
+            if not conn.has_entered:
+                if self._lanes.has_room(conn.lane):
+                    return _WAIT
+                self._refuse_as_overloaded(conn)
+                return False
             conn.sock.settimeout(SEND_SECONDS)
             request = next(conn.parser)
             if _has_unread_body(request):
@@ -151,6 +168,18 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         result = False if fs.cancelled() else fs.result()
+        if result is _WAIT:
+            self._lanes.wait(conn.lane, conn)
+        elif conn.has_entered:
+            conn.has_entered = False
+            self._lanes.leave(conn.lane)
+        while (following := self._lanes.next_in_turn()) is not None:
+            following.has_entered = True
+            self.enqueue_req(following)
+        if result is not _WAIT:
+            self._dismiss(conn, fs, result)
+
+    def _dismiss(self, conn: Connection, fs: Any, result: object) -> None:
         try:
             if result is _DEFER:
                 self._await(conn)
@@ -214,12 +243,20 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, conn: Connection, fault: ParseException) -> None:
         """A request that is no HTTP: answered here, because no application could see it."""
-        status, code, title = _explain(fault)
+        self._answer(conn, *_explain(fault))
+
+    def _refuse_as_overloaded(self, conn: Connection) -> None:
+        title = "Too many calls with this API key are waiting; try again."
+        self._answer(conn, 503, "overloaded", title, f"Retry-After: {_RETRY_AFTER}\r\n")
+
+    def _answer(
+        self, conn: Connection, status: int, code: str, title: str, fields: str = ""
+    ) -> None:
         request_id, body = problems.outside_a_request(status, code, title)
         _log.warning("request_refused", code=code, status=status, request_id=request_id)
         head = (
             f"HTTP/1.1 {status} {title.rstrip('.')}\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n"
+            f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n{fields}"
             "Connection: close\r\n\r\n"
         )
         try:

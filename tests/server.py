@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,15 +53,35 @@ class ControlPlane:
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
-    def install(cls, folder: Path, *serve_options: str) -> "ControlPlane":
+    def install(
+        cls, folder: Path, *serve_options: str, database: str | None = None
+    ) -> "ControlPlane":
+        """`database`: a URL; None for the SQLite file that is made by default."""
+        chosen = [] if database is None else ["--database", database]
         done = subprocess.run(
-            [*COMMAND, "init", "--json", "--data-dir", str(folder / "data")],
+            [*COMMAND, "init", "--json", "--data-dir", str(folder / "data"), *chosen],
             env=surroundings(folder),
             capture_output=True,
             check=True,
         )
         admin = msgspec.json.decode(done.stdout, type=_Initialised)
         return cls(folder, admin.api_key, serve_options)
+
+    def join(self, folder: Path, database: str) -> "ControlPlane":
+        """Another node of the same store, not started."""
+        folder.mkdir(parents=True)
+        key = folder / "master.key"
+        shutil.copy(self.folder / "data" / "master.key", key)
+        subprocess.run(
+            [
+                *(*COMMAND, "init", "--join", "--data-dir", str(folder / "data")),
+                *("--database", database, "--master-key-file", str(key)),
+            ],
+            env=surroundings(folder),
+            capture_output=True,
+            check=True,
+        )
+        return ControlPlane(folder, self.admin_key)
 
     def start(self, bind: str = "127.0.0.1:0") -> None:
         """Listens when it returns; on the same port as before with `bind=again()`."""
@@ -117,6 +138,18 @@ class ControlPlane:
         key = self.admin_key if api_key is None else api_key
         return Client(Connection.resolve({"SEALWRIGHT_URL": self.url, "SEALWRIGHT_API_KEY": key}))
 
+    def command(self, *arguments: str) -> list[str]:
+        """`sealwright ARGUMENTS`, to be run in `environment()`."""
+        return [*COMMAND, *arguments]
+
+    def environment(self, api_key: str | None = None) -> dict[str, str]:
+        """Of a command that calls this server: as the admin, unless another key is given."""
+        key = self.admin_key if api_key is None else api_key
+        return surroundings(self.folder) | {
+            "SEALWRIGHT_URL": self.url,
+            "SEALWRIGHT_API_KEY": key,
+        }
+
     def create_machine(self, name: str) -> str:
         """Its API key."""
         return key_of(self.client().create_identity(name, "machine").value)
@@ -146,10 +179,12 @@ def key_of(identity: Identity) -> str:
 
 
 @contextmanager
-def running(folder: Path, *serve_options: str) -> Iterator[ControlPlane]:
+def running(
+    folder: Path, *serve_options: str, database: str | None = None
+) -> Iterator[ControlPlane]:
     """An installation of its own, with its server listening on a free loopback port."""
     folder.mkdir(parents=True, exist_ok=True)
-    control_plane = ControlPlane.install(folder, *serve_options)
+    control_plane = ControlPlane.install(folder, *serve_options, database=database)
     control_plane.start()
     try:
         yield control_plane

@@ -22,7 +22,8 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
-from controlplane.service.installation import Location, initialise, open_services
+from controlplane.service.installation import initialise, open_services
+from controlplane.service.location import Location
 from controlplane.service.signers import SignerView
 
 DIGEST = hashlib.sha256(b"release.jar").digest()
@@ -45,21 +46,26 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
 
 
 class SetClock:
-    """The real time, and so much more as a test lets pass."""
+    """The real time and so much more as a test lets pass; or none but that."""
 
     def __init__(self) -> None:
-        self.ahead = timedelta()
+        self._ahead = timedelta()
+        self._frozen: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self._frozen or datetime.now(UTC)) + self._ahead
 
     def advance(self, **span: float) -> None:
-        self.ahead += timedelta(**span)
+        self._ahead += timedelta(**span)
+
+    def freeze(self) -> None:
+        """From now on only `advance` moves it."""
+        self._frozen = datetime.now(UTC)
 
 
 class World:
-    def __init__(self, data_dir: Path) -> None:
-        self.location = Location(data_dir)
+    def __init__(self, data_dir: Path, database: str | None = None) -> None:
+        self.location = Location(data_dir, database)
         self.clock = SetClock()
         first = initialise(self.location)
         self.admin_key = first.api_key

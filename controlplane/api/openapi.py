@@ -26,6 +26,7 @@ _REFUSALS = {
     411: "The body has no Content-Length.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "Too often: try again after `Retry-After` seconds.",
     500: "The server failed.",
     503: "Not now: try again after `Retry-After` seconds.",
 }

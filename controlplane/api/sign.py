@@ -28,7 +28,7 @@ class Sign:
         self._signing = signing
         self._metrics = metrics
 
-    @endpoint("Sign a digest", refusals=(403, 404, 409))
+    @endpoint("Sign a digest", refusals=(403, 404, 409, 429))
     def on_post(
         self,
         request: falcon.Request,

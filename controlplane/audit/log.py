@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.audit.row import canonical_bytes, hash_row
 from controlplane.domain.operation import Entry, Head, Operation
@@ -16,7 +16,7 @@ def link(head: Head, entry: Entry) -> Operation:
     return Operation(sequence, entry, head.row_hash, row_hash)
 
 
-def append(database: SqliteDatabase, entries: Sequence[Entry]) -> list[Operation]:
+def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
     """Within a write transaction, in which the head cannot move."""
     head = operations.read_head(database)
     appended = []

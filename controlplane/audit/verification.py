@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from controlplane.audit.row import PREFIX, hash_row
 
 _FIRST_HASH = "0" * 64
@@ -29,23 +31,101 @@ def verify_lines(lines: Iterable[bytes]) -> Verification:
     """
     rows, first_bad, head = 0, None, _FIRST_HASH
     for line in lines:
-        if not line.strip():
+        line = line.strip()
+        if not line:
             continue
         rows += 1
-        row = _parse(line)
-        if first_bad is None and not _follows(row, rows, head):
-            first_bad = rows
-        head = str(row.get(_ROW_HASH, head))
+        following = _follow_export(line, rows, head) or _follow(line, rows, head)
+        if following is None:
+            first_bad = first_bad or rows
+            following = str(_parse(line).get(_ROW_HASH, head))
+        head = following
     return Verification(rows, first_bad is None, first_bad, head)
 
 
-def _follows(row: dict[str, object], sequence: int, previous_hash: str) -> bool:
+def _follow(line: bytes, sequence: int, previous_hash: str) -> str | None:
+    """The row's hash; None if it is not the row that follows."""
+    row = _parse(line)
     content = {name: value for name, value in row.items() if name != _ROW_HASH}
-    return (
+    row_hash = row.get(_ROW_HASH)
+    follows = (
         row.get("sequence") == sequence
         and row.get("previous_hash") == previous_hash
-        and row.get(_ROW_HASH) == hash_row(PREFIX + _canonical(content))
+        and row_hash == hash_row(PREFIX + _canonical(content))
     )
+    return str(row_hash) if follows else None
+
+
+def _follow_export(line: bytes, sequence: int, previous_hash: str) -> str | None:
+    """The same in a third of the time for a row as the server exports it; None for any other.
+
+    Sorting its members must not change its length. Since nothing can be written shorter than
+    they are (the one number that could be is compared to the letter), a line of that length has
+    no member twice, no other escapes and no white space: it says what the sorted one says.
+    """
+    if not line.startswith(b'{"sequence":%d,' % sequence):
+        return None
+    try:
+        row = _decode_exported(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if row.details is not None or row.previous_hash != previous_hash:
+        return None
+    whole = _encode_sorted(row)
+    if len(whole) != len(line):
+        return None
+    # With no details there is one place only where this can stand: within a text, quotes are
+    # escaped.
+    canonical = whole.replace(b'"row_hash":"%s",' % row.row_hash.encode(), b"", 1)
+    return row.row_hash if hash_row(PREFIX + canonical) == row.row_hash else None
+
+
+class _Pss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    mgf_hash: str
+    salt_length: int
+
+
+class _Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    address: str | None
+    tool: str | None
+    command: str | None
+    hostname: str | None
+    os_user: str | None
+    application_sha256: str | None
+    module_version: str | None
+
+
+class _Exported(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A row with nothing read into its texts."""
+
+    sequence: int
+    id: str
+    created_at: str
+    kind: str
+    signer: str | None
+    actor: str | None
+    api_key_id: str | None
+    outcome: str | None
+    reason: str | None
+    scheme: str | None
+    hash: str | None
+    digest: str | None
+    pss: _Pss | None
+    ecdsa_encoding: str | None
+    grant_id: str | None
+    certificate_serial: str | None
+    client: _Client | None
+    signature: str | None
+    action: str | None
+    object: str | None
+    details: dict[str, str | int | bool | None] | None
+    idempotency_key: str | None
+    previous_hash: str
+    row_hash: str
+
+
+_decode_exported = msgspec.json.Decoder(_Exported).decode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def _canonical(content: dict[str, object]) -> bytes:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.audit.log import append
 from controlplane.domain.operation import Entry, Operation
@@ -130,7 +130,7 @@ class Writer:
             return taken
 
 
-def _write(database: SqliteDatabase, taken: Sequence[_Pending]) -> list[Result]:
+def _write(database: Database, taken: Sequence[_Pending]) -> list[Result]:
     """One result for each, in order. Of two equal keys in one batch the second is Overtaken: it
     finds the first one's row when it comes again."""
     epoch = read_epoch(database)
@@ -164,9 +164,11 @@ def _write(database: SqliteDatabase, taken: Sequence[_Pending]) -> list[Result]:
 
 
 def _unavailable(error: Exception) -> Refused:
+    """Whether the batch was committed may not be known; what was signed is not released."""
+    cause = error.title if isinstance(error, Refused) else str(error)
     refused = Refused(
         "store_unavailable",
-        f"The audit log cannot be written, so nothing was signed: {error}",
+        f"The audit log cannot be written, so no signature is released: {cause}",
         status=503,
         retry_after=_RETRY_AFTER,
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
 from controlplane.domain.policy import Candidate, find_unmet
@@ -11,7 +11,7 @@ from controlplane.service.changes import record
 from controlplane.store import identities, members, policies, signers
 
 
-def find_policy(database: SqliteDatabase, name: str) -> Policy:
+def find_policy(database: Database, name: str) -> Policy:
     """Refused 404 policy_not_found."""
     policy = policies.find(database, name)
     if policy is None:
@@ -20,7 +20,7 @@ def find_policy(database: SqliteDatabase, name: str) -> Policy:
 
 
 def change_policy(
-    database: SqliteDatabase, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
+    database: Database, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
 ) -> None:
     """Gives the signer this policy instead of the one it has; nothing if it has it already.
     Refused 409 policy_cannot_be_met."""
@@ -49,7 +49,7 @@ def change_policy(
     )
 
 
-def refuse_unmet(database: SqliteDatabase, terms: Terms, signer_id: str, signer: str) -> None:
+def refuse_unmet(database: Database, terms: Terms, signer_id: str, signer: str) -> None:
     """Refused 409 policy_cannot_be_met: a step that too few people could complete there."""
     named = identities.find_all(database, terms.approvers)
     roles = members.roles_on(database, signer_id, [each.id for each in named.values()])
@@ -62,7 +62,7 @@ def refuse_unmet(database: SqliteDatabase, terms: Terms, signer_id: str, signer:
 
 
 def _tell(
-    database: SqliteDatabase,
+    database: Database,
     caller: Caller,
     signer: Signer,
     policy: Policy,

@@ -44,17 +44,26 @@ class Audit:
         """Every row up to the head as of now, in sequence order, in bounded memory. Refused 403
         at the call, not at the first row."""
         permissions.require_reader(caller.identity, "export the audit log")
-        head = operations.read_head(self._store.connect())
-        return self._rows(head.sequence)
+        return self._rows(_read_head(self._store).sequence)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""
         permissions.require_reader(caller.identity, "read the head of the audit log")
-        return operations.read_head(self._store.connect())
+        return _read_head(self._store)
 
     def _rows(self, last: int) -> Iterator[Operation]:
         """In slices, so that a slow reader holds no read transaction, nor a connection."""
         sequence = 0
-        while rows := operations.slice_after(self._store.connect(), sequence, last):
+        while rows := _read_slice(self._store, sequence, last):
             yield from rows
             sequence = rows[-1].sequence
+
+
+def _read_head(store: Store) -> Head:
+    with store.read() as database:
+        return operations.read_head(database)
+
+
+def _read_slice(store: Store, sequence: int, last: int) -> list[Operation]:
+    with store.read() as database:
+        return operations.slice_after(database, sequence, last)

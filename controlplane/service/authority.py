@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.certificates.authority import Issuer, issue_leaf, make_intermediate, make_root
 from controlplane.certificates.reading import parse_certificate, to_pem
@@ -18,7 +18,7 @@ from controlplane.store.authorities import StoredAuthority
 _ALGORITHM = KeyAlgorithm.P384
 
 
-def create_authority(database: SqliteDatabase, keys: KeyBackend, at: datetime) -> None:
+def create_authority(database: Database, keys: KeyBackend, at: datetime) -> None:
     root_key = keys.generate(_ALGORITHM, new_id(), Purpose.AUTHORITY)
     root = make_root(keys.open(root_key), at)
     key = keys.generate(_ALGORITHM, new_id(), Purpose.AUTHORITY)

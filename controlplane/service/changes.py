@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.audit.log import append
 from controlplane.domain.identifier import new_id
@@ -12,7 +12,7 @@ from controlplane.errors import Refused
 from controlplane.store import identities
 
 
-def confirm(database: SqliteDatabase, caller: Caller) -> Identity:
+def confirm(database: Database, caller: Caller) -> Identity:
     """The caller as of this transaction: authentication came before it. Refused 401."""
     key = identities.find_key_by_id(database, caller.api_key_id)
     identity = identities.find_by_id(database, caller.identity.id)
@@ -24,7 +24,7 @@ def confirm(database: SqliteDatabase, caller: Caller) -> Identity:
 
 
 def record(
-    database: SqliteDatabase,
+    database: Database,
     caller: Caller | None,
     action: str,
     object_: str,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.decision import Allowed, Circumstances, decide
@@ -74,7 +74,7 @@ class Explanations:
 
 
 def find_grant_or_request(
-    database: SqliteDatabase, signer: Signer, identity: Identity, now: datetime
+    database: Database, signer: Signer, identity: Identity, now: datetime
 ) -> tuple[Request | None, Grant | None]:
     """The newest request that waits under the signer's policy, and the latest grant."""
     policy_id = signer.policy.id if signer.policy else None

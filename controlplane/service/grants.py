@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
@@ -169,7 +169,7 @@ def new_grant(
     )
 
 
-def record_grant(database: SqliteDatabase, caller: Caller, action: str, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: str, grant: Grant) -> None:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -191,9 +191,7 @@ def record_grant(database: SqliteDatabase, caller: Caller, action: str, grant: G
     )
 
 
-def revoke(
-    database: SqliteDatabase, caller: Caller, grant: Grant, at: datetime, reason: str
-) -> Grant:
+def revoke(database: Database, caller: Caller, grant: Grant, at: datetime, reason: str) -> Grant:
     """Within a change."""
     revocation = Revocation(at, caller.identity.name, reason)
     rows.revoke(database, grant.id, revocation)
@@ -202,9 +200,7 @@ def revoke(
     return replace(grant, revocation=revocation)
 
 
-def revoke_all(
-    database: SqliteDatabase, caller: Caller, signer: str, at: datetime, reason: str
-) -> None:
+def revoke_all(database: Database, caller: Caller, signer: str, at: datetime, reason: str) -> None:
     for grant in rows.find_active(database, at, signer=signer):
         revoke(database, caller, grant, at, reason)
 
@@ -216,7 +212,7 @@ def no_policy(signer: Signer) -> Exception:
     )
 
 
-def _find_grant(database: SqliteDatabase, reader: Identity, grant_id: str) -> Grant:
+def _find_grant(database: Database, reader: Identity, grant_id: str) -> Grant:
     grant = rows.find(database, grant_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(database, grant_id, reader)
     if grant is None or not visible:
@@ -224,7 +220,7 @@ def _find_grant(database: SqliteDatabase, reader: Identity, grant_id: str) -> Gr
     return grant
 
 
-def _find_grantee(database: SqliteDatabase, signer: Signer, name: str) -> Identity:
+def _find_grantee(database: Database, signer: Signer, name: str) -> Identity:
     identity = identities.find(database, name)
     role = members.find_role(database, signer.id, identity.id) if identity else None
     if identity is None or role is None:

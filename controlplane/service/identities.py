@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.api_key import hash_api_key, new_api_key
@@ -174,7 +174,7 @@ class Identities:
             record(database, caller, f"identity:{verb}", name, at=self._clock())
         return changed
 
-    def _visible(self, database: SqliteDatabase, caller: Caller, name: str) -> Identity:
+    def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
         identity = rows.find(database, name)
         if identity is None or not permissions.may_see_identity(caller.identity, identity):
             raise not_found("identity", name)
@@ -191,7 +191,7 @@ def refuse_unless_current(key: ApiKey, caller: Caller) -> None:
 
 
 def insert_identity(
-    database: SqliteDatabase,
+    database: Database,
     name: str,
     kind: IdentityKind,
     role: ServerRole | None,
@@ -205,7 +205,7 @@ def insert_identity(
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
-def insert_key(database: SqliteDatabase, identity: Identity, at: datetime) -> NewApiKey:
+def insert_key(database: Database, identity: Identity, at: datetime) -> NewApiKey:
     secret = new_api_key()
     digest = hash_api_key(secret)
     if digest is None:
@@ -215,7 +215,7 @@ def insert_key(database: SqliteDatabase, identity: Identity, at: datetime) -> Ne
     return NewApiKey(key, secret)
 
 
-def _find(database: SqliteDatabase, name: str) -> Identity:
+def _find(database: Database, name: str) -> Identity:
     identity = rows.find(database, name)
     if identity is None:
         raise not_found("identity", name)
@@ -227,7 +227,7 @@ def _counts_as_admin(identity: Identity) -> bool:
 
 
 def _owner_of(
-    database: SqliteDatabase, creator: Identity, kind: IdentityKind, owner: str | None
+    database: Database, creator: Identity, kind: IdentityKind, owner: str | None
 ) -> str | None:
     if kind is IdentityKind.USER:
         if owner is not None:

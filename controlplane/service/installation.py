@@ -1,12 +1,13 @@
 """The store of one installation: created once, then opened by each process of the server."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.audit.writer import Writer
 from controlplane.domain.instant import Clock, now, to_text
@@ -26,13 +27,14 @@ from controlplane.service.identities import (
     insert_identity,
     insert_key,
 )
+from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.store import authorities, identities
-from controlplane.store.database import Store, database_path
+from controlplane.store.database import Store
 from controlplane.store.migrations import (
     all_migrations,
     check_current,
@@ -45,43 +47,39 @@ from controlplane.store.view import Views
 FIRST_ADMIN = "admin"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where an installation lives.
-
-    `database` is a URL, by default `sqlite:///<data_dir>/sealwright.db`; `master_key_file` by
-    default `<data_dir>/master.key`.
-    """
-
-    data_dir: Path
-    database: str | None = None
-    master_key_file: Path | None = None
-
-    @property
-    def store_path(self) -> Path:
-        """Refused unsupported_database."""
-        return database_path(self.database, self.data_dir)
-
-    @property
-    def master_key_path(self) -> Path:
-        return self.master_key_file or self.data_dir / "master.key"
-
-
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
     admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
     is fine. If it fails, it leaves nothing behind."""
-    path = location.store_path
-    if path.exists():
-        raise conflict("already_initialised", f"There is a store in {path} already.")
-    with _prepared(location):
-        master_key = create_master_key(location.master_key_path)
-        with _removed_on_failure(location.master_key_path):
-            store = Store(path)
-            with _removed_on_failure(*store.files):
-                store.create_file()
-                with store.closing():
-                    return _fill(store, master_key, admin)
+    store = location.store()
+    with store.closing():
+        if store.exists():
+            raise conflict("already_initialised", f"There is a store in {store.name} already.")
+        with _prepared(location):
+            master_key = create_master_key(location.master_key_path)
+            with _removed_on_failure(location.master_key_path), store.prepare():
+                created = _fill(store, master_key, admin)
+                location.remember()
+                return created
+
+
+def join(location: Location) -> None:
+    """Makes the data directory of one more node of a store that there is. Refused
+    not_initialised, master_key_wrong, data_dir_not_empty, and as `open_services`."""
+    if location.database is None or location.master_key_file is None:
+        raise Refused(
+            "join_incomplete",
+            "Another node needs the URL of the store (--database) and a copy of its master key "
+            "(--master-key-file).",
+            status=400,
+        )
+    store = _existing_store(location)
+    with store.closing():
+        check_current(store.connect())
+        _load_master_key(location, store)
+        with _prepared(location), store.write() as database:
+            record(database, None, "installation:join", socket.gethostname(), at=now())
+            location.remember()
 
 
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
@@ -123,7 +121,7 @@ def upgrade(location: Location) -> None:
             record(database, None, "installation:upgrade", "schema", at=now(), details=details)
 
 
-def _is_old(database: SqliteDatabase) -> bool:
+def _is_old(database: Database) -> bool:
     return 0 < current_version(database) < all_migrations()[-1].version
 
 
@@ -177,32 +175,40 @@ class Services:
 def open_services(location: Location, clock: Clock = now) -> Services:
     """`clock` tells the time to all that judges by it. Refused not_initialised, migration_needed,
     store_too_new, master_key_unreadable, master_key_wrong."""
+    location = location.recalled()
     store = _existing_store(location)
     try:
         check_current(store.connect())
-        master_key = load_master_key(location.master_key_path)
-        installation = Installation.select().get(store.database)
-        if bytes(installation.master_key_check) != master_key.check_value():
-            raise Refused(
-                "master_key_wrong",
-                f"{location.master_key_path} is not the master key of the store {store.path}.",
-                status=503,
-            )
-        return Services(store, master_key, clock)
+        return Services(store, _load_master_key(location, store), clock)
     except BaseException:
         store.close_thread()
         raise
 
 
-def _existing_store(location: Location) -> Store:
-    path = location.store_path
-    if not path.is_file():
+def _load_master_key(location: Location, store: Store) -> MasterKey:
+    """Refused master_key_unreadable, master_key_wrong."""
+    master_key = load_master_key(location.master_key_path)
+    with store.read() as database:
+        installation = Installation.select().get(database)
+    if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
-            "not_initialised",
-            f"There is no store in {path}: run sealwright init first.",
+            "master_key_wrong",
+            f"{location.master_key_path} is not the master key of the store {store.name}.",
             status=503,
         )
-    return Store(path)
+    return master_key
+
+
+def _existing_store(location: Location) -> Store:
+    store = location.recalled().store()
+    if not store.exists():
+        store.close_thread()
+        raise Refused(
+            "not_initialised",
+            f"There is no store in {store.name}: run sealwright init first.",
+            status=503,
+        )
+    return store
 
 
 def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:

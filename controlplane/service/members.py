@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.instant import Clock
@@ -76,7 +76,7 @@ class Members:
             )
 
     def _managed(
-        self, database: SqliteDatabase, caller: Caller, signer: str, identity: str
+        self, database: Database, caller: Caller, signer: str, identity: str
     ) -> tuple[KeyedSigner, Identity]:
         actor = confirm(database, caller)
         stored, role = find_visible(database, actor, signer)

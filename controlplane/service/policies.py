@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
@@ -112,9 +112,7 @@ class Policies:
             details = {"id": policy.id, **describe_terms(policy.terms)}
             record(database, caller, "policy:delete", name, at=self._clock(), details=details)
 
-    def _edit(
-        self, database: SqliteDatabase, caller: Caller, before: Policy, after: Policy
-    ) -> None:
+    def _edit(self, database: Database, caller: Caller, before: Policy, after: Policy) -> None:
         rows.update(database, after)
         comparison = compare(before.terms, after.terms)
         if comparison.loosened:
@@ -135,7 +133,7 @@ class Policies:
 
     def _tell(
         self,
-        database: SqliteDatabase,
+        database: Database,
         caller: Caller,
         policy: Policy,
         change: PolicyChangeKind,
@@ -145,11 +143,11 @@ class Policies:
         told = PolicyChange(at, by, policy.id, policy.name, None, change, what)
         rows.insert_change(database, told)
 
-    def _administered(self, database: SqliteDatabase, caller: Caller, what: str) -> None:
+    def _administered(self, database: Database, caller: Caller, what: str) -> None:
         permissions.require_admin(confirm(database, caller), what)
 
 
-def _check_approvers(database: SqliteDatabase, terms: Terms) -> None:
+def _check_approvers(database: Database, terms: Terms) -> None:
     known = identities.find_all(database, terms.approvers)
     for index, step in enumerate(terms.steps):
         for name in step.approvers:

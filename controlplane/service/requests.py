@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.approval import (
@@ -245,13 +245,13 @@ class Requests:
         return RequestView(request, request.state(now), describe_missing(request, now))
 
 
-def cancel_all(database: SqliteDatabase, caller: Caller, signer: str, at: datetime) -> None:
+def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:
     """Within a write."""
     for request in rows.find_pending(database, at, signer=signer):
         _cancel(database, caller, request, at)
 
 
-def _cancel(database: SqliteDatabase, caller: Caller, request: Request, at: datetime) -> Request:
+def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
     by = caller.identity.name
     request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
     rows.end(database, request)
@@ -259,7 +259,7 @@ def _cancel(database: SqliteDatabase, caller: Caller, request: Request, at: date
     return request
 
 
-def _find_signer(database: SqliteDatabase, actor: Identity, name: str) -> tuple[Signer, Policy]:
+def _find_signer(database: Database, actor: Identity, name: str) -> tuple[Signer, Policy]:
     """That the actor signs with, and its policy."""
     stored, role = find_visible(database, actor, name)
     if role is None:
@@ -285,7 +285,7 @@ def _content(request: Request) -> tuple[object, ...]:
     )
 
 
-def _find_request(database: SqliteDatabase, reader: Identity, request_id: str) -> Request:
+def _find_request(database: Database, reader: Identity, request_id: str) -> Request:
     request = rows.find(database, request_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(
         database, request_id, reader
@@ -296,7 +296,7 @@ def _find_request(database: SqliteDatabase, reader: Identity, request_id: str) -
 
 
 def _check_decision(
-    database: SqliteDatabase, actor: Identity, request: Request, step: int | None, at: datetime
+    database: Database, actor: Identity, request: Request, step: int | None, at: datetime
 ) -> int:
     """The open step, counted from 0, that the actor may decide on."""
     named = {request.requester, *(each.approver for each in request.decisions)}
@@ -315,7 +315,7 @@ def _check_decision(
     )
 
 
-def _check_still_wanted(database: SqliteDatabase, request: Request) -> None:
+def _check_still_wanted(database: Database, request: Request) -> None:
     """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
     stored = signers.find(database, request.signer)
     policy = stored.signer.policy if stored else None
@@ -361,7 +361,7 @@ def _approved(request: Request, at: datetime, by: str, grant: Grant) -> Request:
     )
 
 
-def _insert_grant(database: SqliteDatabase, caller: Caller, grant: Grant) -> None:
+def _insert_grant(database: Database, caller: Caller, grant: Grant) -> None:
     """From its commit on every process decides anew."""
     grants.insert(database, grant)
     record_grant(database, caller, "grant:issue", grant)
@@ -369,7 +369,7 @@ def _insert_grant(database: SqliteDatabase, caller: Caller, grant: Grant) -> Non
 
 
 def _record(
-    database: SqliteDatabase,
+    database: Database,
     caller: Caller,
     action: str,
     request: Request,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.certificates.authority import DEFAULT_DAYS, MAX_DAYS
 from controlplane.certificates.chain import check_chain
@@ -256,7 +256,7 @@ class Signers:
         return self.get(caller, name)
 
     def _administered(
-        self, database: SqliteDatabase, caller: Caller, name: str, what: str
+        self, database: Database, caller: Caller, name: str, what: str
     ) -> KeyedSigner:
         """The signer, for a server admin. Who may see it hears 403, others 404."""
         actor = confirm(database, caller)
@@ -265,7 +265,7 @@ class Signers:
         return stored
 
 
-def _check_name_free(database: SqliteDatabase, name: str) -> None:
+def _check_name_free(database: Database, name: str) -> None:
     if rows.find(database, name) is not None:
         raise conflict("signer_exists", f"There is a signer {name!r} already.")
     if rows.was_deleted(database, name):

@@ -26,6 +26,7 @@ from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Refused, conflict
 from controlplane.keys.backend import KeyBackend
+from controlplane.service.denials import Denials
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.store import signers
@@ -53,6 +54,7 @@ class Signing:
         self._keys = keys
         self._writer = writer
         self._clock = clock
+        self._denials = Denials()
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """The signature, after its row is durable.
@@ -61,8 +63,8 @@ class Signing:
         certificate_expired, algorithm_not_allowed, no_active_grant (with what is missing, and
         the request that is pending); 404 signer_not_found (row: not_a_member); 400
         scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed; 503 overloaded or
-        store_unavailable with retry_after. Each but the last leaves a row.
+        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also
+        429 too_many_denials; 503 overloaded or store_unavailable with retry_after.
         """
         view = self._views.latest_known()
         while True:
@@ -71,6 +73,8 @@ class Signing:
             except ViewMoved:
                 view = self._views.fresh()
                 continue
+            if attempt.entry.outcome is Outcome.DENIED:
+                self._denials.check(caller.identity.id, attempt.entry.created_at)
             known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
             result = self._writer.write(attempt.entry, epoch=view.epoch, bind=known)
             if isinstance(result, Overtaken):
@@ -87,9 +91,10 @@ class Signing:
 
     def record_refused(self, refused: Refused, call: SignCall) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
-        refusal of `Identities.authenticate` leaves none."""
+        refusal of `Identities.authenticate` leaves none. Refused 429 too_many_denials."""
         if isinstance(refused, RefusedCaller):
             entry = _deny(_entry(refused.caller, call, self._clock()), refused.code)
+            self._denials.check(refused.caller.identity.id, entry.created_at)
             self._writer.write(entry, epoch=None, bind=False)
 
     def _attempt(self, view: View, caller: Caller, call: SignCall) -> _Attempt:

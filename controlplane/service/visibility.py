@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.keys import KeyedSigner
@@ -30,7 +30,7 @@ def view_of(signer: Signer, role: MemberRole | None, now: datetime) -> SignerVie
 
 
 def find_visible(
-    database: SqliteDatabase, identity: Identity, name: str
+    database: Database, identity: Identity, name: str
 ) -> tuple[KeyedSigner, MemberRole | None]:
     """With the identity's role on it. Refused 404 signer_not_found."""
     stored = signers.find(database, name)
@@ -43,7 +43,7 @@ def find_visible(
 
 
 def list_visible(
-    database: SqliteDatabase, identity: Identity, after: int, limit: int | None, now: datetime
+    database: Database, identity: Identity, after: int, limit: int | None, now: datetime
 ) -> list[SignerView]:
     """By number, those after this one."""
     roles = members.roles_of(database, identity.id)

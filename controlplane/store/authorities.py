@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.store.tables import AuthorityRow
@@ -14,7 +14,7 @@ class StoredAuthority:
     key: KeyReference
 
 
-def insert(database: SqliteDatabase, position: int, authority: StoredAuthority) -> None:
+def insert(database: Database, position: int, authority: StoredAuthority) -> None:
     AuthorityRow.insert(
         id=authority.key.owner,
         position=position,
@@ -24,7 +24,7 @@ def insert(database: SqliteDatabase, position: int, authority: StoredAuthority) 
     ).execute(database)
 
 
-def load_all(database: SqliteDatabase) -> list[StoredAuthority]:
+def load_all(database: Database) -> list[StoredAuthority]:
     """Root first."""
     rows = AuthorityRow.select().order_by(AuthorityRow.position).execute(database)
     return [

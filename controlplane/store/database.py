@@ -1,104 +1,83 @@
-"""One SQLite file: connections of its own for each thread, one writer at a time."""
+"""What the services need of a store, whatever database it is: connections of its own for each
+thread, one writer at a time, and one state within a read."""
 
-import fcntl
-import os
-import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
-from peewee import SqliteDatabase
+from peewee import Database, InterfaceError, OperationalError
 
 from controlplane.errors import Refused
+from controlplane.store.dialect import Dialect
 from controlplane.store.tables import Installation
 
-_URL = re.compile(r"sqlite:///(?P<path>[^?#]+)")
-_BUSY_SECONDS = 30
-_PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": "full",
-    "foreign_keys": "on",
-    "recursive_triggers": "on",  # INSERT OR REPLACE must not slip past the audit log's triggers
-    "secure_delete": "on",
-}
+T = TypeVar("T")
+
+_RETRY_AFTER = 1  # seconds
 
 
-def database_path(url: str | None, data_dir: Path) -> Path:
-    """The file that `sqlite:///relative/path` or `sqlite:////absolute/path` names; without a URL,
-    the one in the data directory. Refused unsupported_database."""
-    if url is None:
-        return data_dir / "sealwright.db"
-    match = _URL.fullmatch(url)
-    if match is None:
-        scheme = url.partition(":")[0]
-        raise Refused(
-            "unsupported_database",
-            f"The database URL starts with {scheme!r}; only sqlite:///PATH can be used so far.",
-            status=400,
-            field="database",
-        )
-    return Path(match["path"])
+class Store(ABC):
+    """Open it in the process that uses it: connections do not survive a fork.
 
+    Every method that reaches the database is Refused 503 store_unavailable when that cannot be
+    done: it is gone, full, or too slow.
+    """
 
-class Store:
-    """Open it in the process that uses it: connections do not survive a fork."""
+    name: str  # for people: no password in it
+    dialect: Dialect
+    database: Database
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.database = SqliteDatabase(
-            str(path), pragmas=_PRAGMAS, timeout=_BUSY_SECONDS, autoconnect=False
-        )
-        self._lock_path = path.with_name(path.name + ".lock")
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is anything that a new store would destroy."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All that it keeps, the lock included."""
-        beside = [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm", ".lock")]
-        return (self.path, *beside)
+    @abstractmethod
+    def prepare(self) -> AbstractContextManager[None]:
+        """Around the making of a new store; leaves nothing behind if that fails."""
 
-    def create_file(self) -> None:
-        """Readable by its owner only; SQLite gives its other files the same mode. Refused
-        store_unavailable."""
-        try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except OSError as error:
-            raise _unavailable(self.path, error) from error
+    @abstractmethod
+    def _begin_read(self) -> AbstractContextManager[object]:
+        """A transaction that sees one state."""
 
-    def connect(self) -> SqliteDatabase:
-        """The database with a connection of this thread. Refused 503 store_unavailable."""
+    @abstractmethod
+    def _begin_write(self) -> AbstractContextManager[object]:
+        """A durable transaction, alone among all processes and nodes."""
+
+    @abstractmethod
+    def _roll_back(self) -> None:
+        """Ends a transaction that this thread's connection has open, if there is one."""
+
+    def connect(self) -> Database:
+        """The database with a connection of this thread."""
         try:
             self.database.connect(reuse_if_open=True)
         except Exception as error:
-            raise _unavailable(self.path, error) from error
+            raise self.unavailable(error) from error
         return self.database
 
     @contextmanager
-    def read(self) -> Iterator[SqliteDatabase]:
+    def read(self) -> Iterator[Database]:
         """Queries within see one state of the store."""
-        database = self.connect()
-        with database.atomic("DEFERRED"):
-            yield database
+        with self._told(), self._begun(self._begin_read):
+            yield self.database
 
     @contextmanager
-    def write(self) -> Iterator[SqliteDatabase]:
-        """A durable transaction, alone in all processes.
-
-        SQLite's own lock makes waiters sleep and poll; the file lock wakes the next one at once.
-        """
-        database = self.connect()
-        with self._lock(), database.atomic("IMMEDIATE"):
-            yield database
+    def write(self) -> Iterator[Database]:
+        """A durable transaction, alone in all processes."""
+        with self._told(), self._begun(self._begin_write):
+            yield self.database
 
     @contextmanager
-    def change(self) -> Iterator[SqliteDatabase]:
+    def change(self) -> Iterator[Database]:
         """A write after which no process trusts what it remembers."""
         with self.write() as database:
             move_epoch(database)
             yield database
 
     def epoch(self) -> int:
-        return read_epoch(self.connect())
+        with self._told():
+            return self._with_fresh_connection(lambda: read_epoch(self.connect()))
 
     def close_thread(self) -> None:
         """Closes this thread's connection, if it has one."""
@@ -108,9 +87,7 @@ class Store:
     def roll_back_thread(self) -> None:
         """Ends a transaction that this thread left open, if there is one."""
         if not self.database.is_closed():
-            connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
-            if connection.in_transaction:
-                connection.rollback()
+            self._roll_back()
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -120,28 +97,67 @@ class Store:
         finally:
             self.close_thread()
 
+    def unavailable(self, error: Exception) -> Refused:
+        cause = error.__cause__ or error
+        return Refused(
+            "store_unavailable",
+            f"The store {self.name} cannot be used: {str(cause).strip()}.",
+            status=503,
+            retry_after=_RETRY_AFTER,
+        )
+
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        descriptor = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def _told(self) -> Iterator[None]:
+        """A broken connection is dropped; the next call makes another."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
+        except (OperationalError, InterfaceError) as error:
+            self._drop_thread()
+            raise self.unavailable(error) from error
+
+    @contextmanager
+    def _begun(self, begin: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
+        def enter() -> AbstractContextManager[object]:
+            self.connect()
+            transaction = begin()
+            transaction.__enter__()
+            return transaction
+
+        transaction = self._with_fresh_connection(enter)
+        try:
+            yield
+        except BaseException as error:
+            if not transaction.__exit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            transaction.__exit__(None, None, None)
+
+    def _with_fresh_connection(self, first: Callable[[], T]) -> T:
+        """`first` is the first thing that is asked of a connection: one that broke while it was
+        idle is replaced, and nobody notices."""
+        had_one = not self.database.is_closed()
+        try:
+            return first()
+        except (OperationalError, InterfaceError):
+            if not had_one:
+                raise
+            self._drop_thread()
+            return first()
+
+    def _drop_thread(self) -> None:
+        try:
+            self.close_thread()
+        except Exception:  # noqa: BLE001  # it is broken already
+            self.database._state.reset()  # type: ignore[attr-defined]  # forgets it all the same
 
 
-def move_epoch(database: SqliteDatabase) -> None:
+def move_epoch(database: Database) -> None:
     """Within a write: from its commit on no process trusts what it remembers."""
     Installation.update(epoch=Installation.epoch + 1).execute(database)
 
 
-def read_epoch(database: SqliteDatabase) -> int:
+def read_epoch(database: Database) -> int:
     # Every request and every commit asks this; Peewee's query builder would cost most of it.
     cursor = database.execute_sql("SELECT epoch FROM installation")  # type: ignore[no-untyped-call]
     (epoch,) = cursor.fetchone()
     return int(epoch)
-
-
-def _unavailable(path: Path, error: Exception) -> Refused:
-    cause = error.__cause__ if isinstance(error.__cause__, sqlite3.Error) else error
-    return Refused("store_unavailable", f"The store {path} cannot be opened: {cause}.", status=503)

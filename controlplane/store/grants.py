@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from peewee import ModelSelect, SqliteDatabase
+from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
+from controlplane.store.dialect import place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import GrantRow
 
 
-def insert(database: SqliteDatabase, grant: Grant) -> None:
+def insert(database: Database, grant: Grant) -> None:
     GrantRow.insert(
         id=grant.id,
         signer=grant.signer,
@@ -30,7 +31,7 @@ def insert(database: SqliteDatabase, grant: Grant) -> None:
     ).execute(database)
 
 
-def revoke(database: SqliteDatabase, grant_id: str, revocation: Revocation) -> None:
+def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
     GrantRow.update(
         revoked_at=to_text(revocation.at),
         revoked_by=revocation.by,
@@ -38,38 +39,36 @@ def revoke(database: SqliteDatabase, grant_id: str, revocation: Revocation) -> N
     ).where(GrantRow.id == grant_id).execute(database)
 
 
-def read_rooms(database: SqliteDatabase, grant_ids: Collection[str]) -> dict[str, int | None]:
+def read_rooms(database: Database, grant_ids: Collection[str]) -> dict[str, int | None]:
     """How many signings each has left; None: any number."""
     rooms = {}
+    statement = place(database, "SELECT max_signings - used FROM grants WHERE id = ?")
     for grant_id in grant_ids:  # plain SQL: this is on the sign path
-        cursor = database.execute_sql(  # type: ignore[no-untyped-call]
-            "SELECT max_signings - used FROM grants WHERE id = ?", (grant_id,)
-        )
+        cursor = database.execute_sql(statement, (grant_id,))  # type: ignore[no-untyped-call]
         (rooms[grant_id],) = cursor.fetchone()
     return rooms
 
 
-def use_up(database: SqliteDatabase, signings: Mapping[str, int]) -> None:
+def use_up(database: Database, signings: Mapping[str, int]) -> None:
     """`signings`: how many by the id of each grant, within its room. Within the transaction that
     read the rooms."""
+    statement = place(database, "UPDATE grants SET used = used + ? WHERE id = ?")
     for grant_id, number in signings.items():
-        database.execute_sql(  # type: ignore[no-untyped-call]
-            "UPDATE grants SET used = used + ? WHERE id = ?", (number, grant_id)
-        )
+        database.execute_sql(statement, (number, grant_id))  # type: ignore[no-untyped-call]
 
 
-def find(database: SqliteDatabase, grant_id: str) -> Grant | None:
+def find(database: Database, grant_id: str) -> Grant | None:
     row = GrantRow.select().where(GrantRow.id == grant_id).first(database)
     return _grant(row) if row is not None else None
 
 
-def is_visible(database: SqliteDatabase, grant_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, grant_id: str, identity: Identity) -> bool:
     query = GrantRow.select().where(GrantRow.id == grant_id)
     return bool(_visible(query, identity).exists(database))
 
 
 def find_active(
-    database: SqliteDatabase, now: datetime, *, signer: str, grantee: str | None = None
+    database: Database, now: datetime, *, signer: str, grantee: str | None = None
 ) -> tuple[Grant, ...]:
     """Oldest first; `grantee` None: of everybody."""
     query = GrantRow.select().where((GrantRow.signer == signer) & _is(GrantState.ACTIVE, now))
@@ -78,7 +77,7 @@ def find_active(
     return tuple(_grant(row) for row in query.order_by(GrantRow.id).execute(database))
 
 
-def find_latest(database: SqliteDatabase, signer: str, grantee: str) -> Grant | None:
+def find_latest(database: Database, signer: str, grantee: str) -> Grant | None:
     """The one issued last, whatever became of it."""
     query = GrantRow.select().where((GrantRow.signer == signer) & (GrantRow.grantee == grantee))
     row = query.order_by(GrantRow.id.desc()).first(database)
@@ -86,7 +85,7 @@ def find_latest(database: SqliteDatabase, signer: str, grantee: str) -> Grant | 
 
 
 def list_before(
-    database: SqliteDatabase,
+    database: Database,
     grant_id: str | None,
     limit: int,
     now: datetime,

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Identity, Member, MemberRole, Signer
 from controlplane.store.tables import IdentityRow, MemberRow, SignerRow
 
 
-def find_role(database: SqliteDatabase, signer_id: str, identity_id: str) -> MemberRole | None:
+def find_role(database: Database, signer_id: str, identity_id: str) -> MemberRole | None:
     row = (
         MemberRow.select()
         .where((MemberRow.signer_id == signer_id) & (MemberRow.identity_id == identity_id))
@@ -19,7 +19,7 @@ def find_role(database: SqliteDatabase, signer_id: str, identity_id: str) -> Mem
     return MemberRole(row.role) if row is not None else None
 
 
-def find_role_by_name(database: SqliteDatabase, signer: str, identity_id: str) -> MemberRole | None:
+def find_role_by_name(database: Database, signer: str, identity_id: str) -> MemberRole | None:
     """None also for a signer that was deleted."""
     row = (
         MemberRow.select()
@@ -30,14 +30,14 @@ def find_role_by_name(database: SqliteDatabase, signer: str, identity_id: str) -
     return MemberRole(row.role) if row is not None else None
 
 
-def roles_of(database: SqliteDatabase, identity_id: str) -> dict[str, MemberRole]:
+def roles_of(database: Database, identity_id: str) -> dict[str, MemberRole]:
     """By signer id."""
     rows = MemberRow.select().where(MemberRow.identity_id == identity_id)
     return {row.signer_id: MemberRole(row.role) for row in rows.execute(database)}
 
 
 def roles_on(
-    database: SqliteDatabase, signer_id: str, identity_ids: Collection[str]
+    database: Database, signer_id: str, identity_ids: Collection[str]
 ) -> dict[str, MemberRole]:
     """By identity id, of those that are members."""
     rows = MemberRow.select().where(
@@ -47,7 +47,7 @@ def roles_on(
 
 
 def put(
-    database: SqliteDatabase, signer: Signer, identity: Identity, role: MemberRole, at: datetime
+    database: Database, signer: Signer, identity: Identity, role: MemberRole, at: datetime
 ) -> None:
     """A member already keeps the time it was added."""
     changed = (
@@ -61,13 +61,13 @@ def put(
         ).execute(database)
 
 
-def delete(database: SqliteDatabase, signer_id: str, identity_id: str) -> None:
+def delete(database: Database, signer_id: str, identity_id: str) -> None:
     MemberRow.delete().where(
         (MemberRow.signer_id == signer_id) & (MemberRow.identity_id == identity_id)
     ).execute(database)
 
 
-def list_after(database: SqliteDatabase, signer: Signer, identity: str, limit: int) -> list[Member]:
+def list_after(database: Database, signer: Signer, identity: str, limit: int) -> list[Member]:
     """By identity name, those after this one."""
     rows = (
         MemberRow.select(MemberRow.role, MemberRow.added_at, IdentityRow.name)
@@ -84,7 +84,7 @@ def list_after(database: SqliteDatabase, signer: Signer, identity: str, limit: i
     ]
 
 
-def find(database: SqliteDatabase, signer: Signer, identity: Identity) -> Member | None:
+def find(database: Database, signer: Signer, identity: Identity) -> Member | None:
     row = (
         MemberRow.select()
         .where((MemberRow.signer_id == signer.id) & (MemberRow.identity_id == identity.id))

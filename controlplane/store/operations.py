@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from peewee import ModelSelect, SqliteDatabase
+from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import (
@@ -18,6 +18,7 @@ from controlplane.domain.model import (
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter
+from controlplane.store.dialect import place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import OperationRow
 
@@ -26,6 +27,11 @@ _INSERT = (
     f"INSERT INTO operations ({', '.join(_COLUMNS)})"  # noqa: S608  # our own column names
     f" VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
+_FIND_SUCCEEDED = (
+    f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608  # the same
+    " WHERE actor = ? AND idempotency_key = ? AND outcome = 'succeeded'"
+    " AND idempotency_key IS NOT NULL"
+)
 _EXPORT_ROWS = 500
 
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +39,7 @@ _client_decoder = msgspec.json.Decoder(Client)
 _details_decoder = msgspec.json.Decoder(dict[str, str | int | bool | None])
 
 
-def read_head(database: SqliteDatabase) -> Head:
+def read_head(database: Database) -> Head:
     cursor = database.execute_sql(  # type: ignore[no-untyped-call]
         "SELECT sequence, row_hash FROM audit_head"
     )
@@ -41,46 +47,43 @@ def read_head(database: SqliteDatabase) -> Head:
     return Head(sequence, row_hash)
 
 
-def append(database: SqliteDatabase, operations: Sequence[Operation]) -> None:
+def append(database: Database, operations: Sequence[Operation]) -> None:
     """In chain order, right after the head; within a write transaction.
 
     Plain SQL: Peewee's query builder would take longer than SQLite's insert, on the sign path.
     """
     if not operations:
         return
-    connection = database.connection()  # type: ignore[no-untyped-call]
-    connection.executemany(_INSERT, [_record(each) for each in operations])
+    cursor = database.cursor()  # type: ignore[no-untyped-call]
+    cursor.executemany(place(database, _INSERT), [_record(each) for each in operations])
     last = operations[-1]
-    connection.execute(
-        "UPDATE audit_head SET sequence = ?, row_hash = ?", (last.sequence, last.row_hash)
+    database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, "UPDATE audit_head SET sequence = ?, row_hash = ?"),
+        (last.sequence, last.row_hash),
     )
 
 
-def find(database: SqliteDatabase, operation_id: str) -> Operation | None:
+def find(database: Database, operation_id: str) -> Operation | None:
     row = OperationRow.select().where(OperationRow.id == operation_id).tuples().first(database)
     return _operation(row) if row is not None else None
 
 
 def find_succeeded(
-    database: SqliteDatabase, keys: Sequence[tuple[str, str]]
+    database: Database, keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Operation]:
     """The successes that these pairs of actor and idempotency key are bound to."""
     found = {}
-    for actor, key in keys:
-        cursor = database.execute_sql(  # type: ignore[no-untyped-call]
-            f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608
-            " WHERE actor = ? AND idempotency_key = ? AND outcome = 'succeeded'"
-            " AND idempotency_key IS NOT NULL",
-            (actor, key),
-        )
+    statement = place(database, _FIND_SUCCEEDED)
+    for pair in keys:
+        cursor = database.execute_sql(statement, pair)  # type: ignore[no-untyped-call]
         row = cursor.fetchone()
         if row is not None:
-            found[actor, key] = _operation(row)
+            found[pair] = _operation(row)
     return found
 
 
 def list_before(
-    database: SqliteDatabase,
+    database: Database,
     where: OperationFilter,
     sequence: int | None,
     limit: int,
@@ -108,12 +111,12 @@ def list_before(
     return [_operation(row) for row in rows]
 
 
-def is_visible(database: SqliteDatabase, operation_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, operation_id: str, identity: Identity) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
     return bool(_visible(query, identity).exists(database))
 
 
-def slice_after(database: SqliteDatabase, sequence: int, last: int) -> list[Operation]:
+def slice_after(database: Database, sequence: int, last: int) -> list[Operation]:
     """In order: the next rows after this one, up to `last`; empty at the end."""
     rows = (
         OperationRow.select()

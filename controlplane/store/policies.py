@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
@@ -23,7 +23,7 @@ _terms_decoder = msgspec.json.Decoder(Terms)
 _sentences_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
-def insert(database: SqliteDatabase, policy: Policy) -> None:
+def insert(database: Database, policy: Policy) -> None:
     PolicyRow.insert(
         id=policy.id,
         name=policy.name,
@@ -33,7 +33,7 @@ def insert(database: SqliteDatabase, policy: Policy) -> None:
     _insert_approvers(database, policy)
 
 
-def update(database: SqliteDatabase, policy: Policy) -> None:
+def update(database: Database, policy: Policy) -> None:
     """Its terms: nothing else changes."""
     PolicyRow.update(terms=encode_terms(policy.terms)).where(PolicyRow.id == policy.id).execute(
         database
@@ -42,17 +42,17 @@ def update(database: SqliteDatabase, policy: Policy) -> None:
     _insert_approvers(database, policy)
 
 
-def delete(database: SqliteDatabase, policy_id: str) -> None:
+def delete(database: Database, policy_id: str) -> None:
     _delete_approvers(database, policy_id)
     PolicyRow.delete().where(PolicyRow.id == policy_id).execute(database)
 
 
-def find(database: SqliteDatabase, name: str) -> Policy | None:
+def find(database: Database, name: str) -> Policy | None:
     row = PolicyRow.select().where(PolicyRow.name == name).first(database)
     return _policy(row) if row is not None else None
 
 
-def find_all(database: SqliteDatabase, policy_ids: Collection[str]) -> dict[str, Policy]:
+def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Policy]:
     """By id."""
     if not policy_ids:
         return {}
@@ -61,7 +61,7 @@ def find_all(database: SqliteDatabase, policy_ids: Collection[str]) -> dict[str,
 
 
 def list_after(
-    database: SqliteDatabase, name: str, limit: int, *, seen_by: Identity | None
+    database: Database, name: str, limit: int, *, seen_by: Identity | None
 ) -> list[Policy]:
     """By name, those after this one. `seen_by` leaves those that name this identity as an
     approver, or that are attached to a signer that it is a member of."""
@@ -80,7 +80,7 @@ def list_after(
     return [_policy(row) for row in rows]
 
 
-def insert_change(database: SqliteDatabase, change: PolicyChange) -> None:
+def insert_change(database: Database, change: PolicyChange) -> None:
     PolicyChangeRow.insert(
         id=new_id(),
         at=to_text(change.at),
@@ -93,13 +93,13 @@ def insert_change(database: SqliteDatabase, change: PolicyChange) -> None:
     ).execute(database)
 
 
-def changes_of_policy(database: SqliteDatabase, policy_id: str) -> tuple[PolicyChange, ...]:
+def changes_of_policy(database: Database, policy_id: str) -> tuple[PolicyChange, ...]:
     """The latest, newest first."""
     return _changes(database, PolicyChangeRow.policy_id == policy_id)
 
 
 def changes_of_signer(
-    database: SqliteDatabase, signer: str, policy: Policy | None
+    database: Database, signer: str, policy: Policy | None
 ) -> tuple[PolicyChange, ...]:
     """The latest, newest first: what was attached and detached, and edits of the policy that it
     has now."""
@@ -118,7 +118,7 @@ def decode_terms(text: str) -> Terms:
     return _terms_decoder.decode(text)
 
 
-def _changes(database: SqliteDatabase, condition: object) -> tuple[PolicyChange, ...]:
+def _changes(database: Database, condition: object) -> tuple[PolicyChange, ...]:
     rows = (
         PolicyChangeRow.select()
         .where(condition)
@@ -140,12 +140,12 @@ def _changes(database: SqliteDatabase, condition: object) -> tuple[PolicyChange,
     )
 
 
-def _insert_approvers(database: SqliteDatabase, policy: Policy) -> None:
+def _insert_approvers(database: Database, policy: Policy) -> None:
     for name in sorted(policy.terms.approvers):
         PolicyApproverRow.insert(policy_id=policy.id, identity=name).execute(database)
 
 
-def _delete_approvers(database: SqliteDatabase, policy_id: str) -> None:
+def _delete_approvers(database: Database, policy_id: str) -> None:
     PolicyApproverRow.delete().where(PolicyApproverRow.policy_id == policy_id).execute(database)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import ModelSelect, SqliteDatabase
+from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Decision, Identity, Request, RequestState, Verdict
@@ -13,7 +13,7 @@ from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import DecisionRow, RequestApproverRow, RequestRow
 
 
-def insert(database: SqliteDatabase, request: Request) -> None:
+def insert(database: Database, request: Request) -> None:
     """As it stands, decisions apart."""
     RequestRow.insert(
         id=request.id,
@@ -33,14 +33,14 @@ def insert(database: SqliteDatabase, request: Request) -> None:
         RequestApproverRow.insert(request_id=request.id, identity=name).execute(database)
 
 
-def end(database: SqliteDatabase, request: Request) -> None:
+def end(database: Database, request: Request) -> None:
     """Writes how it ended."""
     RequestRow.update(**_ending(request)).where(
         (RequestRow.id == request.id) & RequestRow.ended.is_null()
     ).execute(database)
 
 
-def insert_decision(database: SqliteDatabase, request_id: str, decision: Decision) -> None:
+def insert_decision(database: Database, request_id: str, decision: Decision) -> None:
     DecisionRow.insert(
         request_id=request_id,
         step=decision.step,
@@ -51,19 +51,19 @@ def insert_decision(database: SqliteDatabase, request_id: str, decision: Decisio
     ).execute(database)
 
 
-def find(database: SqliteDatabase, request_id: str) -> Request | None:
+def find(database: Database, request_id: str) -> Request | None:
     rows = RequestRow.select().where(RequestRow.id == request_id).execute(database)
     found = _load(database, list(rows))
     return found[0] if found else None
 
 
-def is_visible(database: SqliteDatabase, request_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, request_id: str, identity: Identity) -> bool:
     query = RequestRow.select().where(RequestRow.id == request_id)
     return bool(_visible(query, identity).exists(database))
 
 
 def find_pending(
-    database: SqliteDatabase, now: datetime, *, signer: str, requester: str | None = None
+    database: Database, now: datetime, *, signer: str, requester: str | None = None
 ) -> list[Request]:
     """Oldest first; `requester` None: of everybody."""
     query = RequestRow.select().where((RequestRow.signer == signer) & _is_pending(now))
@@ -73,7 +73,7 @@ def find_pending(
 
 
 def list_before(
-    database: SqliteDatabase,
+    database: Database,
     request_id: str | None,
     limit: int,
     now: datetime,
@@ -130,7 +130,7 @@ def _ending(request: Request) -> dict[str, str | None]:
     }
 
 
-def _load(database: SqliteDatabase, rows: Sequence[RequestRow]) -> list[Request]:
+def _load(database: Database, rows: Sequence[RequestRow]) -> list[Request]:
     ids = [row.id for row in rows]
     decisions: dict[str, list[Decision]] = {request_id: [] for request_id in ids}
     found = DecisionRow.select().where(DecisionRow.request_id.in_(ids))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from peewee import CompoundSelectQuery, ModelSelect, SqliteDatabase, fn
+from peewee import CompoundSelectQuery, Database, ModelSelect, fn
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 _chain_decoder = msgspec.json.Decoder(tuple[bytes, ...])
 
 
-def insert(database: SqliteDatabase, signer: Signer, key: KeyReference) -> None:
+def insert(database: Database, signer: Signer, key: KeyReference) -> None:
     """Without a certificate."""
     SignerRow.insert(
         id=signer.id,
@@ -41,7 +41,7 @@ def insert(database: SqliteDatabase, signer: Signer, key: KeyReference) -> None:
     insert_key(database, key, signer.created_at)
 
 
-def insert_key(database: SqliteDatabase, key: KeyReference, at: datetime) -> None:
+def insert_key(database: Database, key: KeyReference, at: datetime) -> None:
     KeyRow.insert(
         id=key.id,
         signer_id=key.owner,
@@ -51,22 +51,22 @@ def insert_key(database: SqliteDatabase, key: KeyReference, at: datetime) -> Non
     ).execute(database)
 
 
-def next_number(database: SqliteDatabase) -> int:
+def next_number(database: Database) -> int:
     """Above every number ever given."""
     return int(SignerRow.select(fn.MAX(SignerRow.number)).scalar(database) or 0) + 1
 
 
-def set_disabled(database: SqliteDatabase, signer_id: str, disabled: bool) -> None:
+def set_disabled(database: Database, signer_id: str, disabled: bool) -> None:
     SignerRow.update(disabled=disabled).where(SignerRow.id == signer_id).execute(database)
 
 
-def set_policy(database: SqliteDatabase, signer_id: str, policy: Policy | None) -> None:
+def set_policy(database: Database, signer_id: str, policy: Policy | None) -> None:
     SignerRow.update(policy_id=policy.id if policy else None).where(
         SignerRow.id == signer_id
     ).execute(database)
 
 
-def set_next_key(database: SqliteDatabase, stored: KeyedSigner, key: KeyReference) -> None:
+def set_next_key(database: Database, stored: KeyedSigner, key: KeyReference) -> None:
     """The pair that waited so far, if any, is forgotten."""
     if stored.next_key is not None:
         _forget_key(database, stored.next_key.id)
@@ -74,7 +74,7 @@ def set_next_key(database: SqliteDatabase, stored: KeyedSigner, key: KeyReferenc
 
 
 def use_certificate(
-    database: SqliteDatabase,
+    database: Database,
     stored: KeyedSigner,
     key: KeyReference,
     certificate: Certificate,
@@ -104,7 +104,7 @@ def use_certificate(
         _forget_key(database, stored.key.id)
 
 
-def delete(database: SqliteDatabase, signer_id: str, at: datetime) -> None:
+def delete(database: Database, signer_id: str, at: datetime) -> None:
     """Its private keys and members are gone, its policy is free; its name and number stay taken."""
     MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
     KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
@@ -113,12 +113,12 @@ def delete(database: SqliteDatabase, signer_id: str, at: datetime) -> None:
     ).execute(database)
 
 
-def was_deleted(database: SqliteDatabase, name: str) -> bool:
+def was_deleted(database: Database, name: str) -> bool:
     query = SignerRow.select().where((SignerRow.name == name) & SignerRow.deleted_at.is_null(False))
     return bool(query.exists(database))
 
 
-def find(database: SqliteDatabase, name: str) -> KeyedSigner | None:
+def find(database: Database, name: str) -> KeyedSigner | None:
     row = (
         SignerRow.select()
         .where((SignerRow.name == name) & SignerRow.deleted_at.is_null())
@@ -128,7 +128,7 @@ def find(database: SqliteDatabase, name: str) -> KeyedSigner | None:
 
 
 def list_after(
-    database: SqliteDatabase, number: int, limit: int | None, *, seen_by: Identity | None
+    database: Database, number: int, limit: int | None, *, seen_by: Identity | None
 ) -> list[KeyedSigner]:
     """By number, those after this one; `seen_by`: only those that it is a member of, or an
     approver of the policy of."""
@@ -154,7 +154,7 @@ def names_seen_by(identity: Identity) -> "ModelSelect[Any]":
     return SignerRow.select(SignerRow.name).where(SignerRow.id.in_(ids_seen_by(identity)))
 
 
-def with_policy(database: SqliteDatabase, policy_id: str) -> list[tuple[str, str]]:
+def with_policy(database: Database, policy_id: str) -> list[tuple[str, str]]:
     """Id and name."""
     query = SignerRow.select(SignerRow.id, SignerRow.name).where(
         (SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null()
@@ -163,7 +163,7 @@ def with_policy(database: SqliteDatabase, policy_id: str) -> list[tuple[str, str
 
 
 def names_with_policy(
-    database: SqliteDatabase, policy_id: str, *, seen_by: Identity | None
+    database: Database, policy_id: str, *, seen_by: Identity | None
 ) -> tuple[str, ...]:
     """By name."""
     query = SignerRow.select(SignerRow.name).where(
@@ -175,14 +175,14 @@ def names_with_policy(
     return tuple(name for (name,) in rows)
 
 
-def _forget_key(database: SqliteDatabase, key_id: str) -> None:
+def _forget_key(database: Database, key_id: str) -> None:
     KeyRow.update(handle=None).where(KeyRow.id == key_id).execute(database)
 
 
 _AT_ONCE = 300  # below SQLite's limit of variables in a statement
 
 
-def _load(database: SqliteDatabase, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
+def _load(database: Database, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
     loaded = []
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]

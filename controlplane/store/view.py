@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import ApiKey, Grant, Identity, MemberRole
@@ -93,14 +93,14 @@ class View:
         self._grants.pop((signer, grantee), None)
 
     @contextmanager
-    def _reading(self) -> Iterator[SqliteDatabase]:
+    def _reading(self) -> Iterator[Database]:
         with self._store.read() as database:
             if read_epoch(database) != self.epoch:
                 raise ViewMoved
             yield database
 
 
-def _know(database: SqliteDatabase, key: ApiKey | None) -> KnownKey | None:
+def _know(database: Database, key: ApiKey | None) -> KnownKey | None:
     identity = identities.find_by_id(database, key.identity_id) if key is not None else None
     return KnownKey(key, identity) if key is not None and identity is not None else None
 

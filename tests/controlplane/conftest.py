@@ -20,7 +20,8 @@ from jsonschema import Draft202012Validator
 
 from controlplane.api.metrics import Metrics
 from controlplane.app import create_app
-from controlplane.service.installation import Location, Services, initialise, open_services
+from controlplane.service.installation import Services, initialise, open_services
+from controlplane.service.location import Location
 from tests.world import SetClock
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,8 @@ from typing import Any
 import falcon.testing
 import pytest
 
-from controlplane.service.installation import Location, initialise, open_services
+from controlplane.service.installation import initialise, open_services
+from controlplane.service.location import Location
 from tests.controlplane.conftest import Api
 from tests.world import SetClock
 

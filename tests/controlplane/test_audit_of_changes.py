@@ -30,7 +30,8 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, Services, new_admin_key, open_services
+from controlplane.service.installation import Services, new_admin_key, open_services
+from controlplane.service.location import Location
 from tests.world import SetClock, World
 
 LEAD = Step("lead", 1, ("ann", "bob"))

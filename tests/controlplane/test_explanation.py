@@ -21,7 +21,8 @@ from controlplane.domain.model import (
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
-from controlplane.service.installation import Location, open_services
+from controlplane.service.installation import open_services
+from controlplane.service.location import Location
 from tests.controlplane.conftest import Api
 from tests.world import SetClock, World, a_call
 

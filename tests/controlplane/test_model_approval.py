@@ -35,7 +35,8 @@ from hypothesis.stateful import (
 from structlog.testing import capture_logs
 
 from controlplane.audit.verification import verify_lines
-from controlplane.service.installation import Location, initialise, open_services
+from controlplane.service.installation import initialise, open_services
+from controlplane.service.location import Location
 from tests.controlplane.approval_model import (
     BACKDATED,
     DAY,

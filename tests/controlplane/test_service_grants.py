@@ -30,7 +30,8 @@ from controlplane.domain.model import (
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
 from controlplane.service.grants import Grants, GrantView
-from controlplane.service.installation import Location, Services, open_services
+from controlplane.service.installation import Services, open_services
+from controlplane.service.location import Location
 from controlplane.store.tables import KeyRow
 from tests.world import SetClock, World, a_call
 

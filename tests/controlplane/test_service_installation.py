@@ -10,12 +10,8 @@ from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import create_master_key
-from controlplane.service.installation import (
-    Location,
-    initialise,
-    new_admin_key,
-    open_services,
-)
+from controlplane.service.installation import initialise, new_admin_key, open_services
+from controlplane.service.location import Location
 
 
 @pytest.fixture
@@ -65,7 +61,9 @@ class TestInitialise:
             master_key_file=keys / "master",
         )
         initialise(location)
-        assert list((tmp_path / "data").iterdir()) == []
+        (remembered,) = (tmp_path / "data").iterdir()
+        assert remembered.stat().st_mode & 0o777 == 0o600
+        open_services(Location(tmp_path / "data")).close()  # the data directory is enough
         assert (keys / "master").stat().st_mode & 0o777 == 0o600
         open_services(location).close()
 

@@ -22,7 +22,8 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, open_services
+from controlplane.service.installation import open_services
+from controlplane.service.location import Location
 from controlplane.service.policies import Policies
 from controlplane.service.signers import Signers
 from tests.world import SetClock, World, a_call

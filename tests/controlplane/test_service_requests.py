@@ -31,7 +31,8 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, open_services
+from controlplane.service.installation import open_services
+from controlplane.service.location import Location
 from controlplane.service.requests import MOST_PENDING, Requests, RequestView
 from tests.world import SetClock, World
 

@@ -11,8 +11,9 @@ import pytest
 
 from controlplane.domain.model import MemberRole
 from controlplane.errors import Refused
-from controlplane.store.database import Store, database_path
 from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
+from controlplane.store.opening import open_store
+from controlplane.store.sqlite import SqliteStore
 from controlplane.store.tables import Installation, SchemaVersion
 from controlplane.store.view import ViewMoved, Views
 from tests.world import World, a_call
@@ -28,24 +29,29 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def store(world: World) -> Iterator[Store]:
-    store = Store(world.location.store_path)
+def store(world: World) -> Iterator[SqliteStore]:
+    store = SqliteStore(world.location.store_path)
     with store.closing():
         yield store
 
 
 class TestUrl:
-    def test_without_one_the_store_is_in_the_data_directory(self, tmp_path: Path) -> None:
-        assert database_path(None, tmp_path) == tmp_path / "sealwright.db"
+    def test_three_slashes_are_relative_and_four_absolute(self) -> None:
+        for url, path in (("sqlite:///a/b.db", "a/b.db"), ("sqlite:////a/b.db", "/a/b.db")):
+            store = open_store(url)
+            assert isinstance(store, SqliteStore)
+            assert store.path == Path(path)
 
-    def test_three_slashes_are_relative_and_four_absolute(self, tmp_path: Path) -> None:
-        assert database_path("sqlite:///a/b.db", tmp_path) == Path("a/b.db")
-        assert database_path("sqlite:////a/b.db", tmp_path) == Path("/a/b.db")
+    def test_a_password_shows_nowhere(self) -> None:
+        store = open_store("postgresql://u:secret@host/db?sslmode=require")
+        assert store.name == "postgresql://u:***@host/db?sslmode=require"
 
-    @pytest.mark.parametrize("url", ["postgresql://u:secret@host/db", "sqlite://", "x.db", ""])
-    def test_others_are_refused_without_repeating_them(self, url: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "url", ["mysql://u:secret@host/db", "sqlite://", "x.db", "", "postgresql://u:secret@host"]
+    )
+    def test_others_are_refused_without_repeating_them(self, url: str) -> None:
         with pytest.raises(Refused) as refused:
-            database_path(url, tmp_path)
+            open_store(url)
         assert refused.value.code == "unsupported_database"
         assert "secret" not in refused.value.title
 
@@ -67,10 +73,10 @@ class TestFiles:
             0o600,
         )
 
-    def test_a_connection_is_durable_and_strict(self, store: Store) -> None:
+    def test_a_connection_is_durable_and_strict(self, store: SqliteStore) -> None:
         database = store.connect()
         found = {
-            name: database.pragma(name)
+            name: database.pragma(name)  # type: ignore[attr-defined]
             for name in (
                 "journal_mode",
                 "synchronous",
@@ -93,18 +99,18 @@ class TestMigrations:
         versions = [migration.version for migration in all_migrations()]
         assert versions == list(range(1, len(versions) + 1))
 
-    def test_run_once(self, store: Store) -> None:
+    def test_run_once(self, store: SqliteStore) -> None:
         with store.write() as database:
             migrate(database)
         assert SchemaVersion.select().count(store.database) == len(all_migrations())
 
     def test_an_empty_store_is_told_apart(self, tmp_path: Path) -> None:
-        store = Store(tmp_path / "empty.db")
+        store = SqliteStore(tmp_path / "empty.db")
         with store.closing(), pytest.raises(Refused) as refused:
             check_current(store.connect())
         assert refused.value.code == "not_initialised"
 
-    def test_a_store_of_a_newer_version_is_refused(self, store: Store) -> None:
+    def test_a_store_of_a_newer_version_is_refused(self, store: SqliteStore) -> None:
         with store.write() as database:
             newer = current_version(database) + 1
             SchemaVersion.insert(version=newer, applied_at="").execute(database)
@@ -112,7 +118,7 @@ class TestMigrations:
             check_current(store.connect())
         assert refused.value.code == "store_too_new"
 
-    def test_a_store_of_an_older_version_is_refused(self, store: Store) -> None:
+    def test_a_store_of_an_older_version_is_refused(self, store: SqliteStore) -> None:
         with store.write() as database:
             SchemaVersion.delete().where(SchemaVersion.version > 1).execute(database)
         with pytest.raises(Refused) as refused:
@@ -160,18 +166,18 @@ class TestAppendOnly:
 
 
 class TestWriting:
-    def test_a_transaction_that_fails_leaves_nothing(self, store: Store) -> None:
+    def test_a_transaction_that_fails_leaves_nothing(self, store: SqliteStore) -> None:
         before = store.epoch()
         with pytest.raises(ZeroDivisionError), store.change():
             raise ZeroDivisionError
         assert store.epoch() == before
 
-    def test_no_change_of_another_process_is_lost(self, store: Store) -> None:
+    def test_no_change_of_another_process_is_lost(self, store: SqliteStore) -> None:
         before = store.epoch()
         program = (
             "import sys; from pathlib import Path\n"
-            "from controlplane.store.database import Store\n"
-            "store = Store(Path(sys.argv[1]))\n"
+            "from controlplane.store.sqlite import SqliteStore\n"
+            "store = SqliteStore(Path(sys.argv[1]))\n"
             "for _ in range(50):\n"
             "    with store.change(): pass\n"
         )
@@ -196,7 +202,7 @@ class TestWriting:
 
 
 class TestViews:
-    def test_what_was_known_moves_with_the_epoch(self, store: Store) -> None:
+    def test_what_was_known_moves_with_the_epoch(self, store: SqliteStore) -> None:
         moves: list[None] = []
         views = Views(store, lambda: moves.append(None))
         first = views.fresh()
@@ -209,14 +215,14 @@ class TestViews:
         assert second.epoch == first.epoch + 1
         assert len(moves) == 2
 
-    def test_an_overtaken_view_looks_nothing_up(self, store: Store) -> None:
+    def test_an_overtaken_view_looks_nothing_up(self, store: SqliteStore) -> None:
         view = Views(store, lambda: None).fresh()
         with store.change():
             pass
         with pytest.raises(ViewMoved):
             view.signer("release")
 
-    def test_what_was_looked_up_costs_no_query(self, world: World, store: Store) -> None:
+    def test_what_was_looked_up_costs_no_query(self, world: World, store: SqliteStore) -> None:
         world.signer()
         view = Views(store, lambda: None).fresh()
         found = view.signer("release")
@@ -225,12 +231,12 @@ class TestViews:
         assert view.signer("release") is found
         assert store.database.is_closed()
 
-    def test_what_does_not_exist_is_not_remembered(self, store: Store) -> None:
+    def test_what_does_not_exist_is_not_remembered(self, store: SqliteStore) -> None:
         views = Views(store, lambda: None)
         for number in range(10):
             assert views.ask(lambda view, n=number: view.signer(f"x{n}")) is None  # type: ignore[misc]
         assert views.fresh()._signers == {}
 
 
-def test_the_master_key_s_check_value_is_kept(store: Store) -> None:
+def test_the_master_key_s_check_value_is_kept(store: SqliteStore) -> None:
     assert len(Installation.select().get(store.connect()).master_key_check) == 32

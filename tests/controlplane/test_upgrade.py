@@ -12,7 +12,9 @@ from controlplane.api import answers
 from controlplane.audit.verification import verify_lines
 from controlplane.domain.model import MemberRole
 from controlplane.errors import Refused
-from controlplane.service.installation import Location, open_services, upgrade
+from controlplane.service.installation import open_services, upgrade
+from controlplane.service.location import Location
+from controlplane.store.dialect import SQLITE
 from controlplane.store.migrations import all_migrations
 from tests.world import World, a_call
 
@@ -48,7 +50,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
 def _fill(connection: sqlite3.Connection, newest: Path, version: int) -> None:
     """The old schema, and of each table of it the columns that it has."""
     for migration in all_migrations()[:version]:
-        for statement in migration.statements:
+        for statement in migration.statements(SQLITE):
             connection.execute(statement)
     connection.execute("CREATE TABLE schema_version (version INTEGER, applied_at TEXT)")
     connection.execute("ATTACH ? AS newest", (str(newest),))

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from controlplane.domain.model import MemberRole
+from tests.postgresql import database, postgresql
 from tests.world import World
+
+__all__ = ["database", "postgresql"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +21,8 @@ _SIGN = """
 import hashlib, sys, threading
 from pathlib import Path
 from controlplane.domain.model import *
-from controlplane.service.installation import Location, open_services
+from controlplane.service.installation import open_services
+from controlplane.service.location import Location
 data_dir, api_key, name, threads, calls = sys.argv[1:]
 out = threading.Lock()
 with open_services(Location(Path(data_dir))) as services:
@@ -68,8 +72,8 @@ class SigningProcess:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path / "data")
+def world(tmp_path: Path, database: str | None) -> Iterator[World]:
+    world = World(tmp_path / "data", database)
     with world.services:
         yield world
 

@@ -1,19 +1,16 @@
 """Invariant 2: a grant for N signings releases N signatures, whoever asks, wherever, at once."""
 
-import base64
-import hashlib
-import http.client
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
 from sealwright.client.objects import Grant, PolicyStep, PolicyTerms
+from tests.invariants.callers import sign
+from tests.postgresql import database_for
 from tests.server import ControlPlane, key_of, running
 
 CALLERS = 64
@@ -24,7 +21,7 @@ WORKERS = 4
 
 @dataclass(frozen=True)
 class Service:
-    """Two servers over one store: `first` with four processes, `second` with one."""
+    """Two nodes of one store: `first` has four processes, `second` one."""
 
     first: ControlPlane
     second: ControlPlane
@@ -37,21 +34,8 @@ class Service:
 
     def sign(self, plane: ControlPlane, text: str) -> tuple[int, str]:
         """Status, and the signature or the code of the refusal."""
-        body = {
-            "scheme": "ecdsa",
-            "hash": "sha256",
-            "digest": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
-        }
-        headers = {
-            "Authorization": f"Bearer {self.ci_key}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": text,
-        }
-        with closing(http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60)) as connection:
-            connection.request("POST", "/v1/signers/release/sign", json.dumps(body), headers)
-            answer = connection.getresponse()
-            content = json.loads(answer.read())
-        return answer.status, content["signature" if answer.status == 200 else "code"]
+        reply = sign(plane.port, self.ci_key, text)
+        return reply.status, reply.text
 
     def sign_at_once(self, name: str, planes: list[ControlPlane]) -> list[tuple[int, str]]:
         barrier = threading.Barrier(CALLERS)
@@ -64,9 +48,13 @@ class Service:
             return list(pool.map(call, range(CALLERS)))
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("quota"), "--workers", str(WORKERS)) as first:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    database = database_for(request)
+    folder = tmp_path_factory.mktemp("quota")
+    with running(folder / "first", "--workers", str(WORKERS), database=database) as first:
         admin = first.client()
         ann_key = key_of(admin.create_identity("ann", "user").value)
         ci_key = first.create_machine("ci")
@@ -80,7 +68,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         )
         first.create_signer("release", "p256", ann="administrator", ci="operator")
         admin.set_policy("release", "bounded")
-        second = ControlPlane(first.folder, first.admin_key)
+        if database is None:
+            second = ControlPlane(first.folder, first.admin_key)
+        else:
+            second = first.join(folder / "second", database)
         second.start()
         try:
             yield Service(first, second, ci_key, ann_key)

@@ -68,6 +68,7 @@ def test_killed_at_any_point_it_has_released_nothing_without_a_row(
         "UPDATE operations SET sequence = 1000 WHERE sequence = 5",
     ],
 )
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_who_gets_past_the_triggers_is_seen_by_the_chain(
     world: World, start: Start, statement: str
 ) -> None:

@@ -133,14 +133,18 @@ def test_without_the_right_pin_the_agent_gets_no_key(
     assert control_plane.signings("p256") == before
 
 
-def test_an_agent_forgets_the_tokens_and_takes_them_again(agent_shell_for: ShellFor) -> None:
+def test_an_agent_forgets_all_tokens_and_takes_them_again(
+    agent_shell_for: ShellFor, slots: dict[str, int]
+) -> None:
     bench = agent_shell_for("p256", Access.CONFIGURED)
     add = 'SSH_ASKPASS=/bin/true SSH_ASKPASS_REQUIRE=force ssh-add -s "$MODULE"\n'
     script = recipe("ssh-agent")
     assert add in script
+    again = f"{add}ssh-add -L\n"
     forget = '! ssh-add -L | grep " $TOKEN\\$" || exit 9\n'
-    said = must_script(bench, script.replace(add, f'{add}ssh-add -e "$MODULE"\n{forget}{add}'))
+    said = must_script(bench, script.replace(add, f'{add}ssh-add -e "$MODULE"\n{forget}{again}'))
     assert GOOD in said
+    assert set(slots) <= {line.split()[-1] for line in said.splitlines() if line}
 
 
 @pytest.mark.parametrize("log", ["module.log", None], ids=["log-file", "stderr"])

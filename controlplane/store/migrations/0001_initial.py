@@ -1,6 +1,69 @@
 """The first schema."""
 
-STATEMENTS = [
+from controlplane.store.dialect import Dialect
+
+
+def statements(sql: Dialect) -> list[str]:
+    tables = [sql.translate(statement) for statement in _TABLES]
+    never = [
+        sql.refuse(
+            "operations_never_updated", "UPDATE", "operations", "operations are never changed"
+        ),
+        # On SQLite also for the row that INSERT OR REPLACE displaces (recursive_triggers).
+        sql.refuse(
+            "operations_never_deleted", "DELETE", "operations", "operations are never deleted"
+        ),
+        sql.refuse(
+            "audit_head_never_deleted",
+            "DELETE",
+            "audit_head",
+            "the head of the audit log is never deleted",
+        ),
+    ]
+    if sql.name == "sqlite":
+        return [*tables, *never, _ONLY_GROW_ON_SQLITE]
+    truncated = [
+        sql.refuse(f"{table}_never_truncated", "TRUNCATE", table, f"{table} is never emptied")
+        for table in ("operations", "audit_head")
+    ]
+    return [*tables, _REFUSE, *never, *truncated, *_ONLY_GROW_ON_POSTGRESQL]
+
+
+# For a connection without recursive_triggers: a sequence number comes once and only grows.
+_ONLY_GROW_ON_SQLITE = """
+    CREATE TRIGGER operations_only_grow BEFORE INSERT ON operations
+    WHEN NEW.sequence <= (SELECT COALESCE(MAX(sequence), 0) FROM operations)
+        OR EXISTS (SELECT 1 FROM operations WHERE id = NEW.id)
+        OR (NEW.outcome = 'succeeded' AND EXISTS (
+            SELECT 1 FROM operations
+            WHERE actor = NEW.actor AND idempotency_key = NEW.idempotency_key
+                AND outcome = 'succeeded'
+        ))
+    BEGIN SELECT RAISE(ABORT, 'operations are only appended'); END
+    """
+
+_REFUSE = """
+    CREATE FUNCTION sealwright_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0]; END $$
+    """
+
+_ONLY_GROW_ON_POSTGRESQL = [
+    """
+    CREATE FUNCTION sealwright_only_grow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.sequence <= (SELECT sequence FROM audit_head) THEN
+            RAISE EXCEPTION 'operations are only appended';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER operations_only_grow BEFORE INSERT ON operations
+    FOR EACH ROW EXECUTE FUNCTION sealwright_only_grow()
+    """,
+]
+
+_TABLES = [
     """
     CREATE TABLE installation (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -16,7 +79,7 @@ STATEMENTS = [
         kind TEXT NOT NULL,
         role TEXT,
         owner TEXT REFERENCES identities (name),
-        disabled INTEGER NOT NULL,
+        disabled BOOLEAN NOT NULL,
         created_at TEXT NOT NULL
     )
     """,
@@ -37,8 +100,8 @@ STATEMENTS = [
         name TEXT NOT NULL UNIQUE,
         key TEXT NOT NULL,
         common_name TEXT NOT NULL,
-        external INTEGER NOT NULL,
-        disabled INTEGER NOT NULL,
+        external BOOLEAN NOT NULL,
+        disabled BOOLEAN NOT NULL,
         created_at TEXT NOT NULL,
         deleted_at TEXT,
         key_id TEXT NOT NULL,
@@ -132,29 +195,4 @@ STATEMENTS = [
     )
     """,
     f"INSERT INTO audit_head (id, sequence, row_hash) VALUES (1, 0, '{'0' * 64}')",  # noqa: S608
-    """
-    CREATE TRIGGER operations_never_updated BEFORE UPDATE ON operations
-    BEGIN SELECT RAISE(ABORT, 'operations are never changed'); END
-    """,
-    # Also fires for the row that INSERT OR REPLACE displaces, by the pragma recursive_triggers.
-    """
-    CREATE TRIGGER operations_never_deleted BEFORE DELETE ON operations
-    BEGIN SELECT RAISE(ABORT, 'operations are never deleted'); END
-    """,
-    # And for a connection without that pragma: a sequence number comes once and only grows.
-    """
-    CREATE TRIGGER operations_only_grow BEFORE INSERT ON operations
-    WHEN NEW.sequence <= (SELECT COALESCE(MAX(sequence), 0) FROM operations)
-        OR EXISTS (SELECT 1 FROM operations WHERE id = NEW.id)
-        OR (NEW.outcome = 'succeeded' AND EXISTS (
-            SELECT 1 FROM operations
-            WHERE actor = NEW.actor AND idempotency_key = NEW.idempotency_key
-                AND outcome = 'succeeded'
-        ))
-    BEGIN SELECT RAISE(ABORT, 'operations are only appended'); END
-    """,
-    """
-    CREATE TRIGGER audit_head_never_deleted BEFORE DELETE ON audit_head
-    BEGIN SELECT RAISE(ABORT, 'the head of the audit log is never deleted'); END
-    """,
 ]

@@ -1,6 +1,73 @@
 """Policies, requests, decisions on them, and grants."""
 
-STATEMENTS = [
+from collections.abc import Iterable
+
+from controlplane.store.dialect import Dialect
+
+
+def statements(sql: Dialect) -> list[str]:
+    return [*map(sql.translate, _TABLES), *_triggers(sql)]
+
+
+def _triggers(sql: Dialect) -> Iterable[str]:
+    """What was decided stays decided, whoever writes to the database."""
+    kept = ("decisions", "requests", "grants")
+    for table in kept:
+        message = f"{table} are never deleted"
+        yield sql.refuse(f"{table}_never_deleted", "DELETE", table, message)
+        if sql.name == "postgresql":
+            yield sql.refuse(f"{table}_never_truncated", "TRUNCATE", table, message)
+    yield sql.refuse("decisions_never_updated", "UPDATE", "decisions", _DECIDED)
+    yield sql.refuse(
+        "requests_end_once",
+        "UPDATE",
+        "requests",
+        _ENDED,
+        f"OLD.ended IS NOT NULL OR {_is_changed(_OF_A_REQUEST)}",
+    )
+    yield sql.refuse(
+        "grants_only_used_or_revoked",
+        "UPDATE",
+        "grants",
+        _GRANTED,
+        f"OLD.revoked_at IS NOT NULL OR NEW.used < OLD.used OR {_is_changed(_OF_A_GRANT)}",
+    )
+    if sql.name == "sqlite":
+        # For a connection without recursive_triggers, in which REPLACE fires no DELETE.
+        for table, key, message in (
+            ("decisions", ("request_id", "step", "approver"), _DECIDED),
+            ("requests", ("id",), _ENDED),
+            ("grants", ("id",), _GRANTED),
+            ("grants", ("request_id",), _GRANTED),
+        ):
+            same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+            yield sql.refuse(
+                f"{table}_never_replaced_by_{key[0]}",
+                "INSERT",
+                table,
+                message,
+                f"EXISTS (SELECT 1 FROM {table} WHERE {same})",  # noqa: S608  # our own names
+            )
+
+
+_DECIDED = "decisions are never changed"
+_ENDED = "a request is only ended, and once"
+_GRANTED = "a grant is only used up or revoked"
+_OF_A_REQUEST = (
+    "id signer requester policy_id policy terms justification window_seconds signings created_at"
+    " expires_at"
+)
+_OF_A_GRANT = (
+    "id signer grantee policy_id policy hashes justification request_id issued_by not_before"
+    " not_after max_signings"
+)
+
+
+def _is_changed(columns: str) -> str:
+    return " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in columns.split())
+
+
+_TABLES = [
     """
     CREATE TABLE policies (
         id TEXT PRIMARY KEY,
@@ -98,61 +165,4 @@ STATEMENTS = [
     """,
     "CREATE INDEX grants_signer ON grants (signer, grantee, id)",
     "CREATE INDEX grants_grantee ON grants (grantee, id)",
-    # What was decided stays decided, whoever writes to the database.
-    """
-    CREATE TRIGGER decisions_never_updated BEFORE UPDATE ON decisions
-    BEGIN SELECT RAISE(ABORT, 'decisions are never changed'); END
-    """,
-    """
-    CREATE TRIGGER decisions_never_deleted BEFORE DELETE ON decisions
-    BEGIN SELECT RAISE(ABORT, 'decisions are never deleted'); END
-    """,
-    """
-    CREATE TRIGGER requests_end_once BEFORE UPDATE ON requests
-    WHEN OLD.ended IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.signer IS NOT OLD.signer
-        OR NEW.requester IS NOT OLD.requester OR NEW.policy_id IS NOT OLD.policy_id
-        OR NEW.policy IS NOT OLD.policy OR NEW.terms IS NOT OLD.terms
-        OR NEW.justification IS NOT OLD.justification
-        OR NEW.window_seconds IS NOT OLD.window_seconds OR NEW.signings IS NOT OLD.signings
-        OR NEW.created_at IS NOT OLD.created_at OR NEW.expires_at IS NOT OLD.expires_at
-    BEGIN SELECT RAISE(ABORT, 'a request is only ended, and once'); END
-    """,
-    """
-    CREATE TRIGGER requests_never_deleted BEFORE DELETE ON requests
-    BEGIN SELECT RAISE(ABORT, 'requests are never deleted'); END
-    """,
-    """
-    CREATE TRIGGER grants_only_used_or_revoked BEFORE UPDATE ON grants
-    WHEN OLD.revoked_at IS NOT NULL OR NEW.used < OLD.used OR NEW.id IS NOT OLD.id
-        OR NEW.signer IS NOT OLD.signer OR NEW.grantee IS NOT OLD.grantee
-        OR NEW.policy_id IS NOT OLD.policy_id OR NEW.policy IS NOT OLD.policy
-        OR NEW.hashes IS NOT OLD.hashes OR NEW.justification IS NOT OLD.justification
-        OR NEW.request_id IS NOT OLD.request_id OR NEW.issued_by IS NOT OLD.issued_by
-        OR NEW.not_before IS NOT OLD.not_before OR NEW.not_after IS NOT OLD.not_after
-        OR NEW.max_signings IS NOT OLD.max_signings
-    BEGIN SELECT RAISE(ABORT, 'a grant is only used up or revoked'); END
-    """,
-    """
-    CREATE TRIGGER grants_never_deleted BEFORE DELETE ON grants
-    BEGIN SELECT RAISE(ABORT, 'grants are never deleted'); END
-    """,
-    # And for a connection without the pragma recursive_triggers, in which REPLACE fires no DELETE.
-    """
-    CREATE TRIGGER decisions_never_replaced BEFORE INSERT ON decisions
-    WHEN EXISTS (
-        SELECT 1 FROM decisions
-        WHERE request_id = NEW.request_id AND step = NEW.step AND approver = NEW.approver
-    )
-    BEGIN SELECT RAISE(ABORT, 'decisions are never changed'); END
-    """,
-    """
-    CREATE TRIGGER requests_never_replaced BEFORE INSERT ON requests
-    WHEN EXISTS (SELECT 1 FROM requests WHERE id = NEW.id)
-    BEGIN SELECT RAISE(ABORT, 'a request is only ended, and once'); END
-    """,
-    """
-    CREATE TRIGGER grants_never_replaced BEFORE INSERT ON grants
-    WHEN EXISTS (SELECT 1 FROM grants WHERE id = NEW.id OR request_id = NEW.request_id)
-    BEGIN SELECT RAISE(ABORT, 'a grant is only used up or revoked'); END
-    """,
 ]

@@ -1,33 +1,37 @@
-"""Numbered steps from one schema to the next; each a module of SQL, importing no live models."""
+"""Numbered steps from one schema to the next; each a module of SQL, importing no live models.
+
+A module's `statements(dialect)` says the step in the SQL of a database.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from controlplane.domain.instant import now, to_text
 from controlplane.errors import Refused
+from controlplane.store.dialect import Dialect, dialect_of
 from controlplane.store.tables import SchemaVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
     version: int
-    statements: Sequence[str]
+    statements: Callable[[Dialect], Sequence[str]]
 
 
 def all_migrations() -> tuple[Migration, ...]:
     """In order; the version is the number that the module's name starts with."""
     found = []
     for module in pkgutil.iter_modules(__path__):
-        statements = importlib.import_module(f"{__name__}.{module.name}").STATEMENTS
+        statements = importlib.import_module(f"{__name__}.{module.name}").statements
         found.append(Migration(int(module.name.partition("_")[0]), statements))
     return tuple(sorted(found, key=lambda migration: migration.version))
 
 
-def migrate(database: SqliteDatabase) -> None:
+def migrate(database: Database) -> None:
     """Applies what is missing. Within a write transaction."""
     database.execute_sql(  # type: ignore[no-untyped-call]
         "CREATE TABLE IF NOT EXISTS schema_version"
@@ -37,12 +41,12 @@ def migrate(database: SqliteDatabase) -> None:
     for migration in all_migrations():
         if migration.version <= applied:
             continue
-        for statement in migration.statements:
+        for statement in migration.statements(dialect_of(database)):
             database.execute_sql(statement)  # type: ignore[no-untyped-call]
         SchemaVersion.insert(version=migration.version, applied_at=to_text(now())).execute(database)
 
 
-def current_version(database: SqliteDatabase) -> int:
+def current_version(database: Database) -> int:
     """0 for a store without a schema."""
     if not database.table_exists("schema_version"):
         return 0
@@ -50,7 +54,7 @@ def current_version(database: SqliteDatabase) -> int:
     return row.version if row is not None else 0
 
 
-def check_current(database: SqliteDatabase) -> None:
+def check_current(database: Database) -> None:
     """Refused not_initialised, migration_needed, or store_too_new."""
     found, wanted = current_version(database), all_migrations()[-1].version
     if found == 0:

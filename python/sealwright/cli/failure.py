@@ -60,6 +60,8 @@ NEXT_STEPS = {
     "administrator_required": "Who is one: sealwright member list SIGNER",
     "no_active_grant": "Ask for one: sealwright request create SIGNER --why TEXT",
     "algorithm_not_allowed": "Those that are: sealwright policy show NAME",
+    "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",
+    "unsupported_database": "One of: sqlite:///FILE, postgresql://USER@HOST:PORT/NAME",
     "not_initialised": "Create the store first: sealwright init",
     "already_initialised": "Start it with: sealwright serve. "
     "Locked out? sealwright init --new-admin-key",

@@ -26,6 +26,22 @@ class _FirstAdmin(msgspec.Struct):
     api_key: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Joined(msgspec.Struct):
+    data_dir: str
+
+
+def _tell_joined(data_dir: Path) -> None:
+    if invocation().json:
+        print_object(_Joined(str(data_dir.absolute())))
+    else:
+        facts([("data directory", data_dir.absolute())])
+        _say_how_to_start(data_dir)
+
+
+def _say_how_to_start(data_dir: Path) -> None:
+    click.echo(f"Start the server: sealwright serve --data-dir {data_dir}", err=True)
+
+
 @click.command(cls=LocalCommand)
 @data_dir_option
 @store_options
@@ -34,21 +50,37 @@ class _FirstAdmin(msgspec.Struct):
     is_flag=True,
     help="Locked out: a new key for the admin of a store that there is. It is audited.",
 )
+@click.option(
+    "--join",
+    is_flag=True,
+    help="Another node of a store that there is: --database says where, --master-key-file names a "
+    "copy of its master key.",
+)
 @key_out_option
 def init(
     data_dir: Path,
     database: str | None,
     master_key_file: Path | None,
     new_admin_key: bool,
+    join: bool,
     key_out: Path | None,
 ) -> None:
     """Create the store, the master key and the first admin, and print its API key once.
 
-    The data directory may exist if it is empty. Nothing of the client's environment counts.
+    The data directory may exist if it is empty; it remembers --database and --master-key-file for
+    `sealwright serve`. Nothing of the client's environment counts.
     """
     from controlplane.service import installation
+    from controlplane.service.location import Location
 
-    location = installation.Location(data_dir, database, master_key_file)
+    location = Location(data_dir, database, master_key_file)
+    if join:
+        if new_admin_key or key_out is not None:
+            raise click.UsageError("--join makes no API key: leave out what asks for one.")
+        with refusals_told():
+            installation.join(location)
+        _tell_joined(data_dir)
+        return
     output = KeyOutput(key_out)
     try:
         with refusals_told():
@@ -77,4 +109,4 @@ def init(
     else:
         facts([("data directory", data_dir.absolute()), ("admin", who.name)])
         output.tell(admin.api_key)
-        click.echo(f"Start the server: sealwright serve --data-dir {data_dir}", err=True)
+        _say_how_to_start(data_dir)

@@ -33,13 +33,17 @@ data_dir_option = click.option(
 def store_options(command: F) -> F:
     """--database and --master-key-file."""
     database = click.option(
-        "--database", metavar="URL", help="sqlite:///FILE.  [sealwright.db in the data directory]"
+        "--database",
+        metavar="URL",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME.  [as init was told; else "
+        "sealwright.db in the data directory]",
     )
     master_key = click.option(
         "--master-key-file",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="The key that encrypts the signing keys.  [master.key in the data directory]",
+        help="The key that encrypts the signing keys.  [as init was told; else master.key in the "
+        "data directory]",
     )
     return database(master_key(command))
 

@@ -1,0 +1,57 @@
+"""Where the SQL of the databases differs: types, placeholders, and triggers that refuse."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from peewee import Database
+
+Event = Literal["UPDATE", "DELETE", "INSERT", "TRUNCATE"]
+
+_TYPE = re.compile(r"\b(?:TEXT|BLOB|INTEGER)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`types`: for those of the migrations, which are SQLite's and BOOLEAN."""
+
+    name: Literal["sqlite", "postgresql"]
+    placeholder: str
+    types: Mapping[str, str]
+
+    def translate(self, statement: str) -> str:
+        """A statement of a migration in this database's types."""
+        return _TYPE.sub(lambda found: self.types.get(found[0], found[0]), statement)
+
+    def refuse(self, trigger: str, event: Event, table: str, message: str, when: str = "") -> str:
+        """A trigger that refuses the event: each row of it for which `when` is true."""
+        condition = f"WHEN ({when})" if when else ""
+        if self.name == "sqlite":
+            return (
+                f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} {condition} "
+                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            )
+        each = "STATEMENT" if event == "TRUNCATE" else "ROW"
+        return (
+            f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} FOR EACH {each} {condition} "
+            f"EXECUTE FUNCTION sealwright_refuse('{message}')"
+        )
+
+
+SQLITE = Dialect("sqlite", "?", {})
+POSTGRESQL = Dialect(
+    "postgresql",
+    "%s",
+    # Text compares octet by octet, as SQLite's does: cursors and times rest on its order.
+    {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA", "INTEGER": "BIGINT"},
+)
+
+
+def dialect_of(database: Database) -> Dialect:
+    return SQLITE if database.param == SQLITE.placeholder else POSTGRESQL
+
+
+def place(database: Database, statement: str) -> str:
+    """The statement, written with `?`, with this database's placeholders."""
+    return statement.replace(SQLITE.placeholder, database.param)

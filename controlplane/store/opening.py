@@ -1,0 +1,32 @@
+"""Which store a URL names."""
+
+import re
+from pathlib import Path
+
+from controlplane.errors import Refused
+from controlplane.store.database import Store
+from controlplane.store.sqlite import SqliteStore
+
+_SQLITE = re.compile(r"sqlite:///(?P<path>[^?#]+)")
+_POSTGRESQL = ("postgresql://", "postgres://")
+
+
+def open_store(url: str) -> Store:
+    """`sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://USER@HOST/DATABASE`.
+    Nothing is connected yet. Refused unsupported_database, in words that do not repeat the URL."""
+    if url.startswith(_POSTGRESQL):
+        # Loaded here: psycopg takes longer to load than all of this.
+        from controlplane.store.postgresql import PostgresqlStore, check_url
+
+        check_url(url)
+        return PostgresqlStore("postgresql://" + url.partition("://")[2])
+    match = _SQLITE.fullmatch(url)
+    if match is None:
+        scheme = url.partition(":")[0]
+        raise Refused(
+            "unsupported_database",
+            f"The database URL starts with {scheme!r}; use sqlite:///PATH or postgresql://….",
+            status=400,
+            field="database",
+        )
+    return SqliteStore(Path(match["path"]))
