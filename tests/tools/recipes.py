@@ -10,6 +10,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
+from tests.server import surroundings
 from tests.tools.tool import Ended, Workbench
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tools.md"
@@ -90,7 +91,7 @@ def _certificates(url: str, api_key: str, signer: str) -> Mapping[str, bytes]:
     variables = {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": api_key, "TOKEN": signer}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = {**os.environ, **variables, "PATH": commands, "HOME": name}
+        environment = surroundings(folder) | variables | {"PATH": commands}
         bench = Workbench(folder, folder, environment)
         must_script(bench, recipe(PREPARATION))
         return {path.name: path.read_bytes() for path in folder.glob("*.pem")}

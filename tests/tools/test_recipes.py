@@ -30,17 +30,9 @@ def test_no_two_recipes_have_one_name() -> None:
 
 @pytest.mark.parametrize(("tool", "part"), recipes())
 def test_every_recipe_is_run_by_a_test_of_its_tool(tool: str, part: str | None) -> None:
-    names = {
-        part: [f'"{part}"'],
-        None: [],
-        WITH_LOGIN: ["WITH_LOGIN", "with_login(", '"With login"'],
-    }
-    wanted = names[part]
-    runs = [
-        text
-        for text in TESTS
-        if f'"{tool}"' in text and (not wanted or any(name in text for name in wanted))
-    ]
+    calls = ["WITH_LOGIN", "with_login("] if part == WITH_LOGIN else []
+    wanted = [f'"{part}"', *calls] if part else [""]
+    runs = [text for text in TESTS if f'"{tool}"' in text and any(name in text for name in wanted)]
     assert runs or tool == PREPARATION
     assert recipe(tool, part)
 
