@@ -112,4 +112,4 @@ def _names(names: tuple[str, ...]) -> str:
         return "nobody who could give one"
     if len(names) <= _MOST_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} others"
+    return f"{', '.join(names[:_MOST_NAMES])} and {count(len(names) - _MOST_NAMES, 'other')}"

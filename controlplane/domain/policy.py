@@ -69,7 +69,7 @@ def _check_step(field: str, step: Step) -> None:
     if not 1 <= step.required <= len(step.approvers):
         raise invalid(
             f"{field}.required",
-            f"The step {name!r} has {len(step.approvers)} approvers and can require 1 to "
+            f"The step {name!r} has {count(len(step.approvers), 'approver')} and can require 1 to "
             f"{len(step.approvers)} approvals, not {step.required}.",
         )
 
@@ -111,15 +111,18 @@ def settle_bounds(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An identity that a step names, and its role on the signer in question."""
+    """An identity that a step names, and its role on the signer in question; the same of the
+    user who owns it, if it is a machine."""
 
     identity: Identity
     role: MemberRole | None
+    owner: "Candidate | None" = None
 
     @property
     def is_auditor(self) -> bool:
-        """Who watches does not decide, whether server-wide or on the signer."""
-        return self.identity.role is ServerRole.AUDITOR or self.role is MemberRole.AUDITOR
+        """Who watches does not decide, server-wide or on the signer, nor by way of a machine."""
+        watches = self.identity.role is ServerRole.AUDITOR or self.role is MemberRole.AUDITOR
+        return watches or (self.owner is not None and self.owner.is_auditor)
 
     @property
     def can_approve(self) -> bool:
@@ -180,7 +183,7 @@ def _compare_steps(
     old, new = {step.name: step for step in before}, {step.name: step for step in after}
     loosened += [f"step {name!r} removed" for name in old if name not in new]
     tightened += [f"step {name!r} added" for name in new if name not in old]
-    for name in old.keys() & new.keys():
+    for name in (name for name in old if name in new):
         was, is_ = old[name], new[name]
         if was.required != is_.required:
             text = f"step {name!r}: {was.required} → {is_.required} approvals"

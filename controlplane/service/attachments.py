@@ -5,10 +5,11 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
-from controlplane.domain.policy import Candidate, find_unmet
+from controlplane.domain.policy import find_unmet
 from controlplane.errors import conflict, not_found
+from controlplane.service.candidates import candidate
 from controlplane.service.changes import record
-from controlplane.store import identities, members, policies, signers
+from controlplane.store import identities, policies, signers
 
 
 def find_policy(database: Database, name: str) -> Policy:
@@ -28,7 +29,7 @@ def change_policy(
     if (policy.id if policy else None) == (before.id if before else None):
         return
     if policy is not None:
-        refuse_unmet(database, policy.terms, signer.id, signer.name)
+        refuse_unmet(database, policy.terms, signer.name)
     signers.set_policy(database, signer.id, policy)
     if before is not None:
         _tell(database, caller, signer, before, PolicyChangeKind.DETACHED, at)
@@ -49,13 +50,16 @@ def change_policy(
     )
 
 
-def refuse_unmet(database: Database, terms: Terms, signer_id: str, signer: str) -> None:
+def tell_of_deletion(database: Database, caller: Caller, signer: Signer, at: datetime) -> None:
+    """With a signer that is deleted its policy is detached; the deletion's row says so."""
+    if signer.policy is not None:
+        _tell(database, caller, signer, signer.policy, PolicyChangeKind.DETACHED, at)
+
+
+def refuse_unmet(database: Database, terms: Terms, signer: str) -> None:
     """Refused 409 policy_cannot_be_met: a step that too few people could complete there."""
     named = identities.find_all(database, terms.approvers)
-    roles = members.roles_on(database, signer_id, [each.id for each in named.values()])
-    candidates = {
-        name: Candidate(identity, roles.get(identity.id)) for name, identity in named.items()
-    }
+    candidates = {name: candidate(database, each, signer) for name, each in named.items()}
     unmet = find_unmet(terms, candidates)
     if unmet:
         raise conflict("policy_cannot_be_met", f"On the signer {signer!r}: {' '.join(unmet)}")

@@ -78,7 +78,8 @@ class Policies:
             named = caller.identity.name in policy.terms.approvers
             if seen_by is not None and not having and not named:
                 raise not_found("policy", name)
-            return PolicyView(policy, having, rows.changes_of_policy(database, policy.id))
+            seen = None if seen_by is None else signers.names_seen_by(seen_by)
+            return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 
     def edit(self, caller: Caller, name: str, revise: Callable[[Terms], Terms]) -> PolicyView:
         """Requests and grants keep the terms that they were made under. Refused 400, 403, 404,
@@ -90,8 +91,8 @@ class Policies:
             if after != before:
                 check_terms(after.terms)
                 _check_approvers(database, after.terms)
-                for signer_id, signer in signers.with_policy(database, before.id):
-                    refuse_unmet(database, after.terms, signer_id, signer)
+                for signer in signers.names_with_policy(database, before.id, seen_by=None):
+                    refuse_unmet(database, after.terms, signer)
                 self._edit(database, caller, before, after)
                 move_epoch(database)
         return self.get(caller, name)

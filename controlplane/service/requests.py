@@ -27,9 +27,10 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
-from controlplane.domain.policy import Candidate, settle_bounds
+from controlplane.domain.policy import settle_bounds
 from controlplane.errors import conflict, forbidden, not_found
 from controlplane.service import cursor
+from controlplane.service.candidates import candidate
 from controlplane.service.changes import confirm, record
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
@@ -305,9 +306,7 @@ def _check_decision(
         Attempt(
             request=request,
             requester=known[request.requester],
-            approver=Candidate(
-                actor, members.find_role_by_name(database, request.signer, actor.id)
-            ),
+            approver=candidate(database, actor, request.signer),
             step=None if step is None else step - 1,
             people={name: identity.person for name, identity in known.items()},
             now=at,

@@ -18,7 +18,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import conflict, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
-from controlplane.service.attachments import change_policy, find_policy
+from controlplane.service.attachments import change_policy, find_policy, tell_of_deletion
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, record
 from controlplane.service.grants import revoke_all
@@ -182,6 +182,7 @@ class Signers:
             at = self._clock()
             cancel_all(database, caller, name, at)
             revoke_all(database, caller, name, at, "The signer was deleted.")
+            tell_of_deletion(database, caller, stored.signer, at)
             rows.delete(database, stored.signer.id, at)
             record(
                 database,

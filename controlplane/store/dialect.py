@@ -9,7 +9,7 @@ from peewee import Database
 
 Event = Literal["UPDATE", "DELETE", "INSERT", "TRUNCATE"]
 
-_TYPE = re.compile(r"\b(?:TEXT|BLOB|INTEGER)\b")
+_TYPE = re.compile(r"\b(?:TEXT|BLOB|INTEGER|WITHOUT ROWID)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ POSTGRESQL = Dialect(
     "postgresql",
     "%s",
     # Text compares octet by octet, as SQLite's does: cursors and times rest on its order.
-    {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA", "INTEGER": "BIGINT"},
+    {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA", "INTEGER": "BIGINT", "WITHOUT ROWID": ""},
 )
 
 

@@ -1,6 +1,5 @@
 """Memberships as rows."""
 
-from collections.abc import Collection
 from datetime import datetime
 
 from peewee import Database
@@ -34,16 +33,6 @@ def roles_of(database: Database, identity_id: str) -> dict[str, MemberRole]:
     """By signer id."""
     rows = MemberRow.select().where(MemberRow.identity_id == identity_id)
     return {row.signer_id: MemberRole(row.role) for row in rows.execute(database)}
-
-
-def roles_on(
-    database: Database, signer_id: str, identity_ids: Collection[str]
-) -> dict[str, MemberRole]:
-    """By identity id, of those that are members."""
-    rows = MemberRow.select().where(
-        (MemberRow.signer_id == signer_id) & MemberRow.identity_id.in_(list(identity_ids))
-    )
-    return {row.identity_id: MemberRole(row.role) for row in rows.execute(database)}
 
 
 def put(

@@ -1,9 +1,10 @@
 """Policies as rows, and what was done with them."""
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
-from peewee import Database
+from peewee import Database, ModelSelect
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
@@ -93,9 +94,14 @@ def insert_change(database: Database, change: PolicyChange) -> None:
     ).execute(database)
 
 
-def changes_of_policy(database: Database, policy_id: str) -> tuple[PolicyChange, ...]:
-    """The latest, newest first."""
-    return _changes(database, PolicyChangeRow.policy_id == policy_id)
+def changes_of_policy(
+    database: Database, policy_id: str, signers: "ModelSelect[Any] | None"
+) -> tuple[PolicyChange, ...]:
+    """The latest, newest first; with `signers`, a query for names, none that tells of others."""
+    condition = PolicyChangeRow.policy_id == policy_id
+    if signers is not None:
+        condition &= PolicyChangeRow.signer.is_null() | PolicyChangeRow.signer.in_(signers)
+    return _changes(database, condition)
 
 
 def changes_of_signer(

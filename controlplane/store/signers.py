@@ -154,14 +154,6 @@ def names_seen_by(identity: Identity) -> "ModelSelect[Any]":
     return SignerRow.select(SignerRow.name).where(SignerRow.id.in_(ids_seen_by(identity)))
 
 
-def with_policy(database: Database, policy_id: str) -> list[tuple[str, str]]:
-    """Id and name."""
-    query = SignerRow.select(SignerRow.id, SignerRow.name).where(
-        (SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null()
-    )
-    return [(signer_id, name) for signer_id, name in query.tuples().execute(database)]
-
-
 def names_with_policy(
     database: Database, policy_id: str, *, seen_by: Identity | None
 ) -> tuple[str, ...]:

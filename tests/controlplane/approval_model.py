@@ -337,9 +337,18 @@ class Model:
             and (seen_by is None or self.sees_signer(seen_by, signer.name))
         )
 
-    def changes_of_policy(self, policy: Policy) -> list[PolicyChange]:
-        """Newest first."""
-        return [each for each in reversed(self.changes) if each.policy is policy]
+    def changes_of_policy(self, policy: Policy, *, seen_by: str) -> list[PolicyChange]:
+        """Newest first, without a word of signers that the reader does not see."""
+        return [
+            each
+            for each in reversed(self.changes)
+            if each.policy is policy
+            and (
+                each.signer is None
+                or self.reads_everything(seen_by)
+                or (each.signer in self.signers and self.sees_signer(seen_by, each.signer))
+            )
+        ]
 
     def changes_of_signer(self, signer: Signer) -> list[PolicyChange]:
         """Newest first: what it was given and lost, and every edit of what it has."""
@@ -420,6 +429,9 @@ class Model:
         for grant in self.grants.values():
             if grant.signer == name and grant.state(self.now) == "active":
                 self._revoke(who, grant, "The signer was deleted.")
+        policy = self.signers[name].policy
+        if policy is not None:
+            self._tell(who, policy, "detached", name)
         del self.signers[name]
         self.deleted_signers.add(name)
         self._record(who, "signer:delete", name, signer=name)
@@ -832,10 +844,14 @@ class Model:
         return self.identities[who].role == "admin" or administers
 
     def _is_auditor(self, who: str, name: str) -> bool:
-        """Of the server or of the signer: whoever watches decides nothing."""
+        """Of the server or of the signer: who watches decides nothing, nor do their machines."""
         signer = self.signers.get(name)
-        watches = signer is not None and signer.members.get(who) == "auditor"
-        return self.identities[who].role == "auditor" or watches
+        members = signer.members if signer is not None else {}
+        one_person = (who, self.identities[who].person)
+        return any(
+            self.identities[each].role == "auditor" or members.get(each) == "auditor"
+            for each in one_person
+        )
 
     def _identity(self, name: str) -> Identity:
         if name not in self.identities:

@@ -697,7 +697,7 @@ class World:
         }
 
     def _show_policy(self, who: str, policy: Policy) -> Json:
-        changes = self.model.changes_of_policy(policy)
+        changes = self.model.changes_of_policy(policy, seen_by=who)
         return {
             "name": policy.name,
             **_write_terms(policy.terms),

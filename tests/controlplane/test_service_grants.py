@@ -927,7 +927,7 @@ class TestForEver:
         self, connection: sqlite3.Connection, recursive_triggers: str
     ) -> None:
         connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
-        everything = "SELECT rowid, * FROM grants"
+        everything = "SELECT * FROM grants"
         before = connection.execute(everything).fetchall()
         assert len(before) == 3
         for statement in STATEMENTS:

@@ -1087,7 +1087,7 @@ class TestForEver:
         self, connection: sqlite3.Connection, table: str, recursive_triggers: str
     ) -> None:
         connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
-        everything = f"SELECT rowid, * FROM {table}"  # noqa: S608
+        everything = f"SELECT * FROM {table}"  # noqa: S608
         before = connection.execute(everything).fetchall()
         assert len(before) == 2
         for statement in STATEMENTS[table]:

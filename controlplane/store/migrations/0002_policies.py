@@ -67,6 +67,7 @@ def _is_changed(columns: str) -> str:
     return " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in columns.split())
 
 
+# Without rowid: nothing can be replaced by another key than the one that the triggers guard.
 _TABLES = [
     """
     CREATE TABLE policies (
@@ -118,8 +119,12 @@ _TABLES = [
         ended_at TEXT,
         ended_by TEXT REFERENCES identities (name),
         comment TEXT,
-        grant_id TEXT
-    )
+        grant_id TEXT,
+        CHECK ((ended IS NULL) = (ended_at IS NULL) AND (ended IS NULL) = (ended_by IS NULL)),
+        CHECK (ended IS NULL OR ended IN ('approved', 'rejected', 'cancelled')),
+        CHECK ((grant_id IS NULL) = (ended IS NULL OR ended <> 'approved')),
+        CHECK (comment IS NULL OR (ended IS NOT NULL AND ended = 'rejected'))
+    ) WITHOUT ROWID
     """,
     "CREATE INDEX requests_signer ON requests (signer, id)",
     "CREATE INDEX requests_requester ON requests (requester, id)",
@@ -141,7 +146,7 @@ _TABLES = [
         comment TEXT,
         at TEXT NOT NULL,
         PRIMARY KEY (request_id, step, approver)
-    )
+    ) WITHOUT ROWID
     """,
     """
     CREATE TABLE grants (
@@ -160,8 +165,10 @@ _TABLES = [
         used INTEGER NOT NULL CHECK (used >= 0 AND (max_signings IS NULL OR used <= max_signings)),
         revoked_at TEXT,
         revoked_by TEXT REFERENCES identities (name),
-        revoke_reason TEXT
-    )
+        revoke_reason TEXT,
+        CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
+        CHECK ((revoked_at IS NULL) = (revoke_reason IS NULL))
+    ) WITHOUT ROWID
     """,
     "CREATE INDEX grants_signer ON grants (signer, grantee, id)",
     "CREATE INDEX grants_grantee ON grants (grantee, id)",
