@@ -1,34 +1,97 @@
 #include "bindings/every_function.h"
 
 #include <array>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 namespace sealwright::bindings {
 namespace {
 
-// The first parameter, where it is a number, is `first`; every pointer is null, every other number
-// 0.
-template <typename First, typename... Rest>
-CK_RV call_with_nulls(const LoadedModule& module,
-                      CK_RV (*CK_FUNCTION_LIST::*function)(First, Rest...), CK_ULONG first) {
-  if constexpr (std::is_pointer_v<First>) {
-    return module.call(function, First{}, Rest{}...);
-  } else {
-    return module.call(function, static_cast<First>(first), Rest{}...);
+namespace py = pybind11;
+
+struct PointerOf {
+  void* operator()(std::monostate /*null*/) const { return nullptr; }
+  void* operator()(CK_ULONG /*number*/) const {
+    throw std::invalid_argument("a number stands where a pointer goes");
   }
+  void* operator()(const py::bytes& octets) const {
+    // The API takes non-const pointers, even to what it only reads.
+    return const_cast<char*>(std::string_view(octets).data());
+  }
+  void* operator()(const py::bytearray& memory) const { return PyByteArray_AsString(memory.ptr()); }
+  template <typename Given>
+  void* operator()(Given* given) const {
+    if constexpr (requires { given->get(); }) {
+      return given->get();
+    } else {
+      return given->data();
+    }
+  }
+};
+
+template <typename Parameter>
+Parameter as_parameter(const Argument& argument) {
+  if constexpr (std::is_same_v<Parameter, CK_NOTIFY>) {
+    if (!std::holds_alternative<std::monostate>(argument)) {
+      throw std::invalid_argument("a callback is null here");
+    }
+    return nullptr;
+  } else if constexpr (std::is_pointer_v<Parameter>) {
+    return static_cast<Parameter>(std::visit(PointerOf{}, argument));
+  } else {
+    const auto* number = std::get_if<CK_ULONG>(&argument);
+    if (number == nullptr) {
+      throw std::invalid_argument("a pointer stands where a number goes");
+    }
+    return static_cast<Parameter>(*number);
+  }
+}
+
+template <typename... Parameters, std::size_t... Places>
+CK_RV call_with(const LoadedModule& module, CK_RV (*CK_FUNCTION_LIST::*function)(Parameters...),
+                const std::vector<Argument>& arguments, std::index_sequence<Places...> /*places*/) {
+  return module.call(function, as_parameter<Parameters>(arguments.at(Places))...);
+}
+
+template <typename... Parameters>
+CK_RV call_with(const LoadedModule& module, CK_RV (*CK_FUNCTION_LIST::*function)(Parameters...),
+                const std::vector<Argument>& arguments) {
+  if (arguments.size() != sizeof...(Parameters)) {
+    throw std::invalid_argument("the function takes " + std::to_string(sizeof...(Parameters)) +
+                                " arguments, not " + std::to_string(arguments.size()));
+  }
+  return call_with(module, function, arguments, std::index_sequence_for<Parameters...>());
+}
+
+// Null for each pointer, 0 for each number.
+template <typename... Parameters>
+std::vector<Argument> nulls(CK_RV (*CK_FUNCTION_LIST::* /*function*/)(Parameters...)) {
+  std::vector<Argument> arguments;
+  for (const bool is_pointer : {std::is_pointer_v<Parameters>...}) {
+    if (is_pointer) {
+      arguments.emplace_back();
+    } else {
+      arguments.emplace_back(CK_ULONG{0});
+    }
+  }
+  return arguments;
 }
 
 struct Entry {
   const char* name;
   bool (*present)(const CK_FUNCTION_LIST&);
-  CK_RV (*call)(const LoadedModule&, CK_ULONG);
+  CK_RV (*call)(const LoadedModule&, const std::vector<Argument>&);
+  std::vector<Argument> (*nulls)();
 };
 
 template <auto Function>
 constexpr Entry entry(const char* name) {
   return {name, [](const CK_FUNCTION_LIST& list) { return list.*Function != nullptr; },
-          [](const LoadedModule& module, CK_ULONG first) {
-            return call_with_nulls(module, Function, first);
-          }};
+          [](const LoadedModule& module, const std::vector<Argument>& arguments) {
+            return call_with(module, Function, arguments);
+          },
+          [] { return nulls(Function); }};
 }
 
 constexpr std::array every_function{
@@ -102,6 +165,15 @@ constexpr std::array every_function{
     entry<&CK_FUNCTION_LIST::C_WaitForSlotEvent>("C_WaitForSlotEvent"),
 };
 
+const Entry& find(const std::string& name) {
+  for (const Entry& entry : every_function) {
+    if (name == entry.name) {
+      return entry;
+    }
+  }
+  throw std::invalid_argument(name + " is no function of PKCS#11 2.40");
+}
+
 }  // namespace
 
 std::vector<std::string> function_names() {
@@ -123,13 +195,18 @@ std::vector<std::string> missing_functions(const LoadedModule& module) {
   return names;
 }
 
+CK_RV call(const LoadedModule& module, const std::string& name,
+           const std::vector<Argument>& arguments) {
+  return find(name).call(module, arguments);
+}
+
 CK_RV call_with_nulls(const LoadedModule& module, const std::string& name, CK_ULONG first) {
-  for (const Entry& entry : every_function) {
-    if (name == entry.name) {
-      return entry.call(module, first);
-    }
+  const Entry& function = find(name);
+  std::vector<Argument> arguments = function.nulls();
+  if (std::holds_alternative<CK_ULONG>(arguments.front())) {
+    arguments.front() = first;
   }
-  throw std::invalid_argument(name + " is no function of PKCS#11 2.40");
+  return function.call(module, arguments);
 }
 
 }  // namespace sealwright::bindings

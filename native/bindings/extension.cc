@@ -6,6 +6,40 @@
 namespace py = pybind11;
 using namespace py::literals;
 
+namespace {
+
+using sealwright::bindings::Argument;
+
+template <typename... Classes>
+Argument as_object(py::handle value) {
+  Argument found;
+  const bool known =
+      ((py::isinstance<Classes>(value) && (found = value.cast<Classes*>(), true)) || ...);
+  if (!known) {
+    throw py::type_error("no C function takes such an argument");
+  }
+  return found;
+}
+
+Argument as_argument(py::handle value) {
+  using namespace sealwright::bindings;
+  if (value.is_none()) {
+    return std::monostate();
+  }
+  if (py::isinstance<py::int_>(value)) {
+    return value.cast<CK_ULONG>();
+  }
+  if (py::isinstance<py::bytes>(value)) {
+    return py::reinterpret_borrow<py::bytes>(value);
+  }
+  if (py::isinstance<py::bytearray>(value)) {
+    return py::reinterpret_borrow<py::bytearray>(value);
+  }
+  return as_object<Buffer, Numbers, Mechanism, Template, InitializeArguments>(value);
+}
+
+}  // namespace
+
 PYBIND11_MODULE(_native, extension) {
   using namespace sealwright::bindings;
 
@@ -25,6 +59,16 @@ PYBIND11_MODULE(_native, extension) {
   module.def(py::init<const std::string&>(), "path"_a)
       .def("unload", &LoadedModule::unload, "dlclose, without C_Finalize")
       .def("missing_functions", &missing_functions, "functions whose pointer is null")
+      .def(
+          "call",
+          [](const LoadedModule& self, const std::string& name, const py::args& arguments) {
+            std::vector<Argument> given;
+            for (const py::handle argument : arguments) {
+              given.push_back(as_argument(argument));
+            }
+            return call(self, name, given);
+          },
+          "name"_a, "calls by name: None is a null pointer, bytearray is memory to write to")
       .def(
           "call_with_nulls",
           [](const LoadedModule& self, const std::string& name, CK_ULONG first) {

@@ -171,6 +171,21 @@ class Module:
         """dlclose, without C_Finalize; no other thread may be inside a call."""
     def missing_functions(self) -> list[str]:
         """Functions whose pointer is null."""
+    def call(
+        self,
+        name: str,
+        *arguments: int
+        | bytes
+        | bytearray
+        | Buffer
+        | Numbers
+        | Mechanism
+        | Template
+        | InitializeArguments
+        | None,
+    ) -> int:
+        """Calls by name: None is a null pointer, a bytearray memory to write to. Raises ValueError
+        for another number of arguments, and for a number where a pointer goes."""
     def call_with_nulls(self, name: str, first: int = 0) -> int:
         """Calls by name: `first` where a number comes first, else null or 0 everywhere."""
     def initialize(self, arguments: InitializeArguments | None = None) -> int: ...
