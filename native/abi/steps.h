@@ -53,7 +53,7 @@ Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
   }
   return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
     if (operation.in_parts()) {
-      return fail(CKR_OPERATION_ACTIVE, "the operation was begun in parts");
+      return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun in parts");
     }
     const auto data = input(given.data, given.length, "data");
     if (!data) {

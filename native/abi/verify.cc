@@ -51,7 +51,7 @@ Result<void> verify(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_
   }
   return (*session)->advance(&Operations::verify, [&](Verifying& running) -> Result<Progress> {
     if (running.in_parts()) {
-      return fail(CKR_OPERATION_ACTIVE, "the operation was begun in parts");
+      return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun in parts");
     }
     return check(running, {pData, ulDataLen}, {pSignature, ulSignatureLen});
   });

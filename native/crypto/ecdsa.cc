@@ -3,6 +3,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "crypto/openssl_call.h"
@@ -47,6 +48,17 @@ Result<remote::DigestToSign> from_raw(Bytes raw) {
   if (raw.empty()) return fail(CKR_DATA_LEN_RANGE, "CKM_ECDSA needs a digest");
   const Hash hash = hash_with_length(raw.size());
   return remote::DigestToSign{remote::Scheme::kEcdsa, hash, std::move(raw), std::nullopt};
+}
+
+std::optional<Bytes> pad(ByteView signature, std::size_t length) {
+  if (signature.empty() || signature.size() % 2 != 0 || signature.size() > length) {
+    return std::nullopt;
+  }
+  const std::size_t half = signature.size() / 2;
+  Bytes padded(length);
+  std::ranges::copy(signature.first(half), padded.begin() + static_cast<long>(length / 2 - half));
+  std::ranges::copy(signature.last(half), padded.end() - static_cast<long>(half));
+  return padded;
 }
 
 Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {

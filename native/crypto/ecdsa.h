@@ -4,6 +4,7 @@
 #include <openssl/types.h>
 
 #include <cstddef>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -18,6 +19,10 @@ constexpr std::size_t kCapacity = 64;
 // Whoever signs or verifies takes the leftmost bits when it is longer than the group order.
 // Errors: CKR_DATA_LEN_RANGE for nothing at all.
 Result<remote::DigestToSign> from_raw(Bytes raw);
+
+// r‖s as `length` octets, where both halves of a shorter `signature` lack leading zeros; none when
+// it is empty, of odd length or longer.
+std::optional<Bytes> pad(ByteView signature, std::size_t length);
 
 Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature);
 

@@ -147,6 +147,12 @@ Result<std::shared_ptr<const PublicKey>> PublicKey::parse(ByteView spki_der) {
   return made;
 }
 
+std::optional<Bytes> PublicKey::in_full_length(ByteView signature) const {
+  if (signature.size() == signature_length_) return Bytes(signature.begin(), signature.end());
+  if (kind_ == KeyKind::kRsa) return std::nullopt;
+  return ecdsa::pad(signature, signature_length_);
+}
+
 Result<bool> PublicKey::verify(const remote::DigestToSign& what, ByteView signature) const {
   const bool for_rsa = what.scheme != remote::Scheme::kEcdsa;
   if (for_rsa != (kind_ == KeyKind::kRsa)) {

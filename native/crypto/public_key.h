@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -31,7 +32,12 @@ class PublicKey {
   [[nodiscard]] const Bytes& ec_params() const { return ec_params_; }  // DER namedCurve OID
   [[nodiscard]] const Bytes& ec_point() const { return ec_point_; }  // DER OCTET STRING of 04‖x‖y
 
-  // True exactly for a valid signature over `what` (RSA octets, or r‖s).
+  // A signature to verify in the length that this key makes them: r and s of an ECDSA signature may
+  // come without leading zeros, both of one length (PKCS#11 v2.40 mechanisms §2.3.1). None: no
+  // signature of this key has such a length.
+  [[nodiscard]] std::optional<Bytes> in_full_length(ByteView signature) const;
+
+  // True exactly for a valid signature over `what` (RSA octets, or r‖s), in full length.
   [[nodiscard]] Result<bool> verify(const remote::DigestToSign& what, ByteView signature) const;
 
   ~PublicKey();

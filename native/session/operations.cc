@@ -83,17 +83,20 @@ Result<void> Verifying::finish(ByteView last, ByteView signature) {
   if (!what) {
     return fail(what.error());
   }
+  const auto full = key_->key->public_key->in_full_length(signature);
+  if (full) {
+    const auto valid = key_->key->public_key->verify(*what, *full);
+    if (!valid) {
+      return fail(valid.error());
+    }
+    if (*valid) {
+      return {};
+    }
+  }
   if (signature.size() != length()) {
     return fail(CKR_SIGNATURE_LEN_RANGE, "the signature is not as long as this key makes them");
   }
-  const auto valid = key_->key->public_key->verify(*what, signature);
-  if (!valid) {
-    return fail(valid.error());
-  }
-  if (!*valid) {
-    return fail(CKR_SIGNATURE_INVALID, "the signature is not of this data by this key");
-  }
-  return {};
+  return fail(CKR_SIGNATURE_INVALID, "the signature is not of this data by this key");
 }
 
 }  // namespace sealwright::session

@@ -133,7 +133,8 @@ Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
     return fail(CKR_USER_ALREADY_LOGGED_IN, "already logged in to this token");
   }
   if (pin.size() > kMaxPinLength) {
-    return fail(CKR_PIN_LEN_RANGE, "a PIN has at most 255 octets");
+    // CKR_PIN_LEN_RANGE is for functions that set one (PKCS#11 v2.40 §5.1.6).
+    return fail(CKR_PIN_INCORRECT, "a PIN has at most 255 octets");
   }
   std::shared_ptr<Catalogue> catalogue;
   if (pin.empty() && !login_required_) {
@@ -167,7 +168,8 @@ Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
                                                    " with number " + std::to_string(id)));
   }
   if (!signer->second->has_token()) {
-    return fail(Error::tell(CKR_TOKEN_NOT_PRESENT, "signer " + shown->name + " is not active"));
+    // Shown until now; C_Login knows no CKR_TOKEN_NOT_PRESENT (PKCS#11 v2.40 §5.6).
+    return fail(Error::tell(CKR_DEVICE_REMOVED, "signer " + shown->name + " is not active"));
   }
   const std::lock_guard lock(mutex_);
   if (!logins_.emplace(id, std::move(catalogue)).second) {

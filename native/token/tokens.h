@@ -49,7 +49,8 @@ class Tokens {
   [[nodiscard]] bool login_required() const { return login_required_; }
   [[nodiscard]] bool logged_in(CK_SLOT_ID id) const;
   // Of the whole process, for this token (PKCS#11 v2.40 §5.6, C_Login).
-  // Errors: CKR_USER_ALREADY_LOGGED_IN, CKR_PIN_INCORRECT, CKR_PIN_LEN_RANGE, CKR_DEVICE_ERROR.
+  // Errors: CKR_USER_ALREADY_LOGGED_IN, CKR_PIN_INCORRECT, CKR_DEVICE_ERROR,
+  // CKR_DEVICE_REMOVED (the signer is not active).
   Result<void> login(CK_SLOT_ID id, std::string_view pin);
   Result<void> logout(CK_SLOT_ID id);  // Errors: CKR_USER_NOT_LOGGED_IN
 

@@ -188,7 +188,7 @@ TEST_F(TokensTest, AWrongPinIsToldFromAnUnreachableServer) {
   EXPECT_EQ(rv(all.login(7, "1234")), CKR_PIN_INCORRECT);
   EXPECT_EQ(service_.fetches, 1) << "what is no API key is not sent anywhere";
   EXPECT_EQ(rv(all.login(7, kOtherApiKey)), CKR_PIN_INCORRECT);
-  EXPECT_EQ(rv(all.login(7, std::string(256, 'x'))), CKR_PIN_LEN_RANGE);
+  EXPECT_EQ(rv(all.login(7, std::string(256, 'x'))), CKR_PIN_INCORRECT);
   service_.unreachable = true;
   EXPECT_EQ(rv(all.login(7, kOtherApiKey)), CKR_DEVICE_ERROR);
   EXPECT_FALSE(all.logged_in(7));
