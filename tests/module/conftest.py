@@ -7,6 +7,7 @@ import pytest
 
 from sealwright.pkcs11 import Module
 from tests.conftest import KEYS, Environment
+from tests.module.known_keys import Verifiers
 from tests.module.providers import (
     PIN,
     SOFTHSM,
@@ -69,3 +70,13 @@ def module(
     loaded = Module(module_file)
     yield loaded
     loaded.native.finalize()
+
+
+@pytest.fixture
+def verifiers(
+    provider_file: Path, environment: Environment, control_plane: ControlPlane
+) -> Iterator[Verifiers]:
+    """Tokens of either module with public keys of the test's choosing."""
+    made = Verifiers(provider_file, environment, control_plane)
+    yield made
+    made.close()

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import pytest
 
 from sealwright import _native
+from sealwright.client.objects import PolicyStep, PolicyTerms
 from sealwright.cryptoki import (
     CKA,
     CKF_DONT_BLOCK,
@@ -739,6 +740,26 @@ def test_what_the_control_plane_refuses_is_told(
             assert again == CKR.OPERATION_NOT_INITIALIZED
 
 
+@pytest.mark.parametrize("function", SIGNING)
+def test_an_approval_that_does_not_come_cancels_the_call(
+    environment: Environment, control_plane: ControlPlane, module_file: Path, function: str
+) -> None:
+    admin = control_plane.client()
+    name = f"approved-{admin.operations_head().value.sequence}"
+    approver = admin.create_identity(f"{name}-approver", "user").value
+    steps = [PolicyStep("lead", 1, [approver.name])]
+    admin.create_policy(name, PolicyTerms(max_signings=1, steps=steps))
+    api_key = control_plane.create_machine(name)
+    control_plane.create_signer(name, RSA, **{name: "operator"})
+    admin.set_policy(name, name)
+    environment.set(
+        url=control_plane.url, api_key=api_key, approval_request="true", approval_wait="1s"
+    )
+    with initialised(module_file) as module:
+        arguments = CALLS[function](Situation(module, "", False, name))
+        assert module.native.call(function, *arguments) == CKR.FUNCTION_CANCELED
+
+
 AT_LOGIN = {
     400: CKR.FUNCTION_FAILED,
     401: CKR.PIN_INCORRECT,
@@ -802,6 +823,7 @@ OTHERWISE_PROVOKED = {
     *((function, CKR.FUNCTION_FAILED) for function in OF_SLOTS),
     *((function, CKR.TOKEN_NOT_PRESENT) for function in NEEDING_A_TOKEN),
     *((function, rv) for function in SIGNING for rv in SAID.values()),
+    *((function, CKR.FUNCTION_CANCELED) for function in SIGNING),
     *(("C_Login", rv) for rv in AT_LOGIN.values()),
     ("C_Login", CKR.DEVICE_REMOVED),
     *((function, CKR.USER_NOT_LOGGED_IN) for function in HIDDEN),
@@ -849,8 +871,8 @@ NOT_BY: Mapping[CKR, tuple[str, set[str]]] = {
     ),
     CKR.DEVICE_REMOVED: ("the same", WITH_A_TOKEN - {*SIGNING, "C_Login", "C_GetSlotInfo"}),
     CKR.FUNCTION_CANCELED: (
-        "only a wait for an approval is cancelled; it has tests of its own",
-        {name for name in SUPPORTED if CKR.FUNCTION_CANCELED in LISTED[name]},
+        "only a wait for an approval is cancelled",
+        {name for name in SUPPORTED if CKR.FUNCTION_CANCELED in LISTED[name]} - {*SIGNING},
     ),
     CKR.USER_NOT_LOGGED_IN: (
         "no login is needed, or none before the signature is fetched",
