@@ -264,7 +264,7 @@ def test_a_signer_whose_key_cannot_be_read_leaves_the_others(
 
     gateway.answer = spoil
     labels = {slot.token().label for slot in cold.slots()}
-    assert labels == {"rsa-3072", "p256", "p384", "p521"}
+    assert labels == {"rsa-3072", "rsa-4096", "p256", "p384", "p521"}
     assert "rsa-2048" in capfd.readouterr().err
 
 

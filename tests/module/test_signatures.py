@@ -1,13 +1,17 @@
-"""PKCS#11 v2.40 §5.11, §5.13: signatures that `cryptography` verifies, made by any module."""
+"""PKCS#11 v2.40 §5.11, §5.13: signatures that `cryptography` and `openssl` verify."""
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sealwright import _native
 from sealwright.cryptoki import CKG, CKM, CKR
@@ -47,10 +51,35 @@ class Case:
             assert len(signature) == key.key_size // 8
             key.verify(signature, DATA, self.padding, self.hash)
             return
-        half = (key.key_size + 7) // 8
-        assert len(signature) == 2 * half
-        r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
-        key.verify(utils.encode_dss_signature(r, s), DATA, ec.ECDSA(self.hash))
+        key.verify(in_der(key, signature), DATA, ec.ECDSA(self.hash))
+
+    def ask_openssl(
+        self, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signature: bytes, folder: Path
+    ) -> str:
+        """What the openssl command says to the same."""
+        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        encoded = signature if isinstance(key, rsa.RSAPublicKey) else in_der(key, signature)
+        for name, content in (("key.pem", pem), ("signature", encoded), ("data", DATA)):
+            (folder / name).write_bytes(content)
+        options = [f"-{self.hash.name}", "-verify", "key.pem", "-signature", "signature"]
+        if isinstance(self.padding, padding.PSS):
+            for option in (
+                "rsa_padding_mode:pss",
+                f"rsa_pss_saltlen:{self.padding._salt_length}",
+                f"rsa_mgf1_md:{self.hash.name}",
+            ):
+                options += ["-sigopt", option]
+        done = subprocess.run(
+            ["openssl", "dgst", *options, "data"], cwd=folder, capture_output=True, check=False
+        )
+        return done.stdout.decode()
+
+
+def in_der(key: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
+    half = (key.key_size + 7) // 8
+    assert len(signature) == 2 * half
+    r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
+    return utils.encode_dss_signature(r, s)
 
 
 def digest_of(name: str) -> bytes:
@@ -107,11 +136,24 @@ RSA_CASES = [
     *(raw_pkcs1(name) for name in SHA2),
     *(hashed_pss(name, algorithm.digest_size) for name, algorithm in SHA2.items()),
     *(raw_pss(name, algorithm.digest_size) for name, algorithm in SHA2.items()),
-    hashed_pss("SHA256", 0),
+    *(made(name, 0) for name in SHA2 for made in (hashed_pss, raw_pss)),
     hashed_pss("SHA256", 20),
     raw_pss("SHA512", 32),
 ]
 EC_CASES = [*(ecdsa(name) for name in SHA2), *(raw_ecdsa(name) for name in SHA2)]
+
+
+RSA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096")
+
+
+def longest_salts(key: str) -> list[Case]:
+    """emLen − hLen − 2, RFC 8017 §9.1.1."""
+    length = int(key[4:]) // 8
+    return [
+        made(name, length - algorithm.digest_size - 2)
+        for name, algorithm in SHA2.items()
+        for made in (hashed_pss, raw_pss)
+    ]
 
 
 def name_of_case(case: Case) -> str:
@@ -122,7 +164,7 @@ def name_of_case(case: Case) -> str:
 
 
 KEYED = [
-    *((key, case) for key in ("rsa-2048", "rsa-3072") for case in RSA_CASES),
+    *((key, case) for key in RSA_KEYS for case in [*RSA_CASES, *longest_salts(key)]),
     *((key, case) for key in ("p256", "p384", "p521") for case in EC_CASES),
 ]
 
@@ -141,7 +183,9 @@ def each(*, in_parts: bool = False) -> pytest.MarkDecorator:
 
 
 @each()
-def test_a_signature_is_one_that_others_verify(provider: Provider, key: str, case: Case) -> None:
+def test_a_signature_is_one_that_others_verify(
+    provider: Provider, key: str, case: Case, tmp_path: Path
+) -> None:
     with provider.open(key) as session:
         signature = session.sign(case.make(), private_key(session), case.given)
         verifier = read_public_key(public_key(session))
@@ -149,6 +193,8 @@ def test_a_signature_is_one_that_others_verify(provider: Provider, key: str, cas
         spoilt = bytes([*signature[:-1], signature[-1] ^ 1])
         with pytest.raises(InvalidSignature):
             case.verify(verifier, spoilt)
+        assert case.ask_openssl(verifier, signature, tmp_path) == "Verified OK\n"
+        assert case.ask_openssl(verifier, spoilt, tmp_path) == "Verification failure\n"
 
 
 @each(in_parts=True)
@@ -188,13 +234,18 @@ def test_the_longest_salt_is_honoured_and_a_longer_one_is_refused(sealwright: Pr
         assert answer == CKR.MECHANISM_PARAM_INVALID
 
 
-def test_the_mask_may_have_a_hash_of_its_own(sealwright: Provider) -> None:
-    mechanism = pss(CKM.SHA256_RSA_PKCS_PSS, CKM.SHA256, CKG.MGF1_SHA384, 32)
+@pytest.mark.parametrize(("name", "mask"), [*permutations(SHA2, 2)])
+def test_the_mask_may_have_a_hash_of_its_own(sealwright: Provider, name: str, mask: str) -> None:
+    mechanisms = [
+        (pss(CKM[f"{name}_RSA_PKCS_PSS"], CKM[name], CKG[f"MGF1_{mask}"], 32), DATA),
+        (pss(CKM.RSA_PKCS_PSS, CKM[name], CKG[f"MGF1_{mask}"], 32), digest_of(name)),
+    ]
     with sealwright.open("rsa-2048") as session:
-        signature = session.sign(mechanism, private_key(session), DATA)
         key = read_public_key(public_key(session))
         assert isinstance(key, rsa.RSAPublicKey)
-        key.verify(signature, DATA, padding.PSS(padding.MGF1(hashes.SHA384()), 32), hashes.SHA256())
+        for mechanism, given in mechanisms:
+            signature = session.sign(mechanism, private_key(session), given)
+            key.verify(signature, DATA, padding.PSS(padding.MGF1(SHA2[mask]), 32), SHA2[name])
 
 
 @pytest.mark.parametrize("length", [1, 20, 28, 31, 32, 33, 48, 64])

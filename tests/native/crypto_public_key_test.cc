@@ -105,6 +105,13 @@ TEST_P(RsaKeys, verify_every_rsa_mechanism) {
   }
 }
 
+TEST_P(RsaKeys, have_signatures_of_one_length_only) {
+  const auto shown = test::public_part(test::make_rsa(GetParam()));
+  const std::size_t length = shown->signature_length();
+  EXPECT_EQ(shown->in_full_length(Bytes(length)), Bytes(length));
+  EXPECT_EQ(shown->in_full_length(Bytes(length - 2)), std::nullopt);
+}
+
 TEST_P(RsaKeys, verify_octets_that_are_no_digest_info) {
   const Key key = test::make_rsa(GetParam());
   const auto shown = test::public_part(key);
@@ -189,6 +196,21 @@ TEST_P(EcKeys, show_curve_and_point_in_der) {
   EXPECT_EQ(coordinates.size(), 2 * (1 + 2 * curve.half));
   EXPECT_EQ(spki.substr(spki.size() - coordinates.size()), coordinates);
   EXPECT_TRUE(shown->modulus().empty());
+}
+
+TEST_P(EcKeys, lengthen_what_came_without_leading_zeros) {
+  const auto& curve = GetParam();
+  const auto shown = test::public_part(test::make_ec(curve.openssl));
+  Bytes expected(2 * curve.half);
+  expected[curve.half - 1] = 0xab;
+  expected[2 * curve.half - 1] = 0xcd;
+  EXPECT_EQ(shown->in_full_length(Bytes{0xab, 0xcd}), expected);
+  EXPECT_EQ(shown->in_full_length(Bytes{0x00, 0xab, 0x00, 0xcd}), expected);
+  EXPECT_EQ(shown->in_full_length(expected), expected);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{1}, 2 * curve.half - 1,
+                                   2 * curve.half + 1, 2 * curve.half + 2}) {
+    EXPECT_EQ(shown->in_full_length(Bytes(length)), std::nullopt) << length;
+  }
 }
 
 TEST_P(EcKeys, refuse_r_and_s_outside_the_group) {
