@@ -15,7 +15,7 @@ Result<void> open_session(library::Provider& provider, CK_SLOT_ID slotID, CK_FLA
   if ((flags & CKF_SERIAL_SESSION) == 0) {
     return fail(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "sessions are serial");
   }
-  const auto slot = provider.tokens().token(slotID);
+  const auto slot = provider.tokens().readable_token(slotID);
   if (!slot) {
     return fail(slot.error());
   }

@@ -56,12 +56,16 @@ Result<void> get_token_info(library::Provider& provider, CK_SLOT_ID slotID,
   if (!slot) {
     return fail(slot.error());
   }
+  const auto serial = provider.tokens().serial(*slot);
+  if (!serial) {
+    return fail(serial.error());
+  }
   const auto sessions = provider.sessions().count(slotID);
   *pInfo = {};
   pad(pInfo->label, slot->name);
   pad(pInfo->manufacturerID, "Sealwright");
   pad(pInfo->model, "code signer");
-  pad(pInfo->serialNumber, slot->serial);
+  pad(pInfo->serialNumber, *serial);
   pInfo->flags = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_RNG |
                  (provider.tokens().login_required() ? CKF_LOGIN_REQUIRED : 0);
   pInfo->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;

@@ -25,11 +25,10 @@ constexpr auto kSextets = sextets();
 
 std::string to_hex(ByteView bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 0x0fU]);
+  std::string text(bytes.size() * 2, '0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[2 * i] = kDigits[bytes[i] >> 4U];
+    text[2 * i + 1] = kDigits[bytes[i] & 0x0fU];
   }
   return text;
 }
@@ -49,27 +48,36 @@ std::string to_base64(ByteView bytes) {
 }
 
 std::optional<Bytes> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
+  constexpr std::size_t kGroup = 4;
+  if (text.size() % kGroup != 0) return std::nullopt;
+  std::array<char, kGroup> last{};
   std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  const std::string_view digits = text.substr(0, text.size() - padding);
-
-  Bytes bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t pending = 0;
-  unsigned bits = 0;
-  for (const char c : digits) {
-    const std::int8_t sextet = kSextets[static_cast<unsigned char>(c)];
-    if (sextet == kNoSextet) return std::nullopt;
-    pending = (pending << 6U) | static_cast<std::uint32_t>(sextet);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes.push_back(static_cast<std::uint8_t>(pending >> bits));
-      pending &= (1U << bits) - 1U;
-    }
+  if (!text.empty()) {
+    std::copy_n(text.end() - kGroup, kGroup, last.begin());
+    while (padding < 2 && last[kGroup - 1 - padding] == '=') last[kGroup - 1 - padding++] = 'A';
   }
-  if (pending != 0) return std::nullopt;  // bits that no octet holds
+
+  Bytes bytes(text.size() / kGroup * 3);
+  std::uint8_t* next = bytes.data();
+  std::int32_t faults = 0;  // negative as soon as one character is none of the alphabet
+  const auto decode = [&](const char* group) {
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < kGroup; ++i) {
+      const std::int8_t sextet = kSextets[static_cast<unsigned char>(group[i])];
+      faults |= sextet;
+      bits = bits << 6U | (static_cast<std::uint32_t>(sextet) & 0x3fU);
+    }
+    *next++ = static_cast<std::uint8_t>(bits >> 16U);
+    *next++ = static_cast<std::uint8_t>(bits >> 8U);
+    *next++ = static_cast<std::uint8_t>(bits);
+  };
+  for (std::size_t i = 0; i + kGroup < text.size(); i += kGroup) decode(&text[i]);
+  if (!text.empty()) decode(last.data());
+  if (faults < 0) return std::nullopt;
+  for (; padding > 0; --padding) {
+    if (bytes.back() != 0) return std::nullopt;  // bits that no octet holds
+    bytes.pop_back();
+  }
   return bytes;
 }
 

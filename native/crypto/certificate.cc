@@ -84,12 +84,9 @@ std::string read_common_name(const X509_NAME* name) {
 Result<Bytes> identify(const X509* certificate) {
   const ASN1_BIT_STRING* bits = X509_get0_pubkey_bitstr(certificate);
   if (bits == nullptr) return unusable("no public key");
-  auto digest = Digest::start(DigestAlgorithm::kSha1);
-  if (!digest) return fail(std::move(digest.error()));
   const ByteView content(ASN1_STRING_get0_data(bits),
                          static_cast<std::size_t>(ASN1_STRING_length(bits)));
-  if (auto updated = digest->update(content); !updated) return fail(std::move(updated.error()));
-  return digest->finish();
+  return digest_of(DigestAlgorithm::kSha1, content);
 }
 
 }  // namespace

@@ -44,6 +44,17 @@ std::size_t digest_length(DigestAlgorithm algorithm) {
   return 0;
 }
 
+Result<Bytes> digest_of(DigestAlgorithm algorithm, ByteView content) {
+  const OpensslCall call;
+  Bytes value(digest_length(algorithm));
+  const EVP_MD* md = find(algorithm, call);
+  if (md == nullptr ||
+      EVP_Digest(content.data(), content.size(), value.data(), nullptr, md, nullptr) != 1) {
+    return out_of_memory();
+  }
+  return value;
+}
+
 struct Digest::Context {
   Owned<EVP_MD_CTX, EVP_MD_CTX_free> state{EVP_MD_CTX_new()};
 };

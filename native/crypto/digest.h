@@ -12,6 +12,9 @@ namespace sealwright::crypto {
 
 std::size_t digest_length(DigestAlgorithm algorithm);  // octets
 
+// Of all of `content` at once.
+Result<Bytes> digest_of(DigestAlgorithm algorithm, ByteView content);
+
 class Digest {
  public:
   static Result<Digest> start(DigestAlgorithm algorithm);

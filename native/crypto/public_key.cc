@@ -4,6 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -37,6 +38,34 @@ constexpr std::array kCurves{
     Curve{"secp384r1", 384, kP384},
     Curve{"secp521r1", 521, kP521},
 };
+
+// DER of an AlgorithmIdentifier (RFC 3279 §2.3.1, RFC 5480 §2.1.1) up to the curve's OID.
+constexpr std::array<std::uint8_t, 15> kRsaAlgorithm{0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                                     0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+constexpr std::array<std::uint8_t, 9> kEcAlgorithm{0x06, 0x07, 0x2a, 0x86, 0x48,
+                                                   0xce, 0x3d, 0x02, 0x01};
+constexpr std::uint8_t kSequence = 0x30;
+
+// The content of a SEQUENCE that is all there is; none for anything else.
+std::optional<ByteView> sequence_content(ByteView der) {
+  if (der.size() < 2 || der[0] != kSequence) return std::nullopt;
+  std::size_t length = der[1];
+  std::size_t header = 2;
+  if (length >= 0x80) {
+    const std::size_t octets = length - 0x80;
+    header += octets;
+    if (octets < 1 || octets > 3 || der.size() < header) return std::nullopt;
+    length = 0;
+    for (const std::uint8_t octet : der.subspan(2, octets)) length = length << 8U | octet;
+  }
+  if (der.size() != header + length) return std::nullopt;
+  return der.subspan(header);
+}
+
+bool begins_with(ByteView octets, ByteView beginning) {
+  return octets.size() >= beginning.size() &&
+         std::ranges::equal(octets.first(beginning.size()), beginning);
+}
 
 tl::unexpected<Error> unusable(const std::string& reason) {
   return fail(CKR_DEVICE_ERROR, "unusable public key: " + reason);
@@ -83,12 +112,9 @@ Result<Bytes> identify(const EVP_PKEY* key) {
   std::uint8_t* raw = nullptr;
   const int length = i2d_PublicKey(key, &raw);
   if (length <= 0) return unusable("it cannot be encoded");
-  const Bytes encoded(raw, raw + length);
+  auto identifier = digest_of(DigestAlgorithm::kSha1, {raw, static_cast<std::size_t>(length)});
   OPENSSL_free(raw);
-  auto digest = Digest::start(DigestAlgorithm::kSha1);
-  if (!digest) return fail(std::move(digest.error()));
-  if (auto updated = digest->update(encoded); !updated) return fail(std::move(updated.error()));
-  return digest->finish();
+  return identifier;
 }
 
 // A key of the provider from the start: a legacy one would be converted, under locks, at first use.
@@ -105,6 +131,21 @@ EVP_PKEY* decode(const OpensslCall& call, ByteView spki_der) {
 }
 
 }  // namespace
+
+bool is_one_der_sequence(ByteView der) { return sequence_content(der).has_value(); }
+
+std::optional<KeyKind> PublicKey::kind_of(ByteView spki_der) {
+  const auto content = sequence_content(spki_der);
+  if (!content) return std::nullopt;
+  if (begins_with(*content, kRsaAlgorithm)) return KeyKind::kRsa;
+  constexpr std::size_t kHeader = 2;
+  if (content->size() < kHeader || !begins_with(content->subspan(kHeader), kEcAlgorithm)) {
+    return std::nullopt;
+  }
+  const ByteView curve = content->subspan(kHeader + kEcAlgorithm.size());
+  const auto known = [curve](const Curve& one) { return begins_with(curve, one.oid); };
+  return std::ranges::any_of(kCurves, known) ? std::optional(KeyKind::kEc) : std::nullopt;
+}
 
 Result<std::shared_ptr<const PublicKey>> PublicKey::parse(ByteView spki_der) {
   const OpensslCall call;

@@ -6,6 +6,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <charconv>
+#include <span>
 #include <vector>
 
 namespace sealwright::net {
@@ -15,7 +16,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::string_body>;
 
 constexpr std::uint32_t kHeaderLimit = 64 * 1024;
-constexpr std::size_t kChunk = 16'384;
+constexpr std::size_t kChunk = 65'536;
 
 bool breaks_a_field(std::string_view value) {
   return std::any_of(value.begin(), value.end(), [](char c) {
@@ -112,9 +113,10 @@ class Input {
 
  private:
   Result<std::size_t> read_more(const Deadline& deadline) {
-    std::array<std::uint8_t, kChunk> chunk{};
-    Result<std::size_t> size = stream_.read(chunk, deadline);
-    if (size) pending_.insert(pending_.end(), chunk.begin(), chunk.begin() + *size);
+    const std::size_t held = pending_.size();
+    pending_.resize(held + kChunk);
+    Result<std::size_t> size = stream_.read(std::span(pending_).subspan(held), deadline);
+    pending_.resize(held + size.value_or(0));
     return size;
   }
 

@@ -42,8 +42,8 @@ class ControlPlane {
   virtual ~ControlPlane() = default;
 
   // As SigningService.
-  virtual Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                                   const std::string& etag) = 0;
+  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                             const std::string& etag) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key. Tries until the request timeout:
   // nobody repeats a signature.

@@ -139,8 +139,8 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
   return fail(last);
 }
 
-Result<std::shared_ptr<const Catalogue>> HttpControlPlane::fetch_catalogue(
-    const Secret& api_key, const std::string& etag) {
+Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(const Secret& api_key,
+                                                                     const std::string& etag) {
   net::Request request;
   request.method = "GET";
   request.path = "/v1/catalogue";

@@ -22,8 +22,8 @@ class HttpControlPlane final : public ControlPlane {
   HttpControlPlane(const Settings& settings, const Log& log);
 
   // Gives up after a few rounds over the urls: a list can be asked for again.
-  Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                           const std::string& etag) override;
+  Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                     const std::string& etag) override;
   Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
                     const std::string& certificate_serial, const DigestToSign& what) override;
   Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,

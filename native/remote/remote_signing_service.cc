@@ -10,8 +10,8 @@ RemoteSigningService::RemoteSigningService(std::unique_ptr<ControlPlane> plane,
                                            Settings::Approval approval, const Log& log)
     : plane_(std::move(plane)), approval_(std::move(approval)), log_(log) {}
 
-Result<std::shared_ptr<const Catalogue>> RemoteSigningService::fetch_catalogue(
-    const Secret& api_key, const std::string& etag) {
+Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(const Secret& api_key,
+                                                                         const std::string& etag) {
   return plane_->fetch_catalogue(api_key, etag);
 }
 

@@ -19,8 +19,8 @@ class RemoteSigningService final : public SigningService {
   RemoteSigningService(std::unique_ptr<ControlPlane> plane, Settings::Approval approval,
                        const Log& log);
 
-  Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                           const std::string& etag) override;
+  Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                     const std::string& etag) override;
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial, const DigestToSign& what) override;
   void stop() noexcept override;

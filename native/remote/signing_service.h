@@ -56,8 +56,8 @@ class SigningService {
 
   // GET /v1/catalogue. Null: unchanged since `etag`.
   // Errors: CKR_USER_NOT_LOGGED_IN (401), CKR_DEVICE_ERROR (unreachable, nonsense, 5xx).
-  virtual Result<std::shared_ptr<const Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                                   const std::string& etag) = 0;
+  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                             const std::string& etag) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key, retried within one deadline; with
   // `[approval]`, denied for want of a grant, again once one was asked for and given.

@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
+#include <string_view>
+#include <vector>
 
 #include "base/utf8.h"
+#include "remote/json_object.h"
 
 namespace sealwright::remote {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kDepth = 16;
 constexpr std::size_t kIdText = 64;
 constexpr std::size_t kCertificate = 65'536;  // octets
 constexpr std::size_t kPublicKey = 8'192;
@@ -35,45 +37,43 @@ bool is_visible(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-std::optional<json::value> parse(std::string_view body) {
-  json::parse_options options;
-  options.max_depth = kDepth;
-  boost::system::error_code fault;
-  json::value value = json::parse({body.data(), body.size()}, fault, {}, options);
-  if (fault) return std::nullopt;
-  return value;
+template <typename Sorted, typename Projection = std::identity>
+bool has_twice(const Sorted& values, Projection projection = {}) {
+  return std::ranges::adjacent_find(values, {}, projection) != values.end();
+}
+
+Error nonsense(const std::string& what) {
+  return Error::tell(CKR_DEVICE_ERROR,
+                     "the control plane answers nonsense: " + what + " is missing or malformed");
 }
 
 // Reads members of one object; the first that does not fit is remembered as the fault.
 class Reader {
  public:
-  Reader(const json::value& value, std::string where) : where_(std::move(where)) {
-    object_ = value.if_object();
-    if (object_ == nullptr) fault_ = where_;
+  // Null: what should be an object is none.
+  Reader(const JsonMembers* members, std::string where)
+      : members_(members), where_(std::move(where)) {
+    if (members_ == nullptr) fault_ = where_;
   }
 
   [[nodiscard]] bool ok() const { return fault_.empty(); }
-  [[nodiscard]] Error error() const {
-    return Error::tell(CKR_DEVICE_ERROR, "the control plane answers nonsense: " + fault_ +
-                                             " is missing or malformed");
-  }
+  [[nodiscard]] Error error() const { return nonsense(fault_); }
 
   // Empty on a fault, and for null where that is allowed.
   std::string_view text(std::string_view name, std::size_t limit, bool nullable = false) {
-    const json::value* value = find(name);
-    if (value != nullptr && nullable && value->is_null()) return {};
-    const json::string* found = value == nullptr ? nullptr : value->if_string();
-    if (found == nullptr || found->empty() || found->size() > limit) {
+    const JsonValue* value = find(name);
+    if (value != nullptr && nullable && value->kind == Kind::kNull) return {};
+    if (value == nullptr || value->kind != Kind::kText || value->text.empty() ||
+        value->text.size() > limit) {
       refuse(name);
       return {};
     }
-    return {found->data(), found->size()};
+    return value->text;
   }
 
   // Absent counts as null, and both as empty.
   std::string_view text_if_any(std::string_view name, std::size_t limit) {
-    const json::value* value = find(name);
-    return value == nullptr || value->is_null() ? std::string_view() : text(name, limit);
+    return find(name) == nullptr ? std::string_view() : text(name, limit, true);
   }
 
   std::string_view hex(std::string_view name, std::size_t limit, bool nullable = false) {
@@ -93,20 +93,28 @@ class Reader {
   }
 
   std::uint32_t positive(std::string_view name) {
-    const json::value* value = find(name);
-    const std::int64_t* found = value == nullptr ? nullptr : value->if_int64();
-    if (found == nullptr || *found < 1 || *found > std::numeric_limits<std::int32_t>::max()) {
+    const JsonValue* value = find(name);
+    if (value == nullptr || value->kind != Kind::kInteger || value->integer < 1 ||
+        value->integer > std::numeric_limits<std::int32_t>::max()) {
       refuse(name);
       return 0;
     }
-    return static_cast<std::uint32_t>(*found);
+    return static_cast<std::uint32_t>(value->integer);
   }
 
-  const json::array& list(std::string_view name, const json::array& none) {
-    const json::value* value = find(name);
-    const json::array* found = value == nullptr ? nullptr : value->if_array();
-    if (found == nullptr) refuse(name);
-    return found == nullptr ? none : *found;
+  std::vector<std::string_view> texts(std::string_view name, std::size_t limit) {
+    const JsonValue* value = find(name);
+    if (value == nullptr || value->kind != Kind::kList || !value->only_texts ||
+        value->texts.size() > limit) {
+      refuse(name);
+      return {};
+    }
+    return value->texts;
+  }
+
+  void expect_list(std::string_view name) {
+    const JsonValue* value = find(name);
+    if (value == nullptr || value->kind != Kind::kList) refuse(name);
   }
 
   void refuse(std::string_view name) {
@@ -114,11 +122,13 @@ class Reader {
   }
 
  private:
-  const json::value* find(std::string_view name) const {
-    return object_ == nullptr ? nullptr : object_->if_contains({name.data(), name.size()});
+  using Kind = JsonValue::Kind;
+
+  [[nodiscard]] const JsonValue* find(std::string_view name) const {
+    return members_ == nullptr ? nullptr : members_->find(name);
   }
 
-  const json::object* object_ = nullptr;
+  const JsonMembers* members_;
   std::string where_;
   std::string fault_;
 };
@@ -131,24 +141,10 @@ std::optional<SignerStatus> status_of(std::string_view text) {
   return std::nullopt;
 }
 
-using Issuers = std::map<std::string, std::shared_ptr<const Bytes>, std::less<>>;
+using Issuers = std::map<std::string_view, std::shared_ptr<const Bytes>>;
 
-Result<Issuers> read_issuers(const json::array& list) {
-  Issuers issuers;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    Reader reader(list[i], "certificates[" + std::to_string(i) + "]");
-    const std::string_view name = reader.hex("sha256", kIdText);
-    auto der = std::make_shared<const Bytes>(reader.octets("der", kCertificate));
-    if (!reader.ok()) return fail(reader.error());
-    issuers.emplace(name, std::move(der));
-  }
-  return issuers;
-}
-
-Result<SignerRecord> read_signer(const json::value& value, const std::string& where,
-                                 const Issuers& issuers) {
-  const json::array none;
-  Reader reader(value, where);
+// A signer's record but for its issuers, whose certificates may come after it.
+SignerRecord read_signer(Reader& reader) {
   SignerRecord signer;
   signer.id = reader.text("id", kIdText);
   signer.number = reader.positive("number");
@@ -168,22 +164,64 @@ Result<SignerRecord> read_signer(const json::value& value, const std::string& wh
     if (signer.certificate_serial.empty()) reader.refuse("certificate_serial");
     if (signer.not_after.empty()) reader.refuse("not_after");
   }
-  const json::array& chain = reader.list("issuers", none);
-  if (chain.size() > kChainLength) reader.refuse("issuers");
-  for (const json::value& entry : chain) {
-    const json::string* name = entry.if_string();
-    const auto issuer = name == nullptr
-                            ? issuers.end()
-                            : issuers.find(std::string_view(name->data(), name->size()));
-    if (issuer == issuers.end()) {
-      reader.refuse("issuers");
-      break;
-    }
-    signer.issuers.push_back(issuer->second);
-  }
-  if (!reader.ok()) return fail(reader.error());
   return signer;
 }
+
+// The two lists of a catalogue, as they come.
+class CatalogueLists {
+ public:
+  void read(std::string_view list, const JsonMembers* element) {
+    if (fault_) return;
+    if (list == "signers") {
+      Reader reader(element, where(list, signers_.size()));
+      signers_.push_back(read_signer(reader));
+      chains_.push_back(reader.texts("issuers", kChainLength));
+      if (!reader.ok()) fault_ = reader.error();
+    } else if (list == "certificates") {
+      Reader reader(element, where(list, certificates_++));
+      const std::string_view name = reader.hex("sha256", kIdText);
+      issuers_.emplace(name, std::make_shared<const Bytes>(reader.octets("der", kCertificate)));
+      if (!reader.ok()) fault_ = reader.error();
+    }
+  }
+
+  // Ascending numbers.
+  Result<std::vector<SignerRecord>> signers() {
+    for (std::size_t i = 0; !fault_ && i < signers_.size(); ++i) {
+      for (const std::string_view name : chains_[i]) {
+        const auto issuer = issuers_.find(name);
+        if (issuer == issuers_.end()) {
+          fault_ = nonsense(where("signers", i) + ".issuers");
+          break;
+        }
+        signers_[i].issuers.push_back(issuer->second);
+      }
+    }
+    if (!fault_) find_duplicates();
+    if (fault_) return fail(*fault_);
+    return std::move(signers_);
+  }
+
+ private:
+  static std::string where(std::string_view list, std::size_t place) {
+    return std::string(list) + "[" + std::to_string(place) + "]";
+  }
+
+  void find_duplicates() {
+    std::ranges::sort(signers_, {}, &SignerRecord::number);
+    if (has_twice(signers_, &SignerRecord::number)) fault_ = nonsense("signers[].number");
+    std::vector<std::string_view> names(signers_.size());
+    std::ranges::transform(signers_, names.begin(), &SignerRecord::name);
+    std::ranges::sort(names);
+    if (has_twice(names)) fault_ = nonsense("signers[].name");
+  }
+
+  std::vector<SignerRecord> signers_;
+  std::vector<std::vector<std::string_view>> chains_;  // names of the issuers of each signer
+  Issuers issuers_;
+  std::size_t certificates_ = 0;
+  std::optional<Error> fault_;
+};
 
 std::optional<RequestState> request_state_of(std::string_view text) {
   if (text == "pending") return RequestState::kPending;
@@ -196,18 +234,11 @@ std::optional<RequestState> request_state_of(std::string_view text) {
 
 // Sentences joined by spaces.
 std::string read_sentences(Reader& reader, std::string_view name) {
-  const json::array none;
-  const json::array& list = reader.list(name, none);
-  if (list.size() > kSentences) reader.refuse(name);
   std::string joined;
-  for (const json::value& entry : list) {
-    const json::string* sentence = entry.if_string();
-    if (sentence == nullptr || sentence->empty()) {
-      reader.refuse(name);
-      break;
-    }
+  for (const std::string_view sentence : reader.texts(name, kSentences)) {
+    if (sentence.empty()) reader.refuse(name);
     if (!joined.empty()) joined += ' ';
-    joined.append(sentence->data(), sentence->size());
+    joined += sentence;
   }
   return shortened(joined, kSentence);
 }
@@ -256,45 +287,34 @@ bool is_request_id(std::string_view id) {
   return !id.empty() && id.size() <= kIdText && std::all_of(id.begin(), id.end(), fits);
 }
 
-Result<std::shared_ptr<const Catalogue>> parse_catalogue(std::string_view body, std::string etag) {
-  const std::optional<json::value> value = parse(body);
-  if (!value) {
+Result<std::unique_ptr<Catalogue>> parse_catalogue(std::string_view body, std::string etag) {
+  CatalogueLists lists;
+  const JsonObject answer(body, [&lists](std::string_view list, const JsonMembers* element) {
+    lists.read(list, element);
+  });
+  if (!answer.is_json()) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "the control plane answers nonsense: the list of signers is no JSON"));
   }
-  const json::array none;
-  Reader reader(*value, "catalogue");
-  const json::array& signers = reader.list("signers", none);
-  const json::array& certificates = reader.list("certificates", none);
+  Reader reader(answer.members(), "catalogue");
+  reader.expect_list("signers");
+  reader.expect_list("certificates");
   if (!reader.ok()) return fail(reader.error());
-  const Result<Issuers> issuers = read_issuers(certificates);
-  if (!issuers) return fail(issuers.error());
-
-  auto catalogue = std::make_shared<Catalogue>();
+  auto signers = lists.signers();
+  if (!signers) return fail(std::move(signers).error());
+  auto catalogue = std::make_unique<Catalogue>();
   catalogue->etag = std::move(etag);
-  std::set<std::uint32_t> numbers;
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < signers.size(); ++i) {
-    const std::string where = "signers[" + std::to_string(i) + "]";
-    Result<SignerRecord> signer = read_signer(signers[i], where, *issuers);
-    if (!signer) return fail(signer.error());
-    if (!numbers.insert(signer->number).second) reader.refuse(where + ".number");
-    if (!names.insert(signer->name).second) reader.refuse(where + ".name");
-    catalogue->signers.push_back(std::move(*signer));
-  }
-  if (!reader.ok()) return fail(reader.error());
-  std::sort(catalogue->signers.begin(), catalogue->signers.end(),
-            [](const auto& left, const auto& right) { return left.number < right.number; });
+  catalogue->signers = *std::move(signers);
   return catalogue;
 }
 
 Result<Bytes> parse_signature(std::string_view body) {
-  const std::optional<json::value> value = parse(body);
-  if (!value) {
+  const JsonObject answer(body);
+  if (!answer.is_json()) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "the control plane answers nonsense: the signature is no JSON"));
   }
-  Reader reader(*value, "answer");
+  Reader reader(answer.members(), "answer");
   Bytes signature = reader.octets("signature", kSignature);
   if (!reader.ok()) return fail(reader.error());
   return signature;
@@ -302,10 +322,10 @@ Result<Bytes> parse_signature(std::string_view body) {
 
 Problem parse_problem(std::string_view body) {
   Problem problem;
-  const std::optional<json::value> value = parse(body);
-  if (!value) return problem;
-  const auto read = [&value](std::string_view name, std::size_t limit) {
-    Reader reader(*value, "problem");
+  const JsonObject answer(body);
+  if (!answer.is_json()) return problem;
+  const auto read = [&answer](std::string_view name, std::size_t limit) {
+    Reader reader(answer.members(), "problem");
     return std::string(reader.text(name, limit));
   };
   problem.code = read("code", kIdText);
@@ -316,12 +336,12 @@ Problem parse_problem(std::string_view body) {
 }
 
 Result<ApprovalRequest> parse_approval_request(std::string_view body) {
-  const std::optional<json::value> value = parse(body);
-  if (!value) {
+  const JsonObject answer(body);
+  if (!answer.is_json()) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "the control plane answers nonsense: the request is no JSON"));
   }
-  Reader reader(*value, "request");
+  Reader reader(answer.members(), "request");
   ApprovalRequest request;
   request.id = reader.text("id", kIdText);
   if (!is_request_id(request.id)) reader.refuse("id");

@@ -14,7 +14,7 @@
 namespace sealwright::remote {
 
 // Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
-Result<std::shared_ptr<const Catalogue>> parse_catalogue(std::string_view body, std::string etag);
+Result<std::unique_ptr<Catalogue>> parse_catalogue(std::string_view body, std::string etag);
 
 // At most 4096 octets. Errors: CKR_DEVICE_ERROR.
 Result<Bytes> parse_signature(std::string_view body);

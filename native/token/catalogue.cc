@@ -15,12 +15,6 @@ bool same(const remote::SignerRecord& left, const remote::SignerRecord& right) {
                     right.issuers.end(), same_octets);
 }
 
-std::shared_ptr<const Signer> without_token(const Signer& vanished) {
-  auto signer = std::make_shared<Signer>(vanished);
-  signer->record.status = remote::SignerStatus::kDisabled;
-  return signer;
-}
-
 // Gives the turn back even when fetching throws.
 class Turn {
  public:
@@ -108,29 +102,33 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
   return fail(fault);
 }
 
-std::shared_ptr<const Snapshot> Catalogue::parse(const remote::Catalogue& answer,
+std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
                                                  const Snapshot* old) const {
   auto snapshot = std::make_shared<Snapshot>();
-  for (const remote::SignerRecord& record : answer.signers) {
+  for (remote::SignerRecord& record : answer.signers) {
     if (old != nullptr) {
       const auto known = old->find(record.number);
-      if (known != old->end() && same(known->second->record, record)) {
+      if (known != old->end() && same(known->second->record(), record)) {
         snapshot->emplace(record.number, known->second);
         continue;
       }
     }
-    auto signer = parse_signer(record, login_required_, handles_);
+    const CK_SLOT_ID number = record.number;
+    auto signer = Signer::make(std::move(record), login_required_, handles_, log_);
     if (!signer) {
       log_.write(LogLevel::kError, signer.error().message);
       continue;
     }
     warn_of_expiry(**signer, log_);
-    snapshot->emplace(record.number, *signer);
+    snapshot->emplace(number, *signer);
   }
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
       if (!snapshot->contains(number)) {
-        snapshot->emplace(number, without_token(*signer));
+        remote::SignerRecord vanished = signer->record();
+        vanished.status = remote::SignerStatus::kDisabled;
+        snapshot->emplace(number,
+                          *Signer::make(std::move(vanished), login_required_, handles_, log_));
       }
     }
   }

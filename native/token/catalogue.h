@@ -46,7 +46,8 @@ class Catalogue {
  private:
   Result<std::shared_ptr<const Snapshot>> get(bool refresh);
   Result<std::shared_ptr<const Snapshot>> fetch(std::unique_lock<std::mutex>& lock);
-  std::shared_ptr<const Snapshot> parse(const remote::Catalogue& answer, const Snapshot* old) const;
+  // Takes the records out of `answer`.
+  std::shared_ptr<const Snapshot> parse(remote::Catalogue& answer, const Snapshot* old) const;
 
   const Secret api_key_;
   const bool login_required_;

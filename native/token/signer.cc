@@ -1,40 +1,46 @@
 #include "token/signer.h"
 
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "crypto/certificate.h"
+#include "crypto/digest.h"
 #include "token/attributes.h"
-#include "token/fingerprint.h"
 
 namespace sealwright::token {
 namespace {
 
+using Objects = Signer::Objects;
+
 tl::unexpected<Error> unreadable(const remote::SignerRecord& record, const Error& cause) {
-  return fail(CKR_DEVICE_ERROR, "signer " + record.name +
-                                    " is left out, the control plane's record of it cannot be "
-                                    "read: " +
-                                    cause.message);
+  return fail(cause.rv, "signer " + record.name +
+                            " is left out, the control plane's record of it cannot be read: " +
+                            cause.message);
 }
 
-std::chrono::sys_days day_of(const CK_DATE& date) {
-  const auto digits = [](std::string_view characters) {
-    int value = 0;
-    std::from_chars(characters.data(), characters.data() + characters.size(), value);
-    return value;
+// The day of a time of RFC 3339; none for anything else.
+std::optional<std::chrono::sys_days> day_of(std::string_view time) {
+  constexpr std::string_view kForm = "YYYY-MM-DD";
+  if (time.size() < kForm.size() || time[4] != '-' || time[7] != '-') {
+    return std::nullopt;
+  }
+  const auto digits = [time](std::size_t first, std::size_t count) {
+    unsigned value = 0;
+    const std::string_view text = time.substr(first, count);
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return fault == std::errc() && end == text.data() + text.size() ? value : 0;
   };
-  std::array<char, sizeof date> text{};
-  std::memcpy(text.data(), &date, sizeof date);
-  const std::string_view view(text.data(), text.size());
-  return std::chrono::year(digits(view.substr(0, 4))) /
-         std::chrono::month(static_cast<unsigned>(digits(view.substr(4, 2)))) /
-         std::chrono::day(static_cast<unsigned>(digits(view.substr(6, 2))));
+  const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(digits(0, 4))),
+                                        std::chrono::month(digits(5, 2)),
+                                        std::chrono::day(digits(8, 2))};
+  if (!day.ok()) {
+    return std::nullopt;
+  }
+  return std::chrono::sys_days(day);
 }
 
 // One bit a signer number, modulo the size: two numbers that share one lose a warning, no more.
@@ -45,76 +51,89 @@ bool first_warning(std::uint32_t number) {
   return (warned.at(number / kBits % kBits).fetch_or(bit) & bit) == 0;
 }
 
-Result<std::shared_ptr<const Object>> bind_certificate(const Signer& signer,
+Result<std::shared_ptr<const Object>> bind_certificate(CK_SLOT_ID slot,
                                                        const crypto::Certificate& certificate,
                                                        CertificateCategory category,
                                                        const std::string& label, const Bytes& id,
                                                        Handles& handles) {
-  return fingerprint(crypto::DigestAlgorithm::kSha1, certificate.der).map([&](const Bytes& sha1) {
-    return handles.bind(
-        certificate_object(signer.record.number, certificate, category, label, id, sha1));
-  });
-}
-
-Result<void> add_objects(Signer& signer, bool login_required, Handles& handles) {
-  const remote::SignerRecord& record = signer.record;
-  const auto key = crypto::PublicKey::parse(record.public_key);
-  if (!key) {
-    return fail(key.error());
-  }
-  const auto leaf = crypto::Certificate::parse(record.certificate);
-  if (!leaf) {
-    return fail(leaf.error());
-  }
-  const KeyFacts facts{
-      record.number, record.name, leaf->subject, login_required,
-      std::make_shared<const SigningKey>(SigningKey{record.name, record.certificate_serial, *key})};
-  signer.objects = {handles.bind(private_key_object(facts)),
-                    handles.bind(public_key_object(facts))};
-  auto own = bind_certificate(signer, *leaf, CertificateCategory::kTokenUser, record.name,
-                              (*key)->key_identifier(), handles);
-  if (!own) {
-    return fail(std::move(own).error());
-  }
-  signer.objects.push_back(*std::move(own));
-  for (const auto& der : record.issuers) {
-    const auto issuer = crypto::Certificate::parse(*der);
-    if (!issuer) {
-      return fail(issuer.error());
-    }
-    auto object = bind_certificate(signer, *issuer, CertificateCategory::kAuthority,
-                                   issuer->common_name, issuer->key_identifier, handles);
-    if (!object) {
-      return fail(std::move(object).error());
-    }
-    signer.objects.push_back(*std::move(object));
-  }
-  signer.certificate_end = day_of(leaf->not_after);
-  signer.key_kind = (*key)->kind();
-  return {};
+  return crypto::digest_of(crypto::DigestAlgorithm::kSha1, certificate.der)
+      .map([&](const Bytes& sha1) {
+        return handles.bind(certificate_object(slot, certificate, category, label, id, sha1));
+      });
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const Signer>> parse_signer(const remote::SignerRecord& record,
-                                                   bool login_required, Handles& handles) {
-  auto serial = serial_number(record.id);
-  if (!serial) {
-    return fail(std::move(serial).error());
-  }
-  auto signer = std::make_shared<Signer>();
-  signer->record = record;
-  signer->serial = *std::move(serial);
+Result<std::shared_ptr<const Signer>> Signer::make(remote::SignerRecord record, bool login_required,
+                                                   Handles& handles, const Log& log) {
+  std::optional<crypto::KeyKind> kind;
   if (!record.certificate.empty()) {
-    if (const auto added = add_objects(*signer, login_required, handles); !added) {
-      return unreadable(record, added.error());
+    kind = crypto::PublicKey::kind_of(record.public_key);
+    if (!kind) {
+      return unreadable(record, {CKR_DEVICE_ERROR, "its public key is of no type that is known"});
+    }
+    if (!crypto::is_one_der_sequence(record.certificate)) {
+      return unreadable(record, {CKR_DEVICE_ERROR, "its certificate is none"});
     }
   }
-  return signer;
+  return std::shared_ptr<const Signer>(
+      new Signer(std::move(record), kind, login_required, handles, log));
+}
+
+const Objects* Signer::objects() const {
+  const std::lock_guard lock(mutex_);
+  if (!objects_ && !unreadable_) {
+    auto parsed = parse();
+    if (parsed) {
+      objects_ = *std::move(parsed);
+    } else {
+      unreadable_ = parsed.error().rv != CKR_HOST_MEMORY;  // there may be some the next time
+      log_.write(LogLevel::kError, parsed.error().message);
+    }
+  }
+  return objects_ ? &*objects_ : nullptr;
+}
+
+Result<Objects> Signer::parse() const {
+  if (record_.certificate.empty()) {
+    return Objects{};
+  }
+  const auto key = crypto::PublicKey::parse(record_.public_key);
+  if (!key) {
+    return unreadable(record_, key.error());
+  }
+  const auto leaf = crypto::Certificate::parse(record_.certificate);
+  if (!leaf) {
+    return unreadable(record_, leaf.error());
+  }
+  const KeyFacts facts{record_.number, record_.name, leaf->subject, login_required_,
+                       std::make_shared<const SigningKey>(
+                           SigningKey{record_.name, record_.certificate_serial, *key})};
+  Objects objects{handles_.bind(private_key_object(facts)),
+                  handles_.bind(public_key_object(facts))};
+  auto own = bind_certificate(record_.number, *leaf, CertificateCategory::kTokenUser, record_.name,
+                              (*key)->key_identifier(), handles_);
+  if (!own) {
+    return unreadable(record_, own.error());
+  }
+  objects.push_back(*std::move(own));
+  for (const auto& der : record_.issuers) {
+    const auto issuer = crypto::Certificate::parse(*der);
+    if (!issuer) {
+      return unreadable(record_, issuer.error());
+    }
+    auto object = bind_certificate(record_.number, *issuer, CertificateCategory::kAuthority,
+                                   issuer->common_name, issuer->key_identifier, handles_);
+    if (!object) {
+      return unreadable(record_, object.error());
+    }
+    objects.push_back(*std::move(object));
+  }
+  return objects;
 }
 
 void warn_of_expiry(const Signer& signer, const Log& log) {
-  const remote::SignerRecord& record = signer.record;
+  const remote::SignerRecord& record = signer.record();
   if (record.status == remote::SignerStatus::kExpired) {
     if (first_warning(record.number)) {
       log.write(LogLevel::kWarning, "signer " + record.name + ": the certificate expired on " +
@@ -126,8 +145,8 @@ void warn_of_expiry(const Signer& signer, const Log& log) {
     return;
   }
   constexpr std::chrono::days kNotice{30};
-  if (signer.certificate_end < std::chrono::system_clock::now() + kNotice &&
-      first_warning(record.number)) {
+  const auto end = day_of(record.not_after);
+  if (end && *end < std::chrono::system_clock::now() + kNotice && first_warning(record.number)) {
     log.write(LogLevel::kWarning,
               "signer " + record.name + ": the certificate ends on " + record.not_after);
   }

@@ -1,10 +1,11 @@
-// A signer as the module sees it: one record of the catalogue, parsed once, immutable.
+// A signer as the module sees it: one record of the catalogue, immutable.
 #pragma once
 
-#include <chrono>
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -16,23 +17,52 @@
 
 namespace sealwright::token {
 
-struct Signer {
-  remote::SignerRecord record;
-  std::string serial;  // CK_TOKEN_INFO.serialNumber: 16 hex digits of SHA-256 of the signer's id
-  std::optional<crypto::KeyKind> key_kind;  // none while there is nothing to show
-  std::chrono::sys_days certificate_end{};  // the last day of the certificate
-  std::vector<std::shared_ptr<const Object>> objects;
+class Signer {
+ public:
+  using Objects = std::vector<std::shared_ptr<const Object>>;
 
-  // Only an active signer is a token; any other is an empty slot.
+  // Looks at no more than what key and certificate say that they are. Errors: CKR_DEVICE_ERROR,
+  // naming the signer, where they are none.
+  static Result<std::shared_ptr<const Signer>> make(remote::SignerRecord record,
+                                                    bool login_required, Handles& handles,
+                                                    const Log& log);
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+
+  [[nodiscard]] const remote::SignerRecord& record() const { return record_; }
+  // None while there is nothing to show.
+  [[nodiscard]] std::optional<crypto::KeyKind> key_kind() const { return key_kind_; }
+  // Only an active signer is a token; any other is an empty slot, and so is one that turned out to
+  // be unreadable.
   [[nodiscard]] bool has_token() const {
-    return record.status == remote::SignerStatus::kActive && key_kind.has_value();
+    return record_.status == remote::SignerStatus::kActive && key_kind_.has_value() &&
+           !unreadable_.load(std::memory_order_relaxed);
   }
-};
 
-// Parses key and certificates and binds their handles. Errors: CKR_DEVICE_ERROR, naming the signer
-// and what the control plane sent that cannot be read.
-Result<std::shared_ptr<const Signer>> parse_signer(const remote::SignerRecord& record,
-                                                   bool login_required, Handles& handles);
+  // Key and certificates are parsed when somebody first asks: a tool that sees a thousand signers
+  // uses one. Null: the control plane sent what cannot be read, which is said once in the log.
+  [[nodiscard]] const Objects* objects() const;
+
+ private:
+  Signer(remote::SignerRecord record, std::optional<crypto::KeyKind> key_kind, bool login_required,
+         Handles& handles, const Log& log)
+      : record_(std::move(record)),
+        key_kind_(key_kind),
+        login_required_(login_required),
+        handles_(handles),
+        log_(log) {}
+  [[nodiscard]] Result<Objects> parse() const;
+
+  const remote::SignerRecord record_;
+  const std::optional<crypto::KeyKind> key_kind_;
+  const bool login_required_;
+  Handles& handles_;
+  const Log& log_;
+
+  mutable std::mutex mutex_;  // guards objects_ until it is set, for ever
+  mutable std::optional<Objects> objects_;
+  mutable std::atomic<bool> unreadable_{false};
+};
 
 // One warning a process and signer: a certificate within 30 days of its end, or past it.
 void warn_of_expiry(const Signer& signer, const Log& log);

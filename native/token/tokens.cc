@@ -6,7 +6,7 @@
 
 #include "base/redact.h"
 #include "crypto/mechanism.h"
-#include "token/fingerprint.h"
+#include "token/serial_number.h"
 
 namespace sealwright::token {
 namespace {
@@ -23,7 +23,7 @@ std::shared_ptr<Catalogue> configured_catalogue(const Settings& settings, const 
 }
 
 Slot slot_of(const std::shared_ptr<const Signer>& signer) {
-  return {signer->record.number, signer->record.name, signer->serial, signer->has_token(), signer};
+  return {signer->record().number, signer->record().name, signer->has_token(), signer};
 }
 
 Error list_unavailable(const Error& cause) {
@@ -75,12 +75,7 @@ Result<Slot> Tokens::named_slot(CK_SLOT_ID id) {
   if (named == settings_.signers.end()) {
     return fail(CKR_SLOT_ID_INVALID, "the configuration names no signer with this number");
   }
-  // The signer's id is not known before login; the serial number must not change with one.
-  const auto serial = serial_number(named->first);
-  if (!serial) {
-    return fail(serial.error());
-  }
-  Slot slot{id, named->first, *serial, true, nullptr};
+  Slot slot{id, named->first, true, nullptr};
   if (const auto catalogue = catalogue_of(id); catalogue != nullptr) {
     const auto snapshot = catalogue->held();
     if (snapshot && (*snapshot)->contains(id)) {
@@ -112,6 +107,20 @@ Result<Slot> Tokens::token(CK_SLOT_ID id) {
     return fail(CKR_TOKEN_NOT_PRESENT, "signer " + found->name + " is not active");
   }
   return found;
+}
+
+Result<Slot> Tokens::readable_token(CK_SLOT_ID id) {
+  auto found = token(id);
+  if (found && found->signer != nullptr && found->signer->objects() == nullptr) {
+    return fail(CKR_TOKEN_NOT_PRESENT, "signer " + found->name + " cannot be read");
+  }
+  return found;
+}
+
+Result<std::string> Tokens::serial(const Slot& slot) const {
+  // Without a configured key the signer's id is not known before login, and a serial number must
+  // not change with one.
+  return serial_number(configured_ == nullptr ? slot.name : slot.signer->record().id);
 }
 
 std::shared_ptr<Catalogue> Tokens::catalogue_of(CK_SLOT_ID id) const {
@@ -163,11 +172,11 @@ Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
     return fail(std::move(error));
   }
   const auto signer = (*snapshot)->find(id);
-  if (signer == (*snapshot)->end() || signer->second->record.name != shown->name) {
+  if (signer == (*snapshot)->end() || signer->second->record().name != shown->name) {
     return fail(Error::tell(CKR_PIN_INCORRECT, "this API key sees no signer " + shown->name +
                                                    " with number " + std::to_string(id)));
   }
-  if (!signer->second->has_token()) {
+  if (!signer->second->has_token() || signer->second->objects() == nullptr) {
     // Shown until now; C_Login knows no CKR_TOKEN_NOT_PRESENT (PKCS#11 v2.40 §5.6).
     return fail(Error::tell(CKR_DEVICE_REMOVED, "signer " + shown->name + " is not active"));
   }
@@ -187,8 +196,8 @@ Result<void> Tokens::logout(CK_SLOT_ID id) {
 }
 
 std::vector<CK_MECHANISM_TYPE> Tokens::mechanisms(const Slot& slot) {
-  if (slot.signer != nullptr && slot.signer->key_kind) {
-    return crypto::mechanisms_for(*slot.signer->key_kind);
+  if (slot.signer != nullptr && slot.signer->key_kind()) {
+    return crypto::mechanisms_for(*slot.signer->key_kind());
   }
   auto all = crypto::mechanisms_for(crypto::KeyKind::kRsa);
   for (const CK_MECHANISM_TYPE type : crypto::mechanisms_for(crypto::KeyKind::kEc)) {
@@ -201,8 +210,8 @@ std::vector<CK_MECHANISM_TYPE> Tokens::mechanisms(const Slot& slot) {
 
 Result<CK_MECHANISM_INFO> Tokens::mechanism_info(const Slot& slot, CK_MECHANISM_TYPE type) {
   std::vector<crypto::KeyKind> kinds{crypto::KeyKind::kRsa, crypto::KeyKind::kEc};
-  if (slot.signer != nullptr && slot.signer->key_kind) {
-    kinds = {*slot.signer->key_kind};
+  if (slot.signer != nullptr && slot.signer->key_kind()) {
+    kinds = {*slot.signer->key_kind()};
   }
   for (const crypto::KeyKind kind : kinds) {
     if (const auto info = crypto::mechanism_info(type, kind)) {
@@ -230,9 +239,10 @@ Result<std::vector<std::shared_ptr<const Object>>> Tokens::visible_objects(CK_SL
   if (signer == (*snapshot)->end()) {
     return visible;
   }
-  std::copy_if(signer->second->objects.begin(), signer->second->objects.end(),
-               std::back_inserter(visible),
-               [this](const auto& object) { return !hidden(*object); });
+  if (const auto* objects = signer->second->objects(); objects != nullptr) {
+    std::copy_if(objects->begin(), objects->end(), std::back_inserter(visible),
+                 [this](const auto& object) { return !hidden(*object); });
+  }
   return visible;
 }
 

@@ -27,8 +27,7 @@ namespace sealwright::token {
 
 struct Slot {
   CK_SLOT_ID id = 0;
-  std::string name;    // of the signer; the token's label
-  std::string serial;  // 16 hex digits
+  std::string name;  // of the signer; the token's label
   bool has_token = false;
   std::shared_ptr<const Signer> signer;  // null until a login tells who is behind a named slot
 };
@@ -45,6 +44,10 @@ class Tokens {
   // CKR_TOKEN_NOT_PRESENT.
   Result<Slot> slot(CK_SLOT_ID id);
   Result<Slot> token(CK_SLOT_ID id);
+  // A token whose key and certificates could be parsed, which they are by that. Errors: the same.
+  Result<Slot> readable_token(CK_SLOT_ID id);
+  // CK_TOKEN_INFO.serialNumber: 16 hex digits.
+  Result<std::string> serial(const Slot& slot) const;
 
   [[nodiscard]] bool login_required() const { return login_required_; }
   [[nodiscard]] bool logged_in(CK_SLOT_ID id) const;

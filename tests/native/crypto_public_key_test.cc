@@ -276,6 +276,42 @@ TEST(PublicKey, refuses_what_is_not_one_usable_key) {
   }
 }
 
+TEST(PublicKey, tells_its_kind_without_being_parsed) {
+  for (const std::size_t bits : {1024U, 2048U, 4096U}) {
+    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_rsa(bits))), KeyKind::kRsa);
+  }
+  for (const char* curve : {"P-256", "P-384", "P-521"}) {
+    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec(curve))), KeyKind::kEc);
+  }
+  const Key ed25519 = test::hold(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "ED25519"));
+  EXPECT_EQ(PublicKey::kind_of(test::spki_of(ed25519)), std::nullopt);
+  EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec("secp256k1"))), std::nullopt);
+}
+
+TEST(PublicKey, has_no_kind_unless_it_is_whole) {
+  for (const Key& key : {test::make_rsa(2048), test::make_ec("P-256")}) {
+    Bytes spki = test::spki_of(key);
+    const auto kind = PublicKey::kind_of(spki);
+    spki.push_back(0);
+    EXPECT_EQ(PublicKey::kind_of(spki), std::nullopt);
+    spki.pop_back();
+    spki.front() = 0x31;
+    EXPECT_EQ(PublicKey::kind_of(spki), std::nullopt);
+    spki.front() = 0x30;
+    EXPECT_EQ(PublicKey::kind_of(spki), kind);
+    for (std::size_t length = 0; length < spki.size(); ++length) {
+      EXPECT_EQ(PublicKey::kind_of(ByteView(spki).first(length)), std::nullopt) << length;
+    }
+  }
+  // Every length that a header can claim and the octets do not have.
+  for (const Bytes& der :
+       {Bytes{0x30}, Bytes{0x30, 0x00}, Bytes{0x30, 0x80}, Bytes{0x30, 0x81},
+        Bytes{0x30, 0x83, 0xff, 0xff, 0xff}, Bytes{0x30, 0x84, 0, 0, 0, 0}, Bytes{0x30, 0xff},
+        Bytes{0x30, 0x01, 0x30}, Bytes{0x30, 0x02, 0x30, 0}}) {
+    EXPECT_EQ(PublicKey::kind_of(der), std::nullopt) << to_hex(der);
+  }
+}
+
 TEST(PublicKey, refuses_the_scheme_of_another_type_of_key) {
   const auto ec = test::public_part(test::make_ec("P-256"));
   const DigestToSign what{Scheme::kRsaPkcs1v15, Hash::kSha256, Bytes(32, 1), std::nullopt};

@@ -181,12 +181,20 @@ void LocalSigningService::remove(std::uint32_t number) {
   ++version_;
 }
 
+void LocalSigningService::break_certificate(std::uint32_t number) {
+  constexpr std::ptrdiff_t kHeader = 4;
+  const std::lock_guard lock(mutex_);
+  Bytes& certificate = records_.at(number).certificate;
+  std::fill(certificate.begin() + kHeader, certificate.end(), 0);
+  ++version_;
+}
+
 void LocalSigningService::accept(const std::string& api_key) {
   const std::lock_guard lock(mutex_);
   accepted_.push_back(api_key);
 }
 
-Result<std::shared_ptr<const remote::Catalogue>> LocalSigningService::fetch_catalogue(
+Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
     const Secret& api_key, const std::string& etag) {
   ++fetches;
   if (unreachable) {
@@ -198,9 +206,9 @@ Result<std::shared_ptr<const remote::Catalogue>> LocalSigningService::fetch_cata
   }
   const std::string current = std::to_string(version_);
   if (etag == current) {
-    return std::shared_ptr<const remote::Catalogue>{};
+    return std::unique_ptr<remote::Catalogue>{};
   }
-  auto catalogue = std::make_shared<remote::Catalogue>();
+  auto catalogue = std::make_unique<remote::Catalogue>();
   for (const auto& [number, record] : records_) {
     catalogue->signers.push_back(record);
   }

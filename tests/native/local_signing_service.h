@@ -37,11 +37,13 @@ class LocalSigningService : public remote::SigningService {
   void issue(const NewSigner& signer);
   void set_status(std::uint32_t number, remote::SignerStatus status);
   void remove(std::uint32_t number);
+  // What is inside the certificate's outermost SEQUENCE becomes nonsense.
+  void break_certificate(std::uint32_t number);
   // The keys that are known; anything else is answered as 401. Initially kApiKey.
   void accept(const std::string& api_key);
 
-  Result<std::shared_ptr<const remote::Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::string& etag) override;
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                             const std::string& etag) override;
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,
                      const remote::DigestToSign& what) override;

@@ -47,7 +47,7 @@ class Client {
   Result<Bytes> sign() {
     return service_.sign(kKey, "release", "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 1), {}});
   }
-  Result<std::shared_ptr<const Catalogue>> list(const std::string& etag = "") {
+  Result<std::unique_ptr<Catalogue>> list(const std::string& etag = "") {
     return service_.fetch_catalogue(kKey, etag);
   }
   RemoteSigningService& service() { return service_; }

@@ -57,7 +57,7 @@ TEST_F(CatalogueTest, AnUnchangedSignerKeepsItsParsedFormAndHandles) {
   let_it_age();
   const auto disabled = signer(7);
   EXPECT_NE(disabled, before);
-  EXPECT_EQ(disabled->objects, before->objects) << "same key and certificate, same handles";
+  EXPECT_EQ(*disabled->objects(), *before->objects()) << "same key and certificate, same handles";
 }
 
 TEST_F(CatalogueTest, ARenewalMakesNewHandles) {
@@ -66,9 +66,10 @@ TEST_F(CatalogueTest, ARenewalMakesNewHandles) {
   let_it_age();
   const auto after = signer(7);
   for (const std::size_t own : {0U, 1U, 2U}) {
-    EXPECT_NE(after->objects.at(own)->handle, before->objects.at(own)->handle);
+    EXPECT_NE(after->objects()->at(own)->handle, before->objects()->at(own)->handle);
   }
-  EXPECT_EQ(after->objects.at(3), before->objects.at(3)) << "the issuing certificate is the same";
+  EXPECT_EQ(after->objects()->at(3), before->objects()->at(3))
+      << "the issuing certificate is the same";
 }
 
 TEST_F(CatalogueTest, AnUnreachableServerMakesNoTokenDisappear) {

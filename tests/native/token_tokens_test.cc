@@ -69,13 +69,14 @@ CK_RV rv(const Result<T>& result) {
 
 TEST_F(TokensTest, EverySignerIsASlotUnderItsNumber) {
   service_.issue({"nightly", 3, KeyKind::kEc});
-  const auto slots = tokens(with_key()).slots();
+  auto& all = tokens(with_key());
+  const auto slots = all.slots();
   ASSERT_TRUE(slots);
   ASSERT_EQ(slots->size(), 2U);
   EXPECT_EQ(slots->at(0).id, 3U);
   EXPECT_EQ(slots->at(0).name, "nightly");
   EXPECT_EQ(slots->at(1).id, 7U);
-  EXPECT_EQ(slots->at(1).serial.size(), 16U);
+  EXPECT_EQ(all.serial(slots->at(1))->size(), 16U);
 }
 
 TEST_F(TokensTest, ASignerThatIsNotActiveIsASlotWithoutAToken) {
@@ -85,6 +86,20 @@ TEST_F(TokensTest, ASignerThatIsNotActiveIsASlotWithoutAToken) {
   EXPECT_EQ(rv(all.slot(7)), CKR_OK);
   EXPECT_EQ(rv(all.token(7)), CKR_TOKEN_NOT_PRESENT);
   EXPECT_EQ(rv(all.token(8)), CKR_SLOT_ID_INVALID);
+}
+
+TEST_F(TokensTest, ASignerThatCannotBeReadIsATokenUntilSomebodyLooks) {
+  service_.break_certificate(7);
+  service_.issue({"nightly", 3, KeyKind::kEc});
+  auto& all = tokens(with_key());
+  ASSERT_TRUE(all.slots());
+  EXPECT_TRUE(all.slots()->at(1).has_token);
+  EXPECT_EQ(rv(all.token(7)), CKR_OK);
+  EXPECT_EQ(rv(all.readable_token(7)), CKR_TOKEN_NOT_PRESENT);
+  EXPECT_EQ(rv(all.token(7)), CKR_TOKEN_NOT_PRESENT);
+  EXPECT_FALSE(all.slots()->at(1).has_token);
+  EXPECT_TRUE(all.visible_objects(7)->empty());
+  EXPECT_EQ(rv(all.readable_token(3)), CKR_OK) << "the others are as they were";
 }
 
 TEST_F(TokensTest, TheListIsAskedForOnceAndThenHeld) {
@@ -218,12 +233,12 @@ TEST_F(TokensTest, WithoutAKeyTheNamedSignersAreEmptyUntilLogin) {
   EXPECT_TRUE(all.visible_objects(7)->empty());
   EXPECT_EQ(Tokens::mechanisms(*all.token(7)).size(), 8U + 4U + 5U) << "the key is not known yet";
   EXPECT_EQ(service_.fetches, 0);
-  const std::string serial = all.token(7)->serial;
+  const std::string serial = *all.serial(*all.token(7));
 
   ASSERT_EQ(rv(all.login(7, kApiKey)), CKR_OK);
   EXPECT_EQ(all.visible_objects(7)->size(), 5U);
   EXPECT_EQ(Tokens::mechanisms(*all.token(7)).size(), 4U + 5U);
-  EXPECT_EQ(all.token(7)->serial, serial);
+  EXPECT_EQ(all.serial(*all.token(7)), serial);
   ASSERT_TRUE(all.logout(7));
   EXPECT_TRUE(all.visible_objects(7)->empty());
 }
