@@ -1,11 +1,13 @@
 """What the PKCS#11 module needs to know, in one unpaged answer."""
 
 import falcon
+import msgspec
 
 from controlplane.api import answers
-from controlplane.api.endpoint import Answer, endpoint
+from controlplane.api.endpoint import Answer, Encoded, endpoint
 from controlplane.domain.model import Caller
 from controlplane.service.catalogue import Catalogue as Service
+from controlplane.service.catalogue import CatalogueContent
 
 
 class Catalogue:
@@ -14,11 +16,15 @@ class Catalogue:
 
     @endpoint("The caller's signers with keys and certificates", also=(304,))
     def on_get(self, request: falcon.Request, caller: Caller) -> Answer[answers.Catalogue]:
-        content = self._catalogue.get(caller)
-        headers = {"ETag": content.etag, "Cache-Control": "private, no-cache"}
-        if _names(request.get_header("If-None-Match"), content.etag):
+        rendered = self._catalogue.rendered(caller, _render)
+        headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache"}
+        if _names(request.get_header("If-None-Match"), rendered.etag):
             return Answer(status=304, headers=headers)
-        return Answer(answers.catalogue(content), headers=headers)
+        return Answer(Encoded(rendered.body), headers=headers)
+
+
+def _render(content: CatalogueContent) -> bytes:
+    return msgspec.json.encode(answers.catalogue(content))
 
 
 def _names(if_none_match: str | None, etag: str) -> bool:

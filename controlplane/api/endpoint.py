@@ -27,10 +27,17 @@ _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded(Generic[T]):
+    """A body that was encoded before."""
+
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
     """An answer that is not simply 'the endpoint's status, this body'."""
 
-    body: T | None = None
+    body: T | Encoded[T] | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -191,4 +198,4 @@ def _write(resp: falcon.Response, status: int, answer: object) -> None:
         resp.stream = answer.lines
         return
     resp.content_type = JSON
-    resp.data = msgspec.json.encode(answer)
+    resp.data = answer.json if isinstance(answer, Encoded) else msgspec.json.encode(answer)

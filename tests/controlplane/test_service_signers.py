@@ -12,9 +12,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from controlplane.domain.model import KeyAlgorithm, MemberRole, ServerRole, SignerStatus
+from controlplane.domain.model import Caller, KeyAlgorithm, MemberRole, ServerRole, SignerStatus
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
+from controlplane.service.catalogue import (
+    MOST_REMEMBERED,
+    CatalogueContent,
+    RenderedCatalogue,
+)
 from controlplane.service.members import Members
 from controlplane.service.signers import Signers
 from tests.world import World, a_call
@@ -350,3 +355,51 @@ class TestCatalogue:
             tags.append(get(world.admin).etag)
         assert len(set(tags[:5])) == 5
         assert tags[5] == tags[3]
+
+    def test_is_rendered_once_until_something_changes(self, world: World) -> None:
+        ann = world.identity("ann")
+        world.signer()
+        rendered: list[CatalogueContent] = []
+
+        def render(content: CatalogueContent) -> bytes:
+            rendered.append(content)
+            return str(len(rendered)).encode()
+
+        def ask(caller: Caller) -> bytes:
+            return world.services.catalogue.rendered(caller, render).body
+
+        assert [ask(world.admin), ask(ann), ask(world.admin), ask(ann)] == [b"1", b"2", b"1", b"2"]
+        world.services.members.add(world.admin, "release", "ann", MemberRole.OPERATOR)
+        assert [ask(world.admin), ask(ann), ask(world.admin), ask(ann)] == [b"3", b"4", b"3", b"4"]
+        assert [len(each.signers) for each in rendered] == [1, 0, 1, 1]
+
+    def test_is_rendered_again_when_time_alone_makes_it_untrue(self, world: World) -> None:
+        world.signer()
+
+        def render(content: CatalogueContent) -> bytes:
+            return content.signers[0].view.status.encode()
+
+        def ask() -> RenderedCatalogue:
+            return world.services.catalogue.rendered(world.admin, render)
+
+        before = ask()
+        world.clock.advance(days=1000)
+        after = ask()
+        assert (before.body, after.body) == (b"active", b"expired")
+        assert before.etag != after.etag
+        assert ask() is after
+
+    def test_what_was_asked_for_longest_ago_is_forgotten_first(self, world: World) -> None:
+        callers = [world.admin, world.identity("ann"), world.identity("bob")]
+        rendered: list[str] = []
+
+        def ask(caller: Caller) -> None:
+            def render(_: CatalogueContent) -> bytes:
+                rendered.append(caller.identity.name)
+                return bytes(MOST_REMEMBERED // 2)
+
+            world.services.catalogue.rendered(caller, render)
+
+        for place in (0, 1, 0, 2, 0, 1):
+            ask(callers[place])
+        assert rendered == ["admin", "ann", "bob", "ann"]
