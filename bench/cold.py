@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -15,35 +16,39 @@ _REQUESTS = re.compile(
 )
 
 
-def sign_once(system: System, key: str, scratch: Path) -> None:
+def sign_once(system: System, token: str, mechanism: str, scratch: Path) -> None:
     """`pkcs11-tool --sign` over a file of 32 octets. Raises RuntimeError."""
     document = scratch / "document"
     document.write_bytes(bytes(range(32)))
-    token = ["--module", str(system.module), "--token-label", key]
+    options = ["--module", str(system.module), "--token-label", token]
     if system.pin is not None:
-        token += ["--login", "--pin", system.pin]
+        options += ["--login", "--pin", system.pin]
     files = ["--input-file", str(document), "--output-file", str(scratch / "signature")]
     run(
-        ["pkcs11-tool", *token, "--sign", "--mechanism", _MECHANISMS[key], *files],
+        ["pkcs11-tool", *options, "--sign", "--mechanism", mechanism, *files],
         system.environment,
     )
 
 
+def timed_ms(system: System, token: str, mechanism: str, scratch: Path) -> float:
+    begin = time.perf_counter()
+    sign_once(system, token, mechanism, scratch)
+    return (time.perf_counter() - begin) * 1e3
+
+
 def wall_ms(system: System, key: str, scratch: Path, times: int) -> float:
     """The median."""
-
-    def once() -> float:
-        begin = time.perf_counter()
-        sign_once(system, key, scratch)
-        return (time.perf_counter() - begin) * 1e3
-
-    return median(once() for _ in range(times))
+    return median(timed_ms(system, key, _MECHANISMS[key], scratch) for _ in range(times))
 
 
 def requests_of_one(system: System, key: str, scratch: Path) -> int:
     """HTTP requests that the control plane counts while a tool signs once."""
+    return requests_during(system, lambda: sign_once(system, key, _MECHANISMS[key], scratch))
+
+
+def requests_during(system: System, what: Callable[[], None]) -> int:
     before = _requests(system)
-    sign_once(system, key, scratch)
+    what()
     return _requests(system) - before
 
 

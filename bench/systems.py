@@ -30,6 +30,7 @@ class System:
     module: Path
     environment: Mapping[str, str]
     pin: str | None
+    admin_key: str = ""  # of Sealwright
 
 
 class _ApiKey(msgspec.Struct):
@@ -84,9 +85,8 @@ def sealwright(scratch: Path, workers: int, threads: int) -> Iterator[System]:
             named = ["--key", key, "--common-name", f"Bench {key}"]
             run([command, "signer", "create", key, *named], as_admin)
             run([command, "member", "add", key, "builder", "--role", "operator"], as_admin)
-        yield System(
-            "sealwright", module_path(), environment | {"SEALWRIGHT_API_KEY": builder}, None
-        )
+        as_builder = environment | {"SEALWRIGHT_API_KEY": builder}
+        yield System("sealwright", module_path(), as_builder, None, admin)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()

@@ -8,18 +8,25 @@ namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::int8_t kNoSextet = -1;
+constexpr std::uint32_t kNoSextet = 0x80000000U;
+constexpr std::size_t kGroup = 4;  // characters that make three octets
 
-constexpr std::array<std::int8_t, 256> sextets() {
-  std::array<std::int8_t, 256> table{};
-  table.fill(kNoSextet);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+// What a character adds to its group of 24 bits, by its place in it.
+using Sextets = std::array<std::array<std::uint32_t, 256>, kGroup>;
+
+constexpr Sextets sextets() {
+  Sextets table{};
+  for (std::size_t place = 0; place < kGroup; ++place) {
+    table[place].fill(kNoSextet);
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
+      table[place][static_cast<unsigned char>(kAlphabet[i])] =
+          static_cast<std::uint32_t>(i << (18 - 6 * place));
+    }
   }
   return table;
 }
 
-constexpr auto kSextets = sextets();
+constexpr Sextets kSextets = sextets();
 
 }  // namespace
 
@@ -48,7 +55,6 @@ std::string to_base64(ByteView bytes) {
 }
 
 std::optional<Bytes> from_base64(std::string_view text) {
-  constexpr std::size_t kGroup = 4;
   if (text.size() % kGroup != 0) return std::nullopt;
   std::array<char, kGroup> last{};
   std::size_t padding = 0;
@@ -59,21 +65,20 @@ std::optional<Bytes> from_base64(std::string_view text) {
 
   Bytes bytes(text.size() / kGroup * 3);
   std::uint8_t* next = bytes.data();
-  std::int32_t faults = 0;  // negative as soon as one character is none of the alphabet
+  std::uint32_t seen = 0;
   const auto decode = [&](const char* group) {
     std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < kGroup; ++i) {
-      const std::int8_t sextet = kSextets[static_cast<unsigned char>(group[i])];
-      faults |= sextet;
-      bits = bits << 6U | (static_cast<std::uint32_t>(sextet) & 0x3fU);
+    for (std::size_t place = 0; place < kGroup; ++place) {
+      bits |= kSextets[place][static_cast<unsigned char>(group[place])];
     }
+    seen |= bits;
     *next++ = static_cast<std::uint8_t>(bits >> 16U);
     *next++ = static_cast<std::uint8_t>(bits >> 8U);
     *next++ = static_cast<std::uint8_t>(bits);
   };
   for (std::size_t i = 0; i + kGroup < text.size(); i += kGroup) decode(&text[i]);
   if (!text.empty()) decode(last.data());
-  if (faults < 0) return std::nullopt;
+  if ((seen & kNoSextet) != 0) return std::nullopt;
   for (; padding > 0; --padding) {
     if (bytes.back() != 0) return std::nullopt;  // bits that no octet holds
     bytes.pop_back();

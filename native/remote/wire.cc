@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -102,7 +103,7 @@ class Reader {
     return static_cast<std::uint32_t>(value->integer);
   }
 
-  std::vector<std::string_view> texts(std::string_view name, std::size_t limit) {
+  std::span<const std::string_view> texts(std::string_view name, std::size_t limit) {
     const JsonValue* value = find(name);
     if (value == nullptr || value->kind != Kind::kList || !value->only_texts ||
         value->texts.size() > limit) {
@@ -175,7 +176,8 @@ class CatalogueLists {
     if (list == "signers") {
       Reader reader(element, where(list, signers_.size()));
       signers_.push_back(read_signer(reader));
-      chains_.push_back(reader.texts("issuers", kChainLength));
+      const auto chain = reader.texts("issuers", kChainLength);
+      chains_.emplace_back(chain.begin(), chain.end());
       if (!reader.ok()) fault_ = reader.error();
     } else if (list == "certificates") {
       Reader reader(element, where(list, certificates_++));

@@ -109,7 +109,7 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
     if (old != nullptr) {
       const auto known = old->find(record.number);
       if (known != old->end() && same(known->second->record(), record)) {
-        snapshot->emplace(record.number, known->second);
+        snapshot->emplace_hint(snapshot->end(), record.number, known->second);
         continue;
       }
     }
@@ -120,7 +120,7 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       continue;
     }
     warn_of_expiry(**signer, log_);
-    snapshot->emplace(number, *signer);
+    snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
   }
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {

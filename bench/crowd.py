@@ -1,0 +1,60 @@
+"""What a thousand signers cost a tool that signs with one of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from bench import cold
+from bench.systems import System
+from sealwright.client.client import Client
+from sealwright.client.connection import Connection
+
+SIGNERS = 1000
+_LAST = "last"
+"""The signer that is used: a tool that looks for a token by label comes to it after the others."""
+
+
+def populate(system: System) -> tuple[System, System]:
+    """The same control plane for a machine that sees one signer, and for one that sees all."""
+    admin = Client(
+        Connection.resolve(
+            {
+                "SEALWRIGHT_URL": system.environment["SEALWRIGHT_URL"],
+                "SEALWRIGHT_API_KEY": system.admin_key,
+            }
+        )
+    )
+    keys = [_create_machine(admin, name) for name in ("one", "all")]
+    for number in range(1, SIGNERS):
+        _create_signer(admin, f"signer-{number}", "all")
+    _create_signer(admin, _LAST, "all", "one")
+    one, every = (replace(system, environment=_with_key(system.environment, key)) for key in keys)
+    return one, every
+
+
+def wall_ms(one: System, every: System, scratch: Path, times: int) -> tuple[float, float]:
+    """Medians of runs that take turns."""
+    cold.sign_once(every, _LAST, "ECDSA", scratch)  # not the first to ask after all the changes
+    runs = [
+        tuple(cold.timed_ms(system, _LAST, "ECDSA", scratch) for system in (one, every))
+        for _ in range(times)
+    ]
+    return median(run[0] for run in runs), median(run[1] for run in runs)
+
+
+def _create_machine(admin: Client, name: str) -> str:
+    api_key = admin.create_identity(name, "machine").value.api_key
+    if api_key is None:
+        raise RuntimeError("an identity was created without a key")
+    return api_key
+
+
+def _create_signer(admin: Client, name: str, *members: str) -> None:
+    admin.create_signer(name, "p256", f"Bench {name}")
+    for member in members:
+        admin.add_member(name, member, "operator")
+
+
+def _with_key(environment: Mapping[str, str], api_key: str) -> dict[str, str]:
+    return {**environment, "SEALWRIGHT_API_KEY": api_key}
