@@ -1,5 +1,6 @@
 """sealwright._native: its types, and libraries that are no PKCS#11 module."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from sealwright import _native
+from sealwright.cryptoki import CKR
 from sealwright.pkcs11 import Module, name_of
+from tests.module.providers import Provider
 
 
 def test_its_types_are_those_of_its_stub() -> None:
@@ -40,6 +43,35 @@ def test_an_unloaded_module_refuses_politely(provider_file: Path) -> None:
 def test_an_unknown_function_is_no_crash(provider_file: Path) -> None:
     with pytest.raises(ValueError, match="C_MakeCoffee"):
         Module(provider_file).native.call_with_nulls("C_MakeCoffee")
+
+
+def test_a_call_by_name_hands_over_what_it_is_given(provider: Provider) -> None:
+    native = provider.module.native
+    count = bytearray(struct.pack("@L", 0))
+    assert native.call("C_GetSlotList", True, None, count) == CKR.OK
+    (slots,) = struct.unpack("@L", count)
+    assert slots == len(provider.module.slots())
+    room = _native.Numbers(slots)
+    assert native.call("C_GetSlotList", 1, room, count) == CKR.OK
+    assert {slot.number for slot in provider.module.slots()} == set(room.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        pytest.param([], ValueError, id="too-few"),
+        pytest.param([None, None], ValueError, id="too-many"),
+        pytest.param([5], ValueError, id="number-for-a-pointer"),
+        pytest.param([object()], TypeError, id="something-else"),
+    ],
+)
+def test_a_call_by_name_with_other_arguments_is_no_crash(
+    provider: Provider, arguments: list[None], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        provider.module.native.call("C_GetInfo", *arguments)
+    with pytest.raises(ValueError, match="a pointer stands where a number goes"):
+        provider.module.native.call("C_CloseSession", None)
 
 
 def test_return_values_have_names() -> None:

@@ -268,6 +268,31 @@ def test_a_signer_whose_key_cannot_be_read_leaves_the_others(
     assert "rsa-2048" in capfd.readouterr().err
 
 
+def test_a_signer_whose_certificate_is_broken_inside_loses_its_token_when_it_is_used(
+    cold: Module, gateway: Gateway, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(_request: Request, answer: bytes) -> bytes:
+        catalogue = json.loads(answer.partition(b"\r\n\r\n")[2])
+        der = base64.b64decode(catalogue["signers"][0]["certificate"])
+        spoilt = der[:4] + bytes(len(der) - 4)
+        catalogue["signers"][0]["certificate"] = base64.b64encode(spoilt).decode()
+        return json_message(200, json.dumps(catalogue).encode())
+
+    gateway.answer = spoil
+    slot = cold.slot("rsa-2048")
+    gateway.answer = lambda _, answer: answer
+    assert capfd.readouterr().err == ""
+    for _ in range(2):
+        with pytest.raises(Pkcs11Error, match="C_OpenSession: CKR_TOKEN_NOT_PRESENT"):
+            slot.open()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "rsa-2048" in line
+    assert "rsa-2048" not in {each.token().label for each in cold.slots()}
+    assert slot.info().flags == 0
+    with cold.slot("p256").open() as session:
+        sign(session)
+
+
 def test_where_nobody_listens_the_list_fails_and_one_line_says_why(
     environment: Environment,
     builder_key: str,

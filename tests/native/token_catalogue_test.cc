@@ -1,6 +1,7 @@
 // When the list of signers is fetched, and what serves meanwhile.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -101,6 +102,23 @@ TEST_F(CatalogueTest, ARetryAfterAFirstFailureSucceeds) {
   EXPECT_FALSE(catalogue_.held()) << "the pause is not over";
   time_ += Catalogue::kRetryPause;
   EXPECT_TRUE(catalogue_.held());
+}
+
+TEST_F(CatalogueTest, ManyThreadsThatWantASignerFirstReadItOnce) {
+  const auto release = signer(7);
+  std::array<const Signer::Objects*, 8> read{};
+  std::vector<std::thread> threads;
+  for (const Signer::Objects*& mine : read) {
+    threads.emplace_back([&mine, &release] { mine = release->objects(); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  ASSERT_NE(read[0], nullptr);
+  EXPECT_EQ(read[0]->size(), 5U);
+  for (const Signer::Objects* other : read) {
+    EXPECT_EQ(other, read[0]);
+  }
 }
 
 TEST_F(CatalogueTest, OneOfManyThreadsFetches) {
