@@ -95,6 +95,9 @@ class Input {
       if (parser.is_done()) break;
       // Octets are left only where they make no sense without more of them.
       if (used > 0 && !fault && !pending_.empty()) continue;
+      if (pending_.size() > kHeaderLimit) {
+        return fail(CKR_DEVICE_ERROR, "the answer is no HTTP: a line without an end");
+      }
       fault = {};
       const Result<std::size_t> size = read_more(deadline);
       if (!size) return fail(size.error());
@@ -147,6 +150,7 @@ Result<Response> exchange(Stream& stream, const Exchange& what, const Deadline& 
     Response response;
     response.status = parser.get().result_int();
     response.etag = field(parser, http::field::etag);
+    if (breaks_a_field(response.etag)) response.etag.clear();  // a tab: it could not be sent back
     response.retry_after = seconds_of(field(parser, http::field::retry_after));
     // Octets that belong to no answer: nothing on this connection can be trusted any more.
     response.keep_alive = parser.get().keep_alive() && input.empty();

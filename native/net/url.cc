@@ -14,9 +14,17 @@ namespace {
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
 
+// Quoted without what stands before an @: that may be a password.
 tl::unexpected<Error> bad_url(std::string_view text, std::string_view why) {
+  std::string quoted(text);
+  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+    const std::size_t start = text.starts_with("https://")  ? 8
+                              : text.starts_with("http://") ? 7
+                                                            : 0;
+    quoted.replace(start, at - start, "***");
+  }
   return fail(
-      Error::tell(CKR_ARGUMENTS_BAD, "url \"" + mask_api_keys(text) + "\": " + std::string(why)));
+      Error::tell(CKR_ARGUMENTS_BAD, "url \"" + mask_api_keys(quoted) + "\": " + std::string(why)));
 }
 
 bool is_printable(char c) { return c > ' ' && c < 0x7f; }
@@ -38,6 +46,7 @@ std::uint16_t default_port(Transport transport) {
 Result<Url> parse_unix(std::string_view text, std::string_view path) {
   if (path.starts_with("//")) path.remove_prefix(2);  // unix:///path
   if (!path.starts_with('/')) return bad_url(text, "a socket needs an absolute path");
+  while (path.starts_with("//")) path.remove_prefix(1);
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return bad_url(text, "the socket's path is longer than the system allows (107 octets)");
   }
@@ -116,9 +125,8 @@ Result<Url> parse_url(std::string_view text) {
   std::string_view authority = rest.substr(0, rest.find('/'));
   url.base_path = rest.substr(authority.size());
   while (url.base_path.ends_with('/')) url.base_path.pop_back();
-  // Not quoted back: what stands before the @ is a password.
   if (authority.find('@') != std::string_view::npos) {
-    return fail(Error::tell(CKR_ARGUMENTS_BAD, "a url must not hold a user name or a password"));
+    return bad_url(text, "must not hold a user name or a password");
   }
 
   url.host = take_host(authority);

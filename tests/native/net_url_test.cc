@@ -29,7 +29,8 @@ TEST(Url, MayHoldAnIpv6Address) {
 }
 
 TEST(Url, MayBeAUnixSocket) {
-  for (const char* text : {"unix:/run/sealwright.sock", "unix:///run/sealwright.sock"}) {
+  for (const char* text : {"unix:/run/sealwright.sock", "unix:///run/sealwright.sock",
+                           "unix://////run/sealwright.sock"}) {
     const auto url = parse_url(text);
     ASSERT_TRUE(url) << text;
     EXPECT_EQ(url->socket_path, "/run/sealwright.sock");
@@ -66,9 +67,15 @@ INSTANTIATE_TEST_SUITE_P(All, BadUrl,
                                            "unix:/" + std::string(200, 'x'), "http://exa%6d"));
 
 TEST(Url, APasswordInItIsNotRepeated) {
-  const auto url = parse_url("http://user:hunter2@sign.example");
-  ASSERT_FALSE(url);
-  EXPECT_EQ(url.error().message.find("hunter2"), std::string::npos);
+  for (const char* text :
+       {"http://user:hunter2@sign.example", "https://user:hunter2@sign.example/?query",
+        "http://user:hunter2 @sign.example", "ftp://user:hunter2@sign.example",
+        "user:hunter2@sign.example"}) {
+    const auto url = parse_url(text);
+    ASSERT_FALSE(url) << text;
+    EXPECT_EQ(url.error().message.find("hunter2"), std::string::npos) << url.error().message;
+    EXPECT_NE(url.error().message.find("***@sign.example"), std::string::npos);
+  }
 }
 
 }  // namespace
