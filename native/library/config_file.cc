@@ -1,8 +1,5 @@
 #include "library/config_file.h"
 
-#define TOML_EXCEPTIONS 0  // NOLINT(cppcoreguidelines-macro-usage): the library's switch
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
@@ -13,6 +10,7 @@
 #include "base/redact.h"
 #include "library/approval_values.h"
 #include "library/private_file.h"
+#include "library/toml.h"
 
 namespace sealwright {
 namespace {

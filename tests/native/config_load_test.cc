@@ -67,6 +67,13 @@ class Config : public ::testing::Test {
       std::filesystem::temp_directory_path() / ("sw-config-" + std::to_string(::getpid()));
 };
 
+TEST_F(Config, ALetterOutsideQuotesIsRefusedWhereItStands) {
+  const std::string path = use("url = \"http://localhost\"\n[signers]\nétage = 7\n");
+  const auto settings = load_settings();
+  ASSERT_FALSE(settings);
+  EXPECT_TRUE(settings.error().message.starts_with(path + ":3: ")) << settings.error().message;
+}
+
 TEST_F(Config, WithNothingSetHasTheDefaults) {
   const auto settings = load_settings();
   ASSERT_TRUE(settings) << settings.error().message;
