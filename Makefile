@@ -12,12 +12,14 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS))
 
-.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers bench format clean
+.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers fuzz \
+  fuzz-a-minute bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
 	@echo "make test    linters, type checks, native and Python tests, sanitizers"
 	@echo "make lint    the linters and type checks alone"
+	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
 	@echo "make bench   signatures/s and latency, as ratios to SoftHSM2"
 	@echo "make format  let the formatters have their way"
 
@@ -34,7 +36,7 @@ $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 demo: build
 	@docs/demo/run
 
-test: lint native-tests python-tests sanitizers
+test: lint native-tests python-tests sanitizers fuzz-a-minute
 
 lint: build
 	@$(VENV)/bin/ruff check .
@@ -72,6 +74,16 @@ sanitizers: sanitized-asan sanitized-tsan
 sanitized-%: build/%/build.ninja | set-up
 	@cmake --build build/$* -j $(JOBS)
 	@ctest --test-dir build/$* --output-on-failure -j $(JOBS)
+
+# Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+fuzz: build/fuzz/build.ninja | build
+	@cmake --build build/fuzz -j $(JOBS)
+	@$(PYTHON) tests/fuzz/run.py --build build/fuzz --seconds $(FUZZ_SECONDS) --jobs $(JOBS) \
+	  $(FUZZ_TARGETS)
+fuzz-a-minute:
+	@$(MAKE) fuzz FUZZ_SECONDS=4
 
 bench: build
 	@$(PYTHON) bench/run.py

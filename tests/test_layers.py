@@ -29,7 +29,7 @@ def test_a_layer_includes_only_itself_and_layers_below(layer: str) -> None:
 
 def test_every_native_folder_with_sources_is_a_known_layer() -> None:
     folders = {path.parent.name for path in NATIVE.glob("*/*.cc")}
-    assert folders - set(LAYERS) == {"bindings"}
+    assert folders - set(LAYERS) == {"bindings", "fuzz"}
 
 
 def test_only_one_place_starts_openssl() -> None:

@@ -1,0 +1,69 @@
+// The body of a call to sign, whatever process asks and whatever it signs: JSON that says just
+// that.
+#include <boost/json.hpp>
+
+#include "fuzz/input.h"
+#include "remote/client_context.h"
+#include "remote/wire.h"
+
+namespace {
+
+using sealwright::fuzz::Input;
+using sealwright::fuzz::require;
+using sealwright::remote::ClientContext;
+using sealwright::remote::DigestToSign;
+using sealwright::remote::Hash;
+using sealwright::remote::Scheme;
+
+constexpr Scheme kSchemes[] = {Scheme::kRsaPkcs1v15, Scheme::kRsaPss, Scheme::kEcdsa};
+constexpr Hash kHashes[] = {Hash::kNone, Hash::kSha256, Hash::kSha384, Hash::kSha512};
+
+// Every member of a ClientContext is UTF-8; any octet below 128 is that.
+std::string short_ascii(Input& input) {
+  std::string text(input.short_text());
+  for (char& c : text) c = static_cast<char>(c & 0x7f);
+  return text;
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  DigestToSign what;
+  what.scheme = kSchemes[input.below(std::size(kSchemes))];
+  what.hash = kHashes[input.below(std::size(kHashes))];
+  if (what.scheme == Scheme::kRsaPss) {
+    what.pss = {kHashes[input.below(std::size(kHashes))], input.number<std::uint32_t>()};
+  }
+  const sealwright::ByteView digest = input.short_octets();
+  what.digest.assign(digest.begin(), digest.end());
+  const std::string serial = short_ascii(input);
+  ClientContext client;
+  client.tool = short_ascii(input);
+  client.hostname = short_ascii(input);
+  client.os_user = short_ascii(input);
+  std::vector<std::string> arguments;
+  while (!input.empty()) arguments.push_back(short_ascii(input));
+  client.command = sealwright::remote::mask_command(arguments);
+  const std::size_t key = client.command.find("swk_");
+  require(key == std::string::npos || client.command.compare(key, 7, "swk_***") == 0,
+          "no API key is in a command line");
+
+  const std::string body = sealwright::remote::write_sign_body(serial, what, client);
+  boost::system::error_code fault;
+  const boost::json::value value = boost::json::parse(body, fault);
+  require(!fault, "the body is JSON");
+  const boost::json::object& object = value.as_object();
+  const auto sent = sealwright::from_base64(object.at("digest").as_string().c_str());
+  require(sent && *sent == what.digest, "the digest is what was asked for");
+  require(object.at("certificate_serial").as_string() == serial, "so is the serial");
+  const boost::json::object& about = object.at("client").as_object();
+  const auto says = [&about](std::string_view name, const std::string& text) {
+    const auto* const found = about.if_contains(name);
+    return found == nullptr ? text.empty() : found->as_string() == text;
+  };
+  require(says("tool", client.tool) && says("command", client.command) &&
+              says("hostname", client.hostname) && says("os_user", client.os_user),
+          "so is every word about the process");
+  return 0;
+}
