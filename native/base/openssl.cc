@@ -50,6 +50,38 @@ void after_fork_in_child() {
   generation.fetch_add(1);
 }
 
+void enter() {
+  if (depth++ > 0) return;
+  threads_in_sections.fetch_add(1);
+  if (forks_pending.load() == 0) return;
+  // Stand back while a fork waits, or a stream of short sections would never let it count to zero.
+  threads_in_sections.fetch_sub(1);
+  wait_until([] { return forks_pending.load() == 0; }, kSectionPatience);
+  threads_in_sections.fetch_add(1);
+}
+
+void leave() {
+  if (--depth == 0) threads_in_sections.fetch_sub(1);
+}
+
+// A thread that ends gives back what OpenSSL keeps for it, under a process-wide lock. OpenSSL's own
+// handler would do so outside of every section, where a fork freezes the lock in the child; this
+// comes before it and leaves it nothing to do.
+class ThreadEnd {
+ public:
+  ~ThreadEnd() {
+    if (!used_) return;
+    enter();
+    OPENSSL_thread_stop();
+    leave();
+  }
+  void expect() { used_ = true; }
+
+ private:
+  bool used_ = false;
+};
+thread_local ThreadEnd thread_end;
+
 struct Started {
   OSSL_LIB_CTX* context = nullptr;
   OSSL_PROVIDER* provider = nullptr;
@@ -94,18 +126,11 @@ OSSL_LIB_CTX* openssl_context() {
 }
 
 OpensslSection::OpensslSection() {
-  if (depth++ > 0) return;
-  threads_in_sections.fetch_add(1);
-  if (forks_pending.load() == 0) return;
-  // Stand back while a fork waits, or a stream of short sections would never let it count to zero.
-  threads_in_sections.fetch_sub(1);
-  wait_until([] { return forks_pending.load() == 0; }, kSectionPatience);
-  threads_in_sections.fetch_add(1);
+  thread_end.expect();
+  enter();
 }
 
-OpensslSection::~OpensslSection() {
-  if (--depth == 0) threads_in_sections.fetch_sub(1);
-}
+OpensslSection::~OpensslSection() { leave(); }
 
 void install_fork_gate() {
   if (gate_installed.exchange(true)) return;

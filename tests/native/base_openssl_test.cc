@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -106,6 +107,32 @@ TEST(ForkGate, gives_children_a_working_openssl_while_threads_compute) {
     });
   }
   for (int i = 0; i < 200; ++i) ASSERT_EQ(in_child(can_hash), 0) << "fork " << i;
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+}
+
+// What OpenSSL keeps for a thread goes under a process-wide lock when the thread ends.
+TEST(ForkGate, gives_children_a_working_openssl_while_threads_end) {
+  install_fork_gate();
+  ASSERT_NE(openssl_context(), nullptr);
+  const char* const wanted = std::getenv("SEALWRIGHT_FORKS");
+  const int forks = wanted == nullptr ? 1'000 : std::atoi(wanted);
+  std::atomic<bool> stop{false};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  threads.reserve(6);
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        std::thread([&failures] { failures += can_hash() ? 0 : 1; }).join();
+      }
+    });
+  }
+  for (int i = 0; i < forks; ++i) {
+    EXPECT_EQ(in_child(can_hash), 0) << "fork " << i;
+    if (HasFailure()) break;
+  }
   stop = true;
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(failures, 0);
