@@ -11,24 +11,29 @@
 namespace sealwright {
 namespace {
 
-// One write(2), so that lines of several threads and processes do not mix. A line that cannot be
-// written is lost: logging must never fail a signature.
-void put_line(const std::string& file, std::string_view message) {
+// A line that cannot be written is lost: logging must never fail a signature.
+void put_line(const std::string& file, const StandardError& standard_error,
+              std::string_view message) {
   const std::string line = "sealwright: " + escape_controls(mask_api_keys(message)) + "\n";
-  // Opened for each line: no descriptor to inherit, nothing to reopen after log rotation.
-  const int fd = file.empty()
-                     ? STDERR_FILENO
-                     : ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                              S_IRUSR | S_IWUSR);
+  if (file.empty()) {
+    if (standard_error.is_there()) write_line(STDERR_FILENO, line);
+    return;
+  }
+  // Opened for each line: no descriptor to inherit, nothing to reopen after log rotation. Not
+  // blocking: it may be a pipe that nobody reads.
+  constexpr int kHow =
+      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  const int fd = clear_of_standard(::open(file.c_str(), kHow, S_IRUSR | S_IWUSR));
   if (fd < 0) return;
-  [[maybe_unused]] const ssize_t written = ::write(fd, line.data(), line.size());
-  if (!file.empty()) ::close(fd);
+  write_line(fd, line);
+  ::close(fd);
 }
 
-void put_line_quietly(const std::string& file, std::string_view message) noexcept {
+void put_line_quietly(const std::string& file, const StandardError& standard_error,
+                      std::string_view message) noexcept {
   const int saved_errno = errno;
   try {
-    put_line(file, message);
+    put_line(file, standard_error, message);
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the line is lost
   }
   errno = saved_errno;
@@ -40,12 +45,12 @@ Log::Log(LogLevel level, std::string file) : level_(level), file_(std::move(file
 
 void Log::write(LogLevel level, std::string_view message) const noexcept {
   if (level == LogLevel::kOff || level > level_) return;
-  put_line_quietly(file_, message);
+  put_line_quietly(file_, standard_error_, message);
 }
 
 void Log::tell(std::string_view message) const noexcept {
   if (level_ == LogLevel::kOff) return;
-  put_line_quietly(file_, message);
+  put_line_quietly(file_, standard_error_, message);
 }
 
 }  // namespace sealwright

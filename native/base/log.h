@@ -4,12 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/settings.h"
 
 namespace sealwright {
 
 // Lines are "sealwright: <message>\n", written with one write(2); control characters and anything
-// that looks like an API key (swk_…) are masked. Never throws, never blocks on a lock across fork.
+// that looks like an API key (swk_…) are masked. Never throws, never blocks on a lock across fork,
+// never writes to a descriptor 2 that is not the host's standard error.
 class Log {
  public:
   Log(LogLevel level, std::string file);  // an empty file: stderr
@@ -21,6 +23,7 @@ class Log {
  private:
   LogLevel level_;
   std::string file_;
+  StandardError standard_error_;  // as it was at C_Initialize
 };
 
 }  // namespace sealwright

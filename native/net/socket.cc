@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <climits>
 #include <cstring>
 #include <system_error>
+
+#include "base/descriptor.h"
 
 namespace sealwright::net {
 namespace {
@@ -43,17 +46,27 @@ Result<Addresses> resolve(const Url& url) {
 
 }  // namespace
 
-Socket::Socket(int fd, OpenDescriptors& open) : fd_(fd), open_(open) { open_.add(fd_); }
+Socket::Socket(int fd, OpenDescriptors& open) : fd_(fd), open_(open) {
+  struct stat facts {};
+  if (::fstat(fd_, &facts) == 0) inode_ = facts.st_ino;
+  open_.add(fd_);
+}
 
 Socket::~Socket() {
   open_.remove(fd_);
-  ::close(fd_);
+  if (is_ours()) ::close(fd_);
+}
+
+// A host may close every descriptor that it does not know, and then open its own under our number.
+bool Socket::is_ours() const {
+  struct stat facts {};
+  return ::fstat(fd_, &facts) == 0 && S_ISSOCK(facts.st_mode) && facts.st_ino == inode_;
 }
 
 Result<std::unique_ptr<Socket>> Socket::connect_address(int family, const sockaddr* address,
                                                         socklen_t length, OpenDescriptors& open,
                                                         const Deadline& deadline) {
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = clear_of_standard(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0) return system_failure(errno);
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
   std::unique_ptr<Socket> socket(new Socket(fd, open));
@@ -135,6 +148,7 @@ Result<void> Socket::write(ByteView data, const Deadline& deadline) {
 }
 
 Socket::Pending Socket::read_pending(std::span<std::uint8_t> into, std::size_t& size) {
+  if (!is_ours()) return Pending::kEnd;
   while (true) {
     const ssize_t got = ::recv(fd_, into.data(), into.size(), MSG_DONTWAIT);
     if (got > 0) {

@@ -35,8 +35,10 @@ class Socket final : public Stream {
                                                          socklen_t length, OpenDescriptors& open,
                                                          const Deadline& deadline);
   Result<void> wait_for(short events, const Deadline& deadline);
+  [[nodiscard]] bool is_ours() const;
 
   int fd_;
+  ino_t inode_ = 0;
   OpenDescriptors& open_;
 };
 

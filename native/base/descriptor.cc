@@ -1,0 +1,91 @@
+#include "base/descriptor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <ctime>
+
+namespace sealwright {
+namespace {
+
+constexpr int kPatience = 100;  // milliseconds for a reader that is merely slow
+
+// Keeps SIGPIPE from this thread, and takes away the one that a write here has raised.
+class NoSigpipe {
+ public:
+  NoSigpipe() noexcept {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  ~NoSigpipe() {
+    if (raised_ && !was_pending_) {
+      const timespec now{};
+      while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) continue;
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+  void raised() noexcept { raised_ = true; }
+
+ private:
+  sigset_t sigpipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+  bool raised_ = false;
+};
+
+// An inherited descriptor was open across exec; one that is closed there was opened since.
+bool can_be_standard_error() noexcept {
+  const int flags = ::fcntl(STDERR_FILENO, F_GETFD);
+  const int status = ::fcntl(STDERR_FILENO, F_GETFL);
+  return flags >= 0 && status >= 0 && (flags & FD_CLOEXEC) == 0 && (status & O_ACCMODE) != O_RDONLY;
+}
+
+}  // namespace
+
+int clear_of_standard(int fd) noexcept {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int fault = errno;
+  ::close(fd);
+  errno = fault;
+  return moved;
+}
+
+void write_line(int fd, std::string_view line) noexcept {
+  pollfd ready{fd, POLLOUT, 0};
+  if (::poll(&ready, 1, kPatience) != 1 || (ready.revents & POLLOUT) == 0) return;
+  NoSigpipe quiet;
+  const std::string_view part = line.substr(0, PIPE_BUF);
+  if (::write(fd, part.data(), part.size()) < 0 && errno == EPIPE) quiet.raised();
+}
+
+StandardError::StandardError() noexcept {
+  struct stat facts {};
+  if (!can_be_standard_error() || ::fstat(STDERR_FILENO, &facts) != 0) return;
+  known_ = true;
+  device_ = facts.st_dev;
+  inode_ = facts.st_ino;
+}
+
+bool StandardError::is_there() const noexcept {
+  struct stat facts {};
+  if (!can_be_standard_error() || ::fstat(STDERR_FILENO, &facts) != 0) return false;
+  if (known_ && facts.st_dev == device_ && facts.st_ino == inode_) return true;
+  // Another file since: a terminal, or a log as daemons open them; nobody's data.
+  const bool appends = (::fcntl(STDERR_FILENO, F_GETFL) & O_APPEND) != 0;
+  return S_ISCHR(facts.st_mode) || (S_ISREG(facts.st_mode) && appends);
+}
+
+}  // namespace sealwright
