@@ -52,6 +52,20 @@ bool can_be_standard_error() noexcept {
   return flags >= 0 && status >= 0 && (flags & FD_CLOEXEC) == 0 && (status & O_ACCMODE) != O_RDONLY;
 }
 
+bool is_same(const struct stat& one, const struct stat& other) noexcept {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+// What a host puts under 2 on purpose, with dup2, it mostly has under another number as well.
+bool has_another_number(const struct stat& file) noexcept {
+  constexpr int kNumbers = 256;
+  for (int fd = 0; fd < kNumbers; ++fd) {
+    struct stat facts {};
+    if (fd != STDERR_FILENO && ::fstat(fd, &facts) == 0 && is_same(facts, file)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int clear_of_standard(int fd) noexcept {
@@ -83,9 +97,9 @@ bool StandardError::is_there() const noexcept {
   struct stat facts {};
   if (!can_be_standard_error() || ::fstat(STDERR_FILENO, &facts) != 0) return false;
   if (known_ && facts.st_dev == device_ && facts.st_ino == inode_) return true;
-  // Another file since: a terminal, or a log as daemons open them; nobody's data.
+  // Another file since. A terminal, or a log as daemons open them, is nobody's data.
   const bool appends = (::fcntl(STDERR_FILENO, F_GETFL) & O_APPEND) != 0;
-  return S_ISCHR(facts.st_mode) || (S_ISREG(facts.st_mode) && appends);
+  return S_ISCHR(facts.st_mode) || (S_ISREG(facts.st_mode) && appends) || has_another_number(facts);
 }
 
 }  // namespace sealwright
