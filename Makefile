@@ -10,15 +10,16 @@ PYTHON := $(VENV)/bin/python
 JOBS ?= $(shell nproc)
 NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
-FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS))
+FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
-.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers fuzz \
+.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks fuzz \
   fuzz-a-minute bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
 	@echo "make test    linters, type checks, native and Python tests, sanitizers"
 	@echo "make lint    the linters and type checks alone"
+	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
 	@echo "make bench   signatures/s and latency, as ratios to SoftHSM2"
 	@echo "make format  let the formatters have their way"
@@ -74,6 +75,12 @@ sanitizers: sanitized-asan sanitized-tsan
 sanitized-%: build/%/build.ninja | set-up
 	@cmake --build build/$* -j $(JOBS)
 	@ctest --test-dir build/$* --output-on-failure -j $(JOBS)
+
+# What the tests do with a hundred forks, long enough to meet what is rare.
+FORKS ?= 10000
+forks: build native-build
+	@SEALWRIGHT_FORKS=$(FORKS) build/dev/tests/native/base_openssl_test --gtest_brief=1
+	@SEALWRIGHT_FORKS=$(FORKS) $(VENV)/bin/pytest -n $(JOBS) tests/hosts/test_fork_storm.py
 
 # Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
 FUZZ_SECONDS ?= 60

@@ -50,6 +50,8 @@ class ControlPlane:
     admin_key: str = field(repr=False)
     serve_options: tuple[str, ...] = ()
     url: str = ""
+    ca_file: Path | None = None
+    """Of the authority that a server behind TLS is trusted by."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
@@ -136,7 +138,10 @@ class ControlPlane:
     def client(self, api_key: str | None = None) -> Client:
         """As the admin, unless another key is given."""
         key = self.admin_key if api_key is None else api_key
-        return Client(Connection.resolve({"SEALWRIGHT_URL": self.url, "SEALWRIGHT_API_KEY": key}))
+        named = {"SEALWRIGHT_URL": self.url, "SEALWRIGHT_API_KEY": key}
+        if self.ca_file is not None:
+            named["SEALWRIGHT_CA_FILE"] = str(self.ca_file)
+        return Client(Connection.resolve(named))
 
     def command(self, *arguments: str) -> list[str]:
         """`sealwright ARGUMENTS`, to be run in `environment()`."""
