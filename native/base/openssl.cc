@@ -125,12 +125,11 @@ OSSL_LIB_CTX* openssl_context() {
   return first;
 }
 
-OpensslSection::OpensslSection() {
-  thread_end.expect();
-  enter();
-}
+GateSection::GateSection() { enter(); }
 
-OpensslSection::~OpensslSection() { leave(); }
+GateSection::~GateSection() { leave(); }
+
+OpensslSection::OpensslSection() { thread_end.expect(); }
 
 void install_fork_gate() {
   if (gate_installed.exchange(true)) return;

@@ -1,5 +1,5 @@
 // The only door to OpenSSL: a private library context, started without the host's configuration
-// and without exit handlers, and the gate that keeps fork() away from OpenSSL's process-wide locks.
+// and without exit handlers, and the gate that keeps fork() away from process-wide locks.
 #pragma once
 
 #include <openssl/types.h>
@@ -10,15 +10,25 @@ namespace sealwright {
 // which lives until the process ends. Null only when memory is out.
 OSSL_LIB_CTX* openssl_context();
 
-// Held around every run of OpenSSL code that computes, never across poll or name resolution.
-// Cheap (one atomic add) and re-entrant on one thread. A fork waits for open sections to end,
-// 50 ms at most: an unbounded wait would deadlock with a host that holds its own lock.
+// Held around whatever takes a lock of the whole process, which a fork would freeze in the child:
+// OpenSSL that computes, and the C library that looks up names. Never across poll. Cheap (one
+// atomic add) and re-entrant on one thread. A fork waits for open sections to end, 50 ms at most:
+// an unbounded wait would deadlock with a host that holds its own lock.
+class GateSection {
+ public:
+  GateSection();
+  ~GateSection();
+  GateSection(const GateSection&) = delete;
+  GateSection& operator=(const GateSection&) = delete;
+};
+
+// One that runs OpenSSL.
 class OpensslSection {
  public:
   OpensslSection();
-  ~OpensslSection();
-  OpensslSection(const OpensslSection&) = delete;
-  OpensslSection& operator=(const OpensslSection&) = delete;
+
+ private:
+  const GateSection gate_;
 };
 
 // Registers the fork handlers, once a process. Idempotent.

@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "base/descriptor.h"
+#include "base/openssl.h"
 
 namespace sealwright::net {
 namespace {
@@ -37,6 +38,7 @@ Result<Addresses> resolve(const Url& url) {
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* list = nullptr;
   const std::string port = std::to_string(url.port);
+  const GateSection section;  // of the resolver's locks
   const int fault = ::getaddrinfo(url.host.c_str(), port.c_str(), &hints, &list);
   if (fault != 0) {
     return fail(CKR_DEVICE_ERROR, "host name not resolved: " + std::string(::gai_strerror(fault)));
