@@ -122,7 +122,7 @@ class Host {
 
   template <auto kFunction>
   void call_with_key() {
-    CK_MECHANISM_PTR const given = mechanism();
+    CK_MECHANISM* const given = mechanism();
     accept(kFunction(*provider_, session_, given, object()));
   }
 
@@ -140,7 +140,7 @@ class Host {
   void call_for_last_output() {
     const Buffer out(input_.number<std::uint16_t>() % 300);
     CK_ULONG length = out.size();
-    CK_ULONG_PTR const told = input_.below(16) == 0 ? nullptr : &length;
+    CK_ULONG* const told = input_.below(16) == 0 ? nullptr : &length;
     accept(kFunction(*provider_, session_, input_.flag() ? out.data() : nullptr, told));
   }
 
