@@ -29,8 +29,8 @@ inline test::LocalSigningService& control_plane() {
 // One provider's view of the shared control plane.
 class SharedControlPlane final : public remote::SigningService {
  public:
-  Result<std::shared_ptr<const remote::Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::string& etag) override {
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret& api_key,
+                                                             const std::string& etag) override {
     return control_plane().fetch_catalogue(api_key, etag);
   }
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
@@ -38,6 +38,7 @@ class SharedControlPlane final : public remote::SigningService {
                      const remote::DigestToSign& what) override {
     return control_plane().sign(api_key, signer, certificate_serial, what);
   }
+  void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}
 };
 

@@ -25,8 +25,8 @@ class Lists final : public remote::SigningService {
  public:
   explicit Lists(std::string_view bodies) : left_(bodies) {}
 
-  Result<std::shared_ptr<const remote::Catalogue>> fetch_catalogue(const Secret&,
-                                                                   const std::string&) override {
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret&,
+                                                             const std::string&) override {
     const std::string_view body = left_.substr(0, left_.find('\0'));
     left_.remove_prefix(std::min(body.size() + 1, left_.size()));
     return remote::parse_catalogue(body, "\"tag\"");
@@ -35,6 +35,7 @@ class Lists final : public remote::SigningService {
                      const remote::DigestToSign&) override {
     return sealwright::fail(CKR_DEVICE_ERROR, "nothing is signed here");
   }
+  void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}
 
  private:
@@ -44,11 +45,13 @@ class Lists final : public remote::SigningService {
 void check(const Snapshot& snapshot) {
   std::set<CK_OBJECT_HANDLE> handles;
   for (const auto& [slot, signer] : snapshot) {
-    require(slot == signer->record.number && slot > 0 && slot < 1U << 31U, "a slot is a number");
-    require(remote::is_signer_name(signer->record.name), "a token's label is a signer's name");
-    require(signer->serial.size() == 16, "a serial has 16 characters");
-    require(!signer->has_token() || signer->objects.size() >= 3, "a token has a key");
-    for (const auto& object : signer->objects) {
+    require(slot == signer->record().number && slot > 0 && slot < 1U << 31U, "a slot is a number");
+    require(remote::is_signer_name(signer->record().name), "a token's label is a signer's name");
+    const auto* const objects = signer->objects();
+    require(objects != nullptr || !signer->has_token(), "an unreadable signer is no token");
+    if (objects == nullptr) continue;
+    require(!signer->has_token() || objects->size() >= 3, "a token has a key");
+    for (const auto& object : *objects) {
       require(object->slot == slot, "an object belongs to its slot");
       handles.insert(object->handle);
       const auto* const label = object->find(CKA_LABEL);
