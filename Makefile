@@ -12,14 +12,15 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
-.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks fuzz \
-  fuzz-a-minute bench format clean
+.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks kills \
+  fuzz fuzz-a-minute bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
 	@echo "make test    linters, type checks, native and Python tests, sanitizers"
 	@echo "make lint    the linters and type checks alone"
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
+	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
 	@echo "make bench   signatures/s and latency, as ratios to SoftHSM2"
 	@echo "make format  let the formatters have their way"
@@ -81,6 +82,11 @@ FORKS ?= 10000
 forks: build native-build
 	@SEALWRIGHT_FORKS=$(FORKS) build/dev/tests/native/base_openssl_test --gtest_brief=1
 	@SEALWRIGHT_FORKS=$(FORKS) $(VENV)/bin/pytest -n $(JOBS) tests/hosts/test_fork_storm.py
+
+# What the tests do with a few kills, often enough to hit each point of a commit.
+KILLS ?= 200
+kills: build
+	@SEALWRIGHT_KILLS=$(KILLS) $(VENV)/bin/pytest -q tests/invariants/test_killed_again_and_again.py
 
 # Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
 FUZZ_SECONDS ?= 60

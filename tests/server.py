@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,6 +112,16 @@ class ControlPlane:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    @property
+    def pid(self) -> int:
+        """Of the main process, which starts the workers."""
+        assert self._process is not None
+        return self._process.pid
+
+    def workers(self) -> list[int]:
+        """Process ids."""
+        return [int(each) for each in children_of(self.pid)]
+
     def again(self) -> str:
         """Where it listens or listened, for `start`."""
         return f"127.0.0.1:{self.port}"
@@ -122,6 +132,17 @@ class ControlPlane:
     def kill(self) -> None:
         """SIGKILL to the server and its workers."""
         self._end(signal.SIGKILL)
+
+    def kill_main(self) -> None:
+        """SIGKILL to the main process alone; the others are told to end, as systemd does it."""
+        process, self._process = self._process, None
+        assert process is not None
+        assert process.stdout is not None
+        process.kill()
+        process.wait(STOP_SECONDS)
+        process.stdout.close()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
     def _end(self, with_signal: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -176,6 +197,10 @@ class ControlPlane:
             cursor = page.next
             if cursor is None:
                 return rows
+
+
+def children_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def key_of(identity: Identity) -> str:

@@ -20,6 +20,24 @@ class Reply:
 def sign(
     port: int, api_key: str, text: str, *, signer: str = "release", key: str | None = None
 ) -> Reply:
+    """Over a connection of its own; otherwise as `sign_over`."""
+    with closing(connect(port)) as connection:
+        return sign_over(connection, api_key, text, signer=signer, key=key)
+
+
+def connect(port: int) -> http.client.HTTPConnection:
+    """To a server on loopback, when it is first used."""
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+
+def sign_over(
+    connection: http.client.HTTPConnection,
+    api_key: str,
+    text: str,
+    *,
+    signer: str = "release",
+    key: str | None = None,
+) -> Reply:
     """ECDSA over the SHA-256 of `text`; the idempotency key is `text` unless another is given.
 
     Raises OSError or http.client.HTTPException when there is no whole answer.
@@ -34,9 +52,8 @@ def sign(
         "Content-Type": "application/json",
         "Idempotency-Key": key or text,
     }
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        connection.request("POST", f"/v1/signers/{signer}/sign", json.dumps(body), headers)
-        answer = connection.getresponse()
-        content = json.loads(answer.read())
+    connection.request("POST", f"/v1/signers/{signer}/sign", json.dumps(body), headers)
+    answer = connection.getresponse()
+    content = json.loads(answer.read())
     text = content["signature" if answer.status == 200 else "code"]
     return Reply(answer.status, text, answer.getheader("Retry-After"))
