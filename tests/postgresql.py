@@ -62,6 +62,13 @@ class PostgresqlServer:
         self.run(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0", database="postgres")
         return self.url(name)
 
+    def copy_database(self, name: str) -> str:
+        """The name of a copy of this one, to which nobody may be connected."""
+        self._databases += 1
+        copy = f"test_{self._databases}"
+        self.run(f"CREATE DATABASE {copy} TEMPLATE {name}", database="postgres")
+        return copy
+
     def url(self, database: str) -> str:
         return f"postgresql://sealwright@127.0.0.1:{self.port}/{database}"
 

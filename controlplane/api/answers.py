@@ -5,11 +5,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
 
 from controlplane.domain import model
 from controlplane.domain.operation import Head as DomainHead
 from controlplane.domain.operation import Operation as DomainOperation
+from controlplane.domain.operation import Unreadable
 from controlplane.domain.page import Page
 from controlplane.service.catalogue import CatalogueContent, CatalogueSigner
 from controlplane.service.explanation import Explanation as DomainExplanation
@@ -295,6 +297,13 @@ class Operation(Answer, frozen=True):
     row_hash: HexSha256
 
 
+class UnreadableOperation(Answer, frozen=True):
+    """In the place of a row that was changed in the store."""
+
+    sequence: int
+    unreadable: bool = True
+
+
 class Head(Answer, frozen=True):
     sequence: int
     row_hash: HexSha256
@@ -535,6 +544,13 @@ def operation(of: DomainOperation) -> Operation:
         previous_hash=of.previous_hash,
         row_hash=of.row_hash,
     )
+
+
+def line(of: DomainOperation | Unreadable) -> bytes:
+    """A row of the export. One that was changed in the store so that it cannot be read is shown
+    as what no verification takes for a row."""
+    row = UnreadableOperation(of.sequence) if isinstance(of, Unreadable) else operation(of)
+    return msgspec.json.encode(row) + b"\n"
 
 
 def head(of: DomainHead) -> Head:

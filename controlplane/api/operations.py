@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from controlplane.api import answers, schemas
 from controlplane.api.endpoint import Stream, endpoint
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Operation as Row
-from controlplane.domain.operation import OperationFilter
+from controlplane.domain.operation import OperationFilter, Unreadable
 from controlplane.domain.page import PageRequest
 from controlplane.service.audit import Audit
 
@@ -56,10 +54,10 @@ class OperationsHead(Resource):
         return answers.head(self._audit.head(caller))
 
 
-def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
+def _lines(rows: Iterator[Row | Unreadable]) -> Iterator[bytes]:
     piece = bytearray()
     for row in rows:
-        piece += msgspec.json.encode(answers.operation(row)) + b"\n"
+        piece += answers.line(row)
         if len(piece) >= _ENOUGH:
             yield bytes(piece)
             piece.clear()

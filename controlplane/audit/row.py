@@ -2,7 +2,7 @@
 
 Version 1: the line `sealwright-row-v1`, then the row as the API and the export show it, without
 `row_hash`: JSON with keys sorted, no white space, nothing escaped that need not be, in UTF-8. So
-anyone with an export can compute the hashes.
+anyone with an export can compute the hashes. docs/audit.md has all of it, with examples.
 """
 
 import hashlib

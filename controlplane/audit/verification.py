@@ -10,28 +10,33 @@ from controlplane.audit.row import PREFIX, hash_row
 
 _FIRST_HASH = "0" * 64
 _ROW_HASH = "row_hash"
+_WHITE_SPACE = b" \t\r\n"  # of JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """`first_bad_sequence`: where the first row stands, or should, that breaks the chain.
-    `head`: the hash of the last row, 64 zeros for an empty log."""
+    `head`: the hash of the last row, 64 zeros for an empty log. `missing`: the expected heads that
+    the log does not hold; then it is not intact, and goes bad after its last row at the latest."""
 
     rows: int
     intact: bool
     first_bad_sequence: int | None
     head: str
+    missing: tuple[str, ...] = ()
 
 
-def verify_lines(lines: Iterable[bytes]) -> Verification:
+def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
     """`lines`: the export, a JSON object a line, in sequence order from 1; in bounded memory.
 
-    A log that lost its last rows is intact as far as it goes: compare `head` with one that was
-    noted elsewhere.
+    `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
+    last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
     rows, first_bad, head = 0, None, _FIRST_HASH
+    missing = dict.fromkeys(expected)
+    missing.pop(head, None)
     for line in lines:
-        line = line.strip()
+        line = line.strip(_WHITE_SPACE)
         if not line:
             continue
         rows += 1
@@ -40,7 +45,11 @@ def verify_lines(lines: Iterable[bytes]) -> Verification:
             first_bad = first_bad or rows
             following = str(_parse(line).get(_ROW_HASH, head))
         head = following
-    return Verification(rows, first_bad is None, first_bad, head)
+        if head in missing:
+            del missing[head]
+    if missing:
+        first_bad = first_bad or rows + 1
+    return Verification(rows, first_bad is None, first_bad, head, tuple(missing))
 
 
 def _follow(line: bytes, sequence: int, previous_hash: str) -> str | None:

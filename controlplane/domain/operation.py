@@ -60,6 +60,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that does not stand in the store in the form in which rows are written: it was
+    changed there. `sequence` is whatever stands in its place."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The end of the chain; sequence 0 and 64 zeros before the first row."""
 

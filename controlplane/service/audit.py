@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller
-from controlplane.domain.operation import Head, Operation, OperationFilter
+from controlplane.domain.operation import Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import not_found
 from controlplane.service import cursor
@@ -40,23 +40,24 @@ class Audit:
             raise not_found("operation", operation_id)
         return found
 
-    def export(self, caller: Caller) -> Iterator[Operation]:
-        """Every row up to the head as of now, in sequence order, in bounded memory. Refused 403
-        at the call, not at the first row."""
+    def export(self, caller: Caller) -> Iterator[Operation | Unreadable]:
+        """Every row that there is as of now, in sequence order, in bounded memory: also one that
+        the head does not know of. Refused 403 at the call, not at the first row."""
         permissions.require_reader(caller.identity, "export the audit log")
-        return self._rows(_read_head(self._store).sequence)
+        with self._store.read() as database:
+            first, last = operations.read_bounds(database)
+        return self._rows(first, last)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""
         permissions.require_reader(caller.identity, "read the head of the audit log")
         return _read_head(self._store)
 
-    def _rows(self, last: int) -> Iterator[Operation]:
+    def _rows(self, first: int, last: int) -> Iterator[Operation | Unreadable]:
         """In slices, so that a slow reader holds no read transaction, nor a connection."""
-        sequence = 0
-        while rows := _read_slice(self._store, sequence, last):
+        while rows := _read_slice(self._store, first, last):
             yield from rows
-            sequence = rows[-1].sequence
+            first = rows[-1].sequence + 1
 
 
 def _read_head(store: Store) -> Head:
@@ -64,6 +65,6 @@ def _read_head(store: Store) -> Head:
         return operations.read_head(database)
 
 
-def _read_slice(store: Store, sequence: int, last: int) -> list[Operation]:
+def _read_slice(store: Store, first: int, last: int) -> list[Operation | Unreadable]:
     with store.read() as database:
-        return operations.slice_after(database, sequence, last)
+        return operations.slice_from(database, first, last)

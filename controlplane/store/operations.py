@@ -1,5 +1,6 @@
 """The audit log as rows: appended and read, nothing else."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from controlplane.domain.model import (
     PssParameters,
     Scheme,
 )
-from controlplane.domain.operation import Entry, Head, Operation, OperationFilter
+from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
 from controlplane.store.dialect import place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import OperationRow
@@ -32,6 +33,15 @@ _FIND_SUCCEEDED = (
     " WHERE actor = ? AND idempotency_key = ? AND outcome = 'succeeded'"
     " AND idempotency_key IS NOT NULL"
 )
+_SLICE = (
+    f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608  # the same
+    " WHERE sequence >= ? AND sequence <= ? ORDER BY sequence LIMIT ?"
+)
+_SLICE_OF_NUMBERS = (
+    "SELECT sequence FROM operations WHERE sequence >= ? AND sequence <= ?"
+    " ORDER BY sequence LIMIT ?"
+)
+_NO_UTF8 = "Could not decode to UTF-8"  # of a text that somebody put there with SQL
 _EXPORT_ROWS = 500
 
 _encode = msgspec.json.Encoder().encode
@@ -116,17 +126,60 @@ def is_visible(database: Database, operation_id: str, identity: Identity) -> boo
     return bool(_visible(query, identity).exists(database))
 
 
-def slice_after(database: Database, sequence: int, last: int) -> list[Operation]:
-    """In order: the next rows after this one, up to `last`; empty at the end."""
-    rows = (
-        OperationRow.select()
-        .where((OperationRow.sequence > sequence) & (OperationRow.sequence <= last))
-        .order_by(OperationRow.sequence)
-        .limit(_EXPORT_ROWS)
-        .tuples()
-        .execute(database)
+def read_bounds(database: Database) -> tuple[int, int]:
+    """The least and the greatest sequence number of any row; (0, 0) where there is none."""
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        "SELECT (SELECT MIN(sequence) FROM operations), (SELECT MAX(sequence) FROM operations)"
     )
-    return [_operation(row) for row in rows]
+    first, last = cursor.fetchone()
+    return (0, 0) if first is None else (first, last)
+
+
+def slice_from(database: Database, first: int, last: int) -> list[Operation | Unreadable]:
+    """In order: the next rows from this sequence number on, up to `last`; empty at the end.
+
+    Rows that share a number, which they do only where somebody changed the table, stay together.
+    """
+    rows = _fetch_slice(database, first, last, _EXPORT_ROWS)
+    if len(rows) == _EXPORT_ROWS:
+        rows = [row for row in rows if row[0] != rows[-1][0]] or rows
+    return [_operation_as_written(row) for row in rows]
+
+
+def _fetch_slice(database: Database, first: int, last: int, limit: int) -> list[tuple[Any, ...]]:
+    """Of a row that the driver cannot hand over, the sequence number alone."""
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, _SLICE), (first, last, limit)
+    )
+    try:
+        return list(cursor.fetchall())
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith(_NO_UTF8):
+            raise
+    if limit > 1:
+        return [
+            row
+            for at in _sequences(database, first, last, limit)
+            for row in _fetch_slice(database, at, at, 1)
+        ]
+    return [(first,)]
+
+
+def _sequences(database: Database, first: int, last: int, limit: int) -> list[int]:
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, _SLICE_OF_NUMBERS), (first, last, limit)
+    )
+    return [sequence for (sequence,) in cursor.fetchall()]
+
+
+def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
+    """Reading alone overlooks what means the same, such as white space in JSON."""
+    try:
+        operation = _operation(row)
+        as_written = _record(operation) == row
+    except (ValueError, TypeError, AttributeError, msgspec.MsgspecError):
+        as_written = False
+    return operation if as_written else Unreadable(row[0])
 
 
 def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +31,7 @@ from controlplane.domain.model import (
     PssParameters,
     Scheme,
 )
-from controlplane.domain.operation import Entry, Head, Operation
+from controlplane.domain.operation import Entry, Head, Operation, Unreadable
 from controlplane.errors import Refused
 from controlplane.store.sqlite import SqliteStore
 from tests.world import World, a_call
@@ -102,8 +101,8 @@ def chain(*entries: Entry) -> list[Operation]:
     return rows
 
 
-def exported(rows: list[Operation]) -> list[bytes]:
-    return [msgspec.json.encode(answers.operation(row)) + b"\n" for row in rows]
+def exported(rows: Iterable[Operation | Unreadable]) -> list[bytes]:
+    return [answers.line(row) for row in rows]
 
 
 def changed(line: bytes, **fields: object) -> bytes:

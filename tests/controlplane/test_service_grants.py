@@ -899,7 +899,7 @@ STATEMENTS = [
     ),
     "UPDATE OR REPLACE grants SET id = (SELECT MAX(id) FROM grants) WHERE used = 1",
     "UPDATE OR REPLACE grants SET request_id = (SELECT MAX(request_id) FROM grants) WHERE used = 1",
-    *[f"UPDATE grants SET {change} WHERE used = 1" for change in CHANGED],  # noqa: S608
+    *[f"UPDATE grants SET {change} WHERE used = 1" for change in CHANGED],
     "UPDATE grants SET used = used + 1 WHERE revoked_at IS NOT NULL",
     "UPDATE grants SET revoked_at = NULL WHERE revoked_at IS NOT NULL",
     "UPDATE grants SET revoked_at = 'x' WHERE revoked_at IS NOT NULL",

@@ -1057,7 +1057,7 @@ STATEMENTS = {
             "UPDATE OR REPLACE requests SET id = (SELECT id FROM requests WHERE ended IS NOT NULL)"
             " WHERE ended IS NULL"
         ),
-        *[f"UPDATE requests SET {change} WHERE ended IS NULL" for change in CHANGED],  # noqa: S608
+        *[f"UPDATE requests SET {change} WHERE ended IS NULL" for change in CHANGED],
         "UPDATE requests SET ended = NULL WHERE ended IS NOT NULL",
         "UPDATE requests SET ended = 'cancelled' WHERE ended IS NOT NULL",
         "UPDATE requests SET ended_by = 'bob' WHERE ended IS NOT NULL",
@@ -1087,7 +1087,7 @@ class TestForEver:
         self, connection: sqlite3.Connection, table: str, recursive_triggers: str
     ) -> None:
         connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
-        everything = f"SELECT * FROM {table}"  # noqa: S608
+        everything = f"SELECT * FROM {table}"
         before = connection.execute(everything).fetchall()
         assert len(before) == 2
         for statement in STATEMENTS[table]:

@@ -5,12 +5,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from controlplane.api import answers
 from controlplane.audit.verification import verify_lines
 from controlplane.domain.model import MemberRole
+from controlplane.domain.operation import Operation
 from controlplane.errors import Refused
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
@@ -66,7 +66,7 @@ def _fill(connection: sqlite3.Connection, newest: Path, version: int) -> None:
             )
             continue
         connection.execute(
-            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newest.{table}"  # noqa: S608
+            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newest.{table}"
         )
     connection.execute("DELETE FROM schema_version WHERE version > ?", (version,))
     connection.commit()
@@ -87,10 +87,12 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         assert services.signing.sign(ci, a_call()).signature
         admin = services.identities.authenticate(old.admin_key)
         everything = list(services.audit.export(admin))
-    lines = [msgspec.json.encode(answers.operation(row)) for row in everything]
+    lines = [answers.line(row) for row in everything]
     assert verify_lines(lines).intact
     assert len(lines) == old.rows + 2
-    entry = everything[-2].entry
+    upgraded = everything[-2]
+    assert isinstance(upgraded, Operation)
+    entry = upgraded.entry
     assert (entry.action, entry.actor) == ("installation:upgrade", None)
     assert entry.details is not None
     assert entry.details["after"] == all_migrations()[-1].version
