@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import json
+import select
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from controlplane.lanes import MOST_WAITING_IN_A_LANE
-from tests.controlplane.conftest import Api, Server
+from controlplane.store.sqlite import SqliteStore
+from tests.controlplane.conftest import Api, Installation, Server
 from tests.invariants.callers import sign
 
 BUSY = 200  # calls of one identity at once; each takes an RSA-4096 signature
@@ -83,16 +85,99 @@ def test_who_calls_a_lot_does_not_keep_others_waiting(
 
 
 def test_past_what_may_wait_a_call_is_refused_at_once(
-    serve: Callable[..., Server], flood: Callable[[Server, int], list[socket.socket]]
+    installation: Installation,
+    serve: Callable[..., Server],
+    flood: Callable[[Server, int], list[socket.socket]],
 ) -> None:
     server = serve(threads=2)
-    connections = flood(server, MOST_WAITING_IN_A_LANE + 200)
+    store = SqliteStore(installation.location.store_path)
+    with ThreadPoolExecutor(8) as pool, store.closing():
+        with store.write():  # so nobody is served
+            connections = flood(server, MOST_WAITING_IN_A_LANE + 400)
+            refused, _, _ = select.select(connections, [], [], 60)
+            assert refused
+            for status, answer in pool.map(read_status, refused):
+                assert status == 503
+                assert b"\r\nRetry-After: 1\r\n" in answer
+                assert b'"code":"overloaded"' in answer
+        waiting = [each for each in connections if each not in refused]
+        later = [status for status, _ in pool.map(read_status, waiting)]
+    assert set(later) <= {200, 503}
+    assert later.count(200) >= MOST_WAITING_IN_A_LANE
+
+
+def test_64_calls_at_once_of_one_identity_are_no_overload(
+    serve: Callable[..., Server], flood: Callable[[Server, int], list[socket.socket]]
+) -> None:
+    connections = flood(serve(threads=2), 64)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(read_status, connections))
-    assert {status for status, _ in answers} == {200, 503}
-    served = [answer for status, answer in answers if status == 200]
-    assert len(served) >= MOST_WAITING_IN_A_LANE
-    for status, answer in answers:
-        if status == 503:
-            assert b"\r\nRetry-After: 1\r\n" in answer
-            assert b'"code":"overloaded"' in answer
+        assert {status for status, _ in pool.map(read_status, connections)} == {200}
+
+
+def test_a_flood_of_unknown_keys_leaves_no_rows(
+    api: Api, serve: Callable[..., Server], busy_key: str
+) -> None:
+    server = serve()
+    before = api.rows()
+    for number in range(300):
+        answer = sign(server.port, f"swk_{number:043}", str(number), signer="slow")
+        assert (answer.status, answer.text) == (401, "api_key_unknown")
+    assert api.rows() == before
+
+
+def test_a_flood_of_denials_is_stopped_and_others_go_on(
+    api: Api, serve: Callable[..., Server], busy_key: str
+) -> None:
+    other = api.machine("other")
+    api.signer("release", operator="other")
+    server = serve()
+    answers = []
+    for number in range(2000):
+        answers.append(sign(server.port, busy_key, f"denied-{number}"))
+        if answers[-1].status == 429:
+            break
+    assert (answers[-1].status, answers[-1].text) == (429, "too_many_denials")
+    assert answers[-1].retry_after is not None
+    assert {answer.status for answer in answers[:-1]} == {404}
+    assert sign(server.port, other, "now").status == 200
+    everything = api.get("/v1/operations/export").text.splitlines()
+    rows = [row for row in map(json.loads, everything) if row["outcome"] == "denied"]
+    assert len(rows) == len(answers) - 1
+
+
+def test_who_does_not_read_the_answers_keeps_nobody_waiting(
+    api: Api, serve: Callable[..., Server], busy_key: str
+) -> None:
+    other = api.machine("other")
+    api.signer("release", operator="other")
+    server = serve(threads=2)
+    with ExitStack() as opened:
+        for _ in range(8):
+            connection = opened.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect(("127.0.0.1", server.port))
+            ask_without_end(connection, "/v1/openapi.json", busy_key)
+        assert sign(server.port, other, "now").status == 200
+
+
+def ask_without_end(connection: socket.socket, path: str, api_key: str) -> None:
+    """Until the server takes no more, because nobody takes its answers."""
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api_key}\r\n\r\n"
+    connection.settimeout(0.2)
+    with suppress(TimeoutError):
+        while True:
+            connection.sendall(head.encode() * 100)
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_is_sent(
+    serve: Callable[..., Server], busy_key: str
+) -> None:
+    head = (
+        "POST /v1/signers/slow/sign HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {busy_key}\r\nContent-Length: 1000000000000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", serve().port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        status, answer = read_status(connection)
+    assert status == 413
+    assert b'"code":"payload_too_large"' in answer
