@@ -83,10 +83,13 @@ forks: build native-build
 	@SEALWRIGHT_FORKS=$(FORKS) build/dev/tests/native/base_openssl_test --gtest_brief=1
 	@SEALWRIGHT_FORKS=$(FORKS) $(VENV)/bin/pytest -n $(JOBS) tests/hosts/test_fork_storm.py
 
-# What the tests do with a few kills, often enough to hit each point of a commit.
+# What the tests do with a few kills, often enough to hit each point of a commit; and for each ten
+# kills a disk that is full, and a database that is cut off.
 KILLS ?= 200
 kills: build
-	@SEALWRIGHT_KILLS=$(KILLS) $(VENV)/bin/pytest -q tests/invariants/test_killed_again_and_again.py
+	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
+	  tests/invariants/test_killed_again_and_again.py \
+	  tests/invariants/test_the_store_fails_again_and_again.py
 
 # Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
 FUZZ_SECONDS ?= 60

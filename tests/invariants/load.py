@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count, cycle
 
@@ -23,6 +23,7 @@ class Load:
         self.released: dict[str, str] = {}
         self.faults: list[str] = []
         self.lost = 0  # connections that broke before there was an answer
+        self.unavailable = 0  # answers 503 and 429
         self.refused = 0  # for want of a grant
         self.stopping = threading.Event()
         self.wanted = threading.Event()  # set while somebody waits for a grant
@@ -38,14 +39,25 @@ class Load:
             self.faults.append(fault)
             self._changed.notify_all()
 
+    def count_unavailable(self) -> None:
+        with self._changed:
+            self.unavailable += 1
+            self._changed.notify_all()
+
     def await_more(self, number: int) -> None:
         """Until so many more signatures came."""
+        wanted = len(self.released) + number
+        self._await(lambda: len(self.released) >= wanted, "no more signatures come")
+
+    def await_unavailable(self, number: int) -> None:
+        """Until so many more calls were told to come again."""
+        wanted = self.unavailable + number
+        self._await(lambda: self.unavailable >= wanted, "it is never unavailable")
+
+    def _await(self, condition: Callable[[], bool], otherwise: str) -> None:
         with self._changed:
-            wanted = len(self.released) + number
-            enough = self._changed.wait_for(
-                lambda: self.faults or len(self.released) >= wanted, PATIENCE
-            )
-        assert enough, "no more signatures come"
+            came = self._changed.wait_for(lambda: self.faults or condition(), PATIENCE)
+        assert came, otherwise
         assert self.faults == []
 
 
@@ -96,6 +108,7 @@ class InsistentCaller(threading.Thread):
                     self._load.wanted.set()
                     self._pause()
                 case (429 | 503, _):
+                    self._load.count_unavailable()
                     self._pause()
                 case (status, code):
                     raise AssertionError(f"{key}: answered {status} {code}")

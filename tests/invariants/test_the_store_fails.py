@@ -31,9 +31,10 @@ def check_recorded(plane: ControlPlane, replies: list[Reply]) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, megabytes: int = 6) -> Iterator[Path]:
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder]).returncode != 0:
+    size = f"size={megabytes}m"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder]).returncode != 0:
         pytest.skip("a small file system can be mounted by root only")
     try:
         yield folder
