@@ -25,9 +25,9 @@ def sign(
         return sign_over(connection, api_key, text, signer=signer, key=key)
 
 
-def connect(port: int) -> http.client.HTTPConnection:
-    """To a server on loopback, when it is first used."""
-    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def connect(port: int, timeout: float = 60) -> http.client.HTTPConnection:
+    """To a server on loopback, when it is first used; `timeout`: seconds for an answer."""
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
 
 def sign_over(
