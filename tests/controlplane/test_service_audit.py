@@ -1,7 +1,8 @@
 """Reading the log: filters, pages, and who sees which rows."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
 from controlplane.service.audit import Audit
+from controlplane.store import operations
+from tests.invariants.bent import BAD, BENDS
 from tests.world import World, a_call
 
 
@@ -149,3 +152,16 @@ class TestWhoSees:
         sign(world, ann, "a")
         assert [row.sequence for row in rows][-1] == head.sequence
         assert audit.head(world.admin).sequence == head.sequence + 1
+
+    def test_rows_of_one_number_stay_together_at_the_edge_of_a_slice(
+        self, world: World, audit: Audit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Somebody who made two of one must not get away with it there."""
+        for name in ("carol", "dave"):
+            world.identity(name)
+        (twice,) = [bend for bend in BENDS if bend.name == "duplicated"]
+        with closing(sqlite3.connect(world.location.store_path)) as connection:
+            connection.executescript(twice.statements("sqlite"))
+        monkeypatch.setattr(operations, "_EXPORT_ROWS", BAD)
+        sequences = [row.sequence for row in audit.export(world.admin)]
+        assert sequences == sorted([*range(1, audit.head(world.admin).sequence + 1), BAD])
