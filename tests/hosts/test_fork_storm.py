@@ -42,5 +42,6 @@ def test_no_child_hangs_on_a_lock_that_the_host_takes_for_its_forks(
     hosts: Hosts, control_plane: ControlPlane
 ) -> None:
     """Fewer: a fork waits there for the threads that hold the lock, and they for the fork."""
-    control_plane.create_signer("stormy", "p256", builder="operator")
-    weather(hosts, control_plane, "stormy", "locked", FORKS // 4)
+    machine = control_plane.create_machine("weather")
+    control_plane.create_signer("stormy", "p256", weather="operator")
+    weather(hosts, control_plane, "stormy", "locked", FORKS // 4, api_key=machine)

@@ -6,7 +6,7 @@ import pytest
 
 from sealwright.cryptoki import CKR
 from sealwright.pkcs11 import Module
-from tests.conftest import Environment
+from tests.conftest import KEYS, Environment
 from tests.module.providers import initialised
 from tests.server import ControlPlane
 
@@ -29,7 +29,7 @@ def test_a_file_says_all_that_the_environment_can(
     key_file.write_text(builder_key + "\n")
     environment.write_configuration(f'url = "{control_plane.url}"\napi_key_file = "{key_file}"\n')
     with initialised(module_file) as module:
-        assert len(module.slots()) == 5
+        assert len(module.slots()) == len(KEYS)
 
 
 def test_the_environment_wins(
@@ -38,7 +38,7 @@ def test_the_environment_wins(
     environment.write_configuration(f'url = "http://127.0.0.1:1"\napi_key = "{KEY}"\n')
     environment.set(url=control_plane.url, api_key=builder_key)
     with initialised(module_file) as module:
-        assert len(module.slots()) == 5
+        assert len(module.slots()) == len(KEYS)
 
 
 def test_a_named_file_is_read_instead_of_the_usual_one(
@@ -50,7 +50,7 @@ def test_a_named_file_is_read_instead_of_the_usual_one(
     other.write_text(f'url = "{control_plane.url}"\napi_key = "{builder_key}"\n')
     environment.set(config=str(other))
     with initialised(module_file) as module:
-        assert len(module.slots()) == 5
+        assert len(module.slots()) == len(KEYS)
 
 
 def test_a_module_that_nobody_configured_loads(
@@ -117,4 +117,4 @@ def test_an_empty_variable_counts_as_unset(
     environment.write_configuration(f'url = "{control_plane.url}"\napi_key = "{builder_key}"\n')
     environment.set(url="", api_key="", config="", ca_file="")
     with initialised(module_file) as module:
-        assert len(module.slots()) == 5
+        assert len(module.slots()) == len(KEYS)
