@@ -36,7 +36,8 @@ int main(int count, char** arguments) {
       const std::vector<char> octets((std::istreambuf_iterator<char>(file)),
                                      std::istreambuf_iterator<char>());
       std::printf("%s\n", path.c_str());
-      std::fflush(stdout);  // said before it is tried: the last line names the culprit
+      // Said before it is tried: the last line names the culprit.
+      static_cast<void>(std::fflush(stdout));
       LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size());
       ++runs;
     }
