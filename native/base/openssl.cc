@@ -14,9 +14,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kForkPatience{50};
+// Longer than a busy machine keeps a thread from running: what ends this wait early freezes a lock.
+constexpr std::chrono::milliseconds kForkPatience{200};
 // Longer than a fork waits, so that threads at the gate do not slip in while it still counts.
-constexpr std::chrono::milliseconds kSectionPatience{100};
+constexpr std::chrono::milliseconds kSectionPatience{300};
 constexpr std::chrono::microseconds kPause{50};
 
 // Sequentially consistent throughout: a thread announces itself and then looks for a fork, a fork

@@ -12,7 +12,7 @@ OSSL_LIB_CTX* openssl_context();
 
 // Held around whatever takes a lock of the whole process, which a fork would freeze in the child:
 // OpenSSL that computes, and the C library that looks up names. Never across poll. Cheap (one
-// atomic add) and re-entrant on one thread. A fork waits for open sections to end, 50 ms at most:
+// atomic add) and re-entrant on one thread. A fork waits for open sections to end, 200 ms at most:
 // an unbounded wait would deadlock with a host that holds its own lock.
 class GateSection {
  public:
