@@ -146,7 +146,9 @@ void warn_of_expiry(const Signer& signer, const Log& log) {
   }
   constexpr std::chrono::days kNotice{30};
   const auto end = day_of(record.not_after);
-  if (end && *end < std::chrono::system_clock::now() + kNotice && first_warning(record.number)) {
+  // In days: the year 9999 is beyond what a clock of nanoseconds can hold.
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  if (end && *end <= today + kNotice && first_warning(record.number)) {
     log.write(LogLevel::kWarning,
               "signer " + record.name + ": the certificate ends on " + record.not_after);
   }

@@ -162,7 +162,7 @@ void LocalSigningService::issue(const NewSigner& signer) {
   record.public_key = der(i2d_PUBKEY, key.get());
   record.certificate = der(i2d_X509, leaf.get());
   record.certificate_serial = "0" + std::to_string(serial);
-  record.not_after = "2030-01-01T00:00:00Z";
+  record.not_after = signer.not_after;
   record.issuers = {keys_->intermediate_der, keys_->root_der};
   keys_->by_signer[signer.name] = std::move(key);
   records_[signer.number] = std::move(record);
