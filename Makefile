@@ -22,7 +22,7 @@ help:
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
-	@echo "make bench   signatures/s and latency, as ratios to SoftHSM2"
+	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait'"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -101,8 +101,9 @@ fuzz: build/fuzz/build.ninja | build
 fuzz-a-minute:
 	@$(MAKE) fuzz FUZZ_SECONDS=4
 
+BENCH ?=
 bench: build
-	@$(PYTHON) bench/run.py
+	@$(PYTHON) bench/run.py $(BENCH)
 
 format: set-up
 	@$(VENV)/bin/ruff check -q --fix .

@@ -1,1 +1,1 @@
-"""What signing through Sealwright costs, beside SoftHSM2 on the same machine in the same run."""
+"""What signing through Sealwright costs, beside SoftHSM2 and beside its own limits, in one run."""

@@ -2,15 +2,17 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import urllib3
 
 from bench.systems import System, run
+from bench.table import Goal, Milliseconds, Row, row, take_turns
 
 _MECHANISMS = {"rsa-3072": "SHA256-RSA-PKCS", "p256": "ECDSA"}  # SoftHSM2 2.6 has no more
+_GOAL = Goal(1.5, at_least=False)
 _REQUESTS = re.compile(
     r'^sealwright_request_duration_seconds_count\{.*route="/v1/(?!health).*"\} ([0-9.e+]+)$', re.M
 )
@@ -30,15 +32,21 @@ def sign_once(system: System, token: str, mechanism: str, scratch: Path) -> None
     )
 
 
-def timed_ms(system: System, token: str, mechanism: str, scratch: Path) -> float:
+def timed(system: System, token: str, mechanism: str, scratch: Path) -> Milliseconds:
     begin = time.perf_counter()
     sign_once(system, token, mechanism, scratch)
-    return (time.perf_counter() - begin) * 1e3
+    return Milliseconds((time.perf_counter() - begin) * 1e3)
 
 
-def wall_ms(system: System, key: str, scratch: Path, times: int) -> float:
-    """The median."""
-    return median(timed_ms(system, key, _MECHANISMS[key], scratch) for _ in range(times))
+def rows(ours: System, theirs: System, scratch: Path, rounds: int) -> Iterator[Row]:
+    for key, mechanism in _MECHANISMS.items():
+        mine, other = take_turns(
+            rounds,
+            *(partial(timed, system, key, mechanism, scratch) for system in (ours, theirs)),
+        )
+        what = f"cold `pkcs11-tool --sign`, {key}"
+        yield row(what, mine.ms, "ms", beside=(theirs.name, other.ms), goal=_GOAL)
+    yield row("HTTP requests of a cold sign", requests_of_one(ours, "p256", scratch), "")
 
 
 def requests_of_one(system: System, key: str, scratch: Path) -> int:

@@ -1,12 +1,13 @@
 """What a thousand signers cost a tool that signs with one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 from bench import cold
 from bench.systems import System
+from bench.table import Row, row, take_turns
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 
@@ -15,7 +16,18 @@ _LAST = "last"
 """The signer that is used: a tool that looks for a token by label comes to it after the others."""
 
 
-def populate(system: System) -> tuple[System, System]:
+def rows(ours: System, scratch: Path, rounds: int) -> Iterator[Row]:
+    one, every = _populate(ours)
+    cold.sign_once(every, _LAST, "ECDSA", scratch)  # not the first to ask after all the changes
+    alone, crowded = take_turns(
+        rounds,
+        *(partial(cold.timed, system, _LAST, "ECDSA", scratch) for system in (one, every)),
+    )
+    what = f"cold `pkcs11-tool --sign`, {SIGNERS:,} visible signers"
+    yield row(what, crowded.ms, "ms", beside=("one visible signer", alone.ms))
+
+
+def _populate(system: System) -> tuple[System, System]:
     """The same control plane for a machine that sees one signer, and for one that sees all."""
     admin = Client(
         Connection.resolve(
@@ -31,16 +43,6 @@ def populate(system: System) -> tuple[System, System]:
     _create_signer(admin, _LAST, "all", "one")
     one, every = (replace(system, environment=_with_key(system.environment, key)) for key in keys)
     return one, every
-
-
-def wall_ms(one: System, every: System, scratch: Path, times: int) -> tuple[float, float]:
-    """Medians of runs that take turns."""
-    cold.sign_once(every, _LAST, "ECDSA", scratch)  # not the first to ask after all the changes
-    runs = [
-        tuple(cold.timed_ms(system, _LAST, "ECDSA", scratch) for system in (one, every))
-        for _ in range(times)
-    ]
-    return median(run[0] for run in runs), median(run[1] for run in runs)
 
 
 def _create_machine(admin: Client, name: str) -> str:

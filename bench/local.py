@@ -6,13 +6,15 @@ A process of its own for each measurement; prints calls a second of each kind as
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 
 import msgspec
 
+from bench import cold
 from bench.systems import System
+from bench.table import Row, row
 from sealwright import _native
 from sealwright.cryptoki import CKA, CKM, CKO
 from sealwright.pkcs11 import Module, Session, Slot, check, template
@@ -22,6 +24,14 @@ _ROUNDS = 5
 _MIB = 2**20
 _DATA = bytes(range(32))
 _READ = (CKA.LABEL, CKA.ID, CKA.KEY_TYPE)
+
+
+def rows(ours: System, theirs: System, seconds: float) -> Iterator[Row]:
+    for kind, (mine, other) in measure(ours, theirs, seconds).items():
+        yield row(kind, mine, "/s", beside=(theirs.name, other))
+    requests = cold.requests_during(ours, lambda: run_for(ours, seconds / 10))
+    requests -= cold.requests_during(ours, lambda: run_once(ours))
+    yield row("HTTP requests of all of these", requests, "")
 
 
 def measure(one: System, other: System, seconds: float) -> dict[str, tuple[float, float]]:

@@ -5,13 +5,21 @@ Counted from before it is loaded until it has signed ten times; printed as KiB o
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.systems import System
+from bench.table import Row, row
 from sealwright.cryptoki import CKA, CKM, CKO
 from sealwright.pkcs11 import Module
 
 _ROOT = Path(__file__).resolve().parents[1]
+
+
+def rows(ours: System, theirs: System) -> Iterator[Row]:
+    mine, other = added_kib(ours) / 1024, added_kib(theirs) / 1024
+    yield row("added to its host by the module", mine, "MiB", beside=(theirs.name, other))
+    yield row("the module's file", ours.module.stat().st_size / 2**20, "MiB")
 
 
 def added_kib(system: System) -> int:

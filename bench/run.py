@@ -1,8 +1,14 @@
-"""`make bench`: signing, local calls, cold start and memory, beside SoftHSM2 in the same run."""
+"""`make bench`: what signing costs, beside what it could cost at least, in one run.
+
+What is compared takes turns, so that whatever else the machine does falls on both.
+"""
 
 import argparse
+import os
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,145 +17,136 @@ import msgspec
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))  # it is run by its path
 
-from bench import cold, crowd, local, memory, signing, systems  # noqa: E402
+from bench import (  # noqa: E402
+    api,
+    cold,
+    crowd,
+    empty,
+    jars,
+    local,
+    memory,
+    signing,
+    size,
+    staged,
+    systems,
+    table,
+    verification,
+)
+from bench.table import Row  # noqa: E402
 
-THREADS = (1, 2, 8)
-COLD_RUNS = 11
-CROWD_RUNS = 31
-
-
-class Speed(msgspec.Struct, frozen=True):
-    key: str
-    threads: int
-    sealwright: signing.Throughput
-    softhsm2: signing.Throughput
-    ratio: float  # of signatures a second
-
-
-class ColdStart(msgspec.Struct, frozen=True):
-    key: str
-    sealwright_ms: float
-    softhsm2_ms: float
-    ratio: float
-
-
-class LocalCall(msgspec.Struct, frozen=True):
-    kind: str
-    sealwright_per_second: float
-    softhsm2_per_second: float
-    ratio: float  # of calls a second
-
-
-class Crowd(msgspec.Struct, frozen=True):
-    """A cold sign with one of so many visible signers, beside a cold sign with the only one."""
-
-    signers: int
-    one_ms: float
-    all_ms: float
-    ratio: float
+SECTIONS = {
+    "signing": "signing through the module",
+    "api": "signing over the API",
+    "wait": "one caller's wait, and its parts",
+    "cpu": "server CPU",
+    "tools": "tools, from start to end",
+    "size": "a full store",
+    "verify": "the audit log, offline",
+    "local": "calls that ask nobody",
+    "crowd": "a thousand signers",
+    "memory": "the module",
+}
+_ROUNDS = 5
+_TOOL_ROUNDS = 9
+_VERIFIED = 500_000
 
 
 class Results(msgspec.Struct, frozen=True):
-    speeds: list[Speed]
-    local_calls: list[LocalCall]
-    local_requests: int  # that the local calls made, all together
-    cold_starts: list[ColdStart]
-    crowd: Crowd
-    cold_requests: int
-    module_bytes: int
-    sealwright_added_kib: int
-    softhsm2_added_kib: int
+    cpus: int
+    workers: int
+    threads: int
+    seconds: float
+    sections: dict[str, list[Row]]
 
 
-def measure(ours: systems.System, theirs: systems.System, scratch: Path, seconds: float) -> Results:
-    speeds = []
-    for key in systems.KEYS:
-        for threads in THREADS:
-            fast = signing.measure(theirs, key, threads, seconds)
-            mine = signing.measure(ours, key, threads, seconds)
-            speeds.append(Speed(key, threads, mine, fast, mine.per_second / fast.per_second))
-    local_calls = [
-        LocalCall(kind, mine, their, mine / their)
-        for kind, (mine, their) in local.measure(ours, theirs, seconds).items()
-    ]
-    cold_starts = []
-    for key in systems.KEYS:
-        theirs_ms = cold.wall_ms(theirs, key, scratch, COLD_RUNS)
-        ours_ms = cold.wall_ms(ours, key, scratch, COLD_RUNS)
-        cold_starts.append(ColdStart(key, ours_ms, theirs_ms, ours_ms / theirs_ms))
-    local_requests = cold.requests_during(ours, lambda: local.run_for(ours, seconds / 10))
-    local_requests -= cold.requests_during(ours, lambda: local.run_once(ours))
-    one_ms, all_ms = crowd.wall_ms(*crowd.populate(ours), scratch, CROWD_RUNS)
-    return Results(
-        speeds,
-        local_calls,
-        local_requests,
-        cold_starts,
-        Crowd(crowd.SIGNERS, one_ms, all_ms, all_ms / one_ms),
-        cold.requests_of_one(ours, "p256", scratch),
-        ours.module.stat().st_size,
-        memory.added_kib(ours),
-        memory.added_kib(theirs),
-    )
+class Bench:
+    """Starts what a section needs when it is first needed; ends everything with the stack."""
 
+    def __init__(self, stack: ExitStack, options: argparse.Namespace) -> None:
+        self._stack = stack
+        self._options = options
+        self._size = (options.workers, options.threads)
+        self._seconds: float = options.seconds
+        self.scratch = self._folder()
+        self._theirs: systems.System | None = None
+        self._ours: systems.System | None = None
+        self._nothing: str | None = None
 
-def table(results: Results) -> str:
-    lines = [
-        "                    Sealwright                     SoftHSM2, in process",
-        "key       threads   sign/s   p50 ms   p99 ms      sign/s   p50 ms   p99 ms      ratio",
-    ]
-    for speed in results.speeds:
-        columns = (
-            f"{one.per_second:9.0f}{one.p50_ms:9.2f}{one.p99_ms:9.2f}"
-            for one in (speed.sealwright, speed.softhsm2)
-        )
-        lines.append(f"{speed.key:10}{speed.threads:7}{'   '.join(columns)}{speed.ratio:11.2f}")
-    lines += ["", "local calls               Sealwright /s   SoftHSM2 /s   ratio"]
-    lines += [
-        f"{one.kind:24}{one.sealwright_per_second:15,.0f}{one.softhsm2_per_second:14,.0f}"
-        f"{one.ratio:8.2f}"
-        for one in results.local_calls
-    ]
-    lines += [f"HTTP requests of all of these   {results.local_requests}"]
-    lines += ["", "cold `pkcs11-tool --sign`   Sealwright ms   SoftHSM2 ms   ratio"]
-    lines += [
-        f"{one.key:26}{one.sealwright_ms:15.1f}{one.softhsm2_ms:14.1f}{one.ratio:8.2f}"
-        for one in results.cold_starts
-    ]
-    crowd_ = results.crowd
-    row = f"{crowd_.signers:,} visible signers"
-    lines += [
-        "",
-        "cold `pkcs11-tool --sign`   sees one, ms   sees all, ms   ratio",
-        f"{row:26}{crowd_.one_ms:14.1f}{crowd_.all_ms:15.1f}{crowd_.ratio:8.2f}",
-    ]
-    ours_mib, theirs_mib = results.sealwright_added_kib / 1024, results.softhsm2_added_kib / 1024
-    lines += [
-        "",
-        f"HTTP requests of a cold sign   {results.cold_requests}",
-        f"size of the module             {results.module_bytes / 2**20:.1f} MiB",
-        f"memory added to its host       {ours_mib:.1f} MiB (SoftHSM2 {theirs_mib:.1f} MiB)",
-    ]
-    return "\n".join(lines)
+    def rows(self, section: str) -> Iterator[Row]:
+        seconds = self._seconds
+        match section:
+            case "signing":
+                behind = self._stack.enter_context(systems.p11_kit(self.theirs, self._folder()))
+                yield from signing.rows(self.ours, self.theirs, behind, seconds / 2, 3)
+            case "api":
+                yield from api.rates(self.ours, self.nothing, seconds, _ROUNDS)
+            case "wait":
+                yield from api.waits(self.ours, self.nothing, self.scratch, seconds / 2, _ROUNDS)
+            case "cpu":
+                yield from staged.rows(self.ours, *self._size, seconds * 2)
+            case "tools":
+                yield from cold.rows(self.ours, self.theirs, self.scratch, _TOOL_ROUNDS)
+                yield from jars.rows(self.ours, self.theirs, self.scratch, _TOOL_ROUNDS)
+            case "size":
+                number = 10_000_000 if self._options.long else 1_000_000
+                small, full = self._sealwright(), self._sealwright()
+                yield from size.measure(small, full, number, seconds, _ROUNDS)
+            case "verify":
+                yield from verification.measure(self.scratch, _VERIFIED)
+            case "local":
+                yield from local.rows(self.ours, self.theirs, seconds)
+            case "crowd":
+                yield from crowd.rows(self._sealwright(), self.scratch, _TOOL_ROUNDS)
+            case "memory":
+                yield from memory.rows(self.ours, self.theirs)
+
+    @property
+    def theirs(self) -> systems.System:
+        if self._theirs is None:
+            self._theirs = self._stack.enter_context(systems.softhsm(self._folder()))
+        return self._theirs
+
+    @property
+    def ours(self) -> systems.System:
+        if self._ours is None:
+            self._ours = self._sealwright()
+        return self._ours
+
+    @property
+    def nothing(self) -> str:
+        if self._nothing is None:
+            self._nothing = self._stack.enter_context(empty.running(*self._size))
+        return self._nothing
+
+    def _sealwright(self) -> systems.System:
+        return self._stack.enter_context(systems.sealwright(self._folder(), *self._size))
+
+    def _folder(self) -> Path:
+        made = tempfile.TemporaryDirectory(prefix="sealwright-bench-")
+        return Path(self._stack.enter_context(made))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=_ROOT / "bench" / "results.json")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each row and system")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--long", action="store_true", help="ten million rows, not one")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of a round")
     parser.add_argument("--workers", type=int, default=2, help="of the server")
     parser.add_argument("--threads", type=int, default=8, help="of each of them")
     options = parser.parse_args()
+    sections: dict[str, list[Row]] = {}
     with ExitStack() as stack:
-        scratch = [
-            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealwright-bench-")))
-            for _ in range(2)
-        ]
-        theirs = stack.enter_context(systems.softhsm(scratch[0]))
-        ours = stack.enter_context(systems.sealwright(scratch[1], options.workers, options.threads))
-        results = measure(ours, theirs, scratch[1], options.seconds)
+        bench = Bench(stack, options)
+        for section in options.only:
+            begin = time.monotonic()
+            title = SECTIONS[section]
+            sections[title] = list(bench.rows(section))
+            sys.stderr.write(f"bench: {title}: {time.monotonic() - begin:.0f} s\n")
+    cpus = len(os.sched_getaffinity(0))
+    results = Results(cpus, options.workers, options.threads, options.seconds, sections)
     options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
-    sys.stdout.write(table(results) + "\n")
+    sys.stdout.write(table.render(sections) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from statistics import quantiles
 
 import msgspec
 
+from bench import systems
+from bench.rate import Rate
 from bench.systems import System
+from bench.table import Goal, Row, row, take_turns
 from sealwright import _native
 from sealwright.cryptoki import CKA, CKM, CKO
 from sealwright.pkcs11 import Module, Session, Slot, check
@@ -23,18 +27,37 @@ _ROOT = Path(__file__).resolve().parents[1]
 _MECHANISMS = {"rsa-3072": CKM.SHA256_RSA_PKCS, "p256": CKM.ECDSA}
 _DATA = bytes(range(32))
 _LONGEST = 512
+_GOAL = Goal(1.2, at_least=True)
+
+THREADS = (1, 2, 8, 32)
 
 
-class Throughput(msgspec.Struct, frozen=True):
+def rows(
+    ours: System, theirs: System, behind: System, seconds: float, rounds: int
+) -> Iterator[Row]:
+    for key in systems.KEYS:
+        for threads in THREADS:
+            mine, *others = take_turns(
+                rounds,
+                *(
+                    partial(measure, system, key, threads, seconds)
+                    for system in (ours, theirs, behind)
+                ),
+            )
+            for system, other in zip((theirs, behind), others, strict=True):
+                yield row(
+                    f"{key}, threads: {threads}",
+                    mine.per_second,
+                    "/s",
+                    times=mine.times,
+                    beside=(system.name, other.per_second),
+                    other_times=other.times,
+                    goal=_GOAL if (key, threads, system) == ("rsa-3072", 8, theirs) else None,
+                )
+
+
+def measure(system: System, key: str, threads: int, seconds: float) -> Rate:
     """Signatures of all threads together; latency of one C_SignInit and C_Sign."""
-
-    signatures: int
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-
-
-def measure(system: System, key: str, threads: int, seconds: float) -> Throughput:
     arguments = [str(system.module), key, str(threads), str(seconds)]
     if system.pin is not None:
         arguments.append(system.pin)
@@ -45,7 +68,7 @@ def measure(system: System, key: str, threads: int, seconds: float) -> Throughpu
         stdout=subprocess.PIPE,
         check=True,
     )
-    return msgspec.json.decode(done.stdout, type=Throughput)
+    return msgspec.json.decode(done.stdout, type=Rate)
 
 
 class _Signing(threading.Thread):
@@ -86,7 +109,7 @@ class _Signing(threading.Thread):
             self.nanoseconds.append(now - before)
 
 
-def sign_for(module: Module, key: str, threads: int, seconds: float, pin: str | None) -> Throughput:
+def sign_for(module: Module, key: str, threads: int, seconds: float, pin: str | None) -> Rate:
     slot = module.slot(key)
     with slot.open() as session:
         if pin is not None:
@@ -105,8 +128,7 @@ def sign_for(module: Module, key: str, threads: int, seconds: float, pin: str | 
     taken = list(chain.from_iterable(thread.nanoseconds for thread in signing))
     # A thread's signatures follow on each other, so its own time is their sum.
     rate = sum(len(t.nanoseconds) / (sum(t.nanoseconds) / 1e9) for t in signing)
-    cuts = quantiles(taken, n=100, method="inclusive")
-    return Throughput(len(taken), rate, cuts[49] / 1e6, cuts[98] / 1e6)
+    return Rate.of(len(taken), rate, taken)
 
 
 def main(module: str, key: str, threads: str, seconds: str, pin: str | None = None) -> None:

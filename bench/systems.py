@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,15 @@ from sealwright.module import module_path
 KEYS = {"rsa-3072": "RSA:3072", "p256": "EC:prime256v1"}
 """Sealwright's name of each kind of key, which is also its token's label, and pkcs11-tool's."""
 
+_ROOT = Path(__file__).resolve().parents[1]
 _SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
+_P11_KIT_CLIENT = "pkcs11/p11-kit-client.so"
 _PIN = "1234"
 _LISTENING = "sealwright is listening on "
+
+COMMAND = str(Path(sys.executable).with_name("sealwright"))
+MACHINE = "builder"
+"""The identity that signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,17 @@ class System:
     module: Path
     environment: Mapping[str, str]
     pin: str | None
-    admin_key: str = ""  # of Sealwright
+    admin_key: str = ""  # from here on: of Sealwright
+    data: Path = Path()
+    server: int = 0  # its process; the others are its children
+
+    @property
+    def url(self) -> str:
+        return self.environment["SEALWRIGHT_URL"]
+
+    @property
+    def api_key(self) -> str:
+        return self.environment["SEALWRIGHT_API_KEY"]
 
 
 class _ApiKey(msgspec.Struct):
@@ -56,19 +72,28 @@ def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def sealwright(scratch: Path, workers: int, threads: int) -> Iterator[System]:
-    """A control plane of its own on a free loopback port, and a machine that may sign."""
-    command = str(Path(sys.executable).with_name("sealwright"))
+def sealwright(
+    scratch: Path,
+    workers: int,
+    threads: int,
+    server_command: Sequence[str] = (COMMAND,),
+    more: Mapping[str, str] | None = None,
+) -> Iterator[System]:
+    """A control plane of its own on a free loopback port, and a machine that may sign.
+
+    `server_command` stands for the command when the server is started, with `more` environment.
+    """
     environment = _surroundings(scratch)
     data = ["--data-dir", str(scratch / "data")]
     admin = msgspec.json.decode(
-        run([command, "init", *data, "--json"], environment), type=_ApiKey
+        run([COMMAND, "init", *data, "--json"], environment), type=_ApiKey
     ).api_key
     size = ["--workers", str(workers), "--threads", str(threads)]
     with (scratch / "serve.log").open("wb") as log:
         server = subprocess.Popen(
-            [command, "serve", *data, "--bind", "127.0.0.1:0", *size],
-            env=environment,
+            [*server_command, "serve", *data, "--bind", "127.0.0.1:0", *size],
+            env={**environment, **(more or {})},
+            cwd=_ROOT,
             stdout=subprocess.PIPE,
             stderr=log,
         )
@@ -79,17 +104,34 @@ def sealwright(scratch: Path, workers: int, threads: int) -> Iterator[System]:
             raise RuntimeError(f"the server did not start: {(scratch / 'serve.log').read_text()}")
         environment |= {"SEALWRIGHT_URL": line.removeprefix(_LISTENING).strip()}
         as_admin = environment | {"SEALWRIGHT_API_KEY": admin}
-        create = [command, "identity", "create", "builder", "--kind", "machine", "--json"]
-        builder = msgspec.json.decode(run(create, as_admin), type=_ApiKey).api_key
+        create = [COMMAND, "identity", "create", MACHINE, "--kind", "machine", "--json"]
+        machine = msgspec.json.decode(run(create, as_admin), type=_ApiKey).api_key
         for key in KEYS:
             named = ["--key", key, "--common-name", f"Bench {key}"]
-            run([command, "signer", "create", key, *named], as_admin)
-            run([command, "member", "add", key, "builder", "--role", "operator"], as_admin)
-        as_builder = environment | {"SEALWRIGHT_API_KEY": builder}
-        yield System("sealwright", module_path(), as_builder, None, admin)
+            run([COMMAND, "signer", "create", key, *named], as_admin)
+            run([COMMAND, "member", "add", key, MACHINE, "--role", "operator"], as_admin)
+        as_machine = environment | {"SEALWRIGHT_API_KEY": machine}
+        yield System(
+            "Sealwright", module_path(), as_machine, None, admin, scratch / "data", server.pid
+        )
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
+
+
+def processes(server: int) -> list[int]:
+    """The server's process and its children."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return [server, *map(int, children)]
+
+
+def cpu_seconds(server: int) -> float:
+    """That the server and its children have used so far; ticks of 10 ms."""
+    ticks = 0
+    for process in processes(server):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime, stime of proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -111,4 +153,32 @@ def softhsm(scratch: Path) -> Iterator[System]:
         token = ["--module", str(_SOFTHSM), "--token-label", key, "--login", "--pin", _PIN]
         make = ["--keypairgen", "--key-type", kind, "--label", key, "--id", "01"]
         run(["pkcs11-tool", *token, *make], environment)
-    yield System("softhsm2", _SOFTHSM, environment, _PIN)
+    yield System("SoftHSM2", _SOFTHSM, environment, _PIN)
+
+
+@contextmanager
+def p11_kit(theirs: System, scratch: Path) -> Iterator[System]:
+    """The same tokens in a process of their own, over a unix socket: `p11-kit server`."""
+    clients = sorted(Path("/usr/lib").glob(f"*/{_P11_KIT_CLIENT}"))
+    if shutil.which("p11-kit") is None or not clients:
+        raise RuntimeError("p11-kit is not installed: apt-get install p11-kit p11-kit-modules")
+    socket = scratch / "p11-kit.socket"
+    arguments = ["--provider", str(theirs.module), "--name", str(socket), "pkcs11:"]
+    environment = {**theirs.environment, "XDG_RUNTIME_DIR": str(scratch)}
+    server = subprocess.Popen(
+        ["p11-kit", "server", "--foreground", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert server.stdout is not None  # noqa: S101  # it was asked for
+        line = server.stdout.readline().decode()  # P11_KIT_SERVER_ADDRESS=unix:path=…;
+        name, _, address = line.split(";")[0].strip().partition("=")
+        if name != "P11_KIT_SERVER_ADDRESS":
+            raise RuntimeError(f"p11-kit server did not start: {line}")
+        yield System(
+            "SoftHSM2 behind p11-kit", clients[0], {**environment, name: address}, theirs.pin
+        )
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()

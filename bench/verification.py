@@ -1,0 +1,55 @@
+"""`sealwright audit verify` of an export, offline."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench import rows
+from bench.systems import COMMAND
+from bench.table import Goal, Row, row
+from controlplane.api import answers
+
+_GOAL = Goal(100_000, at_least=True)
+_FLAT = Goal(1.1, at_least=False)
+
+
+class _Verdict(msgspec.Struct):
+    rows: int
+    intact: bool
+
+
+def measure(scratch: Path, number: int) -> Iterator[Row]:
+    """The start of the command included; memory beside that for a tenth of the rows."""
+    few, many = (_export(scratch, each) for each in (number // 10, number))
+    _, small = _verify(few, number // 10)
+    seconds, large = _verify(many, number)
+    yield row(f"audit verify, {number:,} rows", number / seconds, "/s", goal=_GOAL)
+    yield row("its peak memory", large, "MiB", beside=("a tenth of the rows", small), goal=_FLAT)
+
+
+def _export(scratch: Path, number: int) -> Path:
+    path = scratch / f"{number}.ndjson"
+    with path.open("wb") as file:
+        for operation in rows.chain(number):
+            file.write(msgspec.json.encode(answers.operation(operation)) + b"\n")
+    return path
+
+
+def _verify(path: Path, number: int) -> tuple[float, float]:
+    """Seconds, and MiB at its peak."""
+    begin = time.perf_counter()
+    command = subprocess.Popen(
+        [COMMAND, "audit", "verify", str(path), "--json"], stdout=subprocess.PIPE
+    )
+    assert command.stdout is not None  # noqa: S101  # it was asked for
+    verdict = msgspec.json.decode(command.stdout.read(), type=_Verdict)
+    _, status, usage = os.wait4(command.pid, 0)
+    seconds = time.perf_counter() - begin
+    command.returncode = os.waitstatus_to_exitcode(status)
+    if (verdict.rows, verdict.intact) != (number, True):
+        raise RuntimeError(f"audit verify found {verdict} in {number} rows")
+    return seconds, usage.ru_maxrss / 1024
