@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from controlplane import logging
 from controlplane.errors import Refused
+from controlplane.fair_share import FairShare
 from controlplane.service.installation import Services, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.settings import Settings, TcpAddress, UnixAddress
@@ -67,13 +68,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._descriptor = listener.detach()
         self._metrics = metrics
         self._services: Services | None = None
+        self._shares = FairShare(2 * settings.workers)
         super().__init__()
 
     def load_config(self) -> None:
         # Imported here, before any fork, and after the environment has been set.
         import controlplane.app  # noqa: F401
 
-        worker = type("Worker", (GatheringWorker,), {"tls": self._tls()})
+        worker = type("Worker", (GatheringWorker,), {"tls": self._tls(), "shares": self._shares})
         chosen: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
             "workers": self._settings.workers,
@@ -96,6 +98,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "sealwright",
             "when_ready": self._say_ready,
             "worker_exit": self._leave,
+            "child_exit": self._forget,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -114,6 +117,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _say_ready(self, _arbiter: object) -> None:
         _log.info("listening", url=self._url, workers=self._settings.workers)
         self._announce(self._url)
+
+    def _forget(self, _arbiter: object, worker: Any) -> None:
+        """In the main process, however the worker came to its end."""
+        self._shares.leave(worker.age)
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
         if self._services is not None:

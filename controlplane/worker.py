@@ -1,9 +1,13 @@
-"""gunicorn's threaded worker, made safe against clients that are slow to speak.
+"""gunicorn's threaded worker, made safe against clients that are slow to speak, and quick.
 
-A thread is spent on a connection only when a whole request is there: handshake, head and body are
-gathered without blocking while the poller waits, under one deadline. So no number of slow clients
-keeps a signature waiting, and closing lingers in the poller as well. A request that is there enters
-the lane of its API key, or waits in it without a thread (`lanes`).
+A thread is spent on a connection only when a whole request is there: head and body are gathered
+without blocking by the main thread, under one deadline. So no number of slow clients keeps a
+signature waiting, and closing lingers in the poller as well. A request that is there enters the
+lane of its API key, or waits in it without a thread (`lanes`).
+
+Threads that hand over to each other are what costs in Python, since each waits for the interpreter
+in turn. So a thread that has answered puts the connection back into the poller itself, and goes on
+with the next request that is there.
 """
 
 import errno
@@ -13,11 +17,15 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import structlog
-from gunicorn import http
+from gunicorn import http, util
+from gunicorn.http import wsgi
 from gunicorn.http.errors import (
     InvalidHeader,
     LimitRequestHeaders,
@@ -25,13 +33,15 @@ from gunicorn.http.errors import (
     NoMoreData,
     ParseException,
 )
-from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from controlplane.api import problems
+from controlplane.fair_share import FairShare
 from controlplane.lanes import Lanes
 
 GATHER_SECONDS = 10.0  # from the first byte (or the connection) to the end of the request
 SEND_SECONDS = 30.0  # without progress on an answer, or on a body too long to gather
+YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
 MOST_HEAD = 16 * 1024  # bytes
 MOST_GATHERED = 64 * 1024  # bytes of body; longer ones are read, or refused, by the thread
@@ -40,7 +50,8 @@ _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _RETRY_AFTER = 1  # seconds
 _RECEIVE = 64 * 1024
-_WAIT = object()  # the request is there, and its lane is full
+_LOOK_SECONDS = 0.25  # how often deadlines are looked at
+_ALIVE_SECONDS = 1.0  # how often the main process is told that this one lives
 _log = structlog.get_logger()
 
 
@@ -49,7 +60,6 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     parser: Any  # gunicorn's, once the handshake is over
     lane: bytes = b""  # of the request at hand: who calls
-    has_entered: bool = False  # its lane
 
     def __init__(
         self, cfg: Any, sock: socket.socket, client: Any, server: Any, tls: ssl.SSLContext | None
@@ -59,21 +69,21 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self._ended = False
         if tls is not None:
             self.sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self._handshaken = tls is None
+        self.handshaken = tls is None
         self.timeout = time.monotonic() + GATHER_SECONDS
 
     def gather(self) -> bool:
         """True once the next request can be served, or refused, without waiting for the client.
+        The socket does not block.
 
         Raises:
             LimitRequestHeaders: the head is longer than MOST_HEAD.
             OSError: the connection broke, or the handshake failed.
         """
-        self.sock.setblocking(False)
         try:
-            if not self._handshaken:
+            if not self.handshaken:
                 self.sock.do_handshake()
-                self._handshaken = True
+                self.handshaken = True
             if self.parser is None:
                 self.parser = http.get_parser(self.cfg, self.sock, self.client)
                 self.initialized = True
@@ -111,17 +121,108 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             self._inbox += self.sock.recv(waiting)
 
 
+class Answer(wsgi.Response):  # type: ignore[misc]
+    """Head and body leave together, and without a look at the clock if the client keeps up."""
+
+    headers_sent: bool  # gunicorn's
+    _head = b""
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *(f"{name}: {of}\r\n" for name, of in self.headers)]
+            self._head = util.to_bytestring("".join(lines) + "\r\n", "latin-1")
+            self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            data = b"%X\r\n%b\r\n" % (len(data), data)
+        _send(self.sock, head + data)
+
+    def close(self) -> None:
+        self.send_headers()
+        end = b"0\r\n\r\n" if self.chunked else b""
+        if self._head or end:
+            _send(self.sock, self._head + end)
+
+
+def _send(sock: socket.socket, data: bytes) -> None:
+    """Leaves the socket not blocking, as it was. Raises OSError after SEND_SECONDS without
+    progress."""
+    sent = 0
+    if not isinstance(sock, ssl.SSLSocket):
+        try:
+            sent = sock.send(data)
+        except BlockingIOError:
+            sent = 0
+    if sent < len(data):
+        sock.settimeout(SEND_SECONDS)
+        sock.sendall(data[sent:])
+        sock.setblocking(False)
+
+
+class _Threads:
+    """What gunicorn calls its thread pool: each takes what is there to be done, until the end."""
+
+    def __init__(self, number: int, take: Callable[[Connection], None]) -> None:
+        self._ready: SimpleQueue[Connection | None] = SimpleQueue()
+        self._number = number
+        self._take = take
+        for index in range(number):
+            Thread(target=self._run, name=f"request-{index}", daemon=True).start()
+
+    def put(self, conn: Connection) -> None:
+        self._ready.put(conn)
+
+    def shutdown(self, wait: bool = True) -> None:
+        for _ in range(self._number):
+            self._ready.put(None)
+
+    def _run(self) -> None:
+        while (conn := self._ready.get()) is not None:
+            self._take(conn)
+
+
 class GatheringWorker(ThreadWorker):  # type: ignore[misc]
-    """`tls` is set by the server on a subclass: a class is all that gunicorn takes."""
+    """`tls` and `shares` are set by the server on a subclass: a class is all that gunicorn
+    takes."""
 
     tls: ssl.SSLContext | None = None
+    shares: FairShare
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lingering: deque[Connection] = deque()
         self._lanes: Lanes[Connection] = Lanes(self.cfg.threads)
+        self._look_again = 0.0
+        self._tell_again = 0.0
+        self._yields_until = 0.0
+
+    def get_thread_pool(self) -> _Threads:
+        return _Threads(self.cfg.threads, self._serve)
+
+    def notify(self) -> None:
+        """Once a turn of the main thread's loop."""
+        self.shares.tell(self.age, self.nr_conns)
+        now = time.monotonic()
+        if now >= self._tell_again:
+            self._tell_again = now + _ALIVE_SECONDS
+            super().notify()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled and time.monotonic() >= self._yields_until)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        left = self._yields_until - time.monotonic()
+        super().wait_for_and_dispatch_events(min(timeout, left) if left > 0 else timeout)
 
     def accept(self, listener: socket.socket) -> None:
+        now = time.monotonic()
+        has_yielded = now < self._yields_until + YIELD_SECONDS
+        if not has_yielded and self.shares.others_have_fewer(self.age):
+            self._yields_until = now + YIELD_SECONDS
+            self.set_accept_enabled(False)
+            return
         try:
             sock, client = listener.accept()
         except OSError as fault:
@@ -137,25 +238,61 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
             sock.close()
             return
         self.nr_conns += 1
+        self.shares.tell(self.age, self.nr_conns)
         self._await(connection)
 
-    def handle(self, conn: Connection) -> object:
-        """Runs in a thread; tells `finish_request` whether to wait, to keep or to close."""
+    def enqueue_req(self, conn: Connection) -> None:
+        """Some of its next request is there, or all."""
+        if conn.handshaken:
+            self._after_gathering(conn, _gather(conn))
+        else:
+            self.tpool.put(conn)  # a handshake takes too long for the main thread
+
+    def _after_gathering(self, conn: Connection, outcome: bool | Exception) -> None:
+        if outcome is True:
+            self._enter_lane(conn)
+        elif outcome is False:
+            self._await(conn)
+        else:
+            if isinstance(outcome, ParseException):
+                self._refuse(conn, outcome)
+            self._linger(conn)
+
+    def _enter_lane(self, conn: Connection) -> None:
+        if self._lanes.enter(conn.lane):
+            self.tpool.put(conn)
+        elif self._lanes.has_room(conn.lane):
+            self._lanes.wait(conn.lane, conn)
+            self._call_next()  # somebody may have left it meanwhile
+        else:
+            self._refuse_as_overloaded(conn)
+            self._linger(conn)
+
+    def _call_next(self) -> None:
+        while (following := self._lanes.next_in_turn()) is not None:
+            self.tpool.put(following)
+
+    def _serve(self, conn: Connection) -> None:
+        """In a thread."""
+        if not conn.handshaken:
+            self.method_queue.defer(self._after_gathering, conn, _gather(conn))
+            return
+        keep = self.handle(conn)
+        self._lanes.leave(conn.lane)
+        self._call_next()
+        if keep and not conn.parser.unreader.buf.getvalue():
+            self._keep(conn)
+        else:
+            self.method_queue.defer(self.enqueue_req if keep else self._linger, conn)
+
+    def handle(self, conn: Connection) -> bool:
+        """In a thread. True: the connection can be kept."""
         try:
-            if not conn.has_entered:
-                if not conn.gather():
-                    return _DEFER
-                conn.has_entered = self._lanes.enter(conn.lane)
-            if not conn.has_entered:
-                if self._lanes.has_room(conn.lane):
-                    return _WAIT
-                self._refuse_as_overloaded(conn)
-                return False
-            conn.sock.settimeout(SEND_SECONDS)
             request = next(conn.parser)
             if _has_unread_body(request):
                 request.force_close()
-            return self.handle_request(request, conn) and not request.should_close()
+                conn.sock.settimeout(SEND_SECONDS)
+            return self.handle_request(request, conn)
         except (StopIteration, NoMoreData):
             return False
         except ParseException as fault:
@@ -166,29 +303,37 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
             _log.exception("request_broke")
         return False
 
-    def finish_request(self, conn: Connection, fs: Any) -> None:
-        result = False if fs.cancelled() else fs.result()
-        if result is _WAIT:
-            self._lanes.wait(conn.lane, conn)
-        elif conn.has_entered:
-            conn.has_entered = False
-            self._lanes.leave(conn.lane)
-        while (following := self._lanes.next_in_turn()) is not None:
-            following.has_entered = True
-            self.enqueue_req(following)
-        if result is not _WAIT:
-            self._dismiss(conn, fs, result)
-
-    def _dismiss(self, conn: Connection, fs: Any, result: object) -> None:
+    def handle_request(self, request: Any, conn: Connection) -> bool:
+        """gunicorn's, without its hooks and its access log, which nobody sets here."""
+        answer, environ = wsgi.create(
+            request, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer
+        )
+        environ["wsgi.multithread"] = True
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            answer.force_close()
+        pieces = self.wsgi(environ, answer.start_response)
         try:
-            if result is _DEFER:
-                self._await(conn)
-            elif result:
-                super().finish_request(conn, fs)
-            else:
-                self._linger(conn)
-        except OSError:
-            self._drop(conn)
+            for piece in pieces:
+                answer.write(piece)
+            answer.close()
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+        return not answer.should_close()
+
+    def _keep(self, conn: Connection) -> None:
+        """In any thread: what it does is done in one step each, in an order that the main thread
+        may come between."""
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.keepalived_conns.append(conn)
+        if not self.alive:  # else the main thread, when it stops, finds it among the others
+            conn.timeout = time.monotonic() + STOP_KEEPALIVE_LINGER
+        try:
+            self.poller.register(
+                conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn)
+            )
+        except (OSError, ValueError, KeyError):
+            _log.debug("stopped_meanwhile")  # the main thread has closed everything
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         conn.timeout = time.monotonic() + GATHER_SECONDS
@@ -198,12 +343,14 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
 
     def _cap_keepalive(self, deadline: float) -> None:
         """A stopping worker waits no longer for those who have only begun to speak, either."""
-        super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
+        for conn in [*list(self.keepalived_conns), *self.pending_conns]:
             conn.timeout = min(conn.timeout, deadline)
 
     def murder_pending(self) -> None:
         now = time.monotonic()
+        if now < self._look_again:
+            return
+        self._look_again = now + _LOOK_SECONDS
         for waiting in (self.pending_conns, self._lingering):
             for conn in [each for each in waiting if each.timeout <= now]:
                 waiting.remove(conn)
@@ -211,7 +358,6 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
                 self._drop(conn)
 
     def _await(self, conn: Connection) -> None:
-        conn.sock.setblocking(False)
         self.pending_conns.append(conn)
         self.poller.register(
             conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
@@ -219,8 +365,12 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
 
     def _linger(self, conn: Connection) -> None:
         """Ends our side and swallows the client's rest, so that it gets to read our answer."""
-        conn.sock.setblocking(False)
-        conn.sock.shutdown(socket.SHUT_WR)
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
         conn.timeout = time.monotonic() + LINGER_SECONDS
         self._lingering.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._swallow, conn))
@@ -260,10 +410,20 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
             "Connection: close\r\n\r\n"
         )
         try:
-            conn.sock.settimeout(LINGER_SECONDS)
-            conn.sock.sendall(head.encode("ascii") + body)
+            conn.sock.send(head.encode("ascii") + body)  # fits, or its client does not read
         except OSError as gone:
             _log.debug("connection_lost", error=str(gone))
+
+
+def _gather(conn: Connection) -> bool | Exception:
+    """As `Connection.gather`, with what it raises."""
+    try:
+        return conn.gather()
+    except (ParseException, OSError) as fault:
+        return fault
+    except Exception as fault:  # noqa: BLE001  # one broken request must not take the thread along
+        _log.exception("request_broke")
+        return fault
 
 
 def _has_unread_body(request: Any) -> bool:
