@@ -19,7 +19,7 @@ from controlplane.store import authorities, identities, members, signers
 from controlplane.store.database import Store
 
 SIGNERS = 10_000
-_DAYS = 30
+_DAYS = 365
 _GOAL = Goal(1.1, at_least=False)
 _MEMORY_GOAL = Goal(150, at_least=False)
 

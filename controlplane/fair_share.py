@@ -19,13 +19,17 @@ class FairShare:
         for place in range(processes):
             self._places[place] = _NOBODY
 
-    def tell(self, process: int, connections: int) -> None:
-        """`process`: a number that grows from one to the next."""
-        self._places[process % len(self._places)] = connections
+    @property
+    def places(self) -> int:
+        return len(self._places)
 
-    def leave(self, process: int) -> None:
-        self._places[process % len(self._places)] = _NOBODY
+    def tell(self, place: int, connections: int) -> None:
+        """`place`: of this process, from 0."""
+        self._places[place] = connections
 
-    def others_have_fewer(self, process: int) -> bool:
-        own = self._places[process % len(self._places)]
+    def leave(self, place: int) -> None:
+        self._places[place] = _NOBODY
+
+    def others_have_fewer(self, place: int) -> bool:
+        own = self._places[place]
         return any(_NOBODY < connections < own for connections in self._places)

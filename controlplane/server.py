@@ -1,6 +1,7 @@
 """The server: gunicorn embedded, one set of services a process."""
 
 import contextlib
+import gc
 import os
 import shutil
 import socket
@@ -98,7 +99,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "sealwright",
             "when_ready": self._say_ready,
             "worker_exit": self._leave,
-            "child_exit": self._forget,
+            "pre_fork": self._give_place,
+            "child_exit": self._take_place_back,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -109,7 +111,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from controlplane.app import create_app
 
         self._services = open_services(self._location)
-        return create_app(self._services, Metrics(self._metrics))
+        app = create_app(self._services, Metrics(self._metrics))
+        gc.collect()
+        gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        return app
 
     def _tls(self) -> Any:
         return None if self._settings.tls is None else self._settings.tls.context()
@@ -118,9 +123,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _log.info("listening", url=self._url, workers=self._settings.workers)
         self._announce(self._url)
 
-    def _forget(self, _arbiter: object, worker: Any) -> None:
-        """In the main process, however the worker came to its end."""
-        self._shares.leave(worker.age)
+    def _give_place(self, arbiter: Any, worker: Any) -> None:
+        """In the main process, as `_take_place_back`."""
+        taken = {each.place for each in arbiter.WORKERS.values()}
+        worker.place = min(set(range(self._shares.places)) - taken)
+
+    def _take_place_back(self, _arbiter: object, worker: Any) -> None:
+        """However the worker came to its end."""
+        self._shares.leave(worker.place)
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
         if self._services is not None:

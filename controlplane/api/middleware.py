@@ -84,7 +84,9 @@ class Authentication:
         if getattr(resource, "public", False):
             return
         try:
-            req.context.caller = self._identities.authenticate(_api_key(req))
+            req.context.caller = self._identities.authenticate(
+                _api_key(req), confirmed_later=getattr(resource, "confirms_caller", False)
+            )
         except Refused as refused:
             if refused.code == "api_key_unknown":
                 self._metrics.count_unknown_key()

@@ -1,6 +1,6 @@
 """Refusals as problem documents (RFC 9457) with a stable `code` and the request's id."""
 
-import uuid
+import os
 
 import falcon
 import msgspec
@@ -41,7 +41,7 @@ _FALCON_TITLES = {
 
 
 def new_request_id() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def outside_a_request(status: int, code: str, title: str) -> tuple[str, bytes]:

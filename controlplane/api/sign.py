@@ -24,6 +24,8 @@ _decoder = msgspec.json.Decoder(schemas.Sign)
 
 
 class Sign:
+    confirms_caller = True  # when the call's row is committed
+
     def __init__(self, signing: Signing, metrics: Metrics) -> None:
         self._signing = signing
         self._metrics = metrics

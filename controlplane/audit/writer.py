@@ -6,9 +6,8 @@ in all processes; while it waited for that, more may have come, so it takes thes
 
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from threading import Condition, Thread
+from dataclasses import dataclass
+from threading import Condition, Lock, Thread
 
 from peewee import Database
 
@@ -49,12 +48,31 @@ class Exhausted:
 Result = Written | Overtaken | Bound | Exhausted
 
 
-@dataclass(frozen=True, slots=True)
 class _Pending:
-    entry: Entry
-    epoch: int | None
-    key: tuple[str, str] | None
-    result: "Future[Result]" = field(default_factory=Future)
+    """A row that waits, and its caller with it: for a lock, which is the quickest way to wait."""
+
+    __slots__ = ("_done", "_outcome", "entry", "epoch", "key")
+
+    def __init__(self, entry: Entry, epoch: int | None, key: tuple[str, str] | None) -> None:
+        self.entry = entry
+        self.epoch = epoch
+        self.key = key
+        self._outcome: Result | Refused | None = None
+        self._done = Lock()
+        self._done.acquire()
+
+    def settle(self, outcome: Result | Refused) -> None:
+        """Once."""
+        self._outcome = outcome
+        self._done.release()
+
+    def wait(self) -> Result:
+        """Raises the Refused that it was settled with."""
+        self._done.acquire()
+        if isinstance(self._outcome, Refused):
+            raise self._outcome
+        assert self._outcome is not None  # noqa: S101  # settled
+        return self._outcome
 
 
 class Writer:
@@ -92,7 +110,7 @@ class Writer:
                 self._thread.start()
             self._waiting.append(pending)
             self._changed.notify()
-        return pending.result.result()
+        return pending.wait()
 
     def close(self) -> None:
         """Returns when everything handed in is written; refuses what comes later."""
@@ -111,10 +129,10 @@ class Writer:
                     results = _write(database, taken)
             except Exception as error:  # noqa: BLE001  # whatever it is, the callers must hear it
                 for pending in taken or self._take_waiting():
-                    pending.result.set_exception(_unavailable(error))
+                    pending.settle(_unavailable(error))
                 continue
             for pending, result in zip(taken, results, strict=True):
-                pending.result.set_result(result)
+                pending.settle(result)
         self._store.close_thread()
 
     def _await_work(self) -> bool:

@@ -3,7 +3,6 @@
 import secrets
 import time
 from threading import Lock
-from uuid import UUID
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -21,4 +20,5 @@ def new_id() -> str:
     high, low = random >> 62, random & ((1 << 62) - 1)
     with _lock:
         _last = max(_last + 1, milliseconds << 80 | _VERSION | high << 64 | _VARIANT | low)
-        return str(UUID(int=_last))
+        digits = f"{_last:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -29,6 +29,10 @@ class KnownKey:
     key: ApiKey
     identity: Identity
 
+    @property
+    def is_usable(self) -> bool:
+        return self.key.revoked_at is None and not self.identity.disabled
+
 
 class View:
     """Answers under one epoch. What does not exist is not remembered: callers choose the names
@@ -52,6 +56,10 @@ class View:
                 return None
             self._keys[digest] = self._keys_by_id[known.key.id] = known
         return self._keys[digest]
+
+    def remembered_key(self, digest: bytes) -> KnownKey | None:
+        """Reads nothing, and raises nothing."""
+        return self._keys.get(digest)
 
     def key_by_id(self, key_id: str) -> KnownKey | None:
         if key_id not in self._keys_by_id:

@@ -11,6 +11,7 @@ import pytest
 
 from controlplane.domain.model import MemberRole
 from controlplane.errors import Refused
+from controlplane.store import operations
 from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
 from controlplane.store.opening import open_store
 from controlplane.store.sqlite import SqliteStore
@@ -240,3 +241,17 @@ class TestViews:
 
 def test_the_master_key_s_check_value_is_kept(store: SqliteStore) -> None:
     assert len(Installation.select().get(store.connect()).master_key_check) == 32
+
+
+def test_what_a_batch_asks_of_the_log_is_looked_up_key_by_key(store: SqliteStore) -> None:
+    """However long the log is: no scan, and no range of an index."""
+    asked: list[str] = []
+    connection: sqlite3.Connection = store.connect().connection()  # type: ignore[no-untyped-call]
+    connection.set_trace_callback(asked.append)
+    keys = [*(("ann", f"k{number}") for number in range(7)), ("bob", "k1")]
+    assert operations.find_succeeded(store.database, keys) == {}
+    connection.set_trace_callback(None)
+    assert len(asked) == 2  # one for each actor
+    for statement in asked:
+        ((_, _, _, plan),) = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        assert plan.endswith("operations_idempotency (actor=? AND idempotency_key=?)")
