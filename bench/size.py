@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from bench import api, load, rows, signing, systems
 from bench.systems import System
@@ -54,7 +53,7 @@ def measure(
     load.measure(api.sign_load(full, "p256", api.CONNECTIONS, seconds))
     for system, name in ((small, "an empty store"), (full, named)):
         _, *workers = systems.processes(system.server)
-        peak = max(_peak_mib(worker) for worker in workers)
+        peak = max(systems.peak_mib(worker) for worker in workers)
         yield row(f"peak memory of a worker, {name}", peak, "MiB", goal=_MEMORY_GOAL)
 
 
@@ -90,10 +89,3 @@ def add_signers(store: Store, location: Location, number: int) -> None:
             stored = KeyedSigner(signer, key, None)
             signers.use_certificate(database, stored, key, certificate, at)
             members.put(database, signer, machine, MemberRole.OPERATOR, at)
-
-
-def _peak_mib(process: int) -> float:
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("/proc has no VmHWM")

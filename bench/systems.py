@@ -134,6 +134,14 @@ def cpu_seconds(server: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def peak_mib(process: int) -> float:
+    """Resident memory since it was executed; 0 once it has ended."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 @contextmanager
 def softhsm(scratch: Path) -> Iterator[System]:
     """SoftHSM2 with its tokens in files. Raises RuntimeError if it is not installed."""
