@@ -433,6 +433,7 @@ READS = {
     "grants.list",
     "explanations.explain",
     "catalogue.get",
+    "catalogue.rendered",
     "audit.export",
     "audit.get",
     "audit.head",
