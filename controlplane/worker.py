@@ -45,6 +45,7 @@ SEND_SECONDS = 30.0  # without progress on an answer, or on a body too long to g
 YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
 MOST_HEAD = 16 * 1024  # bytes
+MOST_UNSENT = 4 * 1024 * 1024  # bytes of an answer
 MOST_GATHERED = 64 * 1024  # bytes of body; longer ones are read, or refused, by the thread
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
@@ -71,6 +72,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         if tls is not None:
             self.sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self.handshaken = tls is None
+        self.unsent = bytearray()
         self.timeout = time.monotonic() + GATHER_SECONDS
 
     def gather(self) -> bool:
@@ -103,6 +105,33 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self._inbox.clear()
         return True
 
+    def has_more(self) -> bool:
+        """Whether the client has begun the next request in what was read so far."""
+        return bool(self.parser.unreader.buf.getvalue())
+
+    def send(self, data: bytes) -> None:
+        """What the client does not take now stays in `unsent`, so that a client who does not read
+        holds no thread. An answer beyond MOST_UNSENT, which only streams for auditors are, waits.
+
+        Raises:
+            OSError: the connection broke, or SEND_SECONDS went by without progress.
+        """
+        self.unsent += data
+        self.send_unsent()
+        if len(self.unsent) > MOST_UNSENT:
+            self.sock.settimeout(SEND_SECONDS)
+            self.sock.sendall(self.unsent)
+            self.sock.setblocking(False)
+            self.unsent.clear()
+
+    def send_unsent(self) -> None:
+        """As much as the client takes now. Raises OSError."""
+        try:
+            while self.unsent:
+                del self.unsent[: self.sock.send(self.unsent)]
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+
     def _is_complete(self) -> bool:
         if self._ended:
             return True
@@ -123,8 +152,9 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Answer(wsgi.Response):  # type: ignore[misc]
-    """Head and body leave together, and without a look at the clock if the client keeps up."""
+    """Head and body leave together, and no thread waits for the client to take them."""
 
+    conn: Connection
     headers_sent: bool  # gunicorn's
     _head = b""
 
@@ -138,28 +168,13 @@ class Answer(wsgi.Response):  # type: ignore[misc]
         head, self._head = self._head, b""
         if self.chunked:
             data = b"%X\r\n%b\r\n" % (len(data), data)
-        _send(self.sock, head + data)
+        self.conn.send(head + data)
 
     def close(self) -> None:
         self.send_headers()
         end = b"0\r\n\r\n" if self.chunked else b""
         if self._head or end:
-            _send(self.sock, self._head + end)
-
-
-def _send(sock: socket.socket, data: bytes) -> None:
-    """Leaves the socket not blocking, as it was. Raises OSError after SEND_SECONDS without
-    progress."""
-    sent = 0
-    if not isinstance(sock, ssl.SSLSocket):
-        try:
-            sent = sock.send(data)
-        except BlockingIOError:
-            sent = 0
-    if sent < len(data):
-        sock.settimeout(SEND_SECONDS)
-        sock.sendall(data[sent:])
-        sock.setblocking(False)
+            self.conn.send(self._head + end)
 
 
 class _Threads:
@@ -189,12 +204,14 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
     takes."""
 
     tls: ssl.SSLContext | None = None
+    alive: bool  # gunicorn's
     shares: FairShare
     place: int  # among the processes of the server; given before the fork
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lingering: deque[Connection] = deque()
+        self._sending: deque[Connection] = deque()
         self._lanes: Lanes[Connection] = Lanes(self.cfg.threads)
         self._look_again = 0.0
         self._tell_again = 0.0
@@ -217,6 +234,17 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled and time.monotonic() >= self._yields_until)
+        if not self.alive:
+            # Whoever connects to a worker that is leaving is refused, and can go elsewhere, instead
+            # of waiting for nobody; and the address is free for the next server.
+            for listener in self.sockets:
+                listener.close()
+
+    def is_parent_alive(self) -> bool:
+        """An orphan takes its leave as on SIGTERM: gunicorn would go on serving whoever keeps the
+        connection busy, for all of the grace period."""
+        self.alive = self.alive and super().is_parent_alive()
+        return self.alive
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         left = self._yields_until - time.monotonic()
@@ -286,7 +314,9 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         keep = self.handle(conn)
         self._lanes.leave(conn.lane)
         self._call_next()
-        if keep and not conn.parser.unreader.buf.getvalue():
+        if conn.unsent:
+            self.method_queue.defer(self._send_later, conn, keep)
+        elif keep and not conn.has_more():
             self._keep(conn)
         else:
             self.method_queue.defer(self.enqueue_req if keep else self._linger, conn)
@@ -314,6 +344,7 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         answer, environ = wsgi.create(
             request, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer
         )
+        answer.conn = conn
         environ["wsgi.multithread"] = True
         if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
             answer.force_close()
@@ -357,7 +388,7 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         if now < self._look_again:
             return
         self._look_again = now + _LOOK_SECONDS
-        for waiting in (self.pending_conns, self._lingering):
+        for waiting in (self.pending_conns, self._lingering, self._sending):
             for conn in [each for each in waiting if each.timeout <= now]:
                 waiting.remove(conn)
                 self.poller.unregister(conn.sock)
@@ -368,6 +399,31 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(
             conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
         )
+
+    def _send_later(self, conn: Connection, keep: bool) -> None:
+        conn.timeout = time.monotonic() + SEND_SECONDS
+        self._sending.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send_more, conn, keep))
+
+    def _send_more(self, conn: Connection, keep: bool, sock: socket.socket) -> None:
+        before = len(conn.unsent)
+        try:
+            conn.send_unsent()
+        except OSError:
+            conn.unsent.clear()
+            keep = False
+        if len(conn.unsent) < before:
+            conn.timeout = time.monotonic() + SEND_SECONDS
+        if conn.unsent:
+            return
+        self._sending.remove(conn)
+        self.poller.unregister(sock)
+        if not keep:
+            self._linger(conn)
+        elif conn.has_more():
+            self.enqueue_req(conn)
+        else:
+            self._keep(conn)
 
     def _linger(self, conn: Connection) -> None:
         """Ends our side and swallows the client's rest, so that it gets to read our answer."""

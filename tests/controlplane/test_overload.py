@@ -146,18 +146,21 @@ def test_a_flood_of_denials_is_stopped_and_others_go_on(
     assert len(rows) == len(answers) - 1
 
 
+@pytest.mark.parametrize("known", [True, False])
 def test_who_does_not_read_the_answers_keeps_nobody_waiting(
-    api: Api, serve: Callable[..., Server], busy_key: str
+    api: Api, serve: Callable[..., Server], busy_key: str, known: bool
 ) -> None:
+    """Nor does anybody who makes up a key for each connection."""
     other = api.machine("other")
     api.signer("release", operator="other")
     server = serve(threads=2)
     with ExitStack() as opened:
-        for _ in range(8):
+        for number in range(8):
             connection = opened.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             connection.connect(("127.0.0.1", server.port))
-            ask_without_end(connection, "/v1/openapi.json", busy_key)
+            api_key = busy_key if known else f"swk_{number:043}"
+            ask_without_end(connection, "/v1/openapi.json", api_key)
         # Before any of them is given up.
         with closing(connect(server.port, SEND_SECONDS / 2)) as patient:
             assert sign_over(patient, other, "now").status == 200

@@ -124,6 +124,27 @@ def test_workers_do_not_outlive_a_killed_main_process(serve: Serve) -> None:
     until(refuses)
 
 
+def test_the_workers_of_a_killed_main_process_leave_those_who_keep_them_busy(
+    serve: Serve,
+) -> None:
+    """Else nothing could listen in their place for as long as somebody calls."""
+    server = serve(workers=1)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection.request("GET", "/v1/health/live")
+    connection.getresponse().read()
+    server.stop(signal.SIGKILL)
+
+    def is_let_go() -> bool:
+        connection.request("GET", "/v1/health/live")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.getheader("Connection") == "close"
+
+    connection.auto_open = 0
+    until(is_let_go)
+    connection.close()
+
+
 def test_on_a_unix_socket(serve: Serve, tmp_path: Path, installation: Installation) -> None:
     path = tmp_path / "s"
     server = serve(bind=f"unix:{path}")
