@@ -3,9 +3,7 @@
 import contextlib
 import gc
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from controlplane import logging
 from controlplane.errors import Refused
 from controlplane.fair_share import FairShare
+from controlplane.metrics_directory import metrics_directory
 from controlplane.service.installation import Services, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.settings import Settings, TcpAddress, UnixAddress
@@ -44,13 +43,10 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     upgrade(location)
     open_services(location).close()  # says what is wrong before anything is forked
     listener = _listen(settings.bind)
-    metrics_directory = Path(tempfile.mkdtemp(prefix="sealwright-metrics-"))
-    # Read by prometheus_client when it is first imported.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_directory)
-    try:
-        _Server(settings, location, listener, metrics_directory, announce).run()
-    finally:
-        shutil.rmtree(metrics_directory, ignore_errors=True)
+    with metrics_directory() as metrics:
+        # Read by prometheus_client when it is first imported.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+        _Server(settings, location, listener, metrics, announce).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "token/expiry.h"
+
 namespace sealwright::token {
 namespace {
 
@@ -105,6 +107,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
 std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
                                                  const Snapshot* old) const {
   auto snapshot = std::make_shared<Snapshot>();
+  ExpiryWarnings warnings;
   for (remote::SignerRecord& record : answer.signers) {
     if (old != nullptr) {
       const auto known = old->find(record.number);
@@ -119,9 +122,10 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       log_.write(LogLevel::kError, signer.error().message);
       continue;
     }
-    warn_of_expiry(**signer, log_);
+    warnings.look_at(**signer);
     snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
   }
+  warnings.write(log_);
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
       if (!snapshot->contains(number)) {

@@ -64,7 +64,4 @@ class Signer {
   mutable std::atomic<bool> unreadable_{false};
 };
 
-// One warning a process and signer: a certificate within 30 days of its end, or past it.
-void warn_of_expiry(const Signer& signer, const Log& log);
-
 }  // namespace sealwright::token

@@ -145,6 +145,26 @@ def test_the_workers_of_a_killed_main_process_leave_those_who_keep_them_busy(
     connection.close()
 
 
+def test_what_a_killed_server_leaves_behind_is_removed_by_the_next(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    living = serve(workers=1)
+    (of_the_living,) = tmp_path.glob("sealwright-metrics-*")
+    killed = serve(workers=1)
+    killed.stop(signal.SIGKILL)
+    (of_the_killed,) = set(tmp_path.glob("sealwright-metrics-*")) - {of_the_living}
+
+    def is_removed() -> bool:
+        """By one that starts after the last worker of the killed one has left."""
+        serve(workers=1).stop()
+        return not of_the_killed.exists()
+
+    until(is_removed)
+    assert of_the_living.exists()
+    assert get(living, "/metrics")[0] == 200
+
+
 def test_on_a_unix_socket(serve: Serve, tmp_path: Path, installation: Installation) -> None:
     path = tmp_path / "s"
     server = serve(bind=f"unix:{path}")

@@ -157,6 +157,27 @@ TEST(Expiry, IsWarnedOfThirtyDaysBeforeAndInNoYearThatATimeMayName) {
                        "1013-11-25T11:01:17Z\n");
 }
 
+TEST(Expiry, OfManySignersIsOneLine) {
+  const std::string path =
+      ::testing::TempDir() + "sealwright-expiries-" + std::to_string(::getpid());
+  test::LocalSigningService service;
+  for (std::uint32_t number = 21; number < 25; ++number) {
+    service.issue({.name = "release-" + std::to_string(number), .number = number});
+    service.set_status(number, remote::SignerStatus::kExpired);
+  }
+  Handles handles;
+  const Log log(LogLevel::kWarning, path);
+  Catalogue catalogue(Secret(test::kApiKey), false, service, handles, log,
+                      [] { return Catalogue::Clock::time_point(); });
+  ASSERT_TRUE(catalogue.held());
+  std::ifstream file(path);
+  const std::string lines{std::istreambuf_iterator<char>(file), {}};
+  std::remove(path.c_str());
+  EXPECT_EQ(lines,
+            "sealwright: the certificates of 4 signers have expired or end within 30 days: "
+            "release-21, release-22, release-23, …\n");
+}
+
 TEST_F(CatalogueTest, OneOfManyThreadsFetches) {
   std::atomic<int> served{0};
   std::vector<std::thread> threads;
