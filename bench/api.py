@@ -13,6 +13,7 @@ from bench.systems import System
 from bench.table import Goal, Row, row, take_turns
 
 CONNECTIONS = 16
+_TRIES = 4
 _P256_GOAL = Goal(0.25, at_least=True)
 _TAIL_GOAL = Goal(5.0, at_least=False)
 _WAIT_GOAL = Goal(1.3, at_least=False)
@@ -42,10 +43,11 @@ def empty_load(url: str, connections: int, seconds: float) -> Load:
 
 
 def rates(ours: System, url: str, seconds: float, rounds: int) -> Iterator[Row]:
-    """`url`: of the empty server, started with as many workers and threads."""
+    """`url`: of the empty server, started with as many workers and threads. Its workers share its
+    connections well or badly as it happens: of each round the best counts."""
     nothing, *signed = take_turns(
         rounds,
-        partial(load.measure, empty_load(url, CONNECTIONS, seconds)),
+        partial(_fastest, empty_load(url, CONNECTIONS, seconds / _TRIES)),
         *(
             partial(load.measure, sign_load(ours, key, CONNECTIONS, seconds))
             for key in systems.KEYS
@@ -63,6 +65,10 @@ def rates(ours: System, url: str, seconds: float, rounds: int) -> Iterator[Row]:
             goal=_P256_GOAL if key == "p256" else None,
         )
         yield row(f"{key}: p99", rate.p99_ms, "ms", beside=("p50", rate.p50_ms), goal=_TAIL_GOAL)
+
+
+def _fastest(tried: Load) -> Rate:
+    return max((load.measure(tried) for _ in range(_TRIES)), key=lambda rate: rate.per_second)
 
 
 def waits(ours: System, url: str, scratch: Path, seconds: float, rounds: int) -> Iterator[Row]:

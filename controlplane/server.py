@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from controlplane import logging
 from controlplane.errors import Refused
@@ -18,7 +20,7 @@ from controlplane.metrics_directory import metrics_directory
 from controlplane.service.installation import Services, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.settings import Settings, TcpAddress, UnixAddress
-from controlplane.worker import MOST_HEAD, GatheringWorker
+from controlplane.worker import MOST_HEAD, STOPPING, GatheringWorker
 
 _KEEPALIVE_SECONDS = 75  # longer than the 30 s after which the module lets go
 _GRACE_SECONDS = 30  # for requests on their way when the server stops
@@ -49,6 +51,18 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
         _Server(settings, location, listener, metrics, announce).run()
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's main process. A signal that reaches a worker before it is ready to hear it would
+    be lost, and the worker would stay: it is kept until then (`GatheringWorker.init_signals`)."""
+
+    def spawn_worker(self) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
         self,
@@ -67,6 +81,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._services: Services | None = None
         self._shares = FairShare(2 * settings.workers)
         super().__init__()
+
+    def run(self) -> None:
+        _Arbiter(self).run()
 
     def load_config(self) -> None:
         # Imported here, before any fork, and after the environment has been set.

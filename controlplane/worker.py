@@ -14,12 +14,13 @@ import errno
 import os
 import re
 import selectors
+import signal
 import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -40,6 +41,7 @@ from controlplane.api import problems
 from controlplane.fair_share import FairShare
 from controlplane.lanes import Lanes
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 GATHER_SECONDS = 10.0  # from the first byte (or the connection) to the end of the request
 SEND_SECONDS = 30.0  # without progress on an answer, or on a body too long to gather
 YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
@@ -151,6 +153,11 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             self._inbox += self.sock.recv(waiting)
 
 
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return str(util.http_date(second))
+
+
 class Answer(wsgi.Response):  # type: ignore[misc]
     """Head and body leave together, and no thread waits for the client to take them."""
 
@@ -160,9 +167,19 @@ class Answer(wsgi.Response):  # type: ignore[misc]
 
     def send_headers(self) -> None:
         if not self.headers_sent:
-            lines = [*self.default_headers(), *(f"{name}: {of}\r\n" for name, of in self.headers)]
-            self._head = util.to_bytestring("".join(lines) + "\r\n", "latin-1")
+            fields = "".join([f"{name}: {of}\r\n" for name, of in self.headers])
+            head = f"{self._first_fields()}{fields}\r\n"
+            self._head = util.to_bytestring(head, "latin-1")
             self.headers_sent = True
+
+    def _first_fields(self) -> str:
+        """What every answer has."""
+        major, minor = self.req.version
+        return (
+            f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
+            f"Date: {_http_date(int(time.time()))}\r\n"
+            f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n"
+        ) + ("Transfer-Encoding: chunked\r\n" if self.chunked else "")
 
     def _emit_body(self, data: bytes) -> None:
         head, self._head = self._head, b""
@@ -221,6 +238,11 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
         _keep_to_one_cpu(self.place, self.cfg.workers)
         super().init_process()
 
+    def init_signals(self) -> None:
+        """Signals that came since the fork are heard now."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
     def get_thread_pool(self) -> _Threads:
         return _Threads(self.cfg.threads, self._serve)
 
@@ -243,7 +265,8 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]
     def is_parent_alive(self) -> bool:
         """An orphan takes its leave as on SIGTERM: gunicorn would go on serving whoever keeps the
         connection busy, for all of the grace period."""
-        self.alive = self.alive and super().is_parent_alive()
+        if not super().is_parent_alive():
+            self.alive = False
         return self.alive
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
