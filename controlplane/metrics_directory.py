@@ -17,11 +17,13 @@ def metrics_directory() -> Iterator[Path]:
     """An empty directory, removed at the end. One whose server was killed is removed by the next:
     processes hold a lock in theirs, workers as well, and the kernel takes it from the dead."""
     _remove_those_of_the_dead()
+    owner = os.getpid()
     directory, lock = _make()
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if os.getpid() == owner:  # workers end here as well, and others may still count
+            shutil.rmtree(directory, ignore_errors=True)
         os.close(lock)
 
 

@@ -145,6 +145,20 @@ def test_the_workers_of_a_killed_main_process_leave_those_who_keep_them_busy(
     connection.close()
 
 
+def test_a_worker_that_ends_takes_nothing_from_the_others(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = serve(workers=2)
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    until(lambda: len(children.read_text().split()) == 2)
+    ended, _ = children.read_text().split()
+    os.kill(int(ended), signal.SIGTERM)
+    until(lambda: ended not in children.read_text().split())
+    assert get(server, "/v1/health/live")[0] == 200
+    assert list(tmp_path.glob("sealwright-metrics-*/*.db"))
+
+
 def test_what_a_killed_server_leaves_behind_is_removed_by_the_next(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ class Load:
         with self._changed:
             came = self._changed.wait_for(lambda: self.faults or condition(), PATIENCE)
         assert came, otherwise
-        assert self.faults == []
+        assert not self.faults, self.faults
 
 
 class InsistentCaller(threading.Thread):
