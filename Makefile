@@ -17,7 +17,7 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
-	@echo "make test    linters, type checks, native and Python tests, sanitizers"
+	@echo "make test    linters, type checks, native and Python tests, sanitizers, a short fuzzing"
 	@echo "make lint    the linters and type checks alone"
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"

@@ -17,7 +17,7 @@ import msgspec
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))  # it is run by its path
 
-from bench import (  # noqa: E402
+from bench import (  # noqa: E402  # after the path is set
     api,
     cold,
     crowd,
@@ -32,7 +32,7 @@ from bench import (  # noqa: E402
     table,
     verification,
 )
-from bench.table import Row  # noqa: E402
+from bench.table import Row  # noqa: E402  # the same
 
 SECTIONS = {
     "signing": "signing through the module",

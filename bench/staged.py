@@ -123,7 +123,7 @@ def main() -> None:
         clocks.write(Path(os.environ[_WHERE]))
         close(services)
 
-    setattr(Services, "close", close_and_write)  # noqa: B010
+    setattr(Services, "close", close_and_write)  # noqa: B010  # the same
     cli.main()
 
 

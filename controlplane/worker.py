@@ -158,7 +158,7 @@ def _http_date(second: int) -> str:
     return str(util.http_date(second))
 
 
-class Answer(wsgi.Response):  # type: ignore[misc]
+class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
     """Head and body leave together, and no thread waits for the client to take them."""
 
     conn: Connection
@@ -216,7 +216,7 @@ class _Threads:
             self._take(conn)
 
 
-class GatheringWorker(ThreadWorker):  # type: ignore[misc]
+class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # the same
     """`tls` and `shares` are set by the server on a subclass: a class is all that gunicorn
     takes."""
 

@@ -37,7 +37,7 @@ def test_a_user_without_a_home_signs(
     """Nobody: may read the module, and write nothing."""
     if os.geteuid() != 0:
         pytest.skip("only root may become nobody")
-    open_to_all = Path("/var/tmp") / f"sealwright-hosts-{os.getpid()}"  # noqa: S108
+    open_to_all = Path("/var/tmp") / f"sealwright-hosts-{os.getpid()}"  # noqa: S108  # for nobody to read
     open_to_all.mkdir(mode=0o755)
     try:
         for file in (hosts.folder / "threads", hosts.module):

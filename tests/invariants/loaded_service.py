@@ -138,7 +138,7 @@ def rows_of(node: ControlPlane) -> list[dict[str, Any]]:
 
 def check_that_it_came_back(service: Service) -> None:
     for node in service.nodes:
-        until(lambda node=node: len(node.workers()) == WORKERS)  # type: ignore[misc]
+        until(lambda node=node: len(node.workers()) == WORKERS)  # type: ignore[misc]  # mypy: a default
         assert node.client().live().value.status == "live"
 
 

@@ -78,4 +78,4 @@ def test_after_kills_at_random_points_clients_and_log_agree(
             load.await_more(killer.chance.randrange(1, 150))
             killer.strike(killer.chance.choice(service.nodes))
     with capsys.disabled():
-        print(figures(service, load, began, killer.killed))  # noqa: T201
+        print(figures(service, load, began, killer.killed))  # noqa: T201  # for a person

@@ -33,7 +33,7 @@ def test_a_disk_that_fills_up_again_and_again(
                 load.await_unavailable(50)
                 filler.unlink()
         with capsys.disabled():
-            print(figures(service, load, began, {"full disks": FAULTS}))  # noqa: T201
+            print(figures(service, load, began, {"full disks": FAULTS}))  # noqa: T201  # the same
 
 
 @pytest.fixture
@@ -54,4 +54,4 @@ def test_a_database_that_is_cut_off_again_and_again(
                 load.await_unavailable(50)
                 own_postgresql.start()
         with capsys.disabled():
-            print(figures(service, load, began, {"cuts": FAULTS}))  # noqa: T201
+            print(figures(service, load, began, {"cuts": FAULTS}))  # noqa: T201  # the same

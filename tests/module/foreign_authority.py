@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.key_usage import key_usage
+
 ROOT = x509.Name(
     [
         x509.NameAttribute(NameOID.COUNTRY_NAME, "AT"),
@@ -22,6 +24,7 @@ INTERMEDIATE = x509.Name(
         x509.NameAttribute(NameOID.COMMON_NAME, "Zwischenstelle Köln"),
     ]
 )
+
 LARGEST_SERIAL = 2**159 - 1  # RFC 5280 §4.1.2.2: twenty octets
 
 
@@ -38,7 +41,7 @@ def certify(request: bytes) -> list[x509.Certificate]:
         _certificate(csr.subject, INTERMEDIATE, csr.public_key(), LARGEST_SERIAL)
         .not_valid_after(now + timedelta(days=100))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(certificates=False), critical=True)
+        .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False),
         key,
         key,
@@ -57,7 +60,7 @@ def _authority(
         _certificate(subject, issuer, key, serial)
         .not_valid_after(datetime(2075, 12, 31, 23, 59, 59, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
-        .add_extension(_usage(certificates=True), critical=True)
+        .add_extension(key_usage(certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
@@ -82,17 +85,3 @@ def _sign(
 ) -> x509.Certificate:
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
     return builder.add_extension(identifier, critical=False).sign(key, hashes.SHA384())
-
-
-def _usage(*, certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=certificates,
-        crl_sign=certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )

@@ -395,6 +395,25 @@ PARAMETER = _native.Mechanism(HASHING, b"parameter")
 TOO_MUCH = bytes(RSA_LENGTH)  # no room for padding
 OURS = False
 
+
+def keyed_refusals(key: CKO, other: tuple[str, CKO]) -> list[Case]:
+    """Of what starts with a key of this class; `other`: the half of the pair that cannot do it."""
+    name, wrong = other
+    hashing = _native.Mechanism(HASHING)
+    return [
+        Case(name, CKR.KEY_FUNCTION_NOT_PERMITTED, starting(hashing, wrong)),
+        Case("a certificate", CKR.KEY_HANDLE_INVALID, starting(hashing, CKO.CERTIFICATE), OURS),
+        Case(
+            "a mechanism for EC",
+            CKR.KEY_TYPE_INCONSISTENT,
+            starting(_native.Mechanism(CKM.ECDSA), key),
+        ),
+        Case("a mechanism for RSA", CKR.KEY_TYPE_INCONSISTENT, on_p256(starting(hashing, key))),
+        Case("a digest", CKR.MECHANISM_INVALID, starting(_native.Mechanism(CKM.SHA256), key)),
+        Case("a parameter", CKR.MECHANISM_PARAM_INVALID, starting(PARAMETER, key), OURS),
+    ]
+
+
 MORE: Mapping[str, list[Case]] = {
     "C_Initialize": [
         Case("a second time", CKR.CRYPTOKI_ALREADY_INITIALIZED, lambda _: [None]),
@@ -452,40 +471,7 @@ MORE: Mapping[str, list[Case]] = {
             lambda s: [s.digesting(DATA), DATA, len(DATA), *output(32)],
         ),
     ],
-    "C_SignInit": [
-        Case(
-            "a public key",
-            CKR.KEY_FUNCTION_NOT_PERMITTED,
-            starting(_native.Mechanism(HASHING), CKO.PUBLIC_KEY),
-        ),
-        Case(
-            "a certificate",
-            CKR.KEY_HANDLE_INVALID,
-            starting(_native.Mechanism(HASHING), CKO.CERTIFICATE),
-            OURS,
-        ),
-        Case(
-            "a mechanism for EC",
-            CKR.KEY_TYPE_INCONSISTENT,
-            starting(_native.Mechanism(CKM.ECDSA), CKO.PRIVATE_KEY),
-        ),
-        Case(
-            "a mechanism for RSA",
-            CKR.KEY_TYPE_INCONSISTENT,
-            on_p256(starting(_native.Mechanism(HASHING), CKO.PRIVATE_KEY)),
-        ),
-        Case(
-            "a digest",
-            CKR.MECHANISM_INVALID,
-            starting(_native.Mechanism(CKM.SHA256), CKO.PRIVATE_KEY),
-        ),
-        Case(
-            "a parameter",
-            CKR.MECHANISM_PARAM_INVALID,
-            starting(PARAMETER, CKO.PRIVATE_KEY),
-            OURS,
-        ),
-    ],
+    "C_SignInit": keyed_refusals(CKO.PRIVATE_KEY, other=("a public key", CKO.PUBLIC_KEY)),
     "C_Sign": [
         Case("too much data", CKR.DATA_LEN_RANGE, raw_sign(TOO_MUCH), OURS),
         Case(
@@ -510,35 +496,7 @@ MORE: Mapping[str, list[Case]] = {
             OURS,
         ),
     ],
-    "C_VerifyInit": [
-        Case(
-            "a private key",
-            CKR.KEY_FUNCTION_NOT_PERMITTED,
-            starting(_native.Mechanism(HASHING), CKO.PRIVATE_KEY),
-        ),
-        Case(
-            "a certificate",
-            CKR.KEY_HANDLE_INVALID,
-            starting(_native.Mechanism(HASHING), CKO.CERTIFICATE),
-            OURS,
-        ),
-        Case(
-            "a mechanism for EC",
-            CKR.KEY_TYPE_INCONSISTENT,
-            starting(_native.Mechanism(CKM.ECDSA), CKO.PUBLIC_KEY),
-        ),
-        Case(
-            "a mechanism for RSA",
-            CKR.KEY_TYPE_INCONSISTENT,
-            on_p256(starting(_native.Mechanism(HASHING), CKO.PUBLIC_KEY)),
-        ),
-        Case(
-            "a digest",
-            CKR.MECHANISM_INVALID,
-            starting(_native.Mechanism(CKM.SHA256), CKO.PUBLIC_KEY),
-        ),
-        Case("a parameter", CKR.MECHANISM_PARAM_INVALID, starting(PARAMETER, CKO.PUBLIC_KEY), OURS),
-    ],
+    "C_VerifyInit": keyed_refusals(CKO.PUBLIC_KEY, other=("a private key", CKO.PRIVATE_KEY)),
     "C_Verify": [
         Case("another signature", CKR.SIGNATURE_INVALID, verifying(bytes(RSA_LENGTH))),
         Case("a short signature", CKR.SIGNATURE_LEN_RANGE, verifying(bytes(RSA_LENGTH - 1))),
