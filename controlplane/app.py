@@ -1,6 +1,7 @@
-"""The WSGI application, wired: resources get their collaborators here, nothing is global."""
+"""The ASGI application, wired: resources get their collaborators here, nothing is global."""
 
 import falcon
+import falcon.asgi
 
 from controlplane.api import (
     catalogue,
@@ -15,22 +16,25 @@ from controlplane.api import (
     sign,
     signers,
 )
+from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
-from controlplane.api.middleware import Authentication, Connections, RequestId
+from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.errors import Refused
 from controlplane.service.installation import Services
 
-App = falcon.App[falcon.Request, falcon.Response]
+App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
 
-def routes(services: Services, metrics: Metrics) -> list[tuple[str, object]]:
+def routes(
+    services: Services, metrics: Metrics, *, metrics_named: bool = False
+) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
     who, certs, log = services.identities, services.signers, services.audit
     return [
         ("/v1/health/live", health.Live()),
         ("/v1/health/ready", health.Ready(services)),
-        ("/metrics", MetricsResource(metrics, certs)),
+        ("/metrics", MetricsResource(metrics, services, named=metrics_named)),
         ("/v1/whoami", identities.WhoAmI()),
         ("/v1/identities", identities.Identities(who)),
         ("/v1/identities/{name}", identities.Identity(who)),
@@ -71,22 +75,46 @@ def routes(services: Services, metrics: Metrics) -> list[tuple[str, object]]:
     ]
 
 
-def create_app(services: Services, metrics: Metrics) -> App:
-    app: App = falcon.App(
-        middleware=[
-            RequestId(metrics),
-            Connections(services),
-            Authentication(services.identities, metrics),
-        ]
+def create_app(
+    services: Services, metrics: Metrics, run: Run, *, metrics_named: bool = False
+) -> App:
+    """`run` is where services are called; `metrics_named` shows names of signers to everybody."""
+    app = _bare([RequestId(metrics, run), Authentication(services, metrics)])
+    description = OpenApi()
+    served = [
+        *routes(services, metrics, metrics_named=metrics_named),
+        ("/v1/openapi.json", description),
+    ]
+    description.describe(served, product_version())
+    for template, resource in served:
+        if hasattr(resource, "on_get"):
+            resource.on_head = resource.on_get  # type: ignore[attr-defined]  # RFC 9110 §9.3.2
+        app.add_route(template, resource)
+    return app
+
+
+def create_closed_app(metrics: Metrics, run: Run) -> App:
+    """While the store cannot be opened: alive, and nothing else."""
+    app = _bare([RequestId(metrics, run)])
+    app.add_route("/v1/health/live", health.Live())
+    app.add_sink(_refuse)
+    return app
+
+
+async def _refuse(_req: falcon.asgi.Request, _resp: falcon.asgi.Response, **_: str) -> None:
+    raise Refused(
+        "store_unavailable",
+        "The store cannot be used now; the server's log says why.",
+        status=503,
+        retry_after=1,
     )
+
+
+def _bare(middleware: list[object]) -> App:
+    app: App = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True
     app.add_error_handler(Exception, problems.answer_fault)
     app.add_error_handler(falcon.HTTPError, problems.answer_http_error)
     app.add_error_handler(Refused, problems.answer_refused)
-    description = OpenApi()
-    served = [*routes(services, metrics), ("/v1/openapi.json", description)]
-    description.describe(served, product_version())
-    for template, resource in served:
-        app.add_route(template, resource)
     return app

@@ -1,7 +1,7 @@
 """What the PKCS#11 module needs to know, in one unpaged answer."""
 
-import falcon
 import msgspec
+from falcon.asgi import Request
 
 from controlplane.api import answers
 from controlplane.api.endpoint import Answer, Encoded, endpoint
@@ -15,7 +15,7 @@ class Catalogue:
         self._catalogue = catalogue
 
     @endpoint("The caller's signers with keys and certificates", also=(304,))
-    def on_get(self, request: falcon.Request, caller: Caller) -> Answer[answers.Catalogue]:
+    def on_get(self, request: Request, caller: Caller) -> Answer[answers.Catalogue]:
         rendered = self._catalogue.rendered(caller, _render)
         headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache"}
         if _names(request.get_header("If-None-Match"), rendered.etag):

@@ -4,15 +4,20 @@
 `request`, `caller` (unless the resource is public), `body` and `query` (structs, refused with the
 field's name when they do not fit), `idempotency_key`, and the parts of the path. What it returns
 is encoded. The OpenAPI document reads the same annotations, so the two cannot differ.
+
+A plain method runs where waiting is allowed (`req.context.run`), its answer's encoding included;
+a coroutine runs in the event loop, and waits for nothing else.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, get_type_hints
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
-import falcon
 import msgspec
+from falcon.asgi import Request, Response
 
 from controlplane.errors import Refused, invalid
 
@@ -20,6 +25,13 @@ JSON = "application/json"
 SMALL_BODY = 64 * 1024  # bytes
 
 T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Calls it in a thread that may wait, and returns what it returns. Refused 503 overloaded."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
+
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")  # visible ASCII but the comma
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
@@ -85,10 +97,9 @@ def endpoint(
         hints = get_type_hints(method)
         described = Endpoint(summary, status, also, refusals, largest_body, hints)
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
+        is_quick = iscoroutinefunction(method)
 
-        def respond(
-            resource: object, req: falcon.Request, resp: falcon.Response, **path: str
-        ) -> None:
+        async def respond(resource: object, req: Request, resp: Response, **path: str) -> None:
             given: dict[str, Any] = dict(path)
             if "request" in hints:
                 given["request"] = req
@@ -97,13 +108,17 @@ def endpoint(
             if "idempotency_key" in hints:
                 given["idempotency_key"] = read_idempotency_key(req)
             if decoder is not None:
-                given["body"] = decode(decoder, read_body(req, largest_body))
+                given["body"] = decode(decoder, await read_body(req, largest_body))
             if described.query is not None:
                 given["query"] = _convert_query(req, described.query)
             elif req.params:
                 name = min(req.params)
                 raise invalid(name, f"{name}: nothing of that name is asked for here.")
-            _write(resp, status, method(resource, **given))
+            if is_quick:
+                _write(resp, status, _encoded(await method(resource, **given)), req.context.run)
+                return
+            answer = await req.context.run(lambda: _encoded(method(resource, **given)))
+            _write(resp, status, answer, req.context.run)
 
         respond.__doc__ = summary
         respond.endpoint = described  # type: ignore[attr-defined]
@@ -112,7 +127,7 @@ def endpoint(
     return decorate
 
 
-def read_body(req: falcon.Request, largest: int) -> bytes:
+async def read_body(req: Request, largest: int) -> bytes:
     """The bytes of a JSON body; none count as the empty object."""
     if req.get_header("Transfer-Encoding") is not None:
         raise Refused("length_required", "A body needs a Content-Length.", status=411)
@@ -128,10 +143,7 @@ def read_body(req: falcon.Request, largest: int) -> bytes:
         raise Refused(
             "unsupported_media_type", f"The body must be {JSON}.", status=415, field="Content-Type"
         )
-    try:
-        data = req.bounded_stream.read(length)
-    except TimeoutError:
-        data = b""
+    data = await req.stream.read(length)
     if len(data) != length:
         raise Refused("request_timeout", "The body did not arrive in time.", status=408)
     return bytes(data)
@@ -150,7 +162,7 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
         raise invalid("body", "The body is not JSON.") from None
 
 
-def _convert_query(req: falcon.Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
+def _convert_query(req: Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
     given: dict[str, str] = {}
     for name, value in req.params.items():
         if isinstance(value, list):
@@ -174,7 +186,7 @@ def _name_the_field(error: msgspec.ValidationError) -> Refused:
     return invalid(name, f"{name}: {what}.")
 
 
-def read_idempotency_key(req: falcon.Request) -> str | None:
+def read_idempotency_key(req: Request) -> str | None:
     key = req.get_header("Idempotency-Key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid(
@@ -184,18 +196,32 @@ def read_idempotency_key(req: falcon.Request) -> str | None:
     return key
 
 
-def _write(resp: falcon.Response, status: int, answer: object) -> None:
+def _encoded(answer: object) -> Answer[Any] | Stream:
+    """As it is sent: bytes, none, or pieces."""
+    if isinstance(answer, Stream):
+        return answer
+    if not isinstance(answer, Answer):
+        answer = Answer(answer)
+    if answer.body is None or isinstance(answer.body, Encoded):
+        return answer
+    return replace(answer, body=Encoded(msgspec.json.encode(answer.body)))
+
+
+def _write(resp: Response, status: int, answer: Answer[Any] | Stream, run: Run) -> None:
     resp.status = status
-    if isinstance(answer, Answer):
-        resp.status = answer.status or status
-        for name, value in answer.headers.items():
-            resp.set_header(name, value)
-        answer = answer.body
-    if answer is None:
-        return
     if isinstance(answer, Stream):
         resp.content_type = "application/x-ndjson"
-        resp.stream = answer.lines
+        resp.stream = _pieces(answer.lines, run)
         return
-    resp.content_type = JSON
-    resp.data = answer.json if isinstance(answer, Encoded) else msgspec.json.encode(answer)
+    resp.status = answer.status or status
+    for name, value in answer.headers.items():
+        resp.set_header(name, value)
+    if isinstance(answer.body, Encoded):
+        resp.content_type = JSON
+        resp.data = answer.body.json
+
+
+async def _pieces(lines: Iterator[bytes], run: Run) -> AsyncIterator[bytes]:
+    following = partial(next, lines, None)
+    while (piece := await run(following)) is not None:
+        yield piece

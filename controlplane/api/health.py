@@ -9,7 +9,7 @@ class Live:
     public = True
 
     @endpoint("The process answers")
-    def on_get(self) -> answers.Health:
+    async def on_get(self) -> answers.Health:
         return answers.Health(status="live")
 
 

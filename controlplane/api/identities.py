@@ -16,7 +16,7 @@ class Resource:
 
 class WhoAmI:
     @endpoint("Who this API key belongs to")
-    def on_get(self, caller: Caller) -> answers.Identity:
+    async def on_get(self, caller: Caller) -> answers.Identity:
         return answers.identity(caller.identity)
 
 

@@ -1,23 +1,29 @@
 """Prometheus metrics, summed over the server's processes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import falcon
+from falcon.asgi import Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+from controlplane.api.credentials import read_api_key
+from controlplane.domain import permissions
 from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
 from controlplane.domain.page import MAX_LIMIT, PageRequest
 from controlplane.errors import Refused
+from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
 
 _SOON = timedelta(days=30)
+_LOOK_SECONDS = 10.0  # between two looks at the certificates
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 
 
@@ -71,13 +77,21 @@ class Metrics:
             self._known[method, route, status] = known
         known.observe(seconds)
 
-    def render(self, collector: "CertificateCollector") -> bytes:
+    def render(self, certificates: Iterable[Metric]) -> bytes:
         registry = CollectorRegistry()
-        registry.register(collector)
+        registry.register(_Collected(certificates))
         if self._directory is not None:
             MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self._registry) + generate_latest(registry)
+
+
+class _Collected(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
 
 _OBSERVER = Caller(
@@ -94,34 +108,48 @@ _OBSERVER = Caller(
 )
 
 
-class CertificateCollector:
-    """Read at each scrape: the ends of certificates."""
+class Certificates:
+    """When certificates end; looked at once in a while, because anybody may ask."""
 
     def __init__(self, signers: Signers) -> None:
         self._signers = signers
+        self._known: list[tuple[str, datetime]] = []
+        self._look_again = 0.0
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
-        build.add_metric([product_version()], 1)
-        yield build
-        left = GaugeMetricFamily(
-            "sealwright_certificate_expiry_seconds",
-            "Seconds until a signer's certificate ends.",
-            labels=["signer"],
-        )
-        soon = 0
+    def metrics(self, *, named: bool) -> Iterator[Metric]:
+        """`named`: each signer's; else the first end of any."""
+        yield _build_info()
         now = time.time()
-        for name, end in self._ends():
-            left.add_metric([name], end.timestamp() - now)
-            soon += end.timestamp() - now < _SOON.total_seconds()
-        yield left
+        left = [(name, end.timestamp() - now) for name, end in self._ends()]
+        if named:
+            each = GaugeMetricFamily(
+                "sealwright_certificate_expiry_seconds",
+                "Seconds until a signer's certificate ends.",
+                labels=["signer"],
+            )
+            for name, seconds in left:
+                each.add_metric([name], seconds)
+            yield each
+        if left:
+            yield GaugeMetricFamily(
+                "sealwright_first_certificate_expiry_seconds",
+                "Seconds until the first certificate of any signer ends.",
+                value=min(seconds for _, seconds in left),
+            )
         yield GaugeMetricFamily(
             "sealwright_certificates_expiring",
             "Certificates that have ended or will within 30 days.",
-            value=soon,
+            value=sum(seconds < _SOON.total_seconds() for _, seconds in left),
         )
 
-    def _ends(self) -> Iterator[tuple[str, datetime]]:
+    def _ends(self) -> list[tuple[str, datetime]]:
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._known = list(self._read())
+            self._look_again = now + _LOOK_SECONDS
+        return self._known
+
+    def _read(self) -> Iterator[tuple[str, datetime]]:
         cursor: str | None = None
         while True:
             page = self._signers.list(_OBSERVER, PageRequest(MAX_LIMIT, cursor))
@@ -133,17 +161,36 @@ class CertificateCollector:
                 return
 
 
+def _build_info() -> Metric:
+    build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
+    build.add_metric([product_version()], 1)
+    return build
+
+
 class MetricsResource:
+    """Numbers for everybody; names of signers for who may read them all, or where the server was
+    told that only such callers reach it."""
+
     public = True
     content_type = "text/plain"
 
-    def __init__(self, metrics: Metrics, signers: Signers) -> None:
+    def __init__(self, metrics: Metrics, services: Services, *, named: bool) -> None:
         self._metrics = metrics
-        self._collector = CertificateCollector(signers)
+        self._identities = services.identities
+        self._certificates = Certificates(services.signers)
+        self._named = named
 
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+    async def on_get(self, req: Request, resp: Response) -> None:
+        key = read_api_key(req)
+        resp.data = await req.context.run(lambda: self._render(key))
         resp.content_type = CONTENT_TYPE_PLAIN_0_0_4
-        resp.data = self._metrics.render(self._collector)
+
+    def _render(self, key: str | None) -> bytes:
+        named = self._named
+        if key is not None:
+            caller = self._identities.authenticate(key)
+            named = named or permissions.may_read_everything(caller.identity)
+        return self._metrics.render(self._certificates.metrics(named=named))
 
 
 def product_version() -> str:

@@ -1,16 +1,17 @@
 """What happens around every request: its id, who calls, its metrics and its log line."""
 
 import time
-from collections.abc import Iterator
 
-import falcon
 import structlog
+from falcon.asgi import Request, Response
 
 from controlplane.api import problems
+from controlplane.api.credentials import address_of, read_api_key
+from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics
-from controlplane.errors import Refused, invalid
+from controlplane.domain import permissions
+from controlplane.errors import Refused
 from controlplane.logging import request_id
-from controlplane.service.identities import Identities
 from controlplane.service.installation import Services
 
 _log = structlog.get_logger()
@@ -19,19 +20,21 @@ _log = structlog.get_logger()
 class RequestId:
     """The outermost: every answer and log line carries the id, the log line comes last."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, run: Run) -> None:
         self._metrics = metrics
+        self._run = run
 
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+    async def process_request(self, req: Request, resp: Response) -> None:
         current = problems.new_request_id()
         request_id.set(current)
         resp.set_header("X-Request-ID", current)
         resp.set_header("Cache-Control", "no-store")
         req.context.started = time.perf_counter()
         req.context.caller = None
+        req.context.run = self._run
 
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool
+    async def process_response(
+        self, req: Request, resp: Response, _resource: object, _succeeded: bool
     ) -> None:
         seconds = time.perf_counter() - req.context.started
         route = req.uri_template or "unknown"
@@ -44,68 +47,57 @@ class RequestId:
             status=resp.status_code,
             code=resp.context.get("code"),
             caller=None if caller is None else caller.identity.name,
-            address=req.remote_addr,
+            address=address_of(req),
             milliseconds=round(seconds * 1000, 2),
         )
-        request_id.set(None)
-
-
-class Connections:
-    """A thread's connection to the store lives no longer than its request."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    def process_response(
-        self, _req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool
-    ) -> None:
-        if isinstance(resp.stream, Iterator):
-            resp.stream = self._released_after(resp.stream)
-        else:
-            self._services.release_connection()
-
-    def _released_after(self, stream: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from stream
-        finally:
-            self._services.release_connection()
 
 
 class Authentication:
-    """Before any resource that is not public."""
+    """Before any resource that is not public: who calls, and whether they call too often."""
 
-    def __init__(self, identities: Identities, metrics: Metrics) -> None:
-        self._identities = identities
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        self._services = services
         self._metrics = metrics
 
-    def process_resource(
-        self, req: falcon.Request, _resp: falcon.Response, resource: object, params: dict[str, str]
+    async def process_resource(
+        self, req: Request, _resp: Response, resource: object, params: dict[str, str]
     ) -> None:
         if getattr(resource, "public", False):
             return
+        key = read_api_key(req)
+        if getattr(resource, "confirms_caller", False):
+            req.context.caller = self._services.identities.recognise(key)
+            if req.context.caller is not None:
+                req.scope["caller"] = True
+                return
         try:
-            req.context.caller = self._identities.authenticate(
-                _api_key(req), confirmed_later=getattr(resource, "confirms_caller", False)
+            req.context.caller = await req.context.run(
+                lambda: self._services.identities.authenticate(key)
             )
         except Refused as refused:
             if refused.code == "api_key_unknown":
                 self._metrics.count_unknown_key()
             record = getattr(resource, "on_unauthenticated", None)
             if record is not None and req.method == "POST":
-                record(req, refused, **params)
+                await record(req, refused, **params)
             raise
+        req.scope["caller"] = True
+        if not getattr(resource, "confirms_caller", False):
+            self._services.check_rate(req.context.caller)
+
+    async def process_response(
+        self, req: Request, resp: Response, resource: object, _succeeded: bool
+    ) -> None:
+        """Calls to sign are counted where their rows are made."""
+        caller = req.context.caller
+        if caller is None or getattr(resource, "confirms_caller", False):
+            return
+        changed = req.method not in ("GET", "HEAD") and not permissions.is_admin(caller.identity)
+        if changed or resp.status_code in _REFUSED:
+            self._services.count_towards_rate(caller)
 
 
-def _api_key(req: falcon.Request) -> str | None:
-    header = req.get_header("Authorization")
-    if header is None:
-        return None
-    if "," in header:  # how WSGI shows a header that was sent twice
-        raise invalid("Authorization", "Authorization must be given once.")
-    scheme, _, key = header.partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    return key.strip() or None
+_REFUSED = (403, 404, 409)
 
 
 _METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}

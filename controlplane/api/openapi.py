@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
-import falcon
 import msgspec
+from falcon.asgi import Request, Response
 
 from controlplane.api.endpoint import JSON, Answer, Endpoint, Stream
 from controlplane.api.problems import MEDIA_TYPE, Problem
@@ -76,7 +76,7 @@ class OpenApi:
     def describe(self, routes: Routes, version: str) -> None:
         self._document = msgspec.json.encode(document(routes, version))
 
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+    async def on_get(self, _req: Request, resp: Response) -> None:
         resp.content_type = JSON
         resp.data = self._document
 

@@ -5,6 +5,7 @@ import os
 import falcon
 import msgspec
 import structlog
+from falcon.asgi import Request, Response
 
 from controlplane.errors import Refused
 from controlplane.logging import request_id
@@ -44,14 +45,16 @@ def new_request_id() -> str:
     return os.urandom(16).hex()
 
 
-def outside_a_request(status: int, code: str, title: str) -> tuple[str, bytes]:
+def outside_a_request(
+    status: int, code: str, title: str, field: str | None = None
+) -> tuple[str, bytes]:
     """For answers below the application: a fresh request id and the encoded document."""
     made_up = new_request_id()
-    return made_up, _encode(status, code, title, made_up)
+    return made_up, _encode(status, code, title, made_up, field)
 
 
-def answer_refused(
-    _req: falcon.Request, resp: falcon.Response, refused: Refused, _params: object
+async def answer_refused(
+    _req: Request, resp: Response, refused: Refused, _params: object
 ) -> None:
     _answer(resp, refused.status, refused.code, refused.title, refused.field, refused.request)
     if refused.retry_after is not None:
@@ -60,8 +63,8 @@ def answer_refused(
         resp.set_header("WWW-Authenticate", "Bearer")
 
 
-def answer_http_error(
-    _req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: object
+async def answer_http_error(
+    _req: Request, resp: Response, error: falcon.HTTPError, _params: object
 ) -> None:
     """What Falcon refuses by itself: unknown addresses and methods."""
     status = error.status_code
@@ -71,8 +74,8 @@ def answer_http_error(
     _answer(resp, status, _FALCON_CODES.get(status, "invalid_request"), title)
 
 
-def answer_fault(
-    req: falcon.Request, resp: falcon.Response, fault: Exception, _params: object
+async def answer_fault(
+    req: Request, resp: Response, fault: Exception, _params: object
 ) -> None:
     """A bug or a broken machine: the caller gets the request's id, the log gets the rest."""
     _log.error("request_failed", method=req.method, path=req.path, exc_info=fault)
@@ -80,7 +83,7 @@ def answer_fault(
 
 
 def _answer(
-    resp: falcon.Response,
+    resp: Response,
     status: int,
     code: str,
     title: str,

@@ -1,11 +1,16 @@
 """The call to sign."""
 
-import falcon
+import asyncio
+from functools import partial
+
 import msgspec
+from falcon.asgi import Request
 
 from controlplane.api import answers, schemas
-from controlplane.api.endpoint import SMALL_BODY, decode, endpoint, read_body, read_idempotency_key
+from controlplane.api.credentials import address_of
+from controlplane.api.endpoint import Run, decode, endpoint, read_body, read_idempotency_key
 from controlplane.api.metrics import Metrics
+from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -14,12 +19,14 @@ from controlplane.domain.model import (
     PssParameters,
     Scheme,
     SignCall,
+    Signed,
 )
 from controlplane.errors import Refused, invalid
-from controlplane.service.signing import Signing
+from controlplane.service.signing import Elsewhere, Signing, Steps
 
 _DIGEST_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
 _MOST_ECDSA_OCTETS = 64
+LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _decoder = msgspec.json.Decoder(schemas.Sign)
 
 
@@ -31,33 +38,61 @@ class Sign:
         self._metrics = metrics
 
     @endpoint("Sign a digest", refusals=(403, 404, 409, 429))
-    def on_post(
+    async def on_post(
         self,
-        request: falcon.Request,
+        request: Request,
         caller: Caller,
         name: str,
         body: schemas.Sign,
         idempotency_key: str | None,
     ) -> answers.Signature:
-        call = _parse(name, body, request.remote_addr or None, idempotency_key)
+        call = _parse(name, body, address_of(request), idempotency_key)
         try:
-            signed = self._signing.sign(caller, call)
+            signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
         except Refused as refused:
             self._metrics.count_refused(call.scheme, refused)
             raise
         self._metrics.count_signed(call.scheme)
         return answers.signature(signed)
 
-    def on_unauthenticated(self, request: falcon.Request, refused: Refused, name: str) -> None:
+    async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """A revoked key or a disabled identity that calls to sign leaves a row."""
         try:
-            body = decode(_decoder, read_body(request, SMALL_BODY))
+            body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
             key = read_idempotency_key(request)
-            call = _parse(name, body, request.remote_addr or None, key)
+            call = _parse(name, body, address_of(request), key)
         except Refused:
             return  # no call to sign
-        self._signing.record_refused(refused, call)
+        await request.context.run(lambda: self._signing.record_refused(refused, call))
         self._metrics.count_refused(call.scheme, refused)
+
+    async def _carry_out(self, steps: Steps, run: Run) -> Signed:
+        resume = partial(next, steps)
+        while True:
+            try:
+                step = resume()
+            except StopIteration as end:
+                signed: Signed = end.value
+                return signed
+            try:
+                waited = run(step.call) if isinstance(step, Elsewhere) else self._written(step)
+                resume = partial(steps.send, await waited)
+            except Exception as fault:  # noqa: BLE001  # for the steps to judge
+                resume = partial(steps.throw, fault)
+
+    def _written(self, row: Row) -> "asyncio.Future[Result]":
+        waiting: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Result | Refused) -> None:
+            if waiting.done():
+                return  # the caller has gone; the row stays
+            if isinstance(outcome, Refused):
+                waiting.set_exception(outcome)
+            else:
+                waiting.set_result(outcome)
+
+        self._signing.hand_in(row, done)
+        return waiting
 
 
 def _parse(

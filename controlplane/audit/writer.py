@@ -1,14 +1,16 @@
 """Rows of calls to sign, many of them in one synced commit.
 
-Threads hand in what they decided and wait. One thread of the process takes whatever waits, alone
-in all processes; while it waited for that, more may have come, so it takes these as well.
+Callers hand in what they decided. One thread of the process takes whatever waits, alone in all
+processes; while it waited for that, more may have come, so it takes these as well.
 """
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Condition, Lock, Thread
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 
+import structlog
 from peewee import Database
 
 from controlplane.audit.log import append
@@ -18,7 +20,9 @@ from controlplane.store import grants, operations
 from controlplane.store.database import Store, read_epoch
 
 MOST_WAITING = 1024
+MOST_IN_A_BATCH = 256
 _RETRY_AFTER = 1  # seconds
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,109 +50,142 @@ class Exhausted:
 
 
 Result = Written | Overtaken | Bound | Exhausted
+Done = Callable[[Result | Refused], None]
+"""Told once what became of a row; Refused 503 store_unavailable, 500 row_unwritable."""
+Settled = Sequence[tuple[Done, Result | Refused]]
 
 
-class _Pending:
-    """A row that waits, and its caller with it: for a lock, which is the quickest way to wait."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to be written.
 
-    __slots__ = ("_done", "_outcome", "entry", "epoch", "key")
+    `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
+    whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
+    An entry with a grant uses up one signing of it.
+    """
 
-    def __init__(self, entry: Entry, epoch: int | None, key: tuple[str, str] | None) -> None:
-        self.entry = entry
-        self.epoch = epoch
-        self.key = key
-        self._outcome: Result | Refused | None = None
-        self._done = Lock()
-        self._done.acquire()
+    entry: Entry
+    epoch: int | None
+    bind: bool
 
-    def settle(self, outcome: Result | Refused) -> None:
-        """Once."""
-        self._outcome = outcome
-        self._done.release()
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """What is looked up and bound: actor and idempotency key."""
+        actor, key = self.entry.actor, self.entry.idempotency_key
+        return (actor, key) if self.bind and actor is not None and key is not None else None
 
-    def wait(self) -> Result:
-        """Raises the Refused that it was settled with."""
-        self._done.acquire()
-        if isinstance(self._outcome, Refused):
-            raise self._outcome
-        assert self._outcome is not None  # noqa: S101  # settled
-        return self._outcome
+
+def settle(settled: Settled) -> None:
+    for done, outcome in settled:
+        done(outcome)
 
 
 class Writer:
     """One a process. Its thread starts with the first row, so that it survives no fork."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, deliver: Callable[[Settled], None] = settle) -> None:
+        """`deliver` is called by the writer's thread, once a batch; it sees to it that each is
+        told its outcome (`settle`)."""
         self._store = store
-        self._waiting: deque[_Pending] = deque()
-        self._changed = Condition()
+        self._deliver = deliver
+        self._waiting: SimpleQueue[tuple[Row, Done] | None] = SimpleQueue()
+        self._lock = Lock()
         self._thread: Thread | None = None
         self._closed = False
 
-    def write(self, entry: Entry, *, epoch: int | None, bind: bool) -> Result:
-        """Returns when the row is durable, or is not to be.
+    def hand_in(self, row: Row, done: Done) -> None:
+        """Returns at once. Refused 503 overloaded."""
+        if self._closed or self._waiting.qsize() >= MOST_WAITING:
+            raise _overloaded()
+        if self._thread is None:
+            self._start()
+        self._waiting.put((row, done))
 
-        `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
-        whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
-        An entry with a grant uses up one signing of it.
-        Refused 503 overloaded, store_unavailable.
-        """
-        key = None
-        if bind and entry.actor is not None and entry.idempotency_key is not None:
-            key = (entry.actor, entry.idempotency_key)
-        pending = _Pending(entry, epoch, key)
-        with self._changed:
-            if self._closed or len(self._waiting) >= MOST_WAITING:
-                raise Refused(
-                    "overloaded",
-                    "Too many calls are waiting for the audit log; try again.",
-                    status=503,
-                    retry_after=_RETRY_AFTER,
-                )
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="audit-writer", daemon=True)
-                self._thread.start()
-            self._waiting.append(pending)
-            self._changed.notify()
-        return pending.wait()
+    def write(self, row: Row) -> Result:
+        """Returns when the row is durable, or is not to be. Refused 503 overloaded, and as
+        `Done`."""
+        outcome: list[Result | Refused] = []
+        written = Lock()
+        written.acquire()
+
+        def done(told: Result | Refused) -> None:
+            outcome.append(told)
+            written.release()
+
+        self.hand_in(row, done)
+        written.acquire()
+        (told,) = outcome
+        if isinstance(told, Refused):
+            raise told
+        return told
 
     def close(self) -> None:
         """Returns when everything handed in is written; refuses what comes later."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._closed = True
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            self._waiting.put(None)
+            thread.join()
+            late: list[tuple[Row, Done]] = []
+            self._take_waiting(late)
+            settle([(done, _overloaded()) for _, done in late])
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="audit-writer", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
-        while self._await_work():
-            taken: list[_Pending] = []
+        is_last = False
+        while not is_last:
+            first = self._waiting.get()
+            if first is None:
+                break
+            batch = [first]
             try:
                 with self._store.write() as database:
-                    taken = self._take_waiting()
-                    results = _write(database, taken)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the callers must hear it
-                for pending in taken or self._take_waiting():
-                    pending.settle(_unavailable(error))
-                continue
-            for pending, result in zip(taken, results, strict=True):
-                pending.settle(result)
+                    is_last = self._take_waiting(batch)
+                    results: Sequence[Result | Refused] = _write(database, [row for row, _ in batch])
+            except Refused as unavailable:
+                results = [unavailable] * len(batch)
+            except Exception:  # noqa: BLE001  # whatever it is, the callers must hear it
+                results = self._write_one_by_one([row for row, _ in batch])
+            told = [done for _, done in batch]
+            self._deliver(list(zip(told, results, strict=True)))
         self._store.close_thread()
 
-    def _await_work(self) -> bool:
-        with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            return bool(self._waiting)
+    def _take_waiting(self, batch: list[tuple[Row, Done]]) -> bool:
+        """True: nothing comes after these."""
+        while len(batch) < MOST_IN_A_BATCH:
+            try:
+                following = self._waiting.get_nowait()
+            except Empty:
+                return False
+            if following is None:
+                return True
+            batch.append(following)
+        return False
 
-    def _take_waiting(self) -> list[_Pending]:
-        with self._changed:
-            taken = list(self._waiting)
-            self._waiting.clear()
-            return taken
+    def _write_one_by_one(self, rows: Sequence[Row]) -> list[Result | Refused]:
+        """A batch that the store refused, and that was rolled back: the row that is at fault alone
+        fails."""
+        results: list[Result | Refused] = []
+        for row in rows:
+            try:
+                with self._store.write() as database:
+                    results += _write(database, [row])
+            except Refused as unavailable:
+                results.append(unavailable)
+            except Exception:  # noqa: BLE001  # the same
+                _log.exception("row_unwritable", operation_id=row.entry.id)
+                title = "This call cannot be recorded, so no signature is released."
+                results.append(Refused("row_unwritable", title, status=500))
+        return results
 
 
-def _write(database: Database, taken: Sequence[_Pending]) -> list[Result]:
+def _write(database: Database, taken: Sequence[Row]) -> list[Result]:
     """One result for each, in order. Of two equal keys in one batch the second is Overtaken: it
     finds the first one's row when it comes again."""
     epoch = read_epoch(database)
@@ -181,14 +218,10 @@ def _write(database: Database, taken: Sequence[_Pending]) -> list[Result]:
     return [Written(next(written)) if result is None else result for result in results]
 
 
-def _unavailable(error: Exception) -> Refused:
-    """Whether the batch was committed may not be known; what was signed is not released."""
-    cause = error.title if isinstance(error, Refused) else str(error)
-    refused = Refused(
-        "store_unavailable",
-        f"The audit log cannot be written, so no signature is released: {cause}",
+def _overloaded() -> Refused:
+    return Refused(
+        "overloaded",
+        "Too many calls are waiting for the audit log; try again.",
         status=503,
         retry_after=_RETRY_AFTER,
     )
-    refused.__cause__ = error
-    return refused

@@ -24,6 +24,9 @@ class KeyBackend(Protocol):
         Raises KeyUnusableError, or what the backend's own library raises.
         """
 
+    def is_slow(self, algorithm: KeyAlgorithm) -> bool:
+        """Whether a signature with such a key takes so long that others must not wait for it."""
+
     def open(self, key: KeyReference) -> PrivateKey:
         """For certificates and requests, which `cryptography` signs itself."""
 

@@ -47,11 +47,15 @@ class Identities:
         self._views = views
         self._clock = clock
 
-    def authenticate(self, api_key: str | None, *, confirmed_later: bool = False) -> Caller:
-        """Who this key belongs to, as of now; costs one small read.
+    def recognise(self, api_key: str | None) -> Caller | None:
+        """Who memory takes this key's owner to be: for those who find out in the end whether it
+        was still true, as a call to sign does when it commits. None: ask `authenticate`."""
+        digest = hash_api_key(api_key) if api_key else None
+        known = self._views.latest_known().remembered_key(digest) if digest is not None else None
+        return Caller(known.identity, known.key.id) if known and known.is_usable else None
 
-        `confirmed_later`: whoever asks finds out in the end whether it was still true (as the
-        sign call does, when it commits). Then who is known costs nothing.
+    def authenticate(self, api_key: str | None) -> Caller:
+        """Who this key belongs to, as of now; costs one small read.
 
         Refused 401: api_key_missing, api_key_unknown, api_key_revoked, identity_disabled. The last
         two carry who it was (`RefusedCaller`), so that a call to sign can be recorded.
@@ -61,10 +65,6 @@ class Identities:
                 "api_key_missing", "Send an API key: Authorization: Bearer swk_….", status=401
             )
         digest = hash_api_key(api_key)
-        if confirmed_later and digest is not None:
-            remembered = self._views.latest_known().remembered_key(digest)
-            if remembered is not None and remembered.is_usable:
-                return Caller(remembered.identity, remembered.key.id)
         known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
         if known is None:
             raise Refused("api_key_unknown", "Nobody has this API key.", status=401)

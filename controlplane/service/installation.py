@@ -1,7 +1,7 @@
 """The store of one installation: created once, then opened by each process of the server."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +9,9 @@ from types import TracebackType
 
 from peewee import Database
 
-from controlplane.audit.writer import Writer
+from controlplane.audit.writer import Settled, Writer, settle
 from controlplane.domain.instant import Clock, now, to_text
-from controlplane.domain.model import IdentityKind, ServerRole
+from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.errors import Refused, conflict
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
@@ -30,6 +30,7 @@ from controlplane.service.identities import (
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
+from controlplane.service.rates import Rates
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
@@ -128,12 +129,21 @@ def _is_old(database: Database) -> bool:
 class Services:
     """The use cases over one opened store. Open it in the process that uses it, after fork."""
 
-    def __init__(self, store: Store, master_key: MasterKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        master_key: MasterKey,
+        clock: Clock,
+        places: MutableSequence[float] | None,
+        deliver: Callable[[Settled], None],
+    ) -> None:
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
         authority = Authority(keys, authorities.load_all(store.connect()), clock)
         self._store = store
-        self._writer = Writer(store)
+        self._writer = Writer(store, deliver)
+        self._clock = clock
+        self._rates = Rates(places)
         self.identities = Identities(store, views, clock)
         self.signers = Signers(store, keys, authority, clock)
         self.members = Members(store, clock)
@@ -141,18 +151,23 @@ class Services:
         self.requests = Requests(store, clock)
         self.grants = Grants(store, clock)
         self.explanations = Explanations(store, clock)
-        self.signing = Signing(store, views, keys, self._writer, clock)
+        self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store)
+
+    def check_rate(self, caller: Caller) -> None:
+        """Refused 429 too_many_calls."""
+        self._rates.check(caller.identity.id, self._clock())
+
+    def count_towards_rate(self, caller: Caller) -> None:
+        """A call that was refused, or changed something: the next may be too many."""
+        with suppress(Refused):
+            self._rates.count(caller.identity.id, self._clock())
 
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration."""
         check_current(self._store.connect())
 
-    def release_connection(self) -> None:
-        """Ends what this thread left open in the store. The connection stays with the thread: to
-        open one takes longer than most requests."""
-        self._store.roll_back_thread()
 
     def close(self) -> None:
         """Waits for rows on their way, then closes this thread's connection; those of other
@@ -172,14 +187,20 @@ class Services:
         self.close()
 
 
-def open_services(location: Location, clock: Clock = now) -> Services:
-    """`clock` tells the time to all that judges by it. Refused not_initialised, migration_needed,
-    store_too_new, master_key_unreadable, master_key_wrong."""
+def open_services(
+    location: Location,
+    clock: Clock = now,
+    places: MutableSequence[float] | None = None,
+    deliver: Callable[[Settled], None] = settle,
+) -> Services:
+    """`clock` tells the time to all that judges by it; `places` are for `Rates`, `deliver` is for
+    `Writer`. Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
+    master_key_wrong."""
     location = location.recalled()
     store = _existing_store(location)
     try:
         check_current(store.connect())
-        return Services(store, _load_master_key(location, store), clock)
+        return Services(store, _load_master_key(location, store), clock, places, deliver)
     except BaseException:
         store.close_thread()
         raise

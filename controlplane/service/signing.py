@@ -1,11 +1,14 @@
 """One call to sign: decide, sign, record, and only then release."""
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import structlog
 
-from controlplane.audit.writer import Bound, Exhausted, Overtaken, Writer
+from controlplane.audit.writer import Bound, Done, Exhausted, Overtaken, Row, Writer
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import list_missing_of_grant
 from controlplane.domain.identifier import new_id
@@ -26,12 +29,12 @@ from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Refused, conflict
 from controlplane.keys.backend import KeyBackend
-from controlplane.service.denials import Denials
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
+from controlplane.service.rates import Rates
 from controlplane.store import signers
 from controlplane.store.database import Store
-from controlplane.store.view import View, ViewMoved, Views
+from controlplane.store.view import View, ViewMoved, Views, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _log = structlog.get_logger()
@@ -45,60 +48,108 @@ class _Attempt:
     answer: Signed | Refused
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """To be called where waiting is allowed; what it returns, or raises, goes back."""
+
+    call: Callable[[], Any]
+
+
+Steps = Generator[Elsewhere | Row, Any, Signed]
+"""A call to sign, up to what it must wait for, again and again: something that is done elsewhere,
+or a row that is written, whose Result goes back. Whoever drives it chooses how to wait."""
+
+
 class Signing:
     def __init__(
-        self, store: Store, views: Views, keys: KeyBackend, writer: Writer, clock: Clock
+        self,
+        store: Store,
+        views: Views,
+        keys: KeyBackend,
+        writer: Writer,
+        rates: Rates,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._views = views
         self._keys = keys
         self._writer = writer
+        self._rates = rates
         self._clock = clock
-        self._denials = Denials()
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
-        """The signature, after its row is durable.
+        """As `steps`, waiting in this thread."""
+        steps = self.steps(caller, call)
+        resume = partial(next, steps)
+        while True:
+            try:
+                step = resume()
+            except StopIteration as end:
+                signed: Signed = end.value
+                return signed
+            try:
+                answer = step.call() if isinstance(step, Elsewhere) else self._writer.write(step)
+                resume = partial(steps.send, answer)
+            except Exception as fault:  # noqa: BLE001  # for the steps to judge
+                resume = partial(steps.throw, fault)
+
+    def hand_in(self, row: Row, done: Done) -> None:
+        """A row of `steps`; `done` is told its Result. Refused 503 overloaded."""
+        self._writer.hand_in(row, done)
+
+    def steps(self, caller: Caller, call: SignCall) -> Steps:
+        """The signature, after its row is durable. Memory decides, and a quick key signs, without
+        waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
         certificate_expired, algorithm_not_allowed, no_active_grant (with what is missing, and
         the request that is pending); 404 signer_not_found (row: not_a_member); 400
         scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked; 409
         certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also
-        429 too_many_denials; 503 overloaded or store_unavailable with retry_after.
+        429 too_many_calls; 503 overloaded or store_unavailable with retry_after.
         """
         view = self._views.latest_known()
         while True:
             try:
-                attempt = self._attempt(view, caller, call)
-            except ViewMoved:
-                view = self._views.fresh()
-                continue
+                attempt = self._attempt(view.remembered, caller, call, may_wait=False)
+            except WouldWait:
+                try:
+                    attempt = yield Elsewhere(
+                        partial(self._attempt, view, caller, call, may_wait=True)
+                    )
+                except ViewMoved:
+                    view = yield Elsewhere(self._views.fresh)
+                    continue
             if attempt.entry.outcome is Outcome.DENIED:
-                self._denials.check(caller.identity.id, attempt.entry.created_at)
+                self._rates.count(caller.identity.id, attempt.entry.created_at)
             known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-            result = self._writer.write(attempt.entry, epoch=view.epoch, bind=known)
+            result = yield Row(attempt.entry, view.epoch, known)
             if isinstance(result, Overtaken):
-                view = self._views.fresh()
+                view = yield Elsewhere(self._views.fresh)
                 continue
             if isinstance(result, Exhausted):
                 view.forget_grants(call.signer, caller.identity.name)
                 continue
             if isinstance(result, Bound):
-                return self._repeat(caller, call, result.operation)
-            if isinstance(attempt.answer, Refused):
-                raise self._with_what_is_missing(attempt.answer, caller, call)
-            return attempt.answer
+                return (yield from self._repeat(caller, call, result.operation))
+            if not isinstance(attempt.answer, Refused):
+                return attempt.answer
+            if attempt.answer.code != "no_active_grant":
+                raise attempt.answer
+            raise (
+                yield Elsewhere(partial(self._with_what_is_missing, attempt.answer, caller, call))
+            )
 
     def record_refused(self, refused: Refused, call: SignCall) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
-        refusal of `Identities.authenticate` leaves none. Refused 429 too_many_denials."""
+        refusal of `Identities.authenticate` leaves none. Refused 429 too_many_calls."""
         if isinstance(refused, RefusedCaller):
             entry = _deny(_entry(refused.caller, call, self._clock()), refused.code)
-            self._denials.check(refused.caller.identity.id, entry.created_at)
-            self._writer.write(entry, epoch=None, bind=False)
+            self._rates.count(refused.caller.identity.id, entry.created_at)
+            self._writer.write(Row(entry, None, bind=False))
 
-    def _attempt(self, view: View, caller: Caller, call: SignCall) -> _Attempt:
-        """Raises ViewMoved."""
+    def _attempt(self, view: View, caller: Caller, call: SignCall, *, may_wait: bool) -> _Attempt:
+        """Raises ViewMoved; WouldWait unless it may."""
         entry = _entry(caller, call, self._clock())
         known = view.key_by_id(caller.api_key_id)
         if known is None:
@@ -126,6 +177,8 @@ class Signing:
         mismatch = find_mismatch(decision.keyed.signer.key, call)
         if mismatch is not None:
             return _Attempt(_deny(entry, mismatch.code), mismatch)
+        if not may_wait and self._keys.is_slow(decision.keyed.signer.key):
+            raise WouldWait
         return self._sign(decision, entry, call)
 
     def _sign(self, allowed: Allowed, entry: Entry, call: SignCall) -> _Attempt:
@@ -159,8 +212,6 @@ class Signing:
 
     def _with_what_is_missing(self, refused: Refused, caller: Caller, call: SignCall) -> Refused:
         """For want of a grant: the same refusal, with what to do about it."""
-        if refused.code != "no_active_grant":
-            return refused
         now = self._clock()
         with self._store.read() as database:
             keyed = signers.find(database, call.signer)
@@ -175,7 +226,7 @@ class Signing:
             request=pending.id if pending else None,
         )
 
-    def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Signed:
+    def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Steps:
         """The signature that the call's idempotency key is bound to, if it was the same call."""
         before = bound.entry
         entry = _entry(caller, call, self._clock())
@@ -186,7 +237,8 @@ class Signing:
             "idempotency_conflict",
             "This Idempotency-Key was used before, for another call to sign.",
         )
-        self._writer.write(_deny(entry, refused.code), epoch=None, bind=False)
+        self._rates.count(caller.identity.id, entry.created_at)
+        yield Row(_deny(entry, refused.code), None, bind=False)
         raise refused
 
 

@@ -6,7 +6,7 @@ holds until the epoch moves, and whoever commits a decision compares epochs firs
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -24,6 +24,10 @@ class ViewMoved(Exception):  # noqa: N818  # no error: look again
     """The epoch moved while a view was used; take the view again."""
 
 
+class WouldWait(Exception):  # noqa: N818  # no error: ask where waiting is allowed
+    """Memory has not the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownKey:
     key: ApiKey
@@ -34,18 +38,31 @@ class KnownKey:
         return self.key.revoked_at is None and not self.identity.disabled
 
 
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    keys: dict[bytes, KnownKey] = field(default_factory=dict)
+    keys_by_id: dict[str, KnownKey] = field(default_factory=dict)
+    signers: dict[str, KeyedSigner] = field(default_factory=dict)
+    roles: dict[tuple[str, str], MemberRole | None] = field(default_factory=dict)
+    grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
+
+
 class View:
     """Answers under one epoch. What does not exist is not remembered: callers choose the names
-    that they ask for, and could fill the memory with them."""
+    that they ask for, and could fill the memory with them. Threads share it."""
 
-    def __init__(self, store: Store, epoch: int) -> None:
+    def __init__(self, store: Store | None, epoch: int, memory: _Memory | None = None) -> None:
+        """`store` None: what `memory` has not is not looked up."""
+        memory = _Memory() if memory is None else memory
         self.epoch = epoch
         self._store = store
-        self._keys: dict[bytes, KnownKey] = {}
-        self._keys_by_id: dict[str, KnownKey] = {}
-        self._signers: dict[str, KeyedSigner] = {}
-        self._roles: dict[tuple[str, str], MemberRole | None] = {}
-        self._grants: dict[tuple[str, str], tuple[Grant, ...]] = {}
+        self._keys = memory.keys
+        self._keys_by_id = memory.keys_by_id
+        self._signers = memory.signers
+        self._roles = memory.roles
+        self._grants = memory.grants
+        self.remembered: View = self if store is None else View(None, epoch, memory)
+        """The same memory; raises WouldWait instead of reading the store."""
 
     def key(self, digest: bytes) -> KnownKey | None:
         """Raises ViewMoved, as all of these."""
@@ -102,6 +119,8 @@ class View:
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
+        if self._store is None:
+            raise WouldWait
         with self._store.read() as database:
             if read_epoch(database) != self.epoch:
                 raise ViewMoved

@@ -21,7 +21,7 @@ def key_file(tmp_path: Path) -> Path:
 
 
 def test_the_default_is_where_serve_listens_by_default() -> None:
-    from controlplane.settings import DEFAULT_BIND
+    from controlplane.serving.settings import DEFAULT_BIND
 
     (address,) = Connection.resolve({}).addresses
     assert address.url == f"http://{DEFAULT_BIND}"

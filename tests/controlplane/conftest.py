@@ -180,8 +180,8 @@ class Server:
 
 _SERVE = """
 import json, sys
-from controlplane.server import serve
-from controlplane.settings import Settings
+from controlplane.serving.server import serve
+from controlplane.serving.settings import Settings
 serve(Settings.parse(**json.loads(sys.argv[1])))
 """
 

@@ -15,9 +15,9 @@ import pytest
 
 from controlplane.domain.model import IdentityKind
 from controlplane.errors import Refused
-from controlplane.server import serve as serve_here
+from controlplane.serving.server import serve as serve_here
 from controlplane.service.installation import open_services
-from controlplane.settings import Settings
+from controlplane.serving.settings import Settings
 from tests.controlplane.authority import Authority
 from tests.controlplane.conftest import Installation, Server
 

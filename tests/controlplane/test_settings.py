@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.settings import InvalidSettings, Settings, TcpAddress, UnixAddress
+from controlplane.serving.settings import InvalidSettings, Settings, TcpAddress, UnixAddress
 
 
 def parse(**arguments: object) -> Settings:

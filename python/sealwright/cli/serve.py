@@ -43,8 +43,8 @@ def serve(
     Prints `sealwright is listening on URL` on stdout when it is ready, or with --json an object;
     logs go to stderr, one JSON object a line. Nothing of the client's environment counts.
     """
-    from controlplane import server
-    from controlplane.settings import DEFAULT_THREADS, DEFAULT_WORKERS, InvalidSettings, Settings
+    from controlplane.serving import server
+    from controlplane.serving.settings import DEFAULT_THREADS, DEFAULT_WORKERS, InvalidSettings, Settings
 
     try:
         settings = Settings.parse(

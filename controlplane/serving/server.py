@@ -1,11 +1,14 @@
 """The server: gunicorn embedded, one set of services a process."""
 
+import asyncio
 import contextlib
 import gc
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +17,21 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from controlplane import logging
+from controlplane.audit.writer import Settled, settle
 from controlplane.errors import Refused
-from controlplane.fair_share import FairShare
-from controlplane.metrics_directory import metrics_directory
 from controlplane.service.installation import Services, open_services, upgrade
 from controlplane.service.location import Location
-from controlplane.settings import Settings, TcpAddress, UnixAddress
-from controlplane.worker import MOST_HEAD, STOPPING, GatheringWorker
+from controlplane.service.rates import shared_places
+from controlplane.serving.connection import KEEPALIVE_SECONDS
+from controlplane.serving.metrics_directory import metrics_directory
+from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
+from controlplane.serving.worker import STOPPING, Shares, Worker
 
-_KEEPALIVE_SECONDS = 75  # longer than the 30 s after which the module lets go
-_GRACE_SECONDS = 30  # for requests on their way when the server stops
-_MOST_CONNECTIONS = 800  # a process; stays under the usual 1,024 descriptors
-_log = structlog.get_logger()
+_GRACE_SECONDS = 30  # for calls on their way when the server stops
 _BACKLOG = 1024
+_RECEIVE_OCTETS = 32 * 1024  # that the kernel holds of what a client sends
+_MOST_HEAD = 16 * 1024  # octets
+_log = structlog.get_logger()
 
 
 def _say_where(url: str) -> None:
@@ -53,7 +58,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's main process. A signal that reaches a worker before it is ready to hear it would
-    be lost, and the worker would stay: it is kept until then (`GatheringWorker.init_signals`)."""
+    be lost, or end it: it is kept until then (`Worker.init_signals`)."""
 
     def spawn_worker(self) -> Any:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -61,6 +66,18 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             return super().spawn_worker()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def handle_hup(self) -> None:
+        """New TLS certificates; nobody is disconnected. Those that cannot be used change nothing."""
+        if self.app.take_new_certificate():
+            self.kill_workers(signal.SIGHUP)
+
+    def handle_ttin(self) -> None:
+        if self.num_workers < MOST_WORKERS:
+            super().handle_ttin()
+
+    def handle_usr2(self) -> None:
+        _log.warning("signal_ignored", signal="SIGUSR2")
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -72,14 +89,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         metrics: Path,
         announce: Callable[[str], None],
     ) -> None:
+        self.settings = settings
+        self.tls: ssl.SSLContext | None = settings.tls and settings.tls.context()
+        self.shares = Shares(2 * MOST_WORKERS)
+        self._places = shared_places()
         self._announce = announce
-        self._settings = settings
         self._location = location
         self._url = _url(settings, listener)
         self._descriptor = listener.detach()
-        self._metrics = metrics
+        self._directory = metrics
         self._services: Services | None = None
-        self._shares = FairShare(2 * settings.workers)
         super().__init__()
 
     def run(self) -> None:
@@ -89,15 +108,15 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         # Imported here, before any fork, and after the environment has been set.
         import controlplane.app  # noqa: F401
 
-        worker = type("Worker", (GatheringWorker,), {"tls": self._tls(), "shares": self._shares})
         chosen: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "workers": self._settings.workers,
-            "threads": self._settings.threads,
-            "worker_class": worker,
-            "worker_connections": _MOST_CONNECTIONS,
+            "workers": self.settings.workers,
+            "worker_class": Worker,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
-            "keepalive": _KEEPALIVE_SECONDS,
+            "asgi_loop": "uvloop",
+            "asgi_lifespan": "off",
+            "http_parser": "fast",
+            "keepalive": int(KEEPALIVE_SECONDS),
             "graceful_timeout": _GRACE_SECONDS,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",
@@ -105,7 +124,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "secure_scheme_headers": {},
             "limit_request_line": 4094,
             "limit_request_fields": 64,
-            "limit_request_field_size": MOST_HEAD,
+            "limit_request_field_size": _MOST_HEAD,
             "errorlog": "-",
             "loglevel": "warning",
             "logger_class": logging.ServerLogger,
@@ -118,36 +137,66 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Any:
-        """In the worker, after the fork: nothing of the store is shared between processes."""
-        from controlplane.api.metrics import Metrics
+    def load(self) -> None:
+        """The worker asks for `open`."""
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> Any:
+        """The ASGI application, over a store that is opened here, in the worker: nothing of it is
+        shared between processes. Refused as `open_services`."""
         from controlplane.app import create_app
 
-        self._services = open_services(self._location)
-        app = create_app(self._services, Metrics(self._metrics))
+        deliver = partial(_deliver, loop)
+        self._services = open_services(self._location, places=self._places, deliver=deliver)
+        app = create_app(
+            self._services, self._metrics, self._threads.run, metrics_named=self.settings.metrics_named
+        )
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again and again stops everything
         return app
 
-    def _tls(self) -> Any:
-        return None if self._settings.tls is None else self._settings.tls.context()
+    def closed(self) -> Any:
+        """The ASGI application until then."""
+        from controlplane.api.metrics import Metrics
+        from controlplane.api.threads import Threads
+        from controlplane.app import create_closed_app
+
+        self._metrics = Metrics(self._directory)
+        self._threads = Threads(self.settings.threads)
+        return create_closed_app(self._metrics, self._threads.run)
+
+    def take_new_certificate(self) -> bool:
+        """In the main process, for workers to come. False: what is there cannot be used."""
+        try:
+            self.tls = self.settings.tls and self.settings.tls.context()
+        except OSError as fault:
+            _log.error("tls_not_reloaded", cause=str(fault))
+            return False
+        return True
 
     def _say_ready(self, _arbiter: object) -> None:
-        _log.info("listening", url=self._url, workers=self._settings.workers)
+        _log.info("listening", url=self._url, workers=self.settings.workers)
         self._announce(self._url)
 
     def _give_place(self, arbiter: Any, worker: Any) -> None:
         """In the main process, as `_take_place_back`."""
         taken = {each.place for each in arbiter.WORKERS.values()}
-        worker.place = min(set(range(self._shares.places)) - taken)
+        worker.place = min(set(range(len(self.shares))) - taken)
 
     def _take_place_back(self, _arbiter: object, worker: Any) -> None:
         """However the worker came to its end."""
-        self._shares.leave(worker.place)
+        self.shares.leave(worker.place)
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
         if self._services is not None:
+            self._threads.close()
             self._services.close()
+
+
+def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
+    try:
+        loop.call_soon_threadsafe(settle, settled)
+    except RuntimeError:  # the loop has ended, and those who wait are threads
+        settle(settled)
 
 
 def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
@@ -162,6 +211,7 @@ def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address.host, address.port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
         listener.listen(_BACKLOG)
     except OSError as fault:
         listener.close()

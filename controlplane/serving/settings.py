@@ -3,16 +3,18 @@
 import ipaddress
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.errors import Refused
+from controlplane.serving.proxies import TrustedProxies
 
 DEFAULT_BIND = "127.0.0.1:8443"
 DEFAULT_WORKERS = 2
 DEFAULT_THREADS = 8
 
-_MOST_WORKERS = 64
+MOST_WORKERS = 64
 _MOST_THREADS = 128
 _LONGEST_SOCKET_PATH = 107  # bytes: sun_path of unix(7) less its terminator
 
@@ -82,6 +84,8 @@ class Settings:
     tls: Tls | None
     master_key_file: Path | None  # None: in the data directory
     database: str | None  # URL; None: SQLite in the data directory
+    proxies: TrustedProxies
+    metrics_named: bool  # whether /metrics names signers to everybody
 
     @classmethod
     def parse(
@@ -97,6 +101,8 @@ class Settings:
         insecure: bool = False,
         master_key_file: str | Path | None = None,
         database: str | None = None,
+        trusted_proxies: Sequence[str] = (),
+        metrics_named: bool = False,
     ) -> "Settings":
         """The arguments of the command line as they stand there.
 
@@ -104,12 +110,16 @@ class Settings:
             InvalidSettings: with every fault that was found.
         """
         faults: list[str] = []
-        if not 1 <= workers <= _MOST_WORKERS:
-            faults.append(f"--workers must be between 1 and {_MOST_WORKERS}, not {workers}.")
+        if not 1 <= workers <= MOST_WORKERS:
+            faults.append(f"--workers must be between 1 and {MOST_WORKERS}, not {workers}.")
         if not 1 <= threads <= _MOST_THREADS:
             faults.append(f"--threads must be between 1 and {_MOST_THREADS}, not {threads}.")
         address = _parse_address(bind, faults)
         tls = _parse_tls(tls_cert, tls_key, client_ca, faults)
+        try:
+            proxies = TrustedProxies.parse(trusted_proxies)
+        except ValueError as fault:
+            faults.append(f"--trusted-proxy: {fault}.")
         in_clear = tls_cert is None and tls_key is None and not insecure
         if in_clear and isinstance(address, TcpAddress) and not address.is_loopback:
             faults.append(
@@ -127,6 +137,8 @@ class Settings:
             tls=tls,
             master_key_file=None if master_key_file is None else Path(master_key_file),
             database=database,
+            proxies=proxies,
+            metrics_named=metrics_named,
         )
 
 

@@ -1,0 +1,57 @@
+"""How fast one identity may make calls that do not sign: each leaves a row for ever, or costs the
+others their time, and a loop of them must end."""
+
+import mmap
+from collections.abc import MutableSequence
+from datetime import datetime
+from zlib import crc32
+
+from controlplane.errors import Refused
+
+BURST = 256  # calls at once
+A_SECOND = 5.0
+_PLACES = 65_536  # two identities that share one share its bound
+_OCTETS = 8
+
+
+def shared_places() -> MutableSequence[float]:
+    """Memory for `Rates` that the processes forked from this one share."""
+    return memoryview(mmap.mmap(-1, _PLACES * _OCTETS)).cast("d")
+
+
+class Rates:
+    """Of each identity the time at which its last calls will be paid off, a second for A_SECOND of
+    them: one number, so that processes need no lock. A count that is lost between two of them
+    lets one call more pass."""
+
+    def __init__(self, places: MutableSequence[float] | None = None) -> None:
+        """`places`: of `shared_places`; None: this process's own."""
+        self._places = [0.0] * _PLACES if places is None else places
+
+    def check(self, identity_id: str, now: datetime) -> None:
+        """Refused 429 too_many_calls."""
+        self._debt(self._place(identity_id), now)
+
+    def count(self, identity_id: str, now: datetime) -> None:
+        """One more. Refused 429 too_many_calls, which does not count."""
+        place = self._place(identity_id)
+        self._places[place] = now.timestamp() + self._debt(place, now) + 1 / A_SECOND
+
+    def _debt(self, place: int, now: datetime) -> float:
+        """Seconds."""
+        debt = max(0.0, self._places[place] - now.timestamp())
+        # More than can be owed: the clock was set back.
+        if debt > (BURST + 1) / A_SECOND:
+            return 0.0
+        if debt > (BURST - 0.5) / A_SECOND:
+            raise Refused(
+                "too_many_calls",
+                "Too many calls of this identity were refused, or changed something; find out why "
+                "before you go on.",
+                status=429,
+                retry_after=1,
+            )
+        return debt
+
+    def _place(self, identity_id: str) -> int:
+        return crc32(identity_id.encode()) % len(self._places)

@@ -1,0 +1,195 @@
+"""One client's connection: gunicorn's HTTP/1.1 over asyncio, with what it lacks.
+
+A client that we wait for, in whatever state, is waited for until a deadline: the first octet, a
+head, a body, the end of an answer, the next request. Meanwhile the worker may give it up.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from controlplane.api import problems
+from controlplane.serving.admission import SMALL_BODY
+
+if TYPE_CHECKING:
+    from controlplane.serving.worker import Worker
+
+KEEPALIVE_SECONDS = 75.0  # longer than the 30 s after which the module lets go
+REQUEST_SECONDS = 10.0  # for a first octet, a head, a body
+SEND_SECONDS = 30.0  # for an answer, and one more for each SEND_OCTETS of it
+SEND_OCTETS = 32 * 1024
+LINGER_SECONDS = 2.0  # RFC 9112 §9.6
+_CLIENT_HELLO = 0x16  # RFC 8446 §5.1: the first octet of a handshake
+_REFUSALS = {
+    400: ("invalid_request", "This is not a valid HTTP/1.1 request."),
+    408: ("request_timeout", "The request did not arrive in time."),
+    414: ("uri_too_long", "The request line is too long."),
+    431: ("headers_too_large", "The request's headers are too large."),
+    501: ("invalid_request", "This transfer coding is not known here."),
+}
+_log = structlog.get_logger()
+
+# Looked up here for the base class, which reads from itself what it notes on the class it is
+# called for.
+ASGIProtocol._check_h1c_protocol_available()
+
+
+class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+    worker: "Worker"
+
+    def __init__(self, worker: "Worker", *, is_misdirected: bool = False) -> None:
+        """`is_misdirected`: plain HTTP where TLS is spoken."""
+        super().__init__(worker)
+        self.deadline = 0.0
+        self.is_stalled = False  # the client does not take an answer
+        self.address: str | None = None  # of the peer; None: a unix socket
+        self._is_misdirected = is_misdirected
+        self._has_spoken = False
+        self._is_refused = False
+        self._lingers = False
+        self._has_ended = False  # the client: there will be no more requests
+
+    def connection_made(self, transport: Any) -> None:
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else None
+        self.worker.enter(self)
+        self._wait(REQUEST_SECONDS)
+        super().connection_made(transport)
+        self._max_buffer_size = SMALL_BODY
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.worker.leave(self)
+        super().connection_lost(exc)
+        if self._current_request is None:
+            self._request_ready.set()  # nothing is under way: the task need not be cancelled
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingers:
+            return
+        if not self._has_spoken:
+            self._has_spoken = True
+            if self._is_misdirected or data[0] == _CLIENT_HELLO:
+                self._refuse_scheme()
+                return
+        elif self._current_request is None and self.deadline > self._in(REQUEST_SECONDS):
+            self._wait(REQUEST_SECONDS)  # from the first octet of a next request
+        super().data_received(data)
+
+    def eof_received(self) -> bool:
+        """A client that has said all may still listen. True: the transport stays open."""
+        self._has_ended = True
+        receiver = self._body_receiver
+        return not self._lingers and receiver is not None and receiver._complete
+
+    def expect_body(self) -> None:
+        """A body that was held back until its caller was let in."""
+        if self._reading_paused:
+            self._resume_reading()
+            self._wait(REQUEST_SECONDS)
+
+    def give_up(self) -> None:
+        """On a client that is waited for no longer."""
+        if self._lingers or self.is_stalled or self._current_request is None:
+            self.transport.abort()
+            return
+        self._send_error_response(408, "")
+        self._close_transport()
+        self._body_receiver.signal_disconnect()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.is_stalled = True
+        self._wait(SEND_SECONDS + self.transport.get_write_buffer_size() / SEND_OCTETS)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.is_stalled = False
+        self.worker.works_for(self)
+
+    def _on_headers_complete(self) -> bool:
+        proceed: bool = super()._on_headers_complete()
+        if self._current_request.chunked or self._current_request.content_length > SMALL_BODY:
+            self._pause_reading()
+            self.worker.works_for(self)
+        else:
+            self._wait(REQUEST_SECONDS)
+        return proceed
+
+    def _on_message_complete(self) -> None:
+        super()._on_message_complete()
+        self.worker.works_for(self)
+
+    def _arm_keepalive_timer(self) -> None:
+        """The connection waits for its next request."""
+        if self._has_ended:
+            self._close_transport()
+            self._request_ready.set()
+        else:
+            self._wait(KEEPALIVE_SECONDS)
+
+    def _is_websocket_upgrade(self, _request: Any) -> bool:
+        return False
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        proxies = self.worker.proxies
+        address = self.address
+        if proxies.trusts_any:
+            forwarded = [
+                value.decode("latin-1")
+                for name, value in scope["headers"]
+                if name == b"x-forwarded-for"
+            ]
+            address = proxies.caller(address, forwarded)
+        scope["client"] = None if address is None else (address, 0)
+        scope["connection"] = self
+        return scope
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """What is no HTTP, or broke below the application."""
+        fault = ("internal_error", "The server failed; its log has more under request_id.")
+        self._refuse(status, *_REFUSALS.get(status, fault))
+
+    def _refuse_scheme(self) -> None:
+        if self._is_misdirected:
+            self._refuse(400, "tls_expected", "This port speaks TLS: use https://.")
+        else:
+            self._refuse(400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
+        self._close_transport()
+
+    def _refuse(self, status: int, code: str, title: str) -> None:
+        self._is_refused = True
+        request_id, body = problems.outside_a_request(status, code, title)
+        _log.warning(
+            "request_refused", code=code, status=status, request_id=request_id, address=self.address
+        )
+        head = (
+            f"HTTP/1.1 {status} {title.rstrip('.')}\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self._safe_write(head.encode("ascii") + body)
+
+    def _close_transport(self) -> None:
+        """Where the client may still be sending it is let finish, or it would not read our
+        answer."""
+        receiver = self._body_receiver
+        has_unread = self._is_refused or (receiver is not None and not receiver._complete)
+        if self._closed or not has_unread or self._has_ended:
+            super()._close_transport()
+            return
+        self._closed = True
+        self._lingers = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._resume_reading()
+        self._wait(LINGER_SECONDS)
+        self._request_ready.set()
+
+    def _in(self, seconds: float) -> float:
+        return float(self.worker.loop.time()) + seconds
+
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self._in(seconds)
+        self.worker.waits_for(self)
