@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench import cold
+from bench import cold, systems
 from bench.systems import System
 from bench.table import Row, row, take_turns
 from sealwright.client.client import Client
-from sealwright.client.connection import Connection
 
 SIGNERS = 1000
 _LAST = "last"
@@ -29,27 +28,13 @@ def rows(ours: System, scratch: Path, rounds: int) -> Iterator[Row]:
 
 def _populate(system: System) -> tuple[System, System]:
     """The same control plane for a machine that sees one signer, and for one that sees all."""
-    admin = Client(
-        Connection.resolve(
-            {
-                "SEALWRIGHT_URL": system.environment["SEALWRIGHT_URL"],
-                "SEALWRIGHT_API_KEY": system.admin_key,
-            }
-        )
-    )
-    keys = [_create_machine(admin, name) for name in ("one", "all")]
+    admin = systems.administrator(system)
+    keys = [systems.create_machine(admin, name) for name in ("one", "all")]
     for number in range(1, SIGNERS):
         _create_signer(admin, f"signer-{number}", "all")
     _create_signer(admin, _LAST, "all", "one")
     one, every = (replace(system, environment=_with_key(system.environment, key)) for key in keys)
     return one, every
-
-
-def _create_machine(admin: Client, name: str) -> str:
-    api_key = admin.create_identity(name, "machine").value.api_key
-    if api_key is None:
-        raise RuntimeError("an identity was created without a key")
-    return api_key
 
 
 def _create_signer(admin: Client, name: str, *members: str) -> None:

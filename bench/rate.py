@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import quantiles
+from typing import Self
 
 import msgspec
 
@@ -13,7 +14,7 @@ class Rate(msgspec.Struct, frozen=True):
     p99_ms: float
 
     @classmethod
-    def of(cls, count: int, per_second: float, nanoseconds: Sequence[int]) -> "Rate":
+    def of(cls, count: int, per_second: float, nanoseconds: Sequence[int]) -> Self:
         cuts = quantiles(nanoseconds, n=100, method="inclusive")
         return cls(count, per_second, cuts[49] / 1e6, cuts[98] / 1e6)
 

@@ -18,13 +18,18 @@ _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))  # it is run by its path
 
 from bench import (  # noqa: E402  # after the path is set
+    against,
     api,
     cold,
+    commit,
+    connections,
     crowd,
     empty,
+    greedy,
     jars,
     local,
     memory,
+    postgresql,
     signing,
     size,
     staged,
@@ -33,11 +38,16 @@ from bench import (  # noqa: E402  # after the path is set
     verification,
 )
 from bench.table import Row  # noqa: E402  # the same
+from tests.postgresql import running_postgresql  # noqa: E402  # the same
 
 SECTIONS = {
     "signing": "signing through the module",
     "api": "signing over the API",
     "wait": "one caller's wait, and its parts",
+    "against": "another commit",
+    "greedy": "a greedy caller",
+    "postgresql": "PostgreSQL",
+    "connections": "connections",
     "cpu": "server CPU",
     "tools": "tools, from start to end",
     "size": "a full store",
@@ -82,6 +92,16 @@ class Bench:
                 yield from api.rates(self.ours, self.nothing, seconds, _ROUNDS)
             case "wait":
                 yield from api.waits(self.ours, self.nothing, self.scratch, seconds / 2, _ROUNDS)
+            case "against":
+                before = self._sealwright(build=commit.build(self._options.against))
+                yield from against.rows(self.ours, before, seconds, _ROUNDS)
+            case "greedy":
+                yield from greedy.rows(self.ours, seconds, _ROUNDS)
+            case "postgresql":
+                yield from self._postgresql(seconds)
+            case "connections":
+                one, two = (self._sealwright(workers) for workers in (1, 2))
+                yield from connections.rows(two, one)
             case "cpu":
                 yield from staged.rows(self.ours, *self._size, seconds * 2)
             case "tools":
@@ -118,8 +138,27 @@ class Bench:
             self._nothing = self._stack.enter_context(empty.running(*self._size))
         return self._nothing
 
-    def _sealwright(self) -> systems.System:
-        return self._stack.enter_context(systems.sealwright(self._folder(), *self._size))
+    def _postgresql(self, seconds: float) -> Iterator[Row]:
+        server = self._stack.enter_context(running_postgresql())
+        stores = [server.new_database() for _ in range(2)]
+        threads = self._options.threads
+        one = self._sealwright(2, database=stores[0])
+        first = self._sealwright(1, database=stores[1])
+        second = self._stack.enter_context(
+            systems.another_node(first, stores[1], self._folder(), 1, threads)
+        )
+        nodes = (first, second)
+        yield from postgresql.rows(self._sealwright(2), one, nodes, seconds, _ROUNDS)
+
+    def _sealwright(
+        self,
+        workers: int | None = None,
+        build: systems.Build = systems.PRESENT,
+        database: str | None = None,
+    ) -> systems.System:
+        size = (workers or self._options.workers, self._options.threads)
+        made = systems.sealwright(self._folder(), *size, build, database=database)
+        return self._stack.enter_context(made)
 
     def _folder(self) -> Path:
         made = tempfile.TemporaryDirectory(prefix="sealwright-bench-")
@@ -130,11 +169,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=_ROOT / "bench" / "results.json")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--against", metavar="COMMIT", help="takes turns with this tree")
     parser.add_argument("--long", action="store_true", help="ten million rows, not one")
     parser.add_argument("--seconds", type=float, default=1.5, help="of a round")
     parser.add_argument("--workers", type=int, default=2, help="of the server")
     parser.add_argument("--threads", type=int, default=8, help="of each of them")
     options = parser.parse_args()
+    if options.against is None:
+        options.only = [section for section in options.only if section != "against"]
     sections: dict[str, list[Row]] = {}
     with ExitStack() as stack:
         bench = Bench(stack, options)

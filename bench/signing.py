@@ -27,7 +27,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _MECHANISMS = {"rsa-3072": CKM.SHA256_RSA_PKCS, "p256": CKM.ECDSA}
 _DATA = bytes(range(32))
 _LONGEST = 512
-_GOAL = Goal(1.2, at_least=True)
+_GOALS = {8: Goal(1.2, at_least=True), 32: Goal(2.0, at_least=True)}
+"""By threads, of RSA-3072 beside the keys that are in the process itself."""
 
 THREADS = (1, 2, 8, 32)
 
@@ -52,7 +53,7 @@ def rows(
                     times=mine.times,
                     beside=(system.name, other.per_second),
                     other_times=other.times,
-                    goal=_GOAL if (key, threads, system) == ("rsa-3072", 8, theirs) else None,
+                    goal=_GOALS.get(threads) if (key, system) == ("rsa-3072", theirs) else None,
                 )
 
 

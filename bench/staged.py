@@ -46,7 +46,10 @@ def _shares(key: str, workers: int, threads: int, seconds: float) -> dict[str, f
         scratch = Path(name)
         sums = scratch / "sums"
         sums.mkdir()
-        with systems.sealwright(scratch, workers, threads, _PROGRAM, {_WHERE: str(sums)}) as system:
+        clocked = systems.sealwright(
+            scratch, workers, threads, server_command=_PROGRAM, more={_WHERE: str(sums)}
+        )
+        with clocked as system:
             load.measure(api.sign_load(system, key, api.CONNECTIONS, seconds))
         total: Counter[str] = Counter()
         for path in sums.iterdir():

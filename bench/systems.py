@@ -5,13 +5,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from sealwright.client.client import Client
+from sealwright.client.connection import Connection
 from sealwright.module import module_path
 
 KEYS = {"rsa-3072": "RSA:3072", "p256": "EC:prime256v1"}
@@ -23,9 +26,22 @@ _P11_KIT_CLIENT = "pkcs11/p11-kit-client.so"
 _PIN = "1234"
 _LISTENING = "sealwright is listening on "
 
-COMMAND = str(Path(sys.executable).with_name("sealwright"))
 MACHINE = "builder"
 """The identity that signs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Whose Sealwright: its command, what its processes find in their environment, its module."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    module: Path
+
+
+PRESENT = Build("Sealwright", (sys.executable, "-P", "-m", "sealwright.cli"), {}, module_path())
+"""That of this tree. Started as others are: their start counts too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,8 @@ def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
     """What the command says on stdout; RuntimeError with what it says on stderr if it fails."""
     done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{Path(arguments[0]).name} {arguments[1]}: {done.stderr.decode()}")
+        begin = " ".join([Path(arguments[0]).name, *arguments[1:5]])
+        raise RuntimeError(f"{begin}: {done.stderr.decode()}")
     return done.stdout
 
 
@@ -76,47 +93,92 @@ def sealwright(
     scratch: Path,
     workers: int,
     threads: int,
-    server_command: Sequence[str] = (COMMAND,),
+    build: Build = PRESENT,
+    *,
+    database: str | None = None,
+    server_command: Sequence[str] | None = None,
     more: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """A control plane of its own on a free loopback port, and a machine that may sign.
 
-    `server_command` stands for the command when the server is started, with `more` environment.
+    `database` is the URL of an empty one, by default a SQLite file. `server_command` stands for the
+    command when the server is started, with `more` environment.
     """
-    environment = _surroundings(scratch)
-    data = ["--data-dir", str(scratch / "data")]
+    surroundings = _surroundings(scratch)
+    environment = {**surroundings, **build.environment}
+    data = scratch / "data"
+    stored = [] if database is None else ["--database", database]
     admin = msgspec.json.decode(
-        run([COMMAND, "init", *data, "--json"], environment), type=_ApiKey
+        run([*build.command, "init", "--data-dir", str(data), *stored, "--json"], environment),
+        type=_ApiKey,
     ).api_key
+    serve = [*(server_command or build.command), "serve", "--data-dir", str(data)]
+    with _serving(serve, workers, threads, {**environment, **(more or {})}) as (url, server):
+        as_admin = environment | {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": admin}
+        create = [*build.command, "identity", "create", MACHINE, "--kind", "machine", "--json"]
+        machine = msgspec.json.decode(run(create, as_admin), type=_ApiKey).api_key
+        for key in KEYS:
+            named = ["--key", key, "--common-name", f"Bench {key}"]
+            run([*build.command, "signer", "create", key, *named], as_admin)
+            run([*build.command, "member", "add", key, MACHINE, "--role", "operator"], as_admin)
+        # Who measures is of this tree, whoever serves.
+        as_machine = surroundings | {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": machine}
+        yield System(build.name, build.module, as_machine, None, admin, data, server)
+
+
+@contextmanager
+def another_node(
+    first: System, database: str, scratch: Path, workers: int, threads: int
+) -> Iterator[System]:
+    """Of the store of `first`, which is at `database`; the same machine may sign."""
+    data = scratch / "data"
+    environment = _surroundings(scratch)
+    store = ["--database", database, "--master-key-file", str(first.data / "master.key")]
+    run([*PRESENT.command, "init", "--join", "--data-dir", str(data), *store], environment)
+    serve = [*PRESENT.command, "serve", "--data-dir", str(data)]
+    with _serving(serve, workers, threads, environment) as (url, server):
+        as_machine = {**first.environment, "SEALWRIGHT_URL": url}
+        yield replace(first, environment=as_machine, data=data, server=server)
+
+
+@contextmanager
+def _serving(
+    serve: Sequence[str], workers: int, threads: int, environment: Mapping[str, str]
+) -> Iterator[tuple[str, int]]:
+    """The server's URL and its process."""
     size = ["--workers", str(workers), "--threads", str(threads)]
-    with (scratch / "serve.log").open("wb") as log:
+    with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
-            [*server_command, "serve", *data, "--bind", "127.0.0.1:0", *size],
-            env={**environment, **(more or {})},
+            [*serve, "--bind", "127.0.0.1:0", *size],
+            env=environment,
             cwd=_ROOT,
             stdout=subprocess.PIPE,
             stderr=log,
         )
-    try:
-        assert server.stdout is not None  # noqa: S101  # it was asked for
-        line = server.stdout.readline().decode()
-        if not line.startswith(_LISTENING):
-            raise RuntimeError(f"the server did not start: {(scratch / 'serve.log').read_text()}")
-        environment |= {"SEALWRIGHT_URL": line.removeprefix(_LISTENING).strip()}
-        as_admin = environment | {"SEALWRIGHT_API_KEY": admin}
-        create = [COMMAND, "identity", "create", MACHINE, "--kind", "machine", "--json"]
-        machine = msgspec.json.decode(run(create, as_admin), type=_ApiKey).api_key
-        for key in KEYS:
-            named = ["--key", key, "--common-name", f"Bench {key}"]
-            run([COMMAND, "signer", "create", key, *named], as_admin)
-            run([COMMAND, "member", "add", key, MACHINE, "--role", "operator"], as_admin)
-        as_machine = environment | {"SEALWRIGHT_API_KEY": machine}
-        yield System(
-            "Sealwright", module_path(), as_machine, None, admin, scratch / "data", server.pid
-        )
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
+        try:
+            assert server.stdout is not None  # noqa: S101  # it was asked for
+            line = server.stdout.readline().decode()
+            if not line.startswith(_LISTENING):
+                log.seek(0)
+                raise RuntimeError(f"the server did not start: {log.read().decode()}")
+            yield line.removeprefix(_LISTENING).strip(), server.pid
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
+
+def administrator(system: System) -> Client:
+    """Who may create identities and signers there."""
+    told = {"SEALWRIGHT_URL": system.url, "SEALWRIGHT_API_KEY": system.admin_key}
+    return Client(Connection.resolve(told))
+
+
+def create_machine(admin: Client, name: str) -> str:
+    """Its API key."""
+    api_key = admin.create_identity(name, "machine").value.api_key
+    if api_key is None:
+        raise RuntimeError("an identity was created without a key")
+    return api_key
 
 
 def processes(server: int) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench import rows
-from bench.systems import COMMAND, peak_mib
+from bench.systems import PRESENT, peak_mib
 from bench.table import Goal, Row, row
 from controlplane.api import answers
 
@@ -43,7 +43,7 @@ def _verify(path: Path, number: int) -> tuple[float, float]:
     """Seconds, and MiB at its peak."""
     begin = time.perf_counter()
     command = subprocess.Popen(
-        [COMMAND, "audit", "verify", str(path), "--json"], stdout=subprocess.PIPE
+        [*PRESENT.command, "audit", "verify", str(path), "--json"], stdout=subprocess.PIPE
     )
     peak = 0.0
     while command.poll() is None:
