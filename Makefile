@@ -22,7 +22,8 @@ help:
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
-	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait'"
+	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait';"
+	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make format  let the formatters have their way"
 
 set-up:

@@ -1,7 +1,8 @@
 """How the workers of a server share its connections, and what one that is idle costs."""
 
+import resource
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ def rows(two: System, one: System) -> Iterator[Row]:
         goal=_SHARE_GOAL,
     )
     (worker,) = _workers(one)
-    with ExitStack() as stack:
+    with _many_descriptors(), ExitStack() as stack:
         # From many addresses: one caller may not have so many.
         for number in range(_IDLE):
             try:
@@ -41,6 +42,17 @@ def rows(two: System, one: System) -> Iterator[Row]:
         held = _held(worker, _port(one))
         yield row("idle connections that a worker holds", held, "", goal=_IDLE_GOAL)
         yield row("its peak memory", systems.peak_mib(worker), "MiB", goal=_MEMORY_GOAL)
+
+
+@contextmanager
+def _many_descriptors() -> Iterator[None]:
+    """For this process; servers that it started before have what is usual."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
 def _largest_share(system: System) -> int:

@@ -15,7 +15,6 @@ _KEY = "p256"
 _GREEDY = "greedy"
 _LONGEST_SECONDS = 30.0
 _GOAL = Goal(5.0, at_least=False)
-_GENERATOR_GOAL = Goal(0.5, at_least=False)
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -58,7 +57,6 @@ def rows(ours: System, seconds: float, rounds: int) -> Iterator[Row]:
         crowded.generator_us,
         "µs",
         beside=("of the server", crowded.server_us),
-        goal=_GENERATOR_GOAL,
     )
 
 

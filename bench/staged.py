@@ -20,7 +20,7 @@ import msgspec
 
 from bench import api, load, systems
 from bench.systems import System
-from bench.table import Row, row
+from bench.table import Goal, Row, row
 
 _WHERE = "SEALWRIGHT_BENCH_STAGES"
 _PROGRAM = (sys.executable, "-m", "bench.staged")
@@ -29,6 +29,7 @@ _ATTEMPT = "authorise and sign"
 _KEY = "key operation"
 _COMMIT = "commit"
 _PROCESS = "process"
+_GENERATOR_GOAL = Goal(0.3, at_least=False)
 
 
 def rows(ours: System, workers: int, threads: int, seconds: float) -> Iterator[Row]:
@@ -37,6 +38,8 @@ def rows(ours: System, workers: int, threads: int, seconds: float) -> Iterator[R
         rate = load.measure(api.sign_load(ours, key, api.CONNECTIONS, seconds))
         cost = (systems.cpu_seconds(ours.server) - before) / rate.count * 1e6
         yield row(f"{key}: server CPU for one signature", cost, "µs")
+        generator = "of the load generator beside it"
+        yield row(generator, rate.cpu_us, "µs", beside=("the server", cost), goal=_GENERATOR_GOAL)
         for stage, share in _shares(key, workers, threads, seconds).items():
             yield row(f"{key}: of it {stage}", cost * share, "µs", beside=("all of it", cost))
 
