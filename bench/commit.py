@@ -7,9 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
-from io import BytesIO
 from pathlib import Path
 
 from bench.systems import PRESENT, Build, run
@@ -34,9 +32,11 @@ def build(revision: str) -> Build:
     if not (folder / "built").exists():
         _say(f"building {commit[:_SHORT]} in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
-        archive = run([*git, "archive", commit], os.environ)
-        with tarfile.open(fileobj=BytesIO(archive)) as files:
-            files.extractall(tree, filter="data")
+        tree.mkdir(parents=True)
+        archive = folder / "tree.tar"
+        run([*git, "archive", f"--output={archive}", commit], os.environ)
+        run(["tar", "-x", "-f", str(archive), "-C", str(tree)], os.environ)
+        archive.unlink()
         _install_dependencies(tree, python)
         (folder / "built").touch()
     same = ["diff", "--quiet", commit, "--", *_NATIVE]
@@ -72,7 +72,7 @@ def _pip(tree: Path, python: Path, *what: str) -> None:
     """With the commit's pins, for what builds it too."""
     pins = {"PIP_CONSTRAINT": str(tree / ".ci" / "constraints.txt")}
     quiet = ["-q", "--disable-pip-version-check"]
-    run([str(python), "-m", "pip", "install", *quiet, *what], {**os.environ, **pins})
+    run([str(python), "-I", "-m", "pip", "install", *quiet, *what], {**os.environ, **pins})
 
 
 def _say(what: str) -> None:
