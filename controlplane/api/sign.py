@@ -80,10 +80,11 @@ class Sign:
             except Exception as fault:  # noqa: BLE001  # for the steps to judge
                 resume = partial(steps.throw, fault)
 
-    def _written(self, row: Row) -> "asyncio.Future[Result]":
-        waiting: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    async def _written(self, row: Row) -> Result:
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Result] = loop.create_future()
 
-        def done(outcome: Result | Refused) -> None:
+        def settle(outcome: Result | Refused) -> None:
             if waiting.done():
                 return  # the caller has gone; the row stays
             if isinstance(outcome, Refused):
@@ -91,8 +92,21 @@ class Sign:
             else:
                 waiting.set_result(outcome)
 
+        def done(outcome: Result | Refused) -> None:
+            if _is_running_here(loop):
+                settle(outcome)
+            else:
+                loop.call_soon_threadsafe(settle, outcome)
+
         self._signing.hand_in(row, done)
-        return waiting
+        return await waiting
+
+
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def _parse(
