@@ -8,7 +8,7 @@ from falcon.asgi import Request
 
 from controlplane.api import answers, schemas
 from controlplane.api.credentials import address_of
-from controlplane.api.endpoint import Run, decode, endpoint, read_body, read_idempotency_key
+from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
@@ -27,7 +27,7 @@ from controlplane.service.signing import Elsewhere, Signing, Steps
 _DIGEST_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
 _MOST_ECDSA_OCTETS = 64
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
-_decoder = msgspec.json.Decoder(schemas.Sign)
+_decoder = msgspec.json.Decoder(schemas.ToSign)
 
 
 class Sign:
@@ -46,7 +46,9 @@ class Sign:
         body: schemas.Sign,
         idempotency_key: str | None,
     ) -> answers.Signature:
-        call = _parse(name, body, address_of(request), idempotency_key)
+        said = body.client or schemas.SigningClient()
+        client = Client(address=address_of(request), **msgspec.structs.asdict(said))
+        call = _parse(name, body, client, idempotency_key)
         try:
             signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
         except Refused as refused:
@@ -56,11 +58,11 @@ class Sign:
         return answers.signature(signed)
 
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
-        """A revoked key or a disabled identity that calls to sign leaves a row."""
+        """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
+        wrong with the call."""
         try:
             body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
-            key = read_idempotency_key(request)
-            call = _parse(name, body, address_of(request), key)
+            call = _parse(name, body, Client(address=address_of(request)), None)
         except Refused:
             return  # no call to sign
         await request.context.run(lambda: self._signing.record_refused(refused, call))
@@ -110,7 +112,7 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _parse(
-    signer: str, body: schemas.Sign, address: str | None, idempotency_key: str | None
+    signer: str, body: schemas.ToSign, client: Client, idempotency_key: str | None
 ) -> SignCall:
     """What the struct's types cannot say: which fields go with which scheme."""
     is_ecdsa = body.scheme is Scheme.ECDSA
@@ -130,7 +132,6 @@ def _parse(
         )
     if is_ecdsa and not 1 <= len(body.digest) <= _MOST_ECDSA_OCTETS:
         raise invalid("digest", f"digest: ecdsa takes 1 to {_MOST_ECDSA_OCTETS} octets.")
-    client = body.client or schemas.SigningClient()
     return SignCall(
         signer=signer,
         scheme=body.scheme,
@@ -140,15 +141,7 @@ def _parse(
         if body.pss is None
         else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
         ecdsa_encoding=(body.ecdsa_encoding or EcdsaEncoding.DER) if is_ecdsa else None,
-        client=Client(
-            address=address,
-            tool=client.tool,
-            command=client.command,
-            hostname=client.hostname,
-            os_user=client.os_user,
-            application_sha256=client.application_sha256,
-            module_version=client.module_version,
-        ),
+        client=client,
         certificate_serial=body.certificate_serial,
         idempotency_key=idempotency_key,
     )

@@ -3,6 +3,7 @@
 import re
 
 from controlplane.domain.model import Client
+from controlplane.domain.text import shorten, storable
 
 _MOST = {
     "address": 64,
@@ -33,8 +34,8 @@ _SECRETS = [
 
 
 def redact(text: str) -> str:
-    """API keys and the values of password options replaced."""
-    text = text[:_LONGEST_READ].encode("utf-8", "replace").decode("utf-8")  # lone surrogates go
+    """API keys and the values of password options replaced, and what cannot be stored."""
+    text = storable(text[:_LONGEST_READ])
     if _SUSPECT.search(text) is None:  # true of nearly every text, and every call to sign asks
         return text
     text = _API_KEY.sub(REDACTED, text)
@@ -49,7 +50,4 @@ def clean(client: Client) -> Client:
 
 
 def _clean(text: str | None, most: int) -> str | None:
-    if text is None:
-        return None
-    text = redact(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return None if text is None else shorten(redact(text), most)

@@ -12,6 +12,7 @@ from peewee import Database
 from controlplane.audit.writer import Settled, Writer, settle
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.text import storable
 from controlplane.errors import Refused, conflict
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
@@ -79,7 +80,7 @@ def join(location: Location) -> None:
         check_current(store.connect())
         _load_master_key(location, store)
         with _prepared(location), store.write() as database:
-            record(database, None, "installation:join", socket.gethostname(), at=now())
+            record(database, None, "installation:join", storable(socket.gethostname()), at=now())
             location.remember()
 
 

@@ -17,6 +17,7 @@ from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.mechanism import find_mismatch
 from controlplane.domain.model import (
     Caller,
+    Client,
     Grant,
     Identity,
     MemberRole,
@@ -37,6 +38,7 @@ from controlplane.store.database import Store
 from controlplane.store.view import View, ViewMoved, Views, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
+_LONGEST_DIGEST = 64  # octets
 _log = structlog.get_logger()
 
 
@@ -144,7 +146,7 @@ class Signing:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
         refusal of `Identities.authenticate` leaves none. Refused 429 too_many_calls."""
         if isinstance(refused, RefusedCaller):
-            entry = _deny(_entry(refused.caller, call, self._clock()), refused.code)
+            entry = _refuse(_entry(refused.caller, call, self._clock()), refused.code)
             self._rates.count(refused.caller.identity.id, entry.created_at)
             self._writer.write(Row(entry, None, bind=False))
 
@@ -157,7 +159,7 @@ class Signing:
         try:
             refuse_unless_current(known.key, Caller(known.identity, known.key.id))
         except RefusedCaller as refused:
-            return _Attempt(_deny(entry, refused.code), refused)
+            return _Attempt(_refuse(entry, refused.code), refused)
         keyed = view.signer(call.signer)
         role = view.role(keyed.signer.id, known.identity.id) if keyed else None
         decision = decide(
@@ -276,6 +278,19 @@ def _entry(caller: Caller, call: SignCall, at: datetime) -> Entry:
 
 def _deny(entry: Entry, reason: str) -> Entry:
     return replace(entry, outcome=Outcome.DENIED, reason=reason)
+
+
+def _refuse(entry: Entry, reason: str) -> Entry:
+    """The row of a caller who is not let in is small, for a revoked key can make many: of what the
+    client says of itself nothing stays but the address that the server saw, and of octets that
+    are longer than a digest none."""
+    client, digest = entry.client, entry.digest
+    return replace(
+        _deny(entry, reason),
+        client=Client(address=client.address) if client else None,
+        digest=digest if digest is not None and len(digest) <= _LONGEST_DIGEST else None,
+        idempotency_key=None,
+    )
 
 
 def _content(entry: Entry) -> tuple[object, ...]:

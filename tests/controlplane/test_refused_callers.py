@@ -1,0 +1,109 @@
+"""Who is known and refused, a revoked key or a disabled identity, is refused first, whatever else
+is wrong with the call; the row of a call to sign is small and can be stored, on both stores."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controlplane.domain.model import Client
+from controlplane.service.installation import initialise, open_services
+from controlplane.service.location import Location
+from tests.controlplane.conftest import Api
+from tests.postgresql import database, postgresql  # noqa: F401  # fixtures
+
+MOST_OF_A_ROW = 1500  # octets
+DIGEST = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
+
+
+@pytest.fixture
+def api(tmp_path: Path, database: str | None) -> Iterator[Api]:  # noqa: F811
+    location = Location(tmp_path / "data", database)
+    key = initialise(location).api_key
+    with open_services(location) as services:
+        yield Api(services, key)
+
+
+@pytest.fixture
+def revoked(api: Api) -> str:
+    """The API key of a machine with a long name."""
+    name = "m" * 64
+    key = api.machine(name)
+    (known,) = api.get(f"/v1/identities/{name}").json["keys"]
+    api.made(f"/v1/identities/{name}/keys/{known['id']}/revoke", {})
+    return key
+
+
+def a_body(**different: object) -> bytes:
+    return json.dumps({"scheme": "ecdsa", "hash": "sha256", "digest": DIGEST} | different).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "query"),
+    [
+        ("a%00b", a_body(), {}, ""),
+        ("%ff%ed%a0%80", a_body(), {}, ""),
+        ("%f0%9f%98%80" * 2000, a_body(), {}, ""),
+        ("release", a_body(client={"tool": "a\0b", "shoes": "brown"}), {}, ""),
+        ("release", a_body(), {"Idempotency-Key": "two words"}, ""),
+        ("release", a_body(), {}, "colour=%00&colour=red"),
+    ],
+)
+def test_whatever_is_wrong_with_the_call_the_answer_is_401_and_the_row_says_so(
+    api: Api, revoked: str, path: str, body: bytes, headers: dict[str, str], query: str
+) -> None:
+    answer = api.post(
+        f"/v1/signers/{path}/sign",
+        content=body,
+        key=revoked,
+        headers=headers | {"Content-Type": "application/json"},
+        query_string=query,
+    )
+    assert (answer.status_code, answer.json["code"]) == (401, "api_key_revoked")
+    (row,) = api.rows(kind="sign")
+    assert (row["outcome"], row["reason"], row["digest"]) == ("denied", "api_key_revoked", DIGEST)
+
+
+def test_what_cannot_be_stored_of_a_name_shows_as_such(api: Api, revoked: str) -> None:
+    api.sign("a%00b%ff", revoked)
+    (row,) = api.rows(kind="sign")
+    assert row["signer"] == "a\ufffdb\ufffd"
+
+
+def test_the_largest_row_is_small(api: Api, revoked: str) -> None:
+    api.sign(
+        "%01" * 2000,
+        revoked,
+        scheme="rsa-pss",
+        hash="sha512",
+        digest="A" * 86 + "==",
+        pss={"mgf_hash": "sha512", "salt_length": 478},
+        certificate_serial="f" * 64,
+        client=dict.fromkeys(("tool", "command", "hostname", "os_user", "module_version"), "\U0001f600" * 2000)
+        | {"application_sha256": "0" * 64},
+        headers={"Idempotency-Key": "k" * 255},
+    )
+    (row,) = api.rows(kind="sign")
+    assert len(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) < MOST_OF_A_ROW
+    assert row["client"] == dict.fromkeys(Client.__dataclass_fields__) | {"address": "127.0.0.1"}
+    assert row["idempotency_key"] is None
+    assert row["signer"] == "\x01" * 64
+
+
+def test_octets_that_are_no_digest_are_not_kept(api: Api, revoked: str) -> None:
+    api.sign("release", revoked, scheme="rsa-pkcs1v15", hash="none", digest="AAAA" * 170)
+    (row,) = api.rows(kind="sign")
+    assert row["digest"] is None
+
+
+def test_what_is_no_call_to_sign_leaves_no_row(api: Api, revoked: str) -> None:
+    for body in (b"{", b"[]", a_body(hash="md5"), a_body(digest="AA==")):
+        answer = api.post(
+            "/v1/signers/release/sign",
+            content=body,
+            key=revoked,
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 401
+    assert api.rows(kind="sign") == []
