@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,7 +12,7 @@ from controlplane.domain import model
 from controlplane.domain.operation import Head as DomainHead
 from controlplane.domain.operation import Operation as DomainOperation
 from controlplane.domain.operation import Unreadable
-from controlplane.domain.page import Page
+from controlplane.domain.page import MAX_OCTETS, Page
 from controlplane.service.catalogue import CatalogueContent, CatalogueSigner
 from controlplane.service.explanation import Explanation as DomainExplanation
 from controlplane.service.grants import GrantView
@@ -24,6 +24,8 @@ from controlplane.service.signers import SignerView
 
 T = TypeVar("T")
 S = TypeVar("S")
+
+_AROUND = 512  # octets: what stands around the items of a page, its cursor above all
 
 HexSha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -40,7 +42,16 @@ class Items(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 def items(page: Page[S], view: Callable[[S], T]) -> Items[T]:
-    return Items(items=[view(each) for each in page.items], next=page.next)
+    """Ends before the item with which it would be larger than `MAX_OCTETS`."""
+    fitting: list[msgspec.Raw] = []
+    octets = _AROUND
+    for each in page.items:
+        encoded = msgspec.json.encode(view(each))
+        octets += len(encoded) + len(",")
+        if fitting and octets > MAX_OCTETS:
+            break
+        fitting.append(msgspec.Raw(encoded))
+    return Items(items=cast("list[T]", fitting), next=page.first(len(fitting)).next)
 
 
 class Health(Answer, frozen=True):

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from controlplane.domain.page import MAX_LIMIT, Page, PageRequest
+from controlplane.domain.text import is_storable
 from controlplane.errors import Refused, invalid
 
 T = TypeVar("T")
+
+_MOST = 2**63 - 1  # the greatest number that both stores can compare with
 
 
 def read_text(page: PageRequest, first: str) -> str:
@@ -17,24 +20,30 @@ def read_text(page: PageRequest, first: str) -> str:
     if page.cursor is None:
         return first
     try:
-        return b64decode(page.cursor, altchars=b"-_", validate=True).decode("utf-8")
+        position = b64decode(page.cursor, altchars=b"-_", validate=True).decode("utf-8")
     except ValueError:
         raise _broken() from None
+    if not is_storable(position):
+        raise _broken()
+    return position
 
 
 def read_number(page: PageRequest, first: int) -> int:
     text = read_text(page, str(first))
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(2**62)):
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_MOST)):
+        raise _broken()
+    if int(text) > _MOST:
         raise _broken()
     return int(text)
 
 
 def cut(found: Sequence[T], page: PageRequest, position: Callable[[T], str | int]) -> Page[T]:
     """`found`: one item more than the page holds, if there are more."""
-    items = tuple(found[: page.limit])
-    more = len(found) > page.limit
-    text = urlsafe_b64encode(str(position(items[-1])).encode()).decode() if more else None
-    return Page(items, text)
+
+    def cursor(item: T) -> str:
+        return urlsafe_b64encode(str(position(item)).encode()).decode()
+
+    return Page(tuple(found[: page.limit]), len(found) <= page.limit, cursor)
 
 
 def _broken() -> Refused:
