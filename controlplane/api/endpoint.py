@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 import msgspec
 from falcon.asgi import Request, Response
 
+from controlplane.api.text import check_path, check_query, refuse_body, reword
 from controlplane.errors import Refused, invalid
 
 JSON = "application/json"
@@ -100,6 +101,7 @@ def endpoint(
         is_quick = iscoroutinefunction(method)
 
         async def respond(resource: object, req: Request, resp: Response, **path: str) -> None:
+            check_path(path)
             given: dict[str, Any] = dict(path)
             if "request" in hints:
                 given["request"] = req
@@ -111,7 +113,7 @@ def endpoint(
                 given["body"] = decode(decoder, await read_body(req, largest_body))
             if described.query is not None:
                 given["query"] = _convert_query(req, described.query)
-            elif req.params:
+            elif check_query(req.params):
                 name = min(req.params)
                 raise invalid(name, f"{name}: nothing of that name is asked for here.")
             if is_quick:
@@ -159,17 +161,12 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     except msgspec.ValidationError as error:
         raise _name_the_field(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid("body", "The body is not JSON.") from None
+        raise refuse_body(data) from None
 
 
 def _convert_query(req: Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
-    given: dict[str, str] = {}
-    for name, value in req.params.items():
-        if isinstance(value, list):
-            raise invalid(name, f"{name} is given more than once.")
-        given[name] = value
     try:
-        return msgspec.convert(given, wanted, strict=False)
+        return msgspec.convert(check_query(req.params), wanted, strict=False)
     except msgspec.ValidationError as error:
         raise _name_the_field(error) from None
 
@@ -181,7 +178,7 @@ def _name_the_field(error: msgspec.ValidationError) -> Refused:
     parent = place[1].lstrip(".") if place else ""
     named = _NAMED.search(text)
     parts = [part for part in (parent, named[1] if named else "") if part]
-    what = (text[: place.start()] if place else text).rstrip(".")
+    what = reword(text[: place.start()] if place else text).rstrip(".")
     name = ".".join(parts) or "body"
     return invalid(name, f"{name}: {what}.")
 

@@ -9,6 +9,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.endpoint import JSON, Answer, Endpoint, Stream
 from controlplane.api.problems import MEDIA_TYPE, Problem
+from controlplane.api.text import MAX_PARAMETER
 
 Schema = dict[str, Any]
 Routes = Iterable[tuple[str, object]]
@@ -174,7 +175,12 @@ def _plain(template: str, content_type: str) -> Schema:
 
 def _path_parameters(template: str) -> list[Schema]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "maxLength": MAX_PARAMETER},
+        }
         for name in _PATH_PARAMETER.findall(template)
     ]
 

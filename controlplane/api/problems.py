@@ -7,10 +7,13 @@ import msgspec
 import structlog
 from falcon.asgi import Request, Response
 
+from controlplane.domain.text import shorten
 from controlplane.errors import Refused
 from controlplane.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
+_MOST_OF_TITLE = 4096  # characters; a title may repeat what the caller sent
+_MOST_OF_FIELD = 256
 
 _log = structlog.get_logger()
 
@@ -107,11 +110,11 @@ def _encode(
     return msgspec.json.encode(
         Problem(
             type="about:blank",
-            title=title,
+            title=shorten(title, _MOST_OF_TITLE),
             status=status,
             code=code,
             request_id=current,
-            field=field,
+            field=None if field is None else shorten(field, _MOST_OF_FIELD),
             request=request,
         )
     )

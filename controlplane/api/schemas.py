@@ -1,10 +1,15 @@
-"""What callers send: bodies and queries. Unknown fields are refused, ranges stand here once."""
+"""What callers send: bodies and queries. Unknown fields are refused, ranges stand here once.
+
+Every string is a `Text` or of a narrower type, and every integer has a greatest value: a store
+must be able to hold them.
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from controlplane.api.text import MAX_INTEGER, Parameter, Text, check_time
 from controlplane.domain.model import (
     EcdsaEncoding,
     GrantState,
@@ -73,14 +78,26 @@ Hashes = Annotated[
     Meta(description="that may be signed; empty: every one, and none"),
 ]
 Window = Annotated[
-    int, Meta(ge=1, description="seconds; at most the policy's ceiling, which is the default")
+    int,
+    Meta(
+        ge=1,
+        le=MAX_INTEGER,
+        description="seconds; at most the policy's ceiling, which is the default",
+    ),
 ]
-Signings = Annotated[int, Meta(ge=1, description="at most the ceiling, which is the default")]
-Why = Annotated[str, Meta(min_length=1, max_length=2048)]
+Signings = Annotated[
+    int, Meta(ge=1, le=MAX_INTEGER, description="at most the ceiling, which is the default")
+]
+Why = Annotated[Text, Meta(min_length=1, max_length=2048)]
 StepNumber = Annotated[
-    int, Meta(ge=1, description="the step that the approver saw: another one open is a conflict")
+    int,
+    Meta(
+        ge=1,
+        le=MAX_INTEGER,
+        description="the step that the approver saw: another one open is a conflict",
+    ),
 ]
-Text = Annotated[str, Meta(description="long values are cut short")]
+Told = Annotated[Text, Meta(description="long values are cut short")]
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +118,7 @@ class CreateIdentity(Body, frozen=True):
 class CreateSigner(Body, frozen=True):
     name: SignerName
     key: KeyAlgorithm
-    common_name: Annotated[str, Meta(min_length=1, max_length=64)]
+    common_name: Annotated[Text, Meta(min_length=1, max_length=64)]
     days: Days | None = None
     external: bool = False
     policy: PolicyName | None = None
@@ -112,7 +129,7 @@ class RenewSigner(Body, frozen=True):
 
 
 class InstallCertificate(Body, frozen=True):
-    chain: Annotated[str, Meta(min_length=1, description="PEM: leaf and issuers, root included")]
+    chain: Annotated[Text, Meta(min_length=1, description="PEM: leaf and issuers, root included")]
 
 
 class SetPolicy(Body, frozen=True):
@@ -123,7 +140,7 @@ class SetPolicy(Body, frozen=True):
 
 class Step(Body, frozen=True):
     name: Annotated[
-        str, Meta(min_length=1, max_length=MAX_STEP_NAME, description="printable, no colon")
+        Text, Meta(min_length=1, max_length=MAX_STEP_NAME, description="printable, no colon")
     ]
     required: Annotated[int, Meta(ge=1, le=MAX_APPROVERS, description="distinct approvals")]
     approvers: Annotated[list[IdentityName], Meta(min_length=1, max_length=MAX_APPROVERS)]
@@ -160,7 +177,7 @@ class CreateRequest(Body, frozen=True):
 
 
 class Approve(Body, frozen=True):
-    comment: Annotated[str, Meta(max_length=2048)] | None = None
+    comment: Annotated[Text, Meta(max_length=2048)] | None = None
     step: StepNumber | None = None
 
 
@@ -193,16 +210,16 @@ class Pss(Body, frozen=True):
 class SigningClient(Body, frozen=True):
     """What the caller says of itself. The server adds the address that it saw."""
 
-    tool: Text | None = None
-    command: Text | None = None
-    hostname: Text | None = None
-    os_user: Text | None = None
+    tool: Told | None = None
+    command: Told | None = None
+    hostname: Told | None = None
+    os_user: Told | None = None
     application_sha256: Sha256 | None = None
-    module_version: Text | None = None
+    module_version: Told | None = None
 
 
-class Sign(Body, frozen=True):
-    """A digest to sign, never the artifact."""
+class ToSign(Struct, frozen=True, kw_only=True):
+    """What there is to sign, whatever else a body says."""
 
     scheme: Scheme
     hash: HashAlgorithm
@@ -215,24 +232,29 @@ class Sign(Body, frozen=True):
     ]
     pss: Pss | None = None
     ecdsa_encoding: EcdsaEncoding | None = None
-    client: SigningClient | None = None
     certificate_serial: Serial | None = None
+
+
+class Sign(ToSign, frozen=True, forbid_unknown_fields=True):
+    """A digest to sign, never the artifact."""
+
+    client: SigningClient | None = None
 
 
 class PageQuery(Body, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str, Meta(description="`next` of the page before")] | None = None
+    cursor: Annotated[Parameter, Meta(description="`next` of the page before")] | None = None
 
 
 class RequestsQuery(PageQuery, frozen=True):
-    signer: str | None = None
-    requester: str | None = None
+    signer: Parameter | None = None
+    requester: Parameter | None = None
     state: RequestState | None = None
 
 
 class GrantsQuery(PageQuery, frozen=True):
-    signer: str | None = None
-    grantee: str | None = None
+    signer: Parameter | None = None
+    grantee: Parameter | None = None
     state: GrantState | None = None
 
 
@@ -242,8 +264,11 @@ class ExplainQuery(Body, frozen=True):
 
 
 class OperationsQuery(PageQuery, frozen=True):
-    signer: str | None = None
-    actor: str | None = None
+    signer: Parameter | None = None
+    actor: Parameter | None = None
     kind: OperationKind | None = None
     outcome: Outcome | None = None
     since: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
+
+    def __post_init__(self) -> None:
+        check_time("since", self.since)

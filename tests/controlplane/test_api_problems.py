@@ -124,6 +124,50 @@ def test_a_query_where_none_is_known_is_refused(api: Api) -> None:
     assert answer.json["field"] == "verbose"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"x" * 60_000: 1},
+        {"name": "a", "kind": "x" * 60_000},
+        {"name": "a", "kind": "machine", "owner": "x" * 60_000},
+    ],
+)
+def test_what_a_caller_sent_is_repeated_in_part_only(api: Api, body: object) -> None:
+    answer = api.post("/v1/identities", body)
+    assert problem(answer) == (400, "invalid_request")
+    assert len(answer.content) < 5000
+
+
+def test_a_name_in_an_address_that_no_name_is_as_long_as_is_refused(api: Api) -> None:
+    assert problem(api.get("/v1/policies/" + "x" * 255)) == (404, "policy_not_found")
+    answer = api.get("/v1/policies/" + "x" * 256)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == "name"
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00%2B01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_that_is_none_in_utc_is_refused(api: Api, since: str) -> None:
+    answer = api.get("/v1/operations", query_string=f"since={since}")
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == "since"
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (rb'{"justification": "a\u0000b"}', "justification"),
+        (rb'{"justification": "a\ud800b"}', "justification"),
+        (b'{"justification": "a\xffb"}', "justification"),
+        (rb'{"justification": "a", "\ud800": 1}', "\ufffd"),
+    ],
+)
+def test_a_string_that_is_no_text_is_refused_by_its_name(api: Api, text: bytes, field: str) -> None:
+    answer = api.send("/v1/signers/release/requests", text)
+    assert problem(answer) == (400, "invalid_request")
+    assert answer.json["field"] == field
+    assert "NUL" in answer.json["title"]
+
+
 def test_a_fault_of_ours_says_nothing_but_the_request_id(services: Services) -> None:
     def explode(_key: str | None) -> None:
         raise RuntimeError("secret detail")

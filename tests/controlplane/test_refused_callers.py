@@ -14,6 +14,7 @@ from tests.controlplane.conftest import Api
 from tests.postgresql import database, postgresql  # noqa: F401  # fixtures
 
 MOST_OF_A_ROW = 1500  # octets
+TOLD = ("tool", "command", "hostname", "os_user", "module_version")
 DIGEST = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
 
 
@@ -80,8 +81,7 @@ def test_the_largest_row_is_small(api: Api, revoked: str) -> None:
         digest="A" * 86 + "==",
         pss={"mgf_hash": "sha512", "salt_length": 478},
         certificate_serial="f" * 64,
-        client=dict.fromkeys(("tool", "command", "hostname", "os_user", "module_version"), "\U0001f600" * 2000)
-        | {"application_sha256": "0" * 64},
+        client=dict.fromkeys(TOLD, "\U0001f600" * 2000) | {"application_sha256": "0" * 64},
         headers={"Idempotency-Key": "k" * 255},
     )
     (row,) = api.rows(kind="sign")
