@@ -1,5 +1,6 @@
 """A policy on a signer: put on and taken off for all to see, and only where it can be met."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from peewee import Database
@@ -7,9 +8,9 @@ from peewee import Database
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
 from controlplane.domain.policy import find_unmet
 from controlplane.errors import conflict, not_found
-from controlplane.service.candidates import candidate
+from controlplane.service.candidates import Crowd
 from controlplane.service.changes import record
-from controlplane.store import identities, policies, signers
+from controlplane.store import members, policies, signers
 
 
 def find_policy(database: Database, name: str) -> Policy:
@@ -20,16 +21,24 @@ def find_policy(database: Database, name: str) -> Policy:
     return policy
 
 
+def find_meetable(database: Database, name: str, signer: Signer) -> Policy:
+    """The policy, which the signer has or can be given. Refused 404 policy_not_found, 409
+    policy_cannot_be_met."""
+    policy = find_policy(database, name)
+    if signer.policy is None or signer.policy.id != policy.id:
+        auditors = members.auditors_of(database, signer.id)
+        refuse_unmet(database, policy.terms, {signer.name: auditors})
+    return policy
+
+
 def change_policy(
     database: Database, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
 ) -> None:
-    """Gives the signer this policy instead of the one it has; nothing if it has it already.
-    Refused 409 policy_cannot_be_met."""
+    """Gives the signer this policy, which can be met there, instead of the one it has; nothing if
+    it has it already."""
     before = signer.policy
     if (policy.id if policy else None) == (before.id if before else None):
         return
-    if policy is not None:
-        refuse_unmet(database, policy.terms, signer.name)
     signers.set_policy(database, signer.id, policy)
     if before is not None:
         _tell(database, caller, signer, before, PolicyChangeKind.DETACHED, at)
@@ -56,13 +65,19 @@ def tell_of_deletion(database: Database, caller: Caller, signer: Signer, at: dat
         _tell(database, caller, signer, signer.policy, PolicyChangeKind.DETACHED, at)
 
 
-def refuse_unmet(database: Database, terms: Terms, signer: str) -> None:
-    """Refused 409 policy_cannot_be_met: a step that too few people could complete there."""
-    named = identities.find_all(database, terms.approvers)
-    candidates = {name: candidate(database, each, signer) for name, each in named.items()}
-    unmet = find_unmet(terms, candidates)
-    if unmet:
-        raise conflict("policy_cannot_be_met", f"On the signer {signer!r}: {' '.join(unmet)}")
+def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozenset[str]]) -> None:
+    """`auditors`: of each signer in question, by its name, their ids. Refused 409
+    policy_cannot_be_met: a step that too few people could complete on the first such signer."""
+    crowd = Crowd(database, terms.approvers)
+    # Most signers have the same of them as auditors: none.
+    judged: dict[frozenset[str], tuple[str, ...]] = {}
+    for signer, watching in auditors.items():
+        among = watching & crowd.ids
+        if among not in judged:
+            judged[among] = find_unmet(terms, crowd.on(among))
+        if judged[among]:
+            told = " ".join(judged[among])
+            raise conflict("policy_cannot_be_met", f"On the signer {signer!r}: {told}")
 
 
 def _tell(

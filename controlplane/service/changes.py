@@ -1,6 +1,9 @@
 """Every change is made by somebody who still may, and leaves its row in the same transaction."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from peewee import Database
 
@@ -10,6 +13,31 @@ from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
 from controlplane.errors import Refused
 from controlplane.store import identities
+from controlplane.store.database import Store, read_epoch
+
+T = TypeVar("T")
+
+_TRIES = 3
+
+
+@contextmanager
+def judged(store: Store, judge: Callable[[Database], T]) -> Iterator[tuple[Database, T]]:
+    """A write, and the answer of `judge`, which holds in it although it was found in a read before:
+    nobody waits while it looks. What it raises is the end of it.
+
+    It may be asked again, and rests on nothing that changes without the epoch. Where the epoch
+    moves again and again, it is asked within the write at last.
+    """
+    for _ in range(_TRIES):
+        with store.read() as database:
+            epoch = read_epoch(database)
+            answer = judge(database)
+        with store.write() as database:
+            if read_epoch(database) == epoch:
+                yield database, answer
+                return
+    with store.write() as database:
+        yield database, judge(database)
 
 
 def confirm(database: Database, caller: Caller) -> Identity:
@@ -33,8 +61,26 @@ def record(
     signer: str | None = None,
     details: Details | None = None,
 ) -> None:
+    """Leaves the row of this `change`."""
+    entry = change(caller, action, object_, at=at, signer=signer, details=details)
+    record_all(database, [entry])
+
+
+def record_all(database: Database, changes: Iterable[Entry]) -> None:
+    append(database, list(changes))
+
+
+def change(
+    caller: Caller | None,
+    action: str,
+    object_: str,
+    *,
+    at: datetime,
+    signer: str | None = None,
+    details: Details | None = None,
+) -> Entry:
     """`action` is `subject:verb`; no caller: somebody on the server's own machine."""
-    entry = Entry(
+    return Entry(
         id=new_id(),
         created_at=at,
         kind=OperationKind.CHANGE,
@@ -45,4 +91,3 @@ def record(
         object=object_,
         details=details,
     )
-    append(database, [entry])

@@ -18,12 +18,12 @@ from controlplane.domain.model import (
     Revocation,
     Signer,
 )
-from controlplane.domain.operation import Details
+from controlplane.domain.operation import Details, Entry
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import conflict, forbidden, not_found
 from controlplane.service import cursor
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import change, confirm, record, record_all
 from controlplane.service.justification import check_text
 from controlplane.service.visibility import find_visible, limited
 from controlplane.store import grants as rows
@@ -195,14 +195,24 @@ def revoke(database: Database, caller: Caller, grant: Grant, at: datetime, reaso
     """Within a change."""
     revocation = Revocation(at, caller.identity.name, reason)
     rows.revoke(database, grant.id, revocation)
-    details: Details = {"grantee": grant.grantee, "used": grant.used, "reason": reason}
-    record(database, caller, "grant:revoke", grant.id, at=at, signer=grant.signer, details=details)
+    record_all(database, [_revoked(caller, grant, revocation)])
     return replace(grant, revocation=revocation)
 
 
 def revoke_all(database: Database, caller: Caller, signer: str, at: datetime, reason: str) -> None:
-    for grant in rows.find_active(database, at, signer=signer):
-        revoke(database, caller, grant, at, reason)
+    revocation = Revocation(at, caller.identity.name, reason)
+    revoked = rows.revoke_active(database, revocation, signer=signer)
+    record_all(database, (_revoked(caller, grant, revocation) for grant in revoked))
+
+
+def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
+    details: Details = {
+        "grantee": grant.grantee,
+        "used": grant.used,
+        "reason": revocation.reason,
+    }
+    at, signer = revocation.at, grant.signer
+    return change(caller, "grant:revoke", grant.id, at=at, signer=signer, details=details)
 
 
 def no_policy(signer: Signer) -> Exception:

@@ -21,11 +21,13 @@ from controlplane.domain.policy import check_terms, compare, describe_terms
 from controlplane.errors import conflict, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.attachments import find_policy, refuse_unmet
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import confirm, judged, record
 from controlplane.service.visibility import limited
 from controlplane.store import identities, signers
 from controlplane.store import policies as rows
 from controlplane.store.database import Store, move_epoch
+
+_MOST_NAMES = 8  # of signers, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +84,40 @@ class Policies:
             return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 
     def edit(self, caller: Caller, name: str, revise: Callable[[Terms], Terms]) -> PolicyView:
-        """Requests and grants keep the terms that they were made under. Refused 400, 403, 404,
-        409 policy_cannot_be_met on a signer that has the policy."""
-        with self._store.write() as database:
+        """Requests and grants keep the terms that they were made under. `revise` may be asked more
+        than once. Refused 400, 403, 404, 409 policy_cannot_be_met on a signer that has the
+        policy."""
+
+        def judge(database: Database) -> tuple[Policy, Policy]:
             self._administered(database, caller, "edit policies")
             before = find_policy(database, name)
             after = replace(before, terms=revise(before.terms))
             if after != before:
                 check_terms(after.terms)
                 _check_approvers(database, after.terms)
-                for signer in signers.names_with_policy(database, before.id, seen_by=None):
-                    refuse_unmet(database, after.terms, signer)
+                auditors = signers.auditors_with_policy(database, before.id)
+                refuse_unmet(database, after.terms, auditors)
+            return before, after
+
+        with judged(self._store, judge) as (database, (before, after)):
+            if after != before:
                 self._edit(database, caller, before, after)
                 move_epoch(database)
         return self.get(caller, name)
 
     def delete(self, caller: Caller, name: str) -> None:
         """Refused 403, 404, 409 policy_in_use while a signer has it."""
-        with self._store.write() as database:
+        with self._store.change() as database:  # whoever judged by it judges again
             self._administered(database, caller, "delete policies")
             policy = find_policy(database, name)
-            having = signers.names_with_policy(database, policy.id, seen_by=None)
+            having = signers.names_with_policy(
+                database, policy.id, seen_by=None, limit=_MOST_NAMES + 1
+            )
             if having:
                 raise conflict(
                     "policy_in_use",
-                    f"The policy {name!r} is attached to {', '.join(having[:8])}"
-                    f"{' and others' if len(having) > 8 else ''}: detach it first.",
+                    f"The policy {name!r} is attached to {', '.join(having[:_MOST_NAMES])}"
+                    f"{' and others' if len(having) > _MOST_NAMES else ''}: detach it first.",
                 )
             rows.delete(database, policy.id)
             details = {"id": policy.id, **describe_terms(policy.terms)}

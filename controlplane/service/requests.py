@@ -31,7 +31,7 @@ from controlplane.domain.policy import settle_bounds
 from controlplane.errors import conflict, forbidden, not_found
 from controlplane.service import cursor
 from controlplane.service.candidates import candidate
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import change, confirm, record, record_all
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.visibility import find_visible, limited
@@ -248,8 +248,21 @@ class Requests:
 
 def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:
     """Within a write."""
-    for request in rows.find_pending(database, at, signer=signer):
-        _cancel(database, caller, request, at)
+    cancelled = rows.cancel_pending(database, at, signer=signer, by=caller.identity.name)
+    record_all(
+        database,
+        (
+            change(
+                caller,
+                "request:cancel",
+                request_id,
+                at=at,
+                signer=signer,
+                details={"requester": requester},
+            )
+            for request_id, requester in cancelled
+        ),
+    )
 
 
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:

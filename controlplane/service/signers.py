@@ -11,22 +11,28 @@ from controlplane.certificates.request import make_request
 from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
-from controlplane.domain.keys import KeyedSigner, Purpose
-from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Signer
+from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
+from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Policy, Signer
 from controlplane.domain.names import check_common_name, check_signer_name
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import conflict, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
-from controlplane.service.attachments import change_policy, find_policy, tell_of_deletion
+from controlplane.service.attachments import (
+    change_policy,
+    find_meetable,
+    find_policy,
+    refuse_unmet,
+    tell_of_deletion,
+)
 from controlplane.service.authority import Authority
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import confirm, judged, record
 from controlplane.service.grants import revoke_all
 from controlplane.service.requests import cancel_all
 from controlplane.service.visibility import SignerView, find_visible, list_visible, view_of
 from controlplane.store import policies
 from controlplane.store import signers as rows
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 
 __all__ = ["SignerCertificate", "SignerView", "Signers"]
 
@@ -62,17 +68,26 @@ class Signers:
         check_signer_name(name)
         check_common_name(common_name)
         days = _check_days(days, external)
-        with self._store.read() as database:
+
+        def judge(database: Database) -> Policy | None:
+            permissions.require_admin(confirm(database, caller), "create signers")
             _check_name_free(database, name)
+            if policy is None:
+                return None
+            wanted = find_policy(database, policy)
+            refuse_unmet(database, wanted.terms, {name: frozenset()})  # it has no members yet
+            return wanted
+
+        with self._store.read() as database:
+            judge(database)
         signer_id = new_id()
         # Keys and certificates are made before the lock is taken, so that nobody waits for them.
         reference = self._keys.generate(key, signer_id, Purpose.SIGNER)
         certificate = None
         if not external:
             certificate = self._authority.issue(reference.public_key, common_name, days)
-        with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "create signers")
-            _check_name_free(database, name)
+        with judged(self._store, judge) as (database, wanted):
+            move_epoch(database)
             at = self._clock()
             signer = Signer(
                 id=signer_id,
@@ -107,8 +122,7 @@ class Signers:
                     "certificate_serial": certificate.serial if certificate else None,
                 },
             )
-            if policy is not None:
-                change_policy(database, caller, signer, find_policy(database, policy), at)
+            change_policy(database, caller, signer, wanted, at)
         return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
@@ -134,12 +148,17 @@ class Signers:
     def set_policy(self, caller: Caller, name: str, policy: str | None) -> SignerView:
         """None: its members sign at once. Grants count again when their policy comes back.
         Refused 403, 404 signer_not_found, policy_not_found, 409 policy_cannot_be_met."""
-        with self._store.change() as database:
+
+        def judge(database: Database) -> tuple[Signer, Policy | None]:
             actor = confirm(database, caller)
             stored, role = find_visible(database, actor, name)
             permissions.require_signer_manager(actor, role, "set its policy")
-            wanted = None if policy is None else find_policy(database, policy)
-            change_policy(database, caller, stored.signer, wanted, self._clock())
+            signer = stored.signer
+            return signer, None if policy is None else find_meetable(database, policy, signer)
+
+        with judged(self._store, judge) as (database, (signer, wanted)):
+            move_epoch(database)
+            change_policy(database, caller, signer, wanted, self._clock())
         return self.get(caller, name)
 
     def renew(self, caller: Caller, name: str, days: int | None = None) -> SignerView:
@@ -206,13 +225,18 @@ class Signers:
     def install_certificate(self, caller: Caller, name: str, chain: str) -> SignerView:
         """`chain`: PEM of leaf and issuers in any order, root included. Refused 400 naming
         `chain` with what is wrong, 409 signer_not_external."""
-        with self._store.change() as database:
+
+        def judge(database: Database) -> tuple[KeyedSigner, KeyReference, Certificate]:
             stored = self._administered(database, caller, name, "install certificates")
             _check_external(stored.signer)
             keys = {key.public_key: key for key in (stored.key, stored.next_key) if key}
+            public_key, certificate = check_chain(chain, list(keys), self._clock())
+            return stored, keys[public_key], certificate
+
+        with judged(self._store, judge) as (database, (stored, key, certificate)):
+            move_epoch(database)
             at = self._clock()
-            public_key, certificate = check_chain(chain, list(keys), at)
-            rows.use_certificate(database, stored, keys[public_key], certificate, at)
+            rows.use_certificate(database, stored, key, certificate, at)
             record(
                 database,
                 caller,

@@ -32,11 +32,16 @@ def insert(database: Database, grant: Grant) -> None:
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
-    GrantRow.update(
-        revoked_at=to_text(revocation.at),
-        revoked_by=revocation.by,
-        revoke_reason=revocation.reason,
-    ).where(GrantRow.id == grant_id).execute(database)
+    _revoke(database, GrantRow.id == grant_id, revocation)
+
+
+def revoke_active(database: Database, revocation: Revocation, *, signer: str) -> tuple[Grant, ...]:
+    """Those of everybody; as they were, oldest first."""
+    active = (GrantRow.signer == signer) & _is(GrantState.ACTIVE, revocation.at)
+    query = GrantRow.select().where(active).order_by(GrantRow.id)
+    revoked = tuple(_grant(row) for row in query.execute(database))
+    _revoke(database, active, revocation)
+    return revoked
 
 
 def read_rooms(database: Database, grant_ids: Collection[str]) -> dict[str, int | None]:
@@ -68,12 +73,12 @@ def is_visible(database: Database, grant_id: str, identity: Identity) -> bool:
 
 
 def find_active(
-    database: Database, now: datetime, *, signer: str, grantee: str | None = None
+    database: Database, now: datetime, *, signer: str, grantee: str
 ) -> tuple[Grant, ...]:
-    """Oldest first; `grantee` None: of everybody."""
-    query = GrantRow.select().where((GrantRow.signer == signer) & _is(GrantState.ACTIVE, now))
-    if grantee is not None:
-        query = query.where(GrantRow.grantee == grantee)
+    """Oldest first."""
+    query = GrantRow.select().where(
+        (GrantRow.signer == signer) & (GrantRow.grantee == grantee) & _is(GrantState.ACTIVE, now)
+    )
     return tuple(_grant(row) for row in query.order_by(GrantRow.id).execute(database))
 
 
@@ -110,6 +115,14 @@ def list_before(
         query = _visible(query, seen_by)
     rows = query.order_by(GrantRow.id.desc()).limit(limit).execute(database)
     return [_grant(row) for row in rows]
+
+
+def _revoke(database: Database, which: Any, revocation: Revocation) -> None:
+    GrantRow.update(
+        revoked_at=to_text(revocation.at),
+        revoked_by=revocation.by,
+        revoke_reason=revocation.reason,
+    ).where(which).execute(database)
 
 
 def _is(state: GrantState, now: datetime) -> Any:

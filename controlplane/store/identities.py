@@ -6,6 +6,7 @@ from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import ApiKey, Identity, IdentityKind, ServerRole
+from controlplane.store.batches import batches
 from controlplane.store.tables import ApiKeyRow, IdentityRow
 
 
@@ -40,11 +41,10 @@ def find_by_id(database: Database, identity_id: str) -> Identity | None:
 
 def find_all(database: Database, names: Collection[str]) -> dict[str, Identity]:
     """By name, those that there are."""
-    found = {}
-    for name in names:
-        identity = find(database, name)
-        if identity is not None:
-            found[name] = identity
+    found: dict[str, Identity] = {}
+    for some in batches(sorted(names)):
+        query = IdentityRow.select().where(IdentityRow.name.in_(some))
+        found.update((row.name, _identity(row)) for row in query.execute(database))
     return found
 
 

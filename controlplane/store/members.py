@@ -35,6 +35,14 @@ def roles_of(database: Database, identity_id: str) -> dict[str, MemberRole]:
     return {row.signer_id: MemberRole(row.role) for row in rows.execute(database)}
 
 
+def auditors_of(database: Database, signer_id: str) -> frozenset[str]:
+    """Their ids."""
+    rows = MemberRow.select(MemberRow.identity_id).where(
+        (MemberRow.signer_id == signer_id) & (MemberRow.role == MemberRole.AUDITOR.value)
+    )
+    return frozenset(row.identity_id for row in rows.execute(database))
+
+
 def put(
     database: Database, signer: Signer, identity: Identity, role: MemberRole, at: datetime
 ) -> None:

@@ -9,6 +9,7 @@ from peewee import Database, ModelSelect
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Identity, Policy, PolicyChange, PolicyChangeKind, Terms
+from controlplane.store.batches import batches
 from controlplane.store.tables import (
     MemberRow,
     PolicyApproverRow,
@@ -147,8 +148,10 @@ def _changes(database: Database, condition: object) -> tuple[PolicyChange, ...]:
 
 
 def _insert_approvers(database: Database, policy: Policy) -> None:
-    for name in sorted(policy.terms.approvers):
-        PolicyApproverRow.insert(policy_id=policy.id, identity=name).execute(database)
+    for names in batches(sorted(policy.terms.approvers)):
+        PolicyApproverRow.insert_many(
+            [{"policy_id": policy.id, "identity": name} for name in names]
+        ).execute(database)
 
 
 def _delete_approvers(database: Database, policy_id: str) -> None:

@@ -8,6 +8,7 @@ from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Decision, Identity, Request, RequestState, Verdict
+from controlplane.store.batches import batches
 from controlplane.store.policies import decode_terms, encode_terms
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import DecisionRow, RequestApproverRow, RequestRow
@@ -29,8 +30,10 @@ def insert(database: Database, request: Request) -> None:
         expires_at=to_text(request.expires_at) if request.expires_at else None,
         **_ending(request),
     ).execute(database)
-    for name in sorted(request.terms.approvers):
-        RequestApproverRow.insert(request_id=request.id, identity=name).execute(database)
+    for names in batches(sorted(request.terms.approvers)):
+        RequestApproverRow.insert_many(
+            [{"request_id": request.id, "identity": name} for name in names]
+        ).execute(database)
 
 
 def end(database: Database, request: Request) -> None:
@@ -62,13 +65,26 @@ def is_visible(database: Database, request_id: str, identity: Identity) -> bool:
     return bool(_visible(query, identity).exists(database))
 
 
+def cancel_pending(
+    database: Database, now: datetime, *, signer: str, by: str
+) -> list[tuple[str, str]]:
+    """Those of everybody; the id and requester of each, oldest first."""
+    pending = (RequestRow.signer == signer) & _is_pending(now)
+    query = RequestRow.select(RequestRow.id, RequestRow.requester).where(pending)
+    cancelled = list(query.order_by(RequestRow.id).tuples().execute(database))
+    RequestRow.update(ended=RequestState.CANCELLED.value, ended_at=to_text(now), ended_by=by).where(
+        pending
+    ).execute(database)
+    return cancelled
+
+
 def find_pending(
-    database: Database, now: datetime, *, signer: str, requester: str | None = None
+    database: Database, now: datetime, *, signer: str, requester: str
 ) -> list[Request]:
-    """Oldest first; `requester` None: of everybody."""
-    query = RequestRow.select().where((RequestRow.signer == signer) & _is_pending(now))
-    if requester is not None:
-        query = query.where(RequestRow.requester == requester)
+    """Oldest first."""
+    query = RequestRow.select().where(
+        (RequestRow.signer == signer) & (RequestRow.requester == requester) & _is_pending(now)
+    )
     return _load(database, list(query.order_by(RequestRow.id).execute(database)))
 
 

@@ -5,13 +5,21 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from peewee import CompoundSelectQuery, Database, ModelSelect, fn
+from peewee import JOIN, CompoundSelectQuery, Database, ModelSelect, fn
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Certificate, Identity, KeyAlgorithm, Policy, Signer
+from controlplane.domain.model import (
+    Certificate,
+    Identity,
+    KeyAlgorithm,
+    MemberRole,
+    Policy,
+    Signer,
+)
 from controlplane.store import policies
+from controlplane.store.batches import batches
 from controlplane.store.tables import (
     CertificateRow,
     KeyRow,
@@ -155,7 +163,7 @@ def names_seen_by(identity: Identity) -> "ModelSelect[Any]":
 
 
 def names_with_policy(
-    database: Database, policy_id: str, *, seen_by: Identity | None
+    database: Database, policy_id: str, *, seen_by: Identity | None, limit: int | None = None
 ) -> tuple[str, ...]:
     """By name."""
     query = SignerRow.select(SignerRow.name).where(
@@ -163,21 +171,38 @@ def names_with_policy(
     )
     if seen_by is not None:
         query = query.where(SignerRow.id.in_(ids_seen_by(seen_by)))
-    rows = query.order_by(SignerRow.name).tuples().execute(database)
+    rows = query.order_by(SignerRow.name).limit(limit).tuples().execute(database)
     return tuple(name for (name,) in rows)
+
+
+def auditors_with_policy(database: Database, policy_id: str) -> dict[str, frozenset[str]]:
+    """By the name of each signer that has it, in order of names: the ids of its auditors."""
+    is_auditor = (MemberRow.signer_id == SignerRow.id) & (
+        MemberRow.role == MemberRole.AUDITOR.value
+    )
+    rows = (
+        SignerRow.select(SignerRow.name, MemberRow.identity_id)
+        .join(MemberRow, JOIN.LEFT_OUTER, on=is_auditor)
+        .where((SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null())
+        .order_by(SignerRow.name)
+        .tuples()
+        .execute(database)
+    )
+    found: dict[str, set[str]] = {}
+    for name, auditor in rows:
+        auditors = found.setdefault(name, set())
+        if auditor is not None:
+            auditors.add(auditor)
+    return {name: frozenset(auditors) for name, auditors in found.items()}
 
 
 def _forget_key(database: Database, key_id: str) -> None:
     KeyRow.update(handle=None).where(KeyRow.id == key_id).execute(database)
 
 
-_AT_ONCE = 300  # below SQLite's limit of variables in a statement
-
-
 def _load(database: Database, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
     loaded = []
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
+    for some in batches(rows):
         key_ids = [row.key_id for row in some] + [row.next_key_id for row in some]
         wanted = [key_id for key_id in key_ids if key_id is not None]
         keys = {
