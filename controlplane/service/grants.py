@@ -23,12 +23,12 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import conflict, forbidden, not_found
 from controlplane.service import cursor
-from controlplane.service.changes import change, confirm, record, record_all
+from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.justification import check_text
 from controlplane.service.visibility import find_visible, limited
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,18 @@ class Grants:
         """Seen by the next call to sign in every process. Refused 403, 404, 409 grant_not_active
         for one that has ended."""
         reason = check_text("reason", reason)
-        with self._store.change() as database:
+
+        def judge(database: Database) -> None:
             actor = confirm(database, caller)
             grant = _find_grant(database, actor, grant_id)
             role = members.find_role_by_name(database, grant.signer, actor.id)
             permissions.require_signer_manager(actor, role, "revoke its grants")
+
+        with judged(self._store, judge) as (database, _):
+            move_epoch(database)
+            grant = rows.find(database, grant_id)  # how much it is used changes without the epoch
+            if grant is None:
+                raise AssertionError("grants are never deleted")
             at = self._clock()
             state = grant.state(at)
             if state is not GrantState.ACTIVE:

@@ -1,5 +1,7 @@
 """Asking for a grant, and deciding on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -31,7 +33,7 @@ from controlplane.domain.policy import settle_bounds
 from controlplane.errors import conflict, forbidden, not_found
 from controlplane.service import cursor
 from controlplane.service.candidates import candidate
-from controlplane.service.changes import change, confirm, record, record_all
+from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.visibility import find_visible, limited
@@ -168,9 +170,7 @@ class Requests:
         requester_cannot_sign.
         """
         comment = check_comment(comment)
-        with self._store.write() as database:
-            actor = confirm(database, caller)
-            request = _find_request(database, actor, request_id)
+        with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = _check_decision(database, actor, request, step, at)
             _check_still_wanted(database, request)
@@ -197,9 +197,7 @@ class Requests:
     ) -> RequestView:
         """Ends it, whatever was approved before. Refused as `approve`."""
         comment = check_text("comment", comment)
-        with self._store.write() as database:
-            actor = confirm(database, caller)
-            request = _find_request(database, actor, request_id)
+        with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = _check_decision(database, actor, request, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
@@ -225,9 +223,7 @@ class Requests:
     def cancel(self, caller: Caller, request_id: str) -> RequestView:
         """By its requester, an administrator of the signer or a server admin. Refused 403
         requester_required, 404, 409 request_not_pending."""
-        with self._store.write() as database:
-            actor = confirm(database, caller)
-            request = _find_request(database, actor, request_id)
+        with self._opened(caller, request_id) as (database, actor, request):
             role = members.find_role_by_name(database, request.signer, actor.id)
             own = request.requester == actor.name
             if not own and not permissions.may_manage_signer(actor, role):
@@ -240,6 +236,23 @@ class Requests:
             check_pending(request, at)
             cancelled = _cancel(database, caller, request, at)
         return self._view(cancelled)
+
+    @contextmanager
+    def _opened(
+        self, caller: Caller, request_id: str
+    ) -> Iterator[tuple[Database, Identity, Request]]:
+        """A write, and the caller and the request as they are in it. Refused 401, 404."""
+
+        def judge(database: Database) -> Identity:
+            actor = confirm(database, caller)
+            _find_request(database, actor, request_id)  # the more there is, the longer it takes
+            return actor
+
+        with judged(self._store, judge) as (database, actor):
+            request = rows.find(database, request_id)
+            if request is None:
+                raise AssertionError("requests are never deleted")
+            yield database, actor, request
 
     def _view(self, request: Request) -> RequestView:
         now = self._clock()

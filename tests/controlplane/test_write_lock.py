@@ -48,6 +48,7 @@ from tests.world import SetClock, World
 
 FEW, MANY, VERY_MANY = 10, 100, 1000
 MOST_STATEMENTS = 40  # of one change; the rows of the log, which it may leave many of, apart
+STEP = 10  # of SQLite's virtual machine
 AUDITOR, OPERATOR = MemberRole.AUDITOR, MemberRole.OPERATOR
 
 
@@ -62,6 +63,7 @@ class Watched(SqliteStore):
         self.before_write: Callable[[], object] = lambda: None
         self.statements: list[str] = []  # with the lock
         self.questions: list[str] = []  # without
+        self.steps = 0  # of SQLite's virtual machine, with the lock
 
     @contextmanager
     def _begin_read(self) -> Iterator[None]:
@@ -92,11 +94,17 @@ class Watched(SqliteStore):
                 notes.append(statement)
 
         connection = self.database.connection()  # type: ignore[no-untyped-call]
+
+        def step() -> None:
+            self.steps += STEP * self.held
+
         connection.set_trace_callback(note)
+        connection.set_progress_handler(step, STEP)
         try:
             yield
         finally:
             connection.set_trace_callback(None)
+            connection.set_progress_handler(None, STEP)
 
 
 @contextmanager
@@ -239,17 +247,65 @@ def make(name: str, scene: Scene) -> None:
     change.call(scene.services, scene, scene[change.by])
 
 
+# These write or delete so many rows: what ends with the signer, and the approvers of a policy.
+LARGER = {
+    "deleting a signer",
+    "deleting a signer with requests and grants",
+    "an edit of the window",
+    "an edit of everything",
+    "deleting a policy",
+    "a request",
+}
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_executes_no_more_where_there_is_more(
     grown: dict[int, Scene], tmp_path: Path, name: str
 ) -> None:
-    executed = {}
+    """No more statements, and none that walks more rows."""
+    executed, steps = {}, {}
     for number, grown_scene in grown.items():
         with opened(grown_scene, tmp_path / str(number)) as (scene, store):
             make(name, scene)
-            executed[number] = store.statements
+            executed[number], steps[number] = store.statements, store.steps
     assert len(executed[MANY]) == len(executed[FEW]), "\n".join(executed[MANY])
     assert 0 < len(executed[MANY]) <= MOST_STATEMENTS
+    if name not in LARGER:
+        assert steps[MANY] <= steps[FEW] + 5 * STEP
+
+
+IN_SIGHT: dict[str, Callable[[Scene], object]] = {
+    "an approval": lambda scene: scene.services.requests.approve(scene["carol"], scene.half),
+    "a rejection": lambda scene: scene.services.requests.reject(scene["carol"], scene.half, "no"),
+    "a cancellation": lambda scene: scene.services.requests.cancel(scene["adam"], scene.half),
+    "a revocation": lambda scene: scene.services.grants.revoke(scene["adam"], scene.grant, "x"),
+}
+
+
+@pytest.mark.parametrize("what", IN_SIGHT)
+def test_what_a_caller_may_see_is_found_out_before_the_lock(
+    plain: Scene, tmp_path: Path, what: str
+) -> None:
+    """By a query that walks all signers that show themselves to the caller."""
+    steps = {}
+    for number in (FEW, MANY):
+        with opened(plain, tmp_path / str(number)) as (scene, store):
+            with store.write() as database:
+                show(scene, database, number)
+            store.steps = 0
+            IN_SIGHT[what](scene)
+            steps[number] = store.steps
+    assert 0 < steps[MANY] <= steps[FEW] + 5 * STEP
+
+
+def show(scene: Scene, database: Database, number: int) -> None:
+    """So many more signers, to the approvers of their policy and to `adam`, a member."""
+    release, adam = signers.find(database, "release"), identities.find(database, "adam")
+    assert release is not None
+    assert release.signer.policy is not None
+    assert adam is not None
+    for signer in insert_signers(database, number, release.signer, release.signer.policy):
+        members.put(database, signer, adam, MemberRole.ADMINISTRATOR, scene.world.clock())
 
 
 SLOW = [
