@@ -32,6 +32,9 @@ class RequestId:
         req.context.started = time.perf_counter()
         req.context.caller = None
         req.context.run = self._run
+        refused: Refused | None = req.scope.get("refused")
+        if refused is not None:  # before it came here
+            raise refused
 
     async def process_response(
         self, req: Request, resp: Response, _resource: object, _succeeded: bool
@@ -68,20 +71,21 @@ class Authentication:
         if getattr(resource, "confirms_caller", False):
             req.context.caller = self._services.identities.recognise(key)
             if req.context.caller is not None:
-                req.scope["caller"] = True
+                req.scope["let_in"] = True
                 return
         try:
             req.context.caller = await req.context.run(
                 lambda: self._services.identities.authenticate(key)
             )
         except Refused as refused:
+            req.scope["let_in"] = refused.status != 401
             if refused.code == "api_key_unknown":
                 self._metrics.count_unknown_key()
             record = getattr(resource, "on_unauthenticated", None)
             if record is not None and req.method == "POST":
                 await record(req, refused, **params)
             raise
-        req.scope["caller"] = True
+        req.scope["let_in"] = True
         if not getattr(resource, "confirms_caller", False):
             self._services.check_rate(req.context.caller)
 

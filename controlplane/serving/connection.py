@@ -10,7 +10,7 @@ import structlog
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from controlplane.api import problems
-from controlplane.serving.admission import SMALL_BODY
+from controlplane.admission.calls import SMALL_BODY
 
 if TYPE_CHECKING:
     from controlplane.serving.worker import Worker

@@ -23,7 +23,7 @@ from controlplane.service.installation import Services, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
 from controlplane.serving.connection import KEEPALIVE_SECONDS
-from controlplane.serving.metrics_directory import metrics_directory
+from controlplane.api.metrics_directory import metrics_directory
 from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
 from controlplane.serving.worker import STOPPING, Shares, Worker
 
@@ -157,7 +157,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def closed(self) -> Any:
         """The ASGI application until then."""
         from controlplane.api.metrics import Metrics
-        from controlplane.api.threads import Threads
+        from controlplane.admission.threads import Threads
         from controlplane.app import create_closed_app
 
         self._metrics = Metrics(self._directory)

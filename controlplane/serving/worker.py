@@ -15,7 +15,7 @@ import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from controlplane.errors import Refused
-from controlplane.serving.admission import Admission
+from controlplane.admission.calls import Admission
 from controlplane.serving.connection import LINGER_SECONDS, REQUEST_SECONDS, Connection
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)

@@ -9,11 +9,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
-
-from controlplane.api import problems
-from controlplane.api.threads import lane
-from controlplane.api.turns import Turns
+from controlplane.admission.threads import lane
+from controlplane.admission.turns import Turns
 from controlplane.errors import Refused, invalid
 
 Scope = dict[str, Any]
@@ -28,7 +25,6 @@ _OF_A_CALLER = 32
 _WAITING = 512
 _WAITING_OF_A_CALLER = 256
 _MOST_KNOWN = 10_000  # callers
-_log = structlog.get_logger()
 
 
 class Admission:
@@ -52,21 +48,24 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key, caller = self._caller(scope)
+        gathered: Receive | None = receive
+        entered = False
         try:
             _check_query(scope)
             gathered = await _gather(scope, receive)
             if gathered is None:
                 return  # the client has gone
             await self._turns.enter(caller)
+            entered = True
         except Refused as refused:
-            await _refuse(refused, scope, send)
-            return
+            scope["refused"] = refused
         lane.set(caller)
         try:
-            await self.application(scope, gathered, send)
+            await self.application(scope, gathered or receive, send)
         finally:
-            self._turns.leave(caller)
-            self._remember(key, is_known="caller" in scope)
+            if entered:
+                self._turns.leave(caller)
+                self._remember(key, scope.get("let_in"))
 
     def _caller(self, scope: Scope) -> tuple[bytes | None, bytes]:
         """The hash of the key that is presented, and the lane of the call."""
@@ -79,10 +78,11 @@ class Admission:
         client = scope["client"]
         return key, client[0].encode() if client else b"unix"
 
-    def _remember(self, key: bytes | None, *, is_known: bool) -> None:
-        if key is None:
+    def _remember(self, key: bytes | None, let_in: bool | None) -> None:
+        """`let_in`: what the application found out about the caller, if it asked."""
+        if key is None or let_in is None:
             return
-        if not is_known:
+        if not let_in:
             self._known.pop(key, None)
             return
         self._known[key] = None
@@ -92,7 +92,9 @@ class Admission:
 
 
 def _check_query(scope: Scope) -> None:
+    """Before the application, whose framework would fail at it."""
     if not scope["query_string"].isascii():
+        scope["query_string"] = b""
         raise invalid("query", "The query holds octets that must be percent-encoded.")
 
 
@@ -135,25 +137,3 @@ def _later(scope: Scope, receive: Receive) -> Receive:
         return event
 
     return read
-
-
-async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:
-    title = refused.title
-    request_id, body = problems.outside_a_request(refused.status, refused.code, title, refused.field)
-    client = scope["client"]
-    _log.warning(
-        "request_refused",
-        code=refused.code,
-        status=refused.status,
-        request_id=request_id,
-        address=client[0] if client else None,
-    )
-    headers = [
-        (b"content-type", problems.MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode()),
-    ]
-    if refused.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % refused.retry_after))
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -8,7 +8,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
-from controlplane.api.turns import Turns
+from controlplane.admission.turns import Turns
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""Bounds for each caller: who may go next, whatever server the calls come in by."""
