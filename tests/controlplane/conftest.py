@@ -104,6 +104,7 @@ class Api:
             more["json"] = body
         if content is not None:
             more["body"] = content
+        more.setdefault("remote_addr", "127.0.0.1")
         return self._client.simulate_request(method, path, headers=sent, **more)
 
     def get(self, path: str, **more: Any) -> falcon.testing.Result:

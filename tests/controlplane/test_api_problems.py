@@ -6,7 +6,7 @@ import pytest
 from controlplane.api.metrics import Metrics
 from controlplane.app import create_app
 from controlplane.service.installation import Services
-from tests.controlplane.conftest import Api
+from tests.controlplane.conftest import Api, run_here
 
 
 def problem(answer: falcon.testing.Result) -> tuple[int, str]:
@@ -23,7 +23,7 @@ def test_an_unknown_address_is_not_found(api: Api) -> None:
 def test_a_method_that_an_address_does_not_take_is_refused(api: Api) -> None:
     answer = api.call("PUT", "/v1/signers")
     assert problem(answer) == (405, "method_not_allowed")
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
 
 
 def test_without_a_key_nothing_but_health_metrics_and_the_document(api: Api) -> None:
@@ -173,7 +173,7 @@ def test_a_fault_of_ours_says_nothing_but_the_request_id(services: Services) -> 
         raise RuntimeError("secret detail")
 
     services.identities.authenticate = explode  # type: ignore[method-assign,assignment]
-    client = falcon.testing.TestClient(create_app(services, Metrics()))
+    client = falcon.testing.TestClient(create_app(services, Metrics(), run_here))
     answer = client.simulate_get("/v1/whoami")
     assert problem(answer) == (500, "internal_error")
     assert "secret detail" not in answer.text

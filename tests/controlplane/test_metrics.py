@@ -7,8 +7,8 @@ from tests.controlplane.conftest import Api
 Labels = tuple[tuple[str, str], ...]
 
 
-def scrape(api: Api) -> dict[tuple[str, Labels], float]:
-    text = api.get("/metrics", key=None).text
+def scrape(api: Api, key: str | None = None) -> dict[tuple[str, Labels], float]:
+    text = api.get("/metrics", key=key).text
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -55,7 +55,16 @@ def test_certificates_that_end_soon_are_counted(api: Api) -> None:
     api.signer("long")
     body = {"name": "short", "key": "p256", "common_name": "ACME", "days": 10}
     assert api.post("/v1/signers", body).status_code == 201
-    seen = scrape(api)
+    seen = scrape(api, "admin")
     assert seen[("sealwright_certificates_expiring", ())] == 1
     left = seen[("sealwright_certificate_expiry_seconds", (("signer", "short"),))]
     assert 9 * 86400 < left <= 10 * 86400
+    assert seen[("sealwright_first_certificate_expiry_seconds", ())] == left
+
+
+def test_strangers_see_numbers_and_no_names(api: Api) -> None:
+    api.signer("release")
+    assert "release" not in api.get("/metrics", key=None).text
+    assert "release" not in api.get("/metrics", key=api.machine("ci")).text
+    assert "release" in api.get("/metrics").text
+    assert api.get("/metrics", key="swk_" + "x" * 43).status_code == 401

@@ -7,7 +7,7 @@ import pytest
 
 from controlplane.domain.model import Caller, MemberRole, Outcome
 from controlplane.errors import Refused
-from controlplane.service.denials import A_SECOND, BURST
+from controlplane.service.rates import A_SECOND, BURST
 from tests.world import World, a_call
 
 
@@ -33,7 +33,7 @@ def test_after_so_many_at_once_they_leave_no_more_rows(world: World) -> None:
     world.clock.freeze()
     for _ in range(BURST):
         assert call(world, flood) == (404, "signer_not_found", None)
-    assert call(world, flood) == (429, "too_many_denials", 1)
+    assert call(world, flood) == (429, "too_many_calls", 1)
     assert denied(world, "flood") == BURST
     assert call(world, other)[0] == 404
     world.clock.advance(seconds=3)
