@@ -19,6 +19,5 @@ def read_api_key(req: Request) -> str | None:
 
 
 def address_of(req: Request) -> str | None:
-    """Where the call came from; None: a unix socket."""
-    client = req.scope.get("client")
-    return client[0] if client else None
+    """Where a call came from, which is asked once; None: a unix socket."""
+    return next(iter(req.scope.get("client") or ()), None)

@@ -31,6 +31,7 @@ class RequestId:
         resp.set_header("Cache-Control", "no-store")
         req.context.started = time.perf_counter()
         req.context.caller = None
+        req.context.address = address_of(req)
         req.context.run = self._run
         refused: Refused | None = req.scope.get("refused")
         if refused is not None:  # before it came here
@@ -50,7 +51,7 @@ class RequestId:
             status=resp.status_code,
             code=resp.context.get("code"),
             caller=None if caller is None else caller.identity.name,
-            address=address_of(req),
+            address=req.context.address,
             milliseconds=round(seconds * 1000, 2),
         )
 

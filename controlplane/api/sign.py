@@ -7,7 +7,6 @@ import msgspec
 from falcon.asgi import Request
 
 from controlplane.api import answers, schemas
-from controlplane.api.credentials import address_of
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.audit.writer import Result, Row
@@ -47,7 +46,7 @@ class Sign:
         idempotency_key: str | None,
     ) -> answers.Signature:
         said = body.client or schemas.SigningClient()
-        client = Client(address=address_of(request), **msgspec.structs.asdict(said))
+        client = Client(address=request.context.address, **msgspec.structs.asdict(said))
         call = _parse(name, body, client, idempotency_key)
         try:
             signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
@@ -62,7 +61,7 @@ class Sign:
         wrong with the call."""
         try:
             body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
-            call = _parse(name, body, Client(address=address_of(request)), None)
+            call = _parse(name, body, Client(address=request.context.address), None)
         except Refused:
             return  # no call to sign
         await request.context.run(lambda: self._signing.record_refused(refused, call))
