@@ -13,6 +13,7 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         field: str | None = None,
         request: str | None = None,
         retry_after: int | None = None,
+        cause: str | None = None,
     ) -> None:
         super().__init__(title)
         self.code = code
@@ -21,6 +22,9 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         self.field = field
         self.request = request  # id of the pending request that could lift the refusal
         self.retry_after = retry_after  # seconds
+        # In the words of what broke, which may name paths, hosts and users: for the log and for
+        # commands on the server's machine, never in an answer.
+        self.cause = cause
 
 
 def invalid(field: str, title: str) -> Refused:

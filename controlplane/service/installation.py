@@ -32,6 +32,7 @@ from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
 from controlplane.service.rates import Rates
+from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
@@ -47,6 +48,7 @@ from controlplane.store.tables import Installation
 from controlplane.store.view import Views
 
 FIRST_ADMIN = "admin"
+_READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more
 
 
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
@@ -77,7 +79,8 @@ def join(location: Location) -> None:
         )
     store = _existing_store(location)
     with store.closing():
-        check_current(store.connect())
+        with store.read() as database:
+            check_current(database)
         _load_master_key(location, store)
         with _prepared(location), store.write() as database:
             record(database, None, "installation:join", storable(socket.gethostname()), at=now())
@@ -111,8 +114,9 @@ def upgrade(location: Location) -> None:
     any other. Refused not_initialised."""
     store = _existing_store(location)
     with store.closing():
-        if not _is_old(store.connect()):
-            return
+        with store.read() as database:
+            if not _is_old(database):
+                return
         with store.change() as database:
             before = current_version(database)
             if not _is_old(database):  # another server was first
@@ -140,8 +144,10 @@ class Services:
     ) -> None:
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
-        authority = Authority(keys, authorities.load_all(store.connect()), clock)
+        with store.read() as database:
+            authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
+        self._readiness = Readiness(self._try_to_write)
         self._writer = Writer(store, deliver)
         self._clock = clock
         self._rates = Rates(places)
@@ -166,15 +172,17 @@ class Services:
             self._rates.count(caller.identity.id, self._clock())
 
     def check_ready(self) -> None:
-        """Refused 503: store_unavailable, or the store needs a migration."""
-        check_current(self._store.connect())
+        """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""
+        self._readiness.check()
 
+    def _try_to_write(self) -> None:
+        with self._store.trial(_READY_SECONDS) as database:
+            check_current(database)
 
     def close(self) -> None:
-        """Waits for rows on their way, then closes this thread's connection; those of other
-        threads end with them."""
+        """Waits for rows on their way, then closes what is open in the store."""
         self._writer.close()
-        self._store.close_thread()
+        self._store.close()
 
     def __enter__(self) -> "Services":
         return self
@@ -191,20 +199,27 @@ class Services:
 def open_services(
     location: Location,
     clock: Clock = now,
+    most_connections: int | None = None,
     places: MutableSequence[float] | None = None,
     deliver: Callable[[Settled], None] = settle,
 ) -> Services:
-    """`clock` tells the time to all that judges by it; `places` are for `Rates`, `deliver` is for
-    `Writer`. Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
-    master_key_wrong."""
+    """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
+    as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.
+    Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
+    master_key_wrong, store_unavailable; then nothing is left open, and it can be tried again."""
     location = location.recalled()
-    store = _existing_store(location)
+    store = _existing_store(location, most_connections)
     try:
-        check_current(store.connect())
-        return Services(store, _load_master_key(location, store), clock, places, deliver)
+        with store.read() as database:
+            check_current(database)
+        services = Services(
+            store, _load_master_key(location, store), clock, places, deliver
+        )
     except BaseException:
-        store.close_thread()
+        store.close()
         raise
+    store.says_outages = True
+    return services
 
 
 def _load_master_key(location: Location, store: Store) -> MasterKey:
@@ -221,10 +236,16 @@ def _load_master_key(location: Location, store: Store) -> MasterKey:
     return master_key
 
 
-def _existing_store(location: Location) -> Store:
-    store = location.recalled().store()
-    if not store.exists():
-        store.close_thread()
+def _existing_store(location: Location, most_connections: int | None = None) -> Store:
+    """Open it is left to who closes it."""
+    store = location.recalled().store(most_connections)
+    try:
+        exists = store.exists()
+    except BaseException:
+        store.close()
+        raise
+    if not exists:
+        store.close()
         raise Refused(
             "not_initialised",
             f"There is no store in {store.name}: run sealwright init first.",

@@ -1,32 +1,38 @@
-"""What the services need of a store, whatever database it is: connections of its own for each
-thread, one writer at a time, and one state within a read."""
+"""What the services need of a store, whatever database it is: one writer at a time, one state
+within a read, and nothing that stays open between two transactions but what the store keeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from types import ModuleType
 
-from peewee import Database, InterfaceError, OperationalError
+from peewee import Database, PeeweeException
 
 from controlplane.errors import Refused
 from controlplane.store.dialect import Dialect
+from controlplane.store.outages import OUTAGES, Use
 from controlplane.store.tables import Installation
 
-T = TypeVar("T")
+WAIT_SECONDS = 10.0
+"""For the other writers, and for a connection; then Refused."""
 
 _RETRY_AFTER = 1  # seconds
 
 
 class Store(ABC):
-    """Open it in the process that uses it: connections do not survive a fork.
+    """Use it in the process that made it: nothing that it keeps open survives a fork.
 
     Every method that reaches the database is Refused 503 store_unavailable when that cannot be
-    done: it is gone, full, or too slow.
+    done: it is gone, full, or too slow. Whether a write was committed is then not known if it was
+    the commit that failed. What fails while a transaction is cleaned up is told to nobody: what
+    came before it counts.
     """
 
     name: str  # for people: no password in it
     dialect: Dialect
     database: Database
+    driver: ModuleType  # a DB-API module
+    says_outages = False  # in the server's log
 
     @abstractmethod
     def exists(self) -> bool:
@@ -37,35 +43,37 @@ class Store(ABC):
         """Around the making of a new store; leaves nothing behind if that fails."""
 
     @abstractmethod
-    def _begin_read(self) -> AbstractContextManager[object]:
-        """A transaction that sees one state."""
+    def close(self) -> None:
+        """Closes what it keeps open; raises nothing. Another use would open it again."""
 
     @abstractmethod
-    def _begin_write(self) -> AbstractContextManager[object]:
-        """A durable transaction, alone among all processes and nodes."""
+    def close_thread(self) -> None:
+        """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
 
     @abstractmethod
-    def _roll_back(self) -> None:
-        """Ends a transaction that this thread's connection has open, if there is one."""
+    def _transaction(self, use: Use, wait: float) -> AbstractContextManager[None]:
+        """Reading: sees one state. Writing: durable, and alone among all processes and nodes,
+        after `wait` seconds at most."""
 
-    def connect(self) -> Database:
-        """The database with a connection of this thread."""
-        try:
-            self.database.connect(reuse_if_open=True)
-        except Exception as error:
-            raise self.unavailable(error) from error
-        return self.database
+    @abstractmethod
+    def _require_room(self) -> None:
+        """Raises the driver's OperationalError where there is hardly any on the disk."""
+
+    @abstractmethod
+    def _read_epoch(self) -> int:
+        """In one step."""
 
     @contextmanager
     def read(self) -> Iterator[Database]:
         """Queries within see one state of the store."""
-        with self._told(), self._begun(self._begin_read):
+        with self._told("read"), self._transaction("read", WAIT_SECONDS):
             yield self.database
 
     @contextmanager
-    def write(self) -> Iterator[Database]:
-        """A durable transaction, alone in all processes."""
-        with self._told(), self._begun(self._begin_write):
+    def write(self, wait: float = WAIT_SECONDS) -> Iterator[Database]:
+        """A durable transaction, alone in all processes. `wait`: seconds for others to end
+        theirs."""
+        with self._told("write"), self._transaction("write", wait):
             yield self.database
 
     @contextmanager
@@ -75,80 +83,66 @@ class Store(ABC):
             move_epoch(database)
             yield database
 
+    @contextmanager
+    def trial(self, wait: float) -> Iterator[Database]:
+        """A write as any other, except that it changes nothing; Refused also where a large one
+        could not be made."""
+        with self._told("write"):
+            self._require_room()
+        with self.write(wait) as database:
+            Installation.update(epoch=Installation.epoch).execute(database)
+            yield database
+
     def epoch(self) -> int:
-        with self._told():
-            return self._with_fresh_connection(lambda: read_epoch(self.connect()))
-
-    def close_thread(self) -> None:
-        """Closes this thread's connection, if it has one."""
-        if not self.database.is_closed():
-            self.database.close()
-
-    def roll_back_thread(self) -> None:
-        """Ends a transaction that this thread left open, if there is one."""
-        if not self.database.is_closed():
-            self._roll_back()
+        with self._told("read"):
+            return self._read_epoch()
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """Closes this thread's connection at the end."""
         try:
             yield
         finally:
-            self.close_thread()
+            self.close()
 
-    def unavailable(self, error: Exception) -> Refused:
-        cause = error.__cause__ or error
-        return Refused(
-            "store_unavailable",
-            f"The store {self.name} cannot be used: {str(cause).strip()}.",
-            status=503,
-            retry_after=_RETRY_AFTER,
-        )
+    def unavailable(self, use: Use, error: Exception) -> Refused:
+        cause = f"The store {self.name} cannot be used: {str(_root(error)).strip()}."
+        if self.says_outages:
+            OUTAGES.failed(use, cause)
+        return unavailable(cause)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """A broken connection is dropped; the next call makes another."""
+    def _told(self, use: Use) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            self._drop_thread()
-            raise self.unavailable(error) from error
-
-    @contextmanager
-    def _begun(self, begin: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
-        def enter() -> AbstractContextManager[object]:
-            self.connect()
-            transaction = begin()
-            transaction.__enter__()
-            return transaction
-
-        transaction = self._with_fresh_connection(enter)
-        try:
-            yield
-        except BaseException as error:
-            if not transaction.__exit__(type(error), error, error.__traceback__):
+        except Exception as error:
+            if not self._is_outage(_root(error)):
                 raise
-        else:
-            transaction.__exit__(None, None, None)
-
-    def _with_fresh_connection(self, first: Callable[[], T]) -> T:
-        """`first` is the first thing that is asked of a connection: one that broke while it was
-        idle is replaced, and nobody notices."""
-        had_one = not self.database.is_closed()
-        try:
-            return first()
-        except (OperationalError, InterfaceError):
-            if not had_one:
-                raise
-            self._drop_thread()
-            return first()
-
-    def _drop_thread(self) -> None:
-        try:
             self.close_thread()
-        except Exception:  # noqa: BLE001  # it is broken already
-            self.database._state.reset()  # type: ignore[attr-defined]  # forgets it all the same
+            raise self.unavailable(use, error) from error
+        OUTAGES.worked(use)
+
+    def _is_outage(self, error: Exception) -> bool:
+        """A fault of the store, and not of what was asked of it."""
+        driver = self.driver
+        asked = (driver.DataError, driver.IntegrityError, driver.ProgrammingError)
+        return isinstance(error, driver.Error) and not isinstance(error, asked)
+
+
+def _root(error: Exception) -> Exception:
+    """What the driver raised: Peewee keeps that in its own exceptions."""
+    origin = getattr(error, "orig", None) if isinstance(error, PeeweeException) else None
+    return _root(origin) if isinstance(origin, Exception) else error
+
+
+def unavailable(cause: str) -> Refused:
+    """Refused 503 in words that name no path, host or user; those are its cause."""
+    return Refused(
+        "store_unavailable",
+        "The store cannot be used right now; the server's log has more. Try again.",
+        status=503,
+        retry_after=_RETRY_AFTER,
+        cause=cause,
+    )
 
 
 def move_epoch(database: Database) -> None:
@@ -156,8 +150,11 @@ def move_epoch(database: Database) -> None:
     Installation.update(epoch=Installation.epoch + 1).execute(database)
 
 
+READ_EPOCH = "SELECT epoch FROM installation"
+
+
 def read_epoch(database: Database) -> int:
     # Every request and every commit asks this; Peewee's query builder would cost most of it.
-    cursor = database.execute_sql("SELECT epoch FROM installation")  # type: ignore[no-untyped-call]
+    cursor = database.execute_sql(READ_EPOCH)  # type: ignore[no-untyped-call]
     (epoch,) = cursor.fetchone()
     return int(epoch)

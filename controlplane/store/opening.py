@@ -11,15 +11,17 @@ _SQLITE = re.compile(r"sqlite:///(?P<path>[^?#]+)")
 _POSTGRESQL = ("postgresql://", "postgres://")
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, most_connections: int | None = None) -> Store:
     """`sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://USER@HOST/DATABASE`.
-    Nothing is connected yet. Refused unsupported_database, in words that do not repeat the URL."""
+    `most_connections`: to a server, by the threads that use it; None: some. Nothing is connected
+    yet. Refused unsupported_database, in words that do not repeat the URL."""
     if url.startswith(_POSTGRESQL):
         # Loaded here: psycopg takes longer to load than all of this.
-        from controlplane.store.postgresql import PostgresqlStore, check_url
+        from controlplane.store.postgresql import MOST_CONNECTIONS, PostgresqlStore, check_url
 
         check_url(url)
-        return PostgresqlStore("postgresql://" + url.partition("://")[2])
+        url = "postgresql://" + url.partition("://")[2]
+        return PostgresqlStore(url, most_connections or MOST_CONNECTIONS)
     match = _SQLITE.fullmatch(url)
     if match is None:
         scheme = url.partition(":")[0]

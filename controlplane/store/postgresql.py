@@ -5,41 +5,70 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import psycopg
 from peewee import PostgresqlDatabase
+from psycopg.conninfo import conninfo_to_dict
 
 from controlplane.errors import Refused
-from controlplane.store.database import Store
+from controlplane.store.connections import Connection, Connections
+from controlplane.store.database import READ_EPOCH, Store
 from controlplane.store.dialect import POSTGRESQL
+from controlplane.store.outages import Use
 
+MOST_CONNECTIONS = 16
 _LOCK = 7_253_189_404_112_665  # of writers; any number that no other program of the database takes
 _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
-_SETTINGS = (
-    "-c synchronous_commit=on -c timezone=UTC "
-    f"-c statement_timeout={_STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+
+# Whatever the server, the database or the role has by default.
+_SETTINGS = {
+    "timezone": "UTC",
+    "default_transaction_isolation": r"read\ committed",
+    "default_transaction_read_only": "off",
+    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": "60s",
+    # Plans that hold without statistics: a table grows under a plan that was made when it was
+    # small, and is kept.
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+_BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# In one message. Each statement after the lock sees what the writer before committed.
+_BEGIN_WRITE = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+    " SET LOCAL lock_timeout = {milliseconds};"
+    f" SELECT pg_advisory_xact_lock({_LOCK})"
 )
 
 
+class _Database(PostgresqlDatabase):
+    """For Peewee's queries: of each thread, on the connection that was lent to it."""
+
+    @contextmanager
+    def lent(self, connection: Connection) -> Iterator[None]:
+        if not self.is_closed():
+            raise RuntimeError("a transaction within another")
+        self.server_version = connection.info.server_version
+        self._state.set_connection(connection)  # type: ignore[attr-defined]  # Peewee's, of a thread
+        try:
+            yield
+        finally:
+            self._state.reset()  # type: ignore[attr-defined]
+
+
 class PostgresqlStore(Store):
-    """`url`: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as libpq has it."""
+    """`url`: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as libpq has it. `most_connections`:
+    as many as threads that use it at once."""
 
     dialect = POSTGRESQL
+    driver = psycopg
+    database: _Database
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
         self.name = without_password(url)
-        self.database = PostgresqlDatabase(
-            url,
-            prefer_psycopg3=True,
-            autoconnect=False,
-            options=_SETTINGS,
-            connect_timeout=_CONNECT_SECONDS,
-            tcp_user_timeout=_BROKEN_AFTER_SECONDS * 1000,
-            keepalives_idle=_BROKEN_AFTER_SECONDS,
-            keepalives_interval=3,
-            keepalives_count=3,
-            application_name="sealwright",
-        )
+        self.database = _Database(url, prefer_psycopg3=True, autoconnect=False)
+        self._connections = Connections(most_connections, _parameters(url))
 
     def exists(self) -> bool:
         with self.read() as database:
@@ -50,22 +79,42 @@ class PostgresqlStore(Store):
         """The transaction that makes the tables leaves none if it fails."""
         yield
 
-    @contextmanager
-    def _begin_read(self) -> Iterator[None]:
-        with self.database.atomic("REPEATABLE READ"):
-            yield
+    def close(self) -> None:
+        self._connections.close()
+
+    def close_thread(self) -> None:
+        """There is nothing: connections are lent."""
 
     @contextmanager
-    def _begin_write(self) -> Iterator[None]:
-        """Each statement after the lock sees what the writer before committed."""
-        with self.database.atomic():
-            self.database.execute_sql(  # type: ignore[no-untyped-call]
-                "SELECT pg_advisory_xact_lock(%s)", (_LOCK,)
-            )
-            yield
+    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+        begin = _BEGIN_READ
+        if use == "write":
+            begin = _BEGIN_WRITE.format(milliseconds=round(wait * 1000))
+        connection, _ = self._connections.borrow(begin)
+        try:
+            with self.database.lent(connection):
+                yield
+            if use == "write":
+                _commit(connection)
+        finally:
+            self._connections.give_back(connection)
 
-    def _roll_back(self) -> None:
-        self.database.connection().rollback()  # type: ignore[no-untyped-call]
+    def _require_room(self) -> None:
+        """The disk is the database server's."""
+
+    def _read_epoch(self) -> int:
+        connection, cursor = self._connections.borrow(READ_EPOCH)
+        try:
+            (epoch,) = cursor.fetchone()  # type: ignore[misc]  # there is one row
+            return int(epoch)
+        finally:
+            self._connections.give_back(connection)
+
+
+def _commit(connection: Connection) -> None:
+    done = connection.execute("COMMIT", prepare=False)
+    if done.statusmessage != "COMMIT":  # what a server says where an error was ignored
+        raise psycopg.OperationalError("the transaction was rolled back")
 
 
 def check_url(url: str) -> None:
@@ -74,7 +123,8 @@ def check_url(url: str) -> None:
         parts = urlsplit(url)
         has_name = len(parts.path) > 1 or "dbname=" in parts.query
         _ = parts.port
-    except ValueError:
+        conninfo_to_dict(url)
+    except (ValueError, psycopg.Error):
         has_name = False
     if not has_name:
         raise Refused(
@@ -88,3 +138,19 @@ def check_url(url: str) -> None:
 def without_password(url: str) -> str:
     masked = re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", url)
     return re.sub(r"(password=)[^&]*", r"\1***", masked)
+
+
+def _parameters(url: str) -> dict[str, object]:
+    """Of the URL, and ours; of options both, where ours win."""
+    given = conninfo_to_dict(url)
+    ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    return {
+        "connect_timeout": _CONNECT_SECONDS,
+        "application_name": "sealwright",
+        **given,
+        "options": f"{given.get('options', '')} {ours}".strip(),
+        "tcp_user_timeout": _BROKEN_AFTER_SECONDS * 1000,
+        "keepalives_idle": _BROKEN_AFTER_SECONDS,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+    }

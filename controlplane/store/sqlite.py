@@ -1,18 +1,20 @@
 """One SQLite file, and a lock beside it."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from peewee import SqliteDatabase
+from peewee import Database, SqliteDatabase
 
-from controlplane.store.database import Store
+from controlplane.store.database import READ_EPOCH, WAIT_SECONDS, Store
 from controlplane.store.dialect import SQLITE
+from controlplane.store.file_lock import FileLock
+from controlplane.store.outages import Use
 
-_BUSY_SECONDS = 30
+_BEGIN: dict[Use, str] = {"read": "BEGIN DEFERRED", "write": "BEGIN IMMEDIATE"}
+_ROOM = 256 * 1024  # octets that a store must find on its disk to be ready
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
@@ -23,15 +25,18 @@ _PRAGMAS = {
 
 
 class SqliteStore(Store):
+    """Each thread keeps a connection of its own: to open one takes longer than most queries."""
+
     dialect = SQLITE
+    driver = sqlite3
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = str(path)
         self.database = SqliteDatabase(
-            str(path), pragmas=_PRAGMAS, timeout=_BUSY_SECONDS, autoconnect=False
+            str(path), pragmas=_PRAGMAS, timeout=WAIT_SECONDS, autoconnect=False
         )
-        self._lock_path = path.with_name(path.name + ".lock")
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -48,35 +53,71 @@ class SqliteStore(Store):
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except OSError as error:
-            raise self.unavailable(error) from error
+            raise self.unavailable("write", error) from error
         try:
             yield
         except BaseException:
-            self.close_thread()
+            self.close()
             for path in self.files:
                 path.unlink(missing_ok=True)
             raise
 
-    def _begin_read(self) -> AbstractContextManager[object]:
-        transaction: AbstractContextManager[object] = self.database.atomic("DEFERRED")
-        return transaction
+    def connect(self) -> Database:
+        """The database with a connection of this thread."""
+        with self._told("read"):
+            self.database.connect(reuse_if_open=True)
+        return self.database
+
+    def close(self) -> None:
+        """Connections of other threads end with them."""
+        self.close_thread()
+        self._lock.close()
+
+    def close_thread(self) -> None:
+        with suppress(Exception):
+            self.database.close()  # forgets the connection whatever comes of closing it
 
     @contextmanager
-    def _begin_write(self) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
         """SQLite's own lock makes waiters sleep and poll; the file lock wakes the next at once."""
-        with self._lock(), self.database.atomic("IMMEDIATE"):
-            yield
-
-    def _roll_back(self) -> None:
-        connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
+        connection = self._connection()
         if connection.in_transaction:
-            connection.rollback()
+            raise RuntimeError("a transaction within another")
+        with self._held(wait) if use == "write" else nullcontext():
+            connection.execute(_BEGIN[use])
+            try:
+                yield
+                if use == "write":
+                    connection.execute("COMMIT")
+            finally:
+                with suppress(sqlite3.Error):
+                    connection.rollback()  # if it is still open: some errors end it by themselves
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        descriptor = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def _held(self, wait: float) -> Iterator[None]:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._lock.acquire(wait)
+        except OSError as error:
+            raise self.unavailable("write", error) from error
+        try:
             yield
         finally:
-            os.close(descriptor)
+            self._lock.release()
+
+    def _require_room(self) -> None:
+        """A small write may find room within the files where the next signature finds none."""
+        try:
+            disk = os.statvfs(self.path)
+        except OSError as error:
+            raise sqlite3.OperationalError(str(error)) from error
+        if disk.f_bavail * disk.f_frsize < _ROOM:
+            raise sqlite3.OperationalError("the disk is full")
+
+    def _read_epoch(self) -> int:
+        (epoch,) = self._connection().execute(READ_EPOCH).fetchone()
+        return int(epoch)
+
+    def _connection(self) -> sqlite3.Connection:
+        self.database.connect(reuse_if_open=True)
+        connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
+        return connection

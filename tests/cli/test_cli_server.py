@@ -63,6 +63,16 @@ def test_init_and_serve_ignore_the_clients_variables(tmp_path: Path) -> None:
     assert made.code == 0, made.err
 
 
+def test_init_says_why_a_database_cannot_be_used_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://ann:secret@127.0.0.1:1/sealwright"  # nothing listens there
+    made = run("init", "--data-dir", tmp_path / "data", "--database", url)
+    assert made.code == 1
+    assert "ann:***@127.0.0.1:1/sealwright" in made.err
+    assert "Connection refused" in made.err
+    assert "secret" not in made.out + made.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_locked_out_there_is_a_new_admin_key(tmp_path: Path) -> None:
     plane = ControlPlane.install(tmp_path)
     ended = run("init", "--new-admin-key", "--data-dir", tmp_path / "data", "--json")

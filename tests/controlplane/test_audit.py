@@ -324,8 +324,10 @@ class TestWriter:
 
         with monkeypatch.context() as broken:
             broken.setattr(writer_module, "_write", fail)
-            with pytest.raises(Refused, match="disk full") as refused:
+            with pytest.raises(Refused) as refused:
                 writer.write(self.entry(), epoch=None, bind=True)
+        assert refused.value.cause == "disk full"
+        assert "disk full" not in refused.value.title
         assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
         assert world.last_row() == before
         assert isinstance(writer.write(self.entry(), epoch=None, bind=True), Written)

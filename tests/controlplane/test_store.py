@@ -36,6 +36,11 @@ def store(world: World) -> Iterator[SqliteStore]:
         yield store
 
 
+def _check(store: SqliteStore) -> None:
+    with store.read() as database:
+        check_current(database)
+
+
 class TestUrl:
     def test_three_slashes_are_relative_and_four_absolute(self) -> None:
         for url, path in (("sqlite:///a/b.db", "a/b.db"), ("sqlite:////a/b.db", "/a/b.db")):
@@ -108,7 +113,7 @@ class TestMigrations:
     def test_an_empty_store_is_told_apart(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "empty.db")
         with store.closing(), pytest.raises(Refused) as refused:
-            check_current(store.connect())
+            _check(store)
         assert refused.value.code == "not_initialised"
 
     def test_a_store_of_a_newer_version_is_refused(self, store: SqliteStore) -> None:
@@ -116,14 +121,14 @@ class TestMigrations:
             newer = current_version(database) + 1
             SchemaVersion.insert(version=newer, applied_at="").execute(database)
         with pytest.raises(Refused) as refused:
-            check_current(store.connect())
+            _check(store)
         assert refused.value.code == "store_too_new"
 
     def test_a_store_of_an_older_version_is_refused(self, store: SqliteStore) -> None:
         with store.write() as database:
             SchemaVersion.delete().where(SchemaVersion.version > 1).execute(database)
         with pytest.raises(Refused) as refused:
-            check_current(store.connect())
+            _check(store)
         assert refused.value.code == "migration_needed"
 
 

@@ -1,13 +1,16 @@
 """A full disk, a database that is gone: nothing unrecorded gets out, and signing comes back."""
 
+import json
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.invariants.callers import Reply, sign
+from tests.invariants.callers import Reply, connect, sign
 from tests.postgresql import PostgresqlServer, running_postgresql
 from tests.server import ControlPlane, running
 
@@ -69,10 +72,17 @@ def test_a_full_disk_lets_nothing_out_and_signing_goes_on_when_there_is_room(
                 break
         assert (refused[-1].status, refused[-1].text) == (503, "store_unavailable")
         assert refused[-1].retry_after is not None
+        status, title = ready(plane)
+        assert status == 503
+        assert str(disk) not in title
+        log = plane.log
+        assert "database or disk is full" in log
+        assert log.count('"event":"store_unavailable"') < len(refused)
         filler.unlink()
         after = [sign(plane.port, api_key, f"after-{number}") for number in range(3)]
         assert [reply.status for reply in after] == [200] * 3
         check_recorded(plane, [*replies, *refused, *after])
+        await_ready(plane)
 
 
 @pytest.fixture
@@ -110,3 +120,52 @@ def test_a_connection_that_broke_while_it_was_idle_is_replaced_unnoticed(
         replies += [sign(plane.port, api_key, f"after-{number}") for number in range(20)]
         assert {reply.status for reply in replies} == {200}
         check_recorded(plane, replies)
+
+
+def test_sessions_that_an_administrator_ends_lose_no_signature(
+    tmp_path: Path, own_postgresql: PostgresqlServer
+) -> None:
+    """A call may be refused; the retry gets the signature that was committed, or makes it."""
+    database = own_postgresql.new_database()
+    with running(tmp_path / "plane", database=database) as plane:
+        api_key = prepare(plane)
+        enough = threading.Event()
+
+        def insist(name: str) -> list[Reply]:
+            released: list[Reply] = []
+            while not enough.is_set():
+                text = f"{name}-{len(released)}"
+                while (reply := sign(plane.port, api_key, text)).status != 200:
+                    assert (reply.status, reply.text) == (503, "store_unavailable")
+                released.append(reply)
+            return released
+
+        with ThreadPoolExecutor(4) as pool:
+            callers = [pool.submit(insist, name) for name in "abcd"]
+            for _ in range(20):
+                own_postgresql.run(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'sealwright'",
+                    database="postgres",
+                )
+                enough.wait(0.05)
+            enough.set()
+            released = [reply for caller in callers for reply in caller.result()]
+        released.append(sign(plane.port, api_key, "afterwards"))
+        check_recorded(plane, released)
+        assert ready(plane) == (200, "")
+
+
+def await_ready(plane: ControlPlane) -> None:
+    """It looks once a second; what it remembers of the time before may be told until then."""
+    while ready(plane)[0] != 200:
+        threading.Event().wait(0.1)
+
+
+def ready(plane: ControlPlane) -> tuple[int, str]:
+    """What the server says of itself to strangers."""
+    with closing(connect(plane.port)) as connection:
+        connection.request("GET", "/v1/health/ready")
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        return answer.status, "" if answer.status == 200 else json.loads(text)["title"]

@@ -56,4 +56,4 @@ def refusals_told() -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        raise CommandError(refusal.title, code=refusal.code) from None
+        raise CommandError(refusal.cause or refusal.title, code=refusal.code) from None
