@@ -32,6 +32,7 @@ from controlplane.domain.model import (
     Terms,
     Verdict,
 )
+from controlplane.audit.writer import settle
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import load_master_key
@@ -41,6 +42,7 @@ from controlplane.service.grants import new_grant
 from controlplane.service.installation import Services
 from controlplane.service.location import Location
 from controlplane.store import grants, identities, members, policies, requests, signers
+from controlplane.store.outages import Use
 from controlplane.store.sqlite import SqliteStore
 from tests.controlplane.test_audit_of_changes import CHANGES, FINAL, LEAD, Scene
 from tests.controlplane.test_service_signers import OtherCa
@@ -66,15 +68,14 @@ class Watched(SqliteStore):
         self.steps = 0  # of SQLite's virtual machine, with the lock
 
     @contextmanager
-    def _begin_read(self) -> Iterator[None]:
-        with super()._begin_read(), self._noted(self.questions):
-            yield
-
-    @contextmanager
-    def _begin_write(self) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+        if use == "read":
+            with super()._transaction(use, wait), self._noted(self.questions):
+                yield
+            return
         self.writes += 1
         self.before_write()
-        with super()._begin_write(), self._noted(self.statements):
+        with super()._transaction(use, wait), self._noted(self.statements):
             self.held = True
             try:
                 yield
@@ -112,7 +113,7 @@ def watched(world: World) -> Iterator[tuple[Services, Watched]]:
     """Services of their own over the world's store."""
     store = Watched(world.location.store_path)
     master_key = load_master_key(world.location.master_key_path)
-    with Services(store, master_key, world.clock) as services:
+    with Services(store, master_key, world.clock, None, settle) as services:
         yield services, store
 
 
