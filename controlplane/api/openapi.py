@@ -165,9 +165,12 @@ def _plain(template: str, content_type: str) -> Schema:
         "security": [],
         "responses": {
             "200": {"description": "Done.", "content": {content_type: {"schema": {}}}},
-            "500": {
-                "description": _REFUSALS[500],
-                "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
+            **{
+                str(status): {
+                    "description": _REFUSALS[status],
+                    "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
+                }
+                for status in (400, 401, 500, 503)
             },
         },
     }
