@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 import msgspec
 from falcon.asgi import Request, Response
 
-from controlplane.api.text import check_path, check_query, refuse_body, reword
+from controlplane.api.text import check_body, check_path, check_query, refuse_body
 from controlplane.errors import Refused, invalid
 
 JSON = "application/json"
@@ -110,7 +110,8 @@ def endpoint(
             if "idempotency_key" in hints:
                 given["idempotency_key"] = read_idempotency_key(req)
             if decoder is not None:
-                given["body"] = decode(decoder, await read_body(req, largest_body))
+                content = check_body(await read_body(req, largest_body))
+                given["body"] = decode(decoder, content)
             if described.query is not None:
                 given["query"] = _convert_query(req, described.query)
             elif check_query(req.params):
@@ -178,7 +179,7 @@ def _name_the_field(error: msgspec.ValidationError) -> Refused:
     parent = place[1].lstrip(".") if place else ""
     named = _NAMED.search(text)
     parts = [part for part in (parent, named[1] if named else "") if part]
-    what = reword(text[: place.start()] if place else text).rstrip(".")
+    what = (text[: place.start()] if place else text).rstrip(".")
     name = ".".join(parts) or "body"
     return invalid(name, f"{name}: {what}.")
 

@@ -159,6 +159,7 @@ def test_a_time_that_is_none_in_utc_is_refused(api: Api, since: str) -> None:
         (rb'{"justification": "a\ud800b"}', "justification"),
         (b'{"justification": "a\xffb"}', "justification"),
         (rb'{"justification": "a", "\ud800": 1}', "\ufffd"),
+        (rb'{"justification": "a", "justification": "a\u0000b"}', "justification"),
     ],
 )
 def test_a_string_that_is_no_text_is_refused_by_its_name(api: Api, text: bytes, field: str) -> None:
@@ -166,6 +167,11 @@ def test_a_string_that_is_no_text_is_refused_by_its_name(api: Api, text: bytes, 
     assert problem(answer) == (400, "invalid_request")
     assert answer.json["field"] == field
     assert "NUL" in answer.json["title"]
+
+
+def test_text_that_only_looks_like_a_nul_is_text(api: Api) -> None:
+    answer = api.send("/v1/signers/release/requests", rb'{"justification": "a\\u0000b"}')
+    assert problem(answer) == (404, "signer_not_found")
 
 
 def test_a_fault_of_ours_says_nothing_but_the_request_id(services: Services) -> None:
