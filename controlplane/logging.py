@@ -1,5 +1,6 @@
 """Log lines for machines: JSON, one line an event, on stderr, each with its request's id."""
 
+import asyncio
 import json
 import logging
 import re
@@ -50,15 +51,57 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+class _Lines:
+    """What is said in one turn of an event loop leaves in one piece at its end: to write each line
+    would give other threads a turn in the middle. Elsewhere it leaves at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[str] = []
+
+    def write(self, text: str) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._waiting.append(text)
+            self.flush()
+            return
+        if not self._waiting:
+            loop.call_soon(self.flush)
+        self._waiting.append(text)
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._send("".join(waiting))
+
+    def _send(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class _LinesLogger:
+    """For structlog: each event is a line."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+
+    def msg(self, line: str) -> None:
+        self._lines.write(line + "\n")
+
+    debug = info = warning = error = critical = msg
+
+
 def configure(stream: TextIO = sys.stderr) -> None:
     """Sends every structlog event of this process to `stream`."""
+    lines = _Lines(stream)
     structlog.configure(
         processors=[
             *_SHARED,
             structlog.processors.format_exc_info,
             _render,
         ],
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: _LinesLogger(lines),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )

@@ -1,6 +1,7 @@
 """What a client says of itself is kept for ever, so secrets go and lengths are capped first."""
 
 import re
+from functools import lru_cache
 
 from controlplane.domain.model import Client
 from controlplane.domain.text import shorten, storable
@@ -44,6 +45,7 @@ def redact(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=256)  # a build says the same with each of its calls
 def clean(client: Client) -> Client:
     """Redacted, then cut to the most characters that each field may have, with an ellipsis."""
     return Client(**{name: _clean(getattr(client, name), most) for name, most in _MOST.items()})
