@@ -18,7 +18,11 @@ def link(head: Head, entry: Entry) -> Operation:
 
 def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
     """Within a write transaction, in which the head cannot move."""
-    head = operations.read_head(database)
+    return append_after(operations.read_head(database), database, entries)
+
+
+def append_after(head: Head, database: Database, entries: Sequence[Entry]) -> list[Operation]:
+    """The same, after this head, which was read in the transaction."""
     appended = []
     for entry in entries:
         operation = link(head, entry)

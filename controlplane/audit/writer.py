@@ -13,11 +13,11 @@ from threading import Lock, Thread
 import structlog
 from peewee import Database
 
-from controlplane.audit.log import append
+from controlplane.audit.log import append_after
 from controlplane.domain.operation import Entry, Operation
 from controlplane.errors import Refused
 from controlplane.store import grants, operations
-from controlplane.store.database import Store, read_epoch
+from controlplane.store.database import Store
 
 MOST_WAITING = 1024
 MOST_IN_A_BATCH = 256
@@ -188,8 +188,8 @@ class Writer:
 def _write(database: Database, taken: Sequence[Row]) -> list[Result]:
     """One result for each, in order. Of two equal keys in one batch the second is Overtaken: it
     finds the first one's row when it comes again."""
-    epoch = read_epoch(database)
-    bound = operations.find_succeeded(database, [each.key for each in taken if each.key])
+    standing = operations.read_standing(database, [each.key for each in taken if each.key])
+    bound = standing.bound
     named = {each.entry.grant_id for each in taken if each.entry.grant_id is not None}
     rooms = grants.read_rooms(database, named)
     results: list[Result | None] = []
@@ -198,7 +198,7 @@ def _write(database: Database, taken: Sequence[Row]) -> list[Result]:
     used: Counter[str] = Counter()
     for pending in taken:
         grant_id = pending.entry.grant_id
-        if pending.epoch is not None and pending.epoch != epoch:
+        if pending.epoch is not None and pending.epoch != standing.epoch:
             results.append(Overtaken())
         elif pending.key in bound:
             results.append(Bound(bound[pending.key]))
@@ -214,7 +214,7 @@ def _write(database: Database, taken: Sequence[Row]) -> list[Result]:
             entries.append(pending.entry)
             results.append(None)
     grants.use_up(database, used)
-    written = iter(append(database, entries))
+    written = iter(append_after(standing.head, database, entries))
     return [Written(next(written)) if result is None else result for result in results]
 
 

@@ -30,7 +30,8 @@ class Connections:
     def __init__(self, most: int, parameters: dict[str, Any]) -> None:
         """`parameters`: as libpq has them."""
         self._most = most
-        self._parameters = parameters | {"autocommit": True}
+        # No plan is kept that was made when a table was small, but where it is asked for.
+        self._parameters = parameters | {"autocommit": True, "prepare_threshold": None}
         self._pool: ConnectionPool[Connection] | None = None
         self._opening = Lock()
         self._lent: set[Connection] = set()

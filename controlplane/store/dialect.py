@@ -1,9 +1,9 @@
 """Where the SQL of the databases differs: types, placeholders, and triggers that refuse."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from peewee import Database
 
@@ -55,3 +55,12 @@ def dialect_of(database: Database) -> Dialect:
 def place(database: Database, statement: str) -> str:
     """The statement, written with `?`, with this database's placeholders."""
     return statement.replace(SQLITE.placeholder, database.param)
+
+
+def ask(database: Database, statement: str, values: Sequence[object] = ()) -> Any:
+    """A cursor. For statements of the sign path, written with this database's placeholders: their
+    plan is made once for each connection, so it must hold however the tables grow."""
+    if dialect_of(database) is SQLITE:  # whose driver keeps what it compiled by itself
+        return database.execute_sql(statement, values)  # type: ignore[no-untyped-call]
+    connection = database.connection()  # type: ignore[no-untyped-call]
+    return connection.execute(statement, values, prepare=True)

@@ -8,7 +8,7 @@ from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
-from controlplane.store.dialect import place
+from controlplane.store.dialect import ask, place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import GrantRow
 
@@ -46,20 +46,23 @@ def revoke_active(database: Database, revocation: Revocation, *, signer: str) ->
 
 def read_rooms(database: Database, grant_ids: Collection[str]) -> dict[str, int | None]:
     """How many signings each has left; None: any number."""
-    rooms = {}
-    statement = place(database, "SELECT max_signings - used FROM grants WHERE id = ?")
-    for grant_id in grant_ids:  # plain SQL: this is on the sign path
-        cursor = database.execute_sql(statement, (grant_id,))  # type: ignore[no-untyped-call]
-        (rooms[grant_id],) = cursor.fetchone()
-    return rooms
+    if not grant_ids:
+        return {}
+    marks = ", ".join("?" * len(grant_ids))  # plain SQL: this is on the sign path
+    statement = f"SELECT id, max_signings - used FROM grants WHERE id IN ({marks})"  # noqa: S608
+    return dict(ask(database, place(database, statement), tuple(grant_ids)).fetchall())
 
 
 def use_up(database: Database, signings: Mapping[str, int]) -> None:
     """`signings`: how many by the id of each grant, within its room. Within the transaction that
     read the rooms."""
-    statement = place(database, "UPDATE grants SET used = used + ? WHERE id = ?")
-    for grant_id, number in signings.items():
-        database.execute_sql(statement, (number, grant_id))  # type: ignore[no-untyped-call]
+    if not signings:
+        return
+    marks = ", ".join("?" * len(signings))
+    numbers = " ".join(["WHEN ? THEN ?"] * len(signings))
+    statement = f"UPDATE grants SET used = used + CASE id {numbers} END WHERE id IN ({marks})"  # noqa: S608
+    pairs = [value for pair in signings.items() for value in pair]
+    ask(database, place(database, statement), (*pairs, *signings))
 
 
 def find(database: Database, grant_id: str) -> Grant | None:

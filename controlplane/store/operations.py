@@ -1,7 +1,9 @@
 """The audit log as rows: appended and read, nothing else."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,20 +21,44 @@ from controlplane.domain.model import (
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
-from controlplane.store.dialect import place
+from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import OperationRow
 
 _COLUMNS = tuple(OperationRow._meta.columns)
-_INSERT = (
-    f"INSERT INTO operations ({', '.join(_COLUMNS)})"  # noqa: S608  # our own column names
-    f" VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
-_FIND_SUCCEEDED = (
-    f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608  # the same
-    # No IS NOT NULL: SQLite would look that up in the index, not the keys.
-    " WHERE actor = ? AND idempotency_key IN ({}) AND outcome = 'succeeded'"
-)
+_NAMES = ", ".join(_COLUMNS)
+_ROWS_AT_ONCE = 500  # in one statement: within SQLite's limit of variables
+_UPDATE_HEAD = "UPDATE audit_head SET sequence = ?, row_hash = ?"
+# One parameter, read by the server itself: no other way costs so little on either side. The count
+# has the rows inserted before the head moves, which their trigger compares them with.
+_APPEND_ON_POSTGRESQL = f"""
+    WITH appended AS (
+        INSERT INTO operations ({_NAMES})
+        SELECT {_NAMES} FROM json_populate_recordset(NULL::operations, %s::json) RETURNING 1
+    )
+    UPDATE audit_head SET sequence = %s, row_hash = %s
+    WHERE (SELECT COUNT(*) FROM appended) = %s
+"""  # noqa: S608  # our own column names
+_STANDING = """
+    SELECT epoch, audit_head.sequence, audit_head.row_hash{columns}
+    FROM installation CROSS JOIN audit_head{bound}
+"""
+_FOUND = ", ".join(f"found.{name}" for name in _COLUMNS)
+# Key by key in the index of the keys, however long the log is and whatever the planner knows of
+# it: nothing is cheaper than one row of a unique index. So PostgreSQL must not turn it into another
+# join (LIMIT), nor SQLite into another order (CROSS).
+_BOUND_ON_POSTGRESQL = f"""
+    LEFT JOIN (unnest(%s::text[], %s::text[]) AS asked (actor, key) CROSS JOIN LATERAL (
+        SELECT {_NAMES} FROM operations WHERE actor = asked.actor
+        AND idempotency_key = asked.key AND outcome = 'succeeded' LIMIT 1
+    ) AS found) ON TRUE
+"""  # noqa: S608
+_BOUND_ON_SQLITE = f"""
+    LEFT JOIN (
+        SELECT {_NAMES} FROM (VALUES {{pairs}}) AS asked CROSS JOIN operations
+        ON actor = asked.column1 AND idempotency_key = asked.column2 AND outcome = 'succeeded'
+    ) AS found
+"""  # noqa: S608
 _SLICE = (
     f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608  # the same
     " WHERE sequence >= ? AND sequence <= ? ORDER BY sequence LIMIT ?"
@@ -57,42 +83,83 @@ def read_head(database: Database) -> Head:
     return Head(sequence, row_hash)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a batch is judged by: `bound` are the successes of its pairs of actor and idempotency
+    key."""
+
+    epoch: int
+    head: Head
+    bound: Mapping[tuple[str, str] | None, Operation]
+
+
+def read_standing(database: Database, keys: Sequence[tuple[str, str]]) -> Standing:
+    """In one statement; within a write transaction, in which none of it can move."""
+    statement, values = _standing(database, keys)
+    rows = ask(database, statement, values).fetchall()
+    epoch, sequence, row_hash, *_ = rows[0]
+    found = [_operation(row[3:]) for row in rows if keys and row[3] is not None]
+    return Standing(epoch, Head(sequence, row_hash), {_key(each): each for each in found})
+
+
+def _key(operation: Operation) -> tuple[str, str] | None:
+    entry = operation.entry
+    if entry.actor is None or entry.idempotency_key is None:
+        return None
+    return (entry.actor, entry.idempotency_key)
+
+
+def _standing(database: Database, keys: Sequence[tuple[str, str]]) -> tuple[str, Sequence[object]]:
+    """The statement, and the values of its placeholders."""
+    if not keys:
+        return _STANDING.format(columns="", bound=""), ()
+    if dialect_of(database) is POSTGRESQL:
+        bound, values = _BOUND_ON_POSTGRESQL, [list(column) for column in zip(*keys, strict=True)]
+        return _STANDING.format(columns=f", {_FOUND}", bound=bound), values
+    bound = _BOUND_ON_SQLITE.format(pairs=", ".join(["(?, ?)"] * len(keys)))
+    flat = [value for pair in keys for value in pair]
+    return _STANDING.format(columns=f", {_FOUND}", bound=bound), flat
+
+
 def append(database: Database, operations: Sequence[Operation]) -> None:
     """In chain order, right after the head; within a write transaction.
 
     Plain SQL: Peewee's query builder would take longer than SQLite's insert, on the sign path.
+    Many rows a statement: each one gives the interpreter to other threads, and waits for it.
     """
     if not operations:
         return
-    cursor = database.cursor()  # type: ignore[no-untyped-call]
-    cursor.executemany(place(database, _INSERT), [_record(each) for each in operations])
     last = operations[-1]
-    database.execute_sql(  # type: ignore[no-untyped-call]
-        place(database, "UPDATE audit_head SET sequence = ?, row_hash = ?"),
-        (last.sequence, last.row_hash),
-    )
+    if dialect_of(database) is POSTGRESQL:
+        rows = _encode([_as_json(each) for each in operations]).decode()
+        new = (rows, last.sequence, last.row_hash, len(operations))
+        ask(database, _APPEND_ON_POSTGRESQL, new)
+        return
+    for start in range(0, len(operations), _ROWS_AT_ONCE):
+        some = operations[start : start + _ROWS_AT_ONCE]
+        values = [value for each in some for value in _record(each)]
+        ask(database, _insert(len(some)), values)
+    ask(database, _UPDATE_HEAD, (last.sequence, last.row_hash))
+
+
+@cache
+def _insert(rows: int) -> str:
+    row = f"({', '.join('?' * len(_COLUMNS))})"
+    return f"INSERT INTO operations ({_NAMES}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+
+
+def _as_json(operation: Operation) -> dict[str, object]:
+    """As PostgreSQL reads a row: octets in hex."""
+    return {
+        name: "\\x" + value.hex() if isinstance(value, bytes) else value
+        for name, value in zip(_COLUMNS, _record(operation), strict=True)
+        if value is not None
+    }
 
 
 def find(database: Database, operation_id: str) -> Operation | None:
     row = OperationRow.select().where(OperationRow.id == operation_id).tuples().first(database)
     return _operation(row) if row is not None else None
-
-
-def find_succeeded(
-    database: Database, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Operation]:
-    """The successes that these pairs of actor and idempotency key are bound to."""
-    found: dict[tuple[str, str], Operation] = {}
-    of_actor: dict[str, list[str]] = {}
-    for actor, key in keys:
-        of_actor.setdefault(actor, []).append(key)
-    for actor, wanted in of_actor.items():
-        statement = place(database, _FIND_SUCCEEDED.format(", ".join("?" * len(wanted))))
-        cursor = database.execute_sql(statement, (actor, *wanted))  # type: ignore[no-untyped-call]
-        for row in cursor.fetchall():
-            operation = _operation(row)
-            found[actor, str(operation.entry.idempotency_key)] = operation
-    return found
 
 
 def list_before(

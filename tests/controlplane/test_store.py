@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.domain.model import MemberRole
+from controlplane.audit.log import append
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import now
+from controlplane.domain.model import MemberRole, OperationKind
+from controlplane.domain.operation import Entry
 from controlplane.errors import Refused
 from controlplane.store import operations
 from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
@@ -254,9 +258,29 @@ def test_what_a_batch_asks_of_the_log_is_looked_up_key_by_key(store: SqliteStore
     connection: sqlite3.Connection = store.connect().connection()  # type: ignore[no-untyped-call]
     connection.set_trace_callback(asked.append)
     keys = [*(("ann", f"k{number}") for number in range(7)), ("bob", "k1")]
-    assert operations.find_succeeded(store.database, keys) == {}
+    assert operations.read_standing(store.database, keys).bound == {}
     connection.set_trace_callback(None)
-    assert len(asked) == 2  # one for each actor
-    for statement in asked:
-        ((_, _, _, plan),) = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-        assert plan.endswith("operations_idempotency (actor=? AND idempotency_key=?)")
+    (statement,) = asked
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()]
+    of_the_log = [step for step in plan if "operations" in step]
+    (step,) = of_the_log
+    assert step.endswith("operations_idempotency (actor=? AND idempotency_key=?)")
+
+
+@pytest.mark.parametrize("rows", [1, 499, 500, 501, 1000])
+def test_a_batch_of_any_size_is_written_as_it_is(
+    world: World, store: SqliteStore, rows: int
+) -> None:
+    entries = [
+        Entry(id=new_id(), created_at=now(), kind=OperationKind.CHANGE, actor=None, object=str(n))
+        for n in range(rows)
+    ]
+    with store.write() as database:
+        appended = append(database, entries)
+    with store.read() as database:
+        first, last = appended[0].sequence, appended[-1].sequence
+        found = operations.slice_from(database, first, last)
+        while len(found) < rows:
+            found += operations.slice_from(database, first + len(found), last)
+        assert operations.read_head(database).row_hash == appended[-1].row_hash
+    assert found == appended
