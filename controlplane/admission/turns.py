@@ -2,7 +2,7 @@
 
 A lane is a caller. So many may be under way at once, of all lanes and of one; what comes beyond
 waits in its lane, and lanes take turns: one call starts in each turn of the loop, so that whoever
-arrives meanwhile is heard before the next.
+arrives meanwhile is heard before the next. Where too many wait, those who have most go first.
 """
 
 import asyncio
@@ -45,15 +45,11 @@ class Turns:
             return
         if self._number_under_way >= self._at_once:
             self._make_room()
-        line = self._waiting.get(lane)
-        in_lane = 0 if line is None else len(line)
-        if in_lane >= self._most_waiting_in_a_lane or self._number_waiting >= self._most_waiting:
-            raise Refused(
-                "overloaded",
-                "Too many calls of yours are waiting; try again.",
-                status=503,
-                retry_after=_RETRY_AFTER,
-            )
+        in_lane = len(self._waiting.get(lane, ()))
+        if in_lane >= self._most_waiting_in_a_lane:
+            raise _overloaded()
+        if self._number_waiting >= self._most_waiting:
+            self._turn_away(in_lane)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(lane, deque()).append(turn)
         self._number_waiting += 1
@@ -61,7 +57,9 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.cancelled():
+                self._give_place_up(lane, turn)
+            elif turn.exception() is None:
                 self.leave(lane)  # it was called, and will not come
             raise
 
@@ -72,6 +70,25 @@ class Turns:
             del self._under_way[lane]
         if self._number_waiting:
             self._call_soon()
+
+    def _turn_away(self, fewer: int) -> None:
+        """The last of the longest line, for somebody in whose lane `fewer` wait."""
+        longest = max(self._waiting.values(), key=len)
+        if len(longest) <= fewer + 1:
+            raise _overloaded()
+        turn = longest.pop()
+        self._number_waiting -= 1
+        if not turn.done():
+            turn.set_exception(_overloaded())
+
+    def _give_place_up(self, lane: bytes, turn: "asyncio.Future[None]") -> None:
+        line = self._waiting.get(lane, deque())
+        if turn not in line:
+            return  # it was turned away, or its turn had come, meanwhile
+        line.remove(turn)
+        self._number_waiting -= 1
+        if not line:
+            del self._waiting[lane]
 
     def _has_room(self, lane: bytes) -> bool:
         return self._number_under_way < self._at_once and self._under_way[lane] < self._of_a_lane
@@ -95,9 +112,18 @@ class Turns:
             del self._waiting[lane]
             if line:
                 self._waiting[lane] = line  # at the end: the others come first
-            if not turn.cancelled():
+            if not turn.cancelled():  # else it is about to give its place up
                 self._start(lane)
                 turn.set_result(None)
             if self._number_waiting:
                 self._call_soon()
             return
+
+
+def _overloaded() -> Refused:
+    return Refused(
+        "overloaded",
+        "Too many calls of yours are waiting; try again.",
+        status=503,
+        retry_after=_RETRY_AFTER,
+    )
