@@ -60,12 +60,24 @@ class Admission:
         except Refused as refused:
             scope["refused"] = refused
         lane.set(caller)
-        try:
-            await self.application(scope, gathered or receive, send)
-        finally:
+
+        def leave() -> None:
+            nonlocal entered
             if entered:
+                entered = False
                 self._turns.leave(caller)
-                self._remember(key, scope.get("let_in"))
+
+        async def send_last(event: Event) -> None:
+            """Nobody waits for those who do not take an answer that is made."""
+            if event["type"] == "http.response.body" and not event.get("more_body"):
+                leave()
+            await send(event)
+
+        try:
+            await self.application(scope, gathered or receive, send_last)
+        finally:
+            leave()
+            self._remember(key, scope.get("let_in"))
 
     def _caller(self, scope: Scope) -> tuple[bytes | None, bytes]:
         """The hash of the key that is presented, and the lane of the call."""

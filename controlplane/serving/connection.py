@@ -41,6 +41,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, worker: "Worker", *, is_misdirected: bool = False) -> None:
         """`is_misdirected`: plain HTTP where TLS is spoken."""
         super().__init__(worker)
+        self.since = 0.0  # that we wait for it
         self.deadline = 0.0
         self.is_stalled = False  # the client does not take an answer
         self.address: str | None = None  # of the peer; None: a unix socket
@@ -51,8 +52,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._has_ended = False  # the client: there will be no more requests
 
     def connection_made(self, transport: Any) -> None:
-        peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else None
+        self.address = address_of(transport.get_extra_info("peername"))
         self.worker.enter(self)
         self._wait(REQUEST_SECONDS)
         super().connection_made(transport)
@@ -61,6 +61,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.leave(self)
         super().connection_lost(exc)
+        if self.is_stalled:
+            self._cancel_task_if_pending()  # it would keep its answer, for nobody
         if self._current_request is None:
             self._request_ready.set()  # nothing is under way: the task need not be cancelled
 
@@ -101,6 +103,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().pause_writing()
         self.is_stalled = True
         self._wait(SEND_SECONDS + self.transport.get_write_buffer_size() / SEND_OCTETS)
+        self.worker.bound_unsent()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -193,3 +196,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def _wait(self, seconds: float) -> None:
         self.deadline = self._in(seconds)
         self.worker.waits_for(self)
+
+
+def address_of(peer: object) -> str | None:
+    return peer[0] if isinstance(peer, tuple) else None

@@ -8,6 +8,8 @@ import resource
 import signal
 import socket
 from collections import Counter, OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,10 +18,16 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from controlplane.errors import Refused
 from controlplane.admission.calls import Admission
-from controlplane.serving.connection import LINGER_SECONDS, REQUEST_SECONDS, Connection
+from controlplane.serving.connection import (
+    LINGER_SECONDS,
+    REQUEST_SECONDS,
+    Connection,
+    address_of,
+)
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 MOST_CONNECTIONS = 1200  # of a process
+MOST_UNSENT = 48 * 1024 * 1024  # octets of answers that nobody takes, in a process
 _DESCRIPTORS = 2048  # for these and what else is open
 _YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
 _LOOK_SECONDS = 0.25  # how often deadlines are looked at, and the main process is told of our life
@@ -54,6 +62,14 @@ class Shares:
         return any(self._NOBODY < connections < own for connections in self._places)
 
 
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    """Somebody who has connected, and has not said anything that we understand."""
+
+    address: str | None
+    since: float
+
+
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     app: Any  # the server's application
     place: int  # among the processes of the server; given before the fork
@@ -64,7 +80,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self._tls = self.app.tls
         self._connections: set[Connection] = set()
         self._waiting: OrderedDict[Connection, None] = OrderedDict()  # who is waited for longest
-        self._greeting: OrderedDict[asyncio.Task[None], None] = OrderedDict()  # handshakes
+        self._greeting: dict[asyncio.Task[None], _Guest] = {}  # handshakes
         self._yielded = False
         self._wake = asyncio.Event()
 
@@ -79,11 +95,29 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def waits_for(self, connection: Connection) -> None:
         """From now on; until its deadline."""
+        connection.since = self.loop.time()
         self._waiting[connection] = None
         self._waiting.move_to_end(connection)
 
     def works_for(self, connection: Connection) -> None:
         self._waiting.pop(connection, None)
+
+    def bound_unsent(self) -> None:
+        """Where answers that nobody takes are too much to keep, those go that wait longest, of the
+        address that has most of them."""
+        unsent = {
+            each: each.transport.get_write_buffer_size()
+            for each in self._waiting
+            if each.is_stalled
+        }
+        held = Counter[str | None]()
+        for each, octets in unsent.items():
+            held[each.address] += octets
+        while held.total() > MOST_UNSENT:
+            ((address, _),) = held.most_common(1)
+            given_up = next(each for each in unsent if each.address == address)
+            held[address] -= unsent.pop(given_up)
+            self._give_up(given_up)
 
     def init_process(self) -> None:
         _keep_to_one_cpu(self.place, self.cfg.workers)
@@ -101,8 +135,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.asgi = Admission(self.app.closed(), self._make_room)
         try:
             self.asgi.application = self.app.open(self.loop)
-        except Refused as refused:
-            _log.error("store_not_opened", cause=refused.title)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it may pass
+            _log.error("store_not_opened", cause=str(fault), exc_info=_unforeseen(fault))
             self._reopening = self.loop.create_task(self._reopen())
 
     def handle_exit_signal(self) -> None:
@@ -116,13 +150,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _reopen(self) -> None:
         while True:
             await asyncio.sleep(_REOPEN_SECONDS)
-            try:
-                opened = await self.loop.run_in_executor(None, self.app.open, self.loop)
-            except Refused:
-                continue
-            self.asgi.application = opened
-            _log.info("store_opened")
-            return
+            with suppress(Exception):  # as before
+                self.asgi.application = await self.loop.run_in_executor(
+                    None, self.app.open, self.loop
+                )
+                _log.info("store_opened")
+                return
 
     async def _serve(self) -> None:
         for listener in self.sockets:
@@ -177,7 +210,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         self._yielded = False
         try:
-            sock, _ = listener.accept()
+            sock, peer = listener.accept()
         except OSError as fault:
             if fault.errno in (errno.EMFILE, errno.ENFILE):
                 _log.error("out_of_file_descriptors")
@@ -187,7 +220,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self._evict()
         sock.setblocking(False)
         task = self.loop.create_task(self._welcome(sock))
-        self._greeting[task] = None
+        self._greeting[task] = _Guest(address_of(peer), self.loop.time())
         task.add_done_callback(lambda done: self._greeting.pop(done, None))
 
     def _listen_again(self, listener: socket.socket) -> None:
@@ -226,14 +259,21 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _evict(self) -> None:
         """Of those who have most connections, the one that is waited for longest."""
-        if self._greeting:
-            next(iter(self._greeting)).cancel()
-            return
-        if not self._waiting:
-            return
         held = Counter(each.address for each in self._waiting)
+        held.update(each.address for each in self._greeting.values())
+        if not held:
+            return
         ((address, _),) = held.most_common(1)
-        self._give_up(next(each for each in self._waiting if each.address == address))
+        greeting = next(
+            (task for task, guest in self._greeting.items() if guest.address == address), None
+        )
+        waiting = next((each for each in self._waiting if each.address == address), None)
+        if waiting is None or (
+            greeting is not None and self._greeting[greeting].since < waiting.since
+        ):
+            greeting.cancel()
+        else:
+            self._give_up(waiting)
 
     def _make_room(self) -> None:
         """For a call, where those under way wait for clients that take no answers."""
@@ -250,6 +290,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self._tls = self.app.settings.tls and self.app.settings.tls.context()
         except OSError as fault:
             _log.error("tls_not_reloaded", cause=str(fault))
+
+
+def _unforeseen(fault: Exception) -> Exception | None:
+    return None if isinstance(fault, Refused) else fault
 
 
 def _keep_to_one_cpu(place: int, workers: int) -> None:
