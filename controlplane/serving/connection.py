@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from gunicorn.asgi.protocol import ASGIProtocol
-from gunicorn.http.errors import InvalidHeader
 
 from controlplane.api import problems
 from controlplane.admission.calls import SMALL_BODY
@@ -30,7 +29,6 @@ _REFUSALS = {
     431: ("headers_too_large", "The request's headers are too large."),
     501: ("invalid_request", "This transfer coding is not known here."),
 }
-_HOST = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*", re.ASCII)  # the octets of RFC 3986 §3.2.2
 _ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)  # in front of a path: RFC 9112 §3.2.2
 _log = structlog.get_logger()
 
@@ -116,7 +114,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _on_headers_complete(self) -> bool:
         proceed: bool = super()._on_headers_complete()
-        self._check_host()
         if self._current_request.chunked or self._current_request.content_length > SMALL_BODY:
             self._pause_reading()
             self.worker.works_for(self)
@@ -135,13 +132,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._request_ready.set()
         else:
             self._wait(KEEPALIVE_SECONDS)
-
-    def _check_host(self) -> None:
-        """RFC 9112 §3.2; that there are not two has been seen to."""
-        request = self._current_request
-        host = dict(request.headers_bytes).get(b"host", b"" if request.version < (1, 1) else b" ")
-        if not _HOST.fullmatch(host):
-            raise InvalidHeader("HOST")
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """To HTTP/1.0 an answer without a length has no other end. Behind a body in chunks a proxy
