@@ -1,8 +1,15 @@
 """The ASGI application, wired: resources get their collaborators here, nothing is global."""
 
+import asyncio
+import gc
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import falcon
 import falcon.asgi
 
+from controlplane.admission.threads import Threads
 from controlplane.api import (
     catalogue,
     grants,
@@ -20,8 +27,11 @@ from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
+from controlplane.audit.writer import Settled, settle
 from controlplane.errors import Refused
-from controlplane.service.installation import Services
+from controlplane.service.installation import Services, open_services
+from controlplane.service.location import Location
+from controlplane.service.rates import Places
 
 App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
@@ -93,15 +103,65 @@ def create_app(
     return app
 
 
-def create_closed_app(metrics: Metrics, run: Run) -> App:
-    """While the store cannot be opened: alive, and nothing else."""
-    app = _bare([RequestId(metrics, run)])
-    app.add_route("/v1/health/live", health.Live())
-    app.add_sink(_refuse)
-    return app
+class Process:
+    """What one process of the server serves, and over what. Nothing of the store is shared between
+    processes: it is opened here, after the fork."""
+
+    def __init__(
+        self,
+        location: Location,
+        metrics_directory: Path | None,
+        places: Places | None,
+        *,
+        threads: int,
+        metrics_named: bool,
+    ) -> None:
+        """`places`: for `Rates`, which are shared."""
+        self._location = location
+        self._places = places
+        self._metrics = Metrics(metrics_directory)
+        self._metrics_named = metrics_named
+        self._threads = Threads(threads)
+        self._most_connections = threads + 1  # the writer's
+        self._services: Services | None = None
+
+    def closed(self) -> App:
+        """While the store cannot be opened: alive, and nothing else."""
+        app = _bare([RequestId(self._metrics, self._threads.run)])
+        app.add_route("/v1/health/live", health.Live())
+        app.add_sink(_refuse)
+        return app
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> App:
+        """`loop`: that will serve it. Refused as `open_services`."""
+        self._services = open_services(
+            self._location,
+            most_connections=self._most_connections,
+            places=self._places,
+            deliver=partial(_deliver, loop),
+        )
+        app = create_app(
+            self._services, self._metrics, self._threads.run, metrics_named=self._metrics_named
+        )
+        gc.collect()
+        gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        return app
+
+    def close(self) -> None:
+        """Returns when everything under way is done."""
+        self._threads.close()
+        if self._services is not None:
+            self._services.close()
 
 
-async def _refuse(_req: falcon.asgi.Request, _resp: falcon.asgi.Response, **_: str) -> None:
+def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
+    try:
+        loop.call_soon_threadsafe(settle, settled)
+    except RuntimeError:  # the loop has ended, and those who wait are threads
+        settle(settled)
+
+
+async def _refuse(_req: falcon.asgi.Request, _resp: falcon.asgi.Response | None, **_: str) -> None:
     raise Refused(
         "store_unavailable",
         "The store cannot be used now; the server's log says why.",
@@ -110,7 +170,7 @@ async def _refuse(_req: falcon.asgi.Request, _resp: falcon.asgi.Response, **_: s
     )
 
 
-def _bare(middleware: list[object]) -> App:
+def _bare(middleware: list[Any]) -> App:
     app: App = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True

@@ -91,10 +91,10 @@ def endpoint(
     also: tuple[int, ...] = (),
     refusals: tuple[int, ...] = (),
     largest_body: int = SMALL_BODY,
-) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
     """`summary` names the operation for people; the statuses are what the document promises."""
 
-    def decorate(method: Callable[..., Any]) -> Callable[..., None]:
+    def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
         described = Endpoint(summary, status, also, refusals, largest_body, hints)
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None

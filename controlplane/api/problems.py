@@ -45,7 +45,7 @@ _FALCON_TITLES = {
 
 
 def new_request_id() -> str:
-    return f"{random.getrandbits(128):032x}"  # noqa: S311  # to be told apart, not kept secret
+    return f"{random.getrandbits(128):032x}"  # to be told apart, not kept secret
 
 
 def outside_a_request(
@@ -56,9 +56,7 @@ def outside_a_request(
     return made_up, _encode(status, code, title, made_up, field)
 
 
-async def answer_refused(
-    _req: Request, resp: Response, refused: Refused, _params: object
-) -> None:
+async def answer_refused(_req: Request, resp: Response, refused: Refused, _params: object) -> None:
     _answer(resp, refused.status, refused.code, refused.title, refused.field, refused.request)
     if refused.retry_after is not None:
         resp.set_header("Retry-After", str(refused.retry_after))
@@ -77,9 +75,7 @@ async def answer_http_error(
     _answer(resp, status, _FALCON_CODES.get(status, "invalid_request"), title)
 
 
-async def answer_fault(
-    req: Request, resp: Response, fault: Exception, _params: object
-) -> None:
+async def answer_fault(req: Request, resp: Response, fault: Exception, _params: object) -> None:
     """A bug or a broken machine: the caller gets the request's id, the log gets the rest."""
     _log.error("request_failed", method=req.method, path=req.path, exc_info=fault)
     _answer(resp, 500, "internal_error", "The server failed; its log has more under request_id.")

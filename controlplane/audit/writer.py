@@ -147,7 +147,9 @@ class Writer:
             try:
                 with self._store.write() as database:
                     is_last = self._take_waiting(batch)
-                    results: Sequence[Result | Refused] = _write(database, [row for row, _ in batch])
+                    results: Sequence[Result | Refused] = _write(
+                        database, [row for row, _ in batch]
+                    )
             except Refused as unavailable:
                 results = [unavailable] * len(batch)
             except Exception:  # noqa: BLE001  # whatever it is, the callers must hear it

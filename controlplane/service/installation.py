@@ -1,7 +1,7 @@
 """The store of one installation: created once, then opened by each process of the server."""
 
 import socket
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from controlplane.service.identities import (
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
-from controlplane.service.rates import Rates
+from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
@@ -139,7 +139,7 @@ class Services:
         store: Store,
         master_key: MasterKey,
         clock: Clock,
-        places: MutableSequence[float] | None,
+        places: Places | None,
         deliver: Callable[[Settled], None],
     ) -> None:
         keys = EncryptedKeys(master_key)
@@ -200,7 +200,7 @@ def open_services(
     location: Location,
     clock: Clock = now,
     most_connections: int | None = None,
-    places: MutableSequence[float] | None = None,
+    places: Places | None = None,
     deliver: Callable[[Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
@@ -212,9 +212,7 @@ def open_services(
     try:
         with store.read() as database:
             check_current(database)
-        services = Services(
-            store, _load_master_key(location, store), clock, places, deliver
-        )
+        services = Services(store, _load_master_key(location, store), clock, places, deliver)
     except BaseException:
         store.close()
         raise

@@ -13,8 +13,10 @@ A_SECOND = 5.0
 _PLACES = 65_536  # two identities that share one share its bound
 _OCTETS = 8
 
+Places = MutableSequence[float] | memoryview[float]
 
-def shared_places() -> MutableSequence[float]:
+
+def shared_places() -> Places:
     """Memory for `Rates` that the processes forked from this one share."""
     return memoryview(mmap.mmap(-1, _PLACES * _OCTETS)).cast("d")
 
@@ -24,9 +26,9 @@ class Rates:
     them: one number, so that processes need no lock. A count that is lost between two of them
     lets one call more pass."""
 
-    def __init__(self, places: MutableSequence[float] | None = None) -> None:
+    def __init__(self, places: Places | None = None) -> None:
         """`places`: of `shared_places`; None: this process's own."""
-        self._places = [0.0] * _PLACES if places is None else places
+        self._places: Places = [0.0] * _PLACES if places is None else places
 
     def check(self, identity_id: str, now: datetime) -> None:
         """Refused 429 too_many_calls."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from controlplane.api import problems
 from controlplane.admission.calls import SMALL_BODY
+from controlplane.api import problems
 
 if TYPE_CHECKING:
     from controlplane.serving.worker import Worker
@@ -29,6 +29,9 @@ _REFUSALS = {
     431: ("headers_too_large", "The request's headers are too large."),
     501: ("invalid_request", "This transfer coding is not known here."),
 }
+_MISDIRECTED = (400, "tls_expected", "This port speaks TLS: use https://.")
+_CANNOT_SPEAK_TLS = (400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
+_FAULT = ("internal_error", "The server failed; its log has more under request_id.")
 _ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)  # in front of a path: RFC 9112 §3.2.2
 _log = structlog.get_logger()
 
@@ -39,13 +42,14 @@ ASGIProtocol._check_h1c_protocol_available()
 
 class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     worker: "Worker"
+    _closed: bool  # gunicorn's
 
     def __init__(self, worker: "Worker", *, is_misdirected: bool = False) -> None:
         """`is_misdirected`: plain HTTP where TLS is spoken."""
         super().__init__(worker)
-        self.since = 0.0  # that we wait for it
+        self._clients = worker.connections
         self.deadline = 0.0
-        self.is_stalled = False  # the client does not take an answer
+        self._is_stalled = False  # the client does not take an answer
         self.address: str | None = None  # of the peer; None: a unix socket
         self._is_misdirected = is_misdirected
         self._has_spoken = False
@@ -55,15 +59,15 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def connection_made(self, transport: Any) -> None:
         self.address = address_of(transport.get_extra_info("peername"))
-        self.worker.enter(self)
+        self._clients.enter(self)
         self._wait(REQUEST_SECONDS)
         super().connection_made(transport)
         self._max_buffer_size = SMALL_BODY
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.worker.leave(self)
+        self._clients.leave(self)
         super().connection_lost(exc)
-        if self.is_stalled:
+        if self._is_stalled:
             self._cancel_task_if_pending()  # it would keep its answer, for nobody
         if self._current_request is None:
             self._request_ready.set()  # nothing is under way: the task need not be cancelled
@@ -74,7 +78,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         if not self._has_spoken:
             self._has_spoken = True
             if self._is_misdirected or data[0] == _CLIENT_HELLO:
-                self._refuse_scheme()
+                self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
+                self._close_transport()
                 return
         elif self._current_request is None and self.deadline > self._in(REQUEST_SECONDS):
             self._wait(REQUEST_SECONDS)  # from the first octet of a next request
@@ -86,6 +91,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         receiver = self._body_receiver
         return not self._lingers and receiver is not None and receiver._complete
 
+    @property
+    def unsent(self) -> int:
+        return self.transport.get_write_buffer_size() if self._is_stalled else 0
+
     def expect_body(self) -> None:
         """A body that was held back until its caller was let in."""
         if self._reading_paused:
@@ -94,36 +103,39 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def give_up(self) -> None:
         """On a client that is waited for no longer."""
-        if self._lingers or self.is_stalled or self._current_request is None:
+        if self._lingers or self._is_stalled:
             self.transport.abort()
-            return
-        self._send_error_response(408, "")
-        self._close_transport()
-        self._body_receiver.signal_disconnect()
+        elif self._current_request is None:
+            self._close_transport()
+            self._request_ready.set()
+        else:
+            self._send_error_response(408, "")
+            self._close_transport()
+            self._body_receiver.signal_disconnect()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.is_stalled = True
-        self._wait(SEND_SECONDS + self.transport.get_write_buffer_size() / SEND_OCTETS)
-        self.worker.bound_unsent()
+        self._is_stalled = True
+        self._wait(SEND_SECONDS + self.unsent / SEND_OCTETS)
+        self._clients.bound_unsent()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.is_stalled = False
-        self.worker.works_for(self)
+        self._is_stalled = False
+        self._clients.work_for(self)
 
     def _on_headers_complete(self) -> bool:
         proceed: bool = super()._on_headers_complete()
         if self._current_request.chunked or self._current_request.content_length > SMALL_BODY:
             self._pause_reading()
-            self.worker.works_for(self)
+            self._clients.work_for(self)
         else:
             self._wait(REQUEST_SECONDS)
         return proceed
 
     def _on_message_complete(self) -> None:
         super()._on_message_complete()
-        self.worker.works_for(self)
+        self._clients.work_for(self)
 
     def _arm_keepalive_timer(self) -> None:
         """The connection waits for its next request."""
@@ -136,11 +148,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """To HTTP/1.0 an answer without a length has no other end. Behind a body in chunks a proxy
         may see another request than we do."""
-        return (
-            request.version < (1, 1)
-            or request.chunked
-            or super()._will_close(request, response_requires_close)
-        )
+        ends: bool = super()._will_close(request, response_requires_close)
+        return ends or request.chunked or request.version < (1, 1)
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         return False
@@ -164,15 +173,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         """What is no HTTP, or broke below the application."""
-        fault = ("internal_error", "The server failed; its log has more under request_id.")
-        self._refuse(status, *_REFUSALS.get(status, fault))
-
-    def _refuse_scheme(self) -> None:
-        if self._is_misdirected:
-            self._refuse(400, "tls_expected", "This port speaks TLS: use https://.")
-        else:
-            self._refuse(400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
-        self._close_transport()
+        self._refuse(status, *_REFUSALS.get(status, _FAULT))
 
     def _refuse(self, status: int, code: str, title: str) -> None:
         self._is_refused = True
@@ -208,7 +209,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _wait(self, seconds: float) -> None:
         self.deadline = self._in(seconds)
-        self.worker.waits_for(self)
+        self._clients.wait_for(self)
 
 
 def address_of(peer: object) -> str | None:

@@ -1,31 +1,31 @@
 """The server: gunicorn embedded, one set of services a process."""
 
-import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
 import ssl
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from controlplane import logging
-from controlplane.audit.writer import Settled, settle
+from controlplane.admission.connections import Shares
+from controlplane.api.metrics_directory import metrics_directory
 from controlplane.errors import Refused
-from controlplane.service.installation import Services, open_services, upgrade
+from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
 from controlplane.serving.connection import KEEPALIVE_SECONDS
-from controlplane.api.metrics_directory import metrics_directory
 from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
-from controlplane.serving.worker import STOPPING, Shares, Worker
+from controlplane.serving.worker import KEPT_SIGNALS, Worker
+
+if TYPE_CHECKING:
+    from controlplane.app import Process
 
 _GRACE_SECONDS = 30  # for calls on their way when the server stops
 _BACKLOG = 1024
@@ -61,14 +61,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     be lost, or end it: it is kept until then (`Worker.init_signals`)."""
 
     def spawn_worker(self) -> Any:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, KEPT_SIGNALS)
         try:
             return super().spawn_worker()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, KEPT_SIGNALS)
 
     def handle_hup(self) -> None:
-        """New TLS certificates; nobody is disconnected. Those that cannot be used change nothing."""
+        """New TLS certificates; nobody is disconnected."""
         if self.app.take_new_certificate():
             self.kill_workers(signal.SIGHUP)
 
@@ -90,7 +90,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         announce: Callable[[str], None],
     ) -> None:
         self.settings = settings
-        self.tls: ssl.SSLContext | None = settings.tls and settings.tls.context()
+        self.tls = _context(settings)
         self.shares = Shares(2 * MOST_WORKERS)
         self._places = shared_places()
         self._announce = announce
@@ -98,7 +98,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._url = _url(settings, listener)
         self._descriptor = listener.detach()
         self._directory = metrics
-        self._services: Services | None = None
+        self._process: Process | None = None
         super().__init__()
 
     def run(self) -> None:
@@ -137,37 +137,22 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
-    def load(self) -> None:
-        """The worker asks for `open`."""
+    def load(self) -> "Process":
+        from controlplane.app import Process
 
-    def open(self, loop: asyncio.AbstractEventLoop) -> Any:
-        """The ASGI application, over a store that is opened here, in the worker: nothing of it is
-        shared between processes. Refused as `open_services`."""
-        from controlplane.app import create_app
-
-        deliver = partial(_deliver, loop)
-        self._services = open_services(self._location, places=self._places, deliver=deliver)
-        app = create_app(
-            self._services, self._metrics, self._threads.run, metrics_named=self.settings.metrics_named
+        self._process = Process(
+            self._location,
+            self._directory,
+            self._places,
+            threads=self.settings.threads,
+            metrics_named=self.settings.metrics_named,
         )
-        gc.collect()
-        gc.freeze()  # what is there now stays: to look through it again and again stops everything
-        return app
-
-    def closed(self) -> Any:
-        """The ASGI application until then."""
-        from controlplane.api.metrics import Metrics
-        from controlplane.admission.threads import Threads
-        from controlplane.app import create_closed_app
-
-        self._metrics = Metrics(self._directory)
-        self._threads = Threads(self.settings.threads)
-        return create_closed_app(self._metrics, self._threads.run)
+        return self._process
 
     def take_new_certificate(self) -> bool:
-        """In the main process, for workers to come. False: what is there cannot be used."""
+        """In each process for itself. False: what is there cannot be used."""
         try:
-            self.tls = self.settings.tls and self.settings.tls.context()
+            self.tls = _context(self.settings)
         except OSError as fault:
             _log.error("tls_not_reloaded", cause=str(fault))
             return False
@@ -187,45 +172,34 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self.shares.leave(worker.place)
 
     def _leave(self, _arbiter: object, _worker: object) -> None:
-        if self._services is not None:
-            self._threads.close()
-            self._services.close()
+        if self._process is not None:
+            self._process.close()
 
 
-def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
-    try:
-        loop.call_soon_threadsafe(settle, settled)
-    except RuntimeError:  # the loop has ended, and those who wait are threads
-        settle(settled)
+def _context(settings: Settings) -> ssl.SSLContext | None:
+    return None if settings.tls is None else settings.tls.context()
 
 
 def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
     """Bound and listening, so that a taken address is refused at once and with words."""
-    listener = socket.socket(_family(address), socket.SOCK_STREAM)
     try:
         if isinstance(address, UnixAddress):
             _clear_path(address)
+            listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(address.path))
+            listener.listen(_BACKLOG)
             # As open as a loopback port: who may sign is for API keys to say.
             address.path.chmod(0o666)
         else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address.host, address.port))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
-        listener.listen(_BACKLOG)
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            where = (address.host, address.port)
+            listener = socket.create_server(where, family=family, backlog=_BACKLOG)
     except OSError as fault:
-        listener.close()
         what = fault.strerror or str(fault)
-        raise Refused(
-            "address_unusable", f"Cannot listen on {address}: {what}.", status=503
-        ) from None
+        title = f"Cannot listen on {address}: {what}."
+        raise Refused("address_unusable", title, status=503) from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
     return listener
-
-
-def _family(address: TcpAddress | UnixAddress) -> socket.AddressFamily:
-    if isinstance(address, UnixAddress):
-        return socket.AF_UNIX
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
 def _clear_path(address: UnixAddress) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.admission.proxies import TrustedProxies
 from controlplane.errors import Refused
-from controlplane.serving.proxies import TrustedProxies
 
 DEFAULT_BIND = "127.0.0.1:8443"
 DEFAULT_WORKERS = 2

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from controlplane.audit import writer as writer_module
 from controlplane.audit.log import link
 from controlplane.audit.row import canonical_bytes
 from controlplane.audit.verification import Verification, verify_lines
-from controlplane.audit.writer import Bound, Overtaken, Writer, Written
+from controlplane.audit.writer import Bound, Overtaken, Row, Writer, Written
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import (
     Client,
@@ -240,7 +242,7 @@ class TestWriter:
 
     def test_a_row_is_in_the_store_when_write_returns(self, world: World, writer: Writer) -> None:
         entry = self.entry()
-        result = writer.write(entry, epoch=None, bind=True)
+        result = writer.write(Row(entry, None, bind=True))
         assert isinstance(result, Written)
         assert result.operation.entry == entry
         assert world.last_row() == result.operation
@@ -252,13 +254,13 @@ class TestWriter:
         with store.change():
             pass
         before = world.last_row()
-        assert writer.write(self.entry(), epoch=epoch, bind=True) == Overtaken()
+        assert writer.write(Row(self.entry(), epoch, bind=True)) == Overtaken()
         assert world.last_row() == before
 
     def test_a_key_binds_to_a_success_only(self, writer: Writer) -> None:
-        denied = writer.write(self.entry("k", Outcome.DENIED), epoch=None, bind=True)
-        first = writer.write(self.entry("k"), epoch=None, bind=True)
-        second = writer.write(self.entry("k"), epoch=None, bind=True)
+        denied = writer.write(Row(self.entry("k", Outcome.DENIED), None, bind=True))
+        first = writer.write(Row(self.entry("k"), None, bind=True))
+        second = writer.write(Row(self.entry("k"), None, bind=True))
         assert isinstance(denied, Written)
         assert isinstance(first, Written)
         assert second == Bound(first.operation)
@@ -277,10 +279,9 @@ class TestWriter:
         with ThreadPoolExecutor(20) as pool:
             with store.write():  # nobody can commit meanwhile
                 written = [
-                    pool.submit(writer.write, self.entry(), epoch=None, bind=True)
-                    for _ in range(20)
+                    pool.submit(writer.write, Row(self.entry(), None, bind=True)) for _ in range(20)
                 ]
-                await_true(lambda: len(writer._waiting) == 20)
+                await_true(lambda: writer._waiting.qsize() >= 19)  # one may have been taken already
             results = [each.result() for each in written]
         sequences = [each.operation.sequence for each in results if isinstance(each, Written)]
         assert sum(batches) == 20
@@ -293,10 +294,10 @@ class TestWriter:
         with ThreadPoolExecutor(2) as pool:
             with store.write():
                 both = [
-                    pool.submit(writer.write, self.entry("k"), epoch=None, bind=True)
+                    pool.submit(writer.write, Row(self.entry("k"), None, bind=True))
                     for _ in range(2)
                 ]
-                await_true(lambda: len(writer._waiting) == 2)
+                await_true(lambda: writer._waiting.qsize() >= 1)
             results = [each.result() for each in both]
         assert {type(result) for result in results} == {Written, Overtaken}
         assert len(world.rows(actor="ci")) == 1
@@ -305,12 +306,14 @@ class TestWriter:
         self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer_module, "MOST_WAITING", 2)
-        with ThreadPoolExecutor(2) as pool, store.write():
+        with ThreadPoolExecutor(3) as pool, store.write():
+            pool.submit(writer.write, Row(self.entry(), None, bind=True))  # waits for the store
+            await_true(lambda: writer._thread is not None and not writer._waiting.qsize())
             for _ in range(2):
-                pool.submit(writer.write, self.entry(), epoch=None, bind=True)
-            await_true(lambda: len(writer._waiting) == 2)
+                pool.submit(writer.write, Row(self.entry(), None, bind=True))
+            await_true(lambda: writer._waiting.qsize() == 2)
             with pytest.raises(Refused) as refused:
-                writer.write(self.entry(), epoch=None, bind=True)
+                writer.write(Row(self.entry(), None, bind=True))
         assert (refused.value.status, refused.value.code) == (503, "overloaded")
         assert refused.value.retry_after is not None
 
@@ -320,26 +323,42 @@ class TestWriter:
         before = world.last_row()
 
         def fail(*_: object) -> None:
-            raise OSError("disk full")
+            raise sqlite3.OperationalError("disk full")
 
         with monkeypatch.context() as broken:
             broken.setattr(writer_module, "_write", fail)
             with pytest.raises(Refused) as refused:
-                writer.write(self.entry(), epoch=None, bind=True)
-        assert refused.value.cause == "disk full"
+                writer.write(Row(self.entry(), None, bind=True))
+        assert "disk full" in str(refused.value.cause)
         assert "disk full" not in refused.value.title
         assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
         assert world.last_row() == before
-        assert isinstance(writer.write(self.entry(), epoch=None, bind=True), Written)
+        assert isinstance(writer.write(Row(self.entry(), None, bind=True)), Written)
+
+    def test_a_row_that_no_store_can_hold_fails_alone(
+        self, store: SqliteStore, writer: Writer
+    ) -> None:
+        broken = replace(self.entry(), reason="\ud800")
+        with ThreadPoolExecutor(3) as pool:
+            with store.write():  # so that they share a batch
+                rows = [self.entry(), broken, self.entry()]
+                written = [pool.submit(writer.write, Row(row, None, bind=True)) for row in rows]
+                await_true(lambda: writer._waiting.qsize() >= 2)
+            first, middle, last = written
+            assert isinstance(first.result(), Written)
+            assert isinstance(last.result(), Written)
+            with pytest.raises(Refused) as refused:
+                middle.result()
+        assert (refused.value.status, refused.value.code) == (500, "row_unwritable")
 
     def test_closing_waits_for_rows_and_refuses_more(
         self, world: World, store: SqliteStore
     ) -> None:
         writer = Writer(store)
-        writer.write(self.entry(), epoch=None, bind=True)
+        writer.write(Row(self.entry(), None, bind=True))
         writer.close()
         with pytest.raises(Refused):
-            writer.write(self.entry(), epoch=None, bind=True)
+            writer.write(Row(self.entry(), None, bind=True))
 
     def test_no_thread_runs_before_the_first_row(self, store: SqliteStore) -> None:
         before = threading.active_count()

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 
 import pytest
-
 from controlplane.lanes import MOST_WAITING_IN_A_LANE
-from controlplane.store.sqlite import SqliteStore
 from controlplane.worker import SEND_SECONDS
+
+from controlplane.store.sqlite import SqliteStore
 from tests.controlplane.conftest import Api, Installation, Server
 from tests.invariants.callers import connect, sign, sign_over
 

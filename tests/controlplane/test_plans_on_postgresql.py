@@ -120,12 +120,9 @@ def store(world: World, plans: Plans, url: str) -> Iterator[PostgresqlStore]:
 
 
 def write(store: PostgresqlStore, entries: list[Entry]) -> None:
-    pending = [
-        writer._Pending(each, None, (str(each.actor), str(each.idempotency_key)))
-        for each in entries
-    ]
+    rows = [writer.Row(each, None, bind=True) for each in entries]
     with store.write() as database:
-        results = writer._write(database, pending)
+        results = writer._write(database, rows)
     assert {type(result) for result in results} == {writer.Written}
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from controlplane.domain.model import IdentityKind
 from controlplane.errors import Refused
-from controlplane.serving.server import serve as serve_here
 from controlplane.service.installation import open_services
+from controlplane.serving.server import serve as serve_here
 from controlplane.serving.settings import Settings
 from tests.controlplane.authority import Authority
 from tests.controlplane.conftest import Installation, Server

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from peewee import Database
 
+from controlplane.audit.writer import settle
 from controlplane.domain.identifier import new_id
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import (
@@ -32,7 +33,6 @@ from controlplane.domain.model import (
     Terms,
     Verdict,
 )
-from controlplane.audit.writer import settle
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import load_master_key

@@ -44,7 +44,12 @@ def serve(
     logs go to stderr, one JSON object a line. Nothing of the client's environment counts.
     """
     from controlplane.serving import server
-    from controlplane.serving.settings import DEFAULT_THREADS, DEFAULT_WORKERS, InvalidSettings, Settings
+    from controlplane.serving.settings import (
+        DEFAULT_THREADS,
+        DEFAULT_WORKERS,
+        InvalidSettings,
+        Settings,
+    )
 
     try:
         settings = Settings.parse(
