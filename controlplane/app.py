@@ -161,7 +161,7 @@ def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
         settle(settled)
 
 
-async def _refuse(_req: falcon.asgi.Request, _resp: falcon.asgi.Response | None, **_: str) -> None:
+async def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: Any) -> None:
     raise Refused(
         "store_unavailable",
         "The store cannot be used now; the server's log says why.",

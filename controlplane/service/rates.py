@@ -2,8 +2,8 @@
 others their time, and a loop of them must end."""
 
 import mmap
-from collections.abc import MutableSequence
 from datetime import datetime
+from typing import Protocol
 from zlib import crc32
 
 from controlplane.errors import Refused
@@ -13,7 +13,13 @@ A_SECOND = 5.0
 _PLACES = 65_536  # two identities that share one share its bound
 _OCTETS = 8
 
-Places = MutableSequence[float] | memoryview[float]
+
+class Places(Protocol):
+    """A list of numbers, or memory that is used as one."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> float: ...
+    def __setitem__(self, place: int, value: float, /) -> None: ...
 
 
 def shared_places() -> Places:

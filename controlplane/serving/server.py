@@ -58,7 +58,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's main process. A signal that reaches a worker before it is ready to hear it would
-    be lost, or end it: it is kept until then (`Worker.init_signals`)."""
+    be lost, or end it: it is kept until then (`Worker._serve`)."""
 
     def spawn_worker(self) -> Any:
         signal.pthread_sigmask(signal.SIG_BLOCK, KEPT_SIGNALS)

@@ -62,10 +62,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def init_signals(self) -> None:
-        """Signals that came since the fork are heard now."""
         super().init_signals()
         self.loop.add_signal_handler(signal.SIGHUP, self.app.take_new_certificate)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, KEPT_SIGNALS)
 
     def handle_exit_signal(self) -> None:
         super().handle_exit_signal()
@@ -95,6 +93,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         _log.info("store_opened")
 
     async def _serve(self) -> None:
+        # Those that came since the fork are heard now: before the loop runs it would miss them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, KEPT_SIGNALS)
         for listener in self.sockets:
             self._listen(listener.sock)
         while self.alive and self.ppid == os.getppid():
