@@ -15,6 +15,7 @@ class Client(Protocol):
 
     address: str | None  # None: a unix socket
     deadline: float  # until when it is waited for
+    has_spoken: bool
 
     @property
     def unsent(self) -> int:

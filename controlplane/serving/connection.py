@@ -50,11 +50,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._clients = worker.connections
         self.deadline = 0.0
         self._is_stalled = False  # the client does not take an answer
+        self._lingers = False  # all is said, and the client is let finish
         self.address: str | None = None  # of the peer; None: a unix socket
         self._is_misdirected = is_misdirected
-        self._has_spoken = False
+        self.has_spoken = False
         self._is_refused = False
-        self._lingers = False
         self._has_ended = False  # the client: there will be no more requests
 
     def connection_made(self, transport: Any) -> None:
@@ -75,8 +75,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def data_received(self, data: bytes) -> None:
         if self._lingers:
             return
-        if not self._has_spoken:
-            self._has_spoken = True
+        if not self.has_spoken:
+            self.has_spoken = True
             if self._is_misdirected or data[0] == _CLIENT_HELLO:
                 self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
                 self._close_transport()
@@ -86,10 +86,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().data_received(data)
 
     def eof_received(self) -> bool:
-        """A client that has said all may still listen. True: the transport stays open."""
+        """A client that has said all may still listen. True: the transport stays open, which one
+        of TLS cannot."""
         self._has_ended = True
         receiver = self._body_receiver
-        return not self._lingers and receiver is not None and receiver._complete
+        is_heard = receiver is not None and receiver._complete
+        return is_heard and not self._lingers and self.transport.can_write_eof()
 
     @property
     def unsent(self) -> int:
@@ -124,6 +126,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._is_stalled = False
         self._clients.work_for(self)
 
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Not where the client has gone, which the base class would fail at."""
+        return not self.transport.is_closing() and super()._feed_callback_parser(data)
+
     def _on_headers_complete(self) -> bool:
         proceed: bool = super()._on_headers_complete()
         if self._current_request.chunked or self._current_request.content_length > SMALL_BODY:
@@ -146,10 +152,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._wait(KEEPALIVE_SECONDS)
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        """To HTTP/1.0 an answer without a length has no other end. Behind a body in chunks a proxy
-        may see another request than we do."""
+        """To HTTP/1.0 an answer without a length has no other end; a body that nobody reads is in
+        the way; behind one in chunks a proxy may see another request than we do."""
+        is_read = self._body_receiver._complete and not request.chunked
         ends: bool = super()._will_close(request, response_requires_close)
-        return ends or request.chunked or request.version < (1, 1)
+        return ends or not is_read or request.version < (1, 1)
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         return False
@@ -190,19 +197,20 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _close_transport(self) -> None:
         """Where the client may still be sending it is let finish, or it would not read our
-        answer."""
+        answer; TLS sees to that by itself."""
+        if self._closed:
+            return
         receiver = self._body_receiver
         has_unread = self._is_refused or (receiver is not None and not receiver._complete)
-        if self._closed or not has_unread or self._has_ended:
-            super()._close_transport()
-            return
-        self._closed = True
-        self._lingers = True
-        if self.transport.can_write_eof():
+        if has_unread and not self._has_ended and self.transport.can_write_eof():
+            self._closed = True
             self.transport.write_eof()
+        else:
+            super()._close_transport()
+        self._lingers = True
         self._resume_reading()
-        self._wait(LINGER_SECONDS)
         self._request_ready.set()
+        self._wait(LINGER_SECONDS if has_unread else SEND_SECONDS)
 
     def _in(self, seconds: float) -> float:
         return float(self.worker.loop.time()) + seconds

@@ -17,7 +17,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 from controlplane.admission.calls import Admission
 from controlplane.admission.connections import Connections
 from controlplane.errors import Refused
-from controlplane.serving.connection import LINGER_SECONDS, REQUEST_SECONDS, Connection, address_of
+from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Connection, address_of
 
 KEPT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _DESCRIPTORS = 2048  # for connections, and what else is open
@@ -33,6 +33,7 @@ class _Guest:
     """Somebody who has connected, and not said yet what to speak."""
 
     unsent = 0
+    has_spoken = False
 
     def __init__(self, address: str | None, deadline: float) -> None:
         self.address = address
@@ -104,17 +105,21 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         await self._shutdown()
 
     async def _shutdown(self) -> None:
-        """Whoever connects from now on is refused, and can go elsewhere; calls under way end."""
+        """Whoever connects from now on is refused, and can go elsewhere; calls under way end, and
+        those that came just now are heard."""
         for listener in self.sockets:
             self.loop.remove_reader(listener.fileno())
             listener.close()
         now = self.loop.time()
         for client in self.connections.waiting():
-            client.deadline = min(client.deadline, now + _STALLED_SECONDS) if client.unsent else now
+            if not client.unsent:
+                client.deadline = now if client.has_spoken else now + _LOOK_SECONDS
         self._wake.clear()
         while len(self.connections) and self.loop.time() < now + self.cfg.graceful_timeout:
             if self._quick_shutdown:
                 return
+            for client in self.connections.waiting():
+                client.deadline = min(client.deadline, self.loop.time() + _STALLED_SECONDS)
             self._look_after()
             await self._pause(0.02)
 
@@ -165,7 +170,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                     sock,
                     ssl=self.app.tls,
                     ssl_handshake_timeout=REQUEST_SECONDS,
-                    ssl_shutdown_timeout=LINGER_SECONDS,
+                    ssl_shutdown_timeout=SEND_SECONDS,
                 )
             else:
                 await connect(partial(Connection, self, is_misdirected=True), sock)
