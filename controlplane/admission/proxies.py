@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _UNIX = "unix"
 
@@ -34,7 +34,7 @@ class TrustedProxies:
         while self._trusts(believed) and route:
             named = _without_port(route.pop())
             try:
-                believed = str(ip_address(named))
+                believed = str(_parse(named))
             except ValueError:
                 break
         return believed
@@ -42,9 +42,14 @@ class TrustedProxies:
     def _trusts(self, peer: str | None) -> bool:
         if peer is None:
             return self.unix
-        address = ip_address(peer)
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self.networks)
+        address = _parse(peer)
+        return any(address in network for network in self.networks)
+
+
+def _parse(named: str) -> IPv4Address | IPv6Address:
+    """IPv4 within IPv6 is the same caller."""
+    address = ip_address(named)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _without_port(named: str) -> str:

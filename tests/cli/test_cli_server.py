@@ -87,6 +87,13 @@ def test_locked_out_there_is_a_new_admin_key(tmp_path: Path) -> None:
         plane.stop()
 
 
+def test_serve_names_what_is_no_proxy(tmp_path: Path) -> None:
+    ended = run("serve", "--data-dir", tmp_path, "--trusted-proxy", "unix", "--trusted-proxy", "x")
+    assert ended.code == 2
+    assert "--trusted-proxy" in ended.err
+    assert "'x'" in ended.err
+
+
 def test_a_store_that_is_not_there_is_not_served(tmp_path: Path) -> None:
     ended = run("serve", "--data-dir", tmp_path / "none", "--bind", "127.0.0.1:0")
     assert ended.code == 1

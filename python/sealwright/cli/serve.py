@@ -26,6 +26,13 @@ from sealwright.cli.server_side import data_dir_option, refusals_told, store_opt
 @click.option("--tls-key", metavar="FILE", help="Its key.")
 @click.option("--client-ca", metavar="FILE", help="Ask callers for a certificate of this CA.")
 @click.option("--insecure", is_flag=True, help="Listen without TLS where other machines can reach.")
+@click.option(
+    "--trusted-proxy",
+    metavar="CIDR|unix",
+    multiple=True,
+    help="Believe X-Forwarded-For of a proxy there; `unix`: of all on the socket. May be repeated.",
+)
+@click.option("--metrics-names", is_flag=True, help="/metrics names signers to whoever asks.")
 def serve(
     data_dir: Path,
     database: str | None,
@@ -37,6 +44,8 @@ def serve(
     tls_key: str | None,
     client_ca: str | None,
     insecure: bool,
+    trusted_proxy: tuple[str, ...],
+    metrics_names: bool,
 ) -> None:
     """Run the control plane until SIGTERM or SIGINT.
 
@@ -63,6 +72,8 @@ def serve(
             insecure=insecure,
             master_key_file=master_key_file,
             database=database,
+            trusted_proxies=trusted_proxy,
+            metrics_named=metrics_names,
         )
     except InvalidSettings as faults:
         raise click.UsageError("\n".join(faults.faults)) from None
