@@ -197,6 +197,13 @@ class Server:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    def workers(self) -> list[int]:
+        """Process ids."""
+        main = self.process.pid
+        return [
+            int(each) for each in Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        ]
+
     def stop(self, with_signal: int = signal.SIGTERM) -> int:
         self.process.send_signal(with_signal)
         return self.process.wait(START_SECONDS)
@@ -210,40 +217,48 @@ serve(Settings.parse(**json.loads(sys.argv[1])))
 """
 
 
+def start(location: Location, folder: Path, **arguments: object) -> Server:
+    """A server of the installation, by default on a free loopback port; its log is in `folder`."""
+    chosen = {
+        "data_dir": str(location.data_dir),
+        "bind": "127.0.0.1:0",
+        "workers": 1,
+    } | arguments
+    log = folder / f"server-{len(list(folder.glob('server-*.log')))}.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, json.dumps(chosen)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        )
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    line = process.stdout.readline().decode() if readable else ""
+    says = re.fullmatch(r"sealwright is listening on (\S+)\n", line)
+    if says is None:
+        process.kill()
+        process.wait()
+        pytest.fail(f"the server did not start:\n{log.read_text()}")
+    return Server(process, says[1], log)
+
+
+def end(server: Server) -> None:
+    if server.process.poll() is None:
+        server.stop()
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+
+
 @pytest.fixture
 def serve(installation: Installation, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers of the installation, by default on a free loopback port."""
+    """Starts servers of the installation."""
     started: list[Server] = []
 
-    def start(**arguments: object) -> Server:
-        chosen = {
-            "data_dir": str(installation.location.data_dir),
-            "bind": "127.0.0.1:0",
-            "workers": 1,
-        } | arguments
-        log = tmp_path / f"server-{len(started)}.log"
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, json.dumps(chosen)],
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-            )
-        assert process.stdout is not None
-        readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
-        line = process.stdout.readline().decode() if readable else ""
-        says = re.fullmatch(r"sealwright is listening on (\S+)\n", line)
-        if says is None:
-            process.kill()
-            process.wait()
-            pytest.fail(f"the server did not start:\n{log.read_text()}")
-        server = Server(process, says[1], log)
-        started.append(server)
-        return server
+    def begin(**arguments: object) -> Server:
+        started.append(start(installation.location, tmp_path, **arguments))
+        return started[-1]
 
-    yield start
+    yield begin
     for server in started:
-        if server.process.poll() is None:
-            server.stop()
-        assert server.process.stdout is not None
-        server.process.stdout.close()
+        end(server)

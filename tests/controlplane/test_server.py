@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from controlplane.errors import Refused
 from controlplane.service.installation import open_services
 from controlplane.serving.server import serve as serve_here
 from controlplane.serving.settings import Settings
-from tests.controlplane.authority import Authority
 from tests.controlplane.conftest import Installation, Server
 
 Serve = Callable[..., Server]
@@ -135,8 +133,11 @@ def test_the_workers_of_a_killed_main_process_leave_those_who_keep_them_busy(
     server.stop(signal.SIGKILL)
 
     def is_let_go() -> bool:
-        connection.request("GET", "/v1/health/live")
-        answer = connection.getresponse()
+        try:
+            connection.request("GET", "/v1/health/live")
+            answer = connection.getresponse()
+        except ConnectionError:  # between two calls
+            return True
         answer.read()
         return answer.getheader("Connection") == "close"
 
@@ -185,7 +186,7 @@ def test_on_a_unix_socket(serve: Serve, tmp_path: Path, installation: Installati
     assert server.url == f"unix:{path}"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
-        connection.sendall(b"GET /v1/health/live HTTP/1.1\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
     with pytest.raises(Refused, match="another server"):
         serve_here(Settings.parse(data_dir=installation.location.data_dir, bind=f"unix:{path}"))
@@ -205,61 +206,12 @@ def test_the_socket_of_a_killed_server_is_taken_over(serve: Serve, tmp_path: Pat
     assert not (tmp_path / "s").exists()
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")  # the old version is what is tried
-def test_over_tls_of_1_2_or_newer(serve: Serve, authority: Authority) -> None:
-    certificate, key = authority.issue("server", "127.0.0.1")
-    server = serve(tls_cert=str(certificate), tls_key=str(key))
-    assert server.url.startswith("https://")
-    trust = ssl.create_default_context(cafile=authority.certificate)
-    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=trust)
-    for _ in range(2):  # kept alive
-        connection.request("GET", "/v1/health/live")
-        assert connection.getresponse().read() == b'{"status":"live"}'
-    connection.close()
-    trust.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    trust.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(OSError, match=r"(?i)ssl|tls|version|protocol"), tls(server, trust):
-        pass
-
-
-def test_with_a_client_ca_callers_need_a_certificate(serve: Serve, authority: Authority) -> None:
-    certificate, key = authority.issue("server", "127.0.0.1")
-    server = serve(
-        tls_cert=str(certificate), tls_key=str(key), client_ca=str(authority.certificate)
-    )
-    trust = ssl.create_default_context(cafile=authority.certificate)
-    request = b"GET /v1/health/live HTTP/1.1\r\nConnection: close\r\n\r\n"
-    with pytest.raises(OSError, match=r"(?i)certificate"):
-        ask(server, trust, request)
-    trust.load_cert_chain(*authority.issue("client", "127.0.0.1"))
-    assert ask(server, trust, request).startswith(b"HTTP/1.1 200 OK")
-
-
-def test_who_speaks_plain_http_to_tls_gets_no_answer(serve: Serve, authority: Authority) -> None:
-    certificate, key = authority.issue("server", "127.0.0.1")
-    server = serve(tls_cert=str(certificate), tls_key=str(key))
-    assert b"HTTP" not in talk(server, b"GET /v1/health/live HTTP/1.1\r\n\r\n")
-
-
-def tls(server: Server, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
-    return context.wrap_socket(plain, server_hostname="127.0.0.1")
-
-
-def ask(server: Server, context: ssl.SSLContext, said: bytes) -> bytes:
-    with tls(server, context) as connection:
-        connection.sendall(said)
-        return connection.recv(65536)
+HALF = b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
 
 
 def test_clients_that_are_slow_to_speak_hold_nobody_up(serve: Serve) -> None:
     server = serve(threads=2)
-    beginnings = [b"", b"GET /v1/he", b"POST /v1/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"]
+    beginnings = [b"", b"GET /v1/he", HALF]
     slow = []
     for number in range(60):
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
@@ -284,29 +236,6 @@ def test_who_never_finishes_a_request_is_let_go(serve: Serve) -> None:
 SIGN = b"POST /v1/signers/x/sign HTTP/1.1\r\nHost: x\r\n"
 
 
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (b"\x16\x03\x01\x00 \r\n\r\n", (400, "invalid_request")),
-        (b"GET / HTTP/2.0\r\n\r\n", (400, "invalid_request")),
-        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", (414, "uri_too_long")),
-        (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000, (431, "headers_too_large")),
-        (
-            SIGN + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            (400, "invalid_request"),
-        ),
-        (SIGN + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", (400, "invalid_request")),
-        (SIGN + b"Content-Length: -1\r\n\r\n", (400, "invalid_request")),
-    ],
-)
-def test_what_is_no_clear_http_is_refused_and_the_connection_closed(
-    serve: Serve, said: bytes, expected: tuple[int, str]
-) -> None:
-    answer = talk(serve(), said)
-    assert (status(answer), code(answer)) == expected
-    assert b"\r\nConnection: close\r\n" in answer
-
-
 def test_bodies_without_a_length_or_with_too_much_of_it(
     serve: Serve, installation: Installation
 ) -> None:
@@ -317,19 +246,6 @@ def test_bodies_without_a_length_or_with_too_much_of_it(
     length = 4 * 1024 * 1024
     large = talk(server, head + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
     assert (status(large), code(large)) == (413, "payload_too_large")
-
-
-def test_a_header_sent_twice_is_refused(serve: Serve, installation: Installation) -> None:
-    key = b"Authorization: Bearer " + installation.admin_key.encode() + b"\r\n"
-    said = b"GET /v1/whoami HTTP/1.1\r\nConnection: close\r\n" + key + key + b"\r\n"
-    answer = talk(serve(), said)
-    assert (status(answer), code(answer)) == (400, "invalid_request")
-
-
-def test_requests_sent_at_once_are_answered_in_turn(serve: Serve) -> None:
-    request = b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n"
-    answer = talk(serve(), (request + b"\r\n") * 3 + request + b"Connection: close\r\n\r\n")
-    assert answer.count(b'{"status":"live"}') == 4
 
 
 def test_it_never_redirects(serve: Serve) -> None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.serving.attackers import SMALL_WINDOW, Attack, head
-from tests.serving.conftest import SIEGE, Besieged, sign_request
+from tests.siege.attackers import SMALL_WINDOW, Attack, head
+from tests.siege.conftest import SIEGE, Besieged, sign_request
 
 MANY = 40  # more than a caller may have under way
 LARGE_BODY = 66_000  # octets: read only of callers who were let in
