@@ -40,25 +40,25 @@ _APPEND_ON_POSTGRESQL = f"""
     WHERE (SELECT COUNT(*) FROM appended) = %s
 """  # noqa: S608  # our own column names
 _STANDING = """
-    SELECT epoch, audit_head.sequence, audit_head.row_hash{columns}
-    FROM installation CROSS JOIN audit_head{bound}
+    SELECT epoch, audit_head.sequence, audit_head.row_hash{bound}
+    FROM installation CROSS JOIN audit_head{found}
 """
-_FOUND = ", ".join(f"found.{name}" for name in _COLUMNS)
 # Key by key in the index of the keys, however long the log is and whatever the planner knows of
 # it: nothing is cheaper than one row of a unique index. So PostgreSQL must not turn it into another
 # join (LIMIT), nor SQLite into another order (CROSS).
-_BOUND_ON_POSTGRESQL = f"""
-    LEFT JOIN (unnest(%s::text[], %s::text[]) AS asked (actor, key) CROSS JOIN LATERAL (
-        SELECT {_NAMES} FROM operations WHERE actor = asked.actor
+_FOUND_ON_POSTGRESQL = """
+    LEFT JOIN (json_to_recordset(%s::json) AS asked (actor text, key text) CROSS JOIN LATERAL (
+        SELECT sequence FROM operations WHERE actor = asked.actor
         AND idempotency_key = asked.key AND outcome = 'succeeded' LIMIT 1
     ) AS found) ON TRUE
-"""  # noqa: S608
-_BOUND_ON_SQLITE = f"""
+"""
+_FOUND_ON_SQLITE = """
     LEFT JOIN (
-        SELECT {_NAMES} FROM (VALUES {{pairs}}) AS asked CROSS JOIN operations
+        SELECT sequence FROM (VALUES {pairs}) AS asked CROSS JOIN operations
         ON actor = asked.column1 AND idempotency_key = asked.column2 AND outcome = 'succeeded'
     ) AS found
-"""  # noqa: S608
+"""
+_BY_SEQUENCE = f"SELECT {_NAMES} FROM operations WHERE sequence = ?"  # noqa: S608
 _SLICE = (
     f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608  # the same
     " WHERE sequence >= ? AND sequence <= ? ORDER BY sequence LIMIT ?"
@@ -94,12 +94,31 @@ class Standing:
 
 
 def read_standing(database: Database, keys: Sequence[tuple[str, str]]) -> Standing:
-    """In one statement; within a write transaction, in which none of it can move."""
+    """In one statement, where no key is bound; within a write transaction, in which none of it can
+    move."""
     statement, values = _standing(database, keys)
     rows = ask(database, statement, values).fetchall()
     epoch, sequence, row_hash, *_ = rows[0]
-    found = [_operation(row[3:]) for row in rows if keys and row[3] is not None]
-    return Standing(epoch, Head(sequence, row_hash), {_key(each): each for each in found})
+    bound = [_read(database, row[3]) for row in rows if keys and row[3] is not None]
+    return Standing(epoch, Head(sequence, row_hash), {_key(each): each for each in bound})
+
+
+def _standing(database: Database, keys: Sequence[tuple[str, str]]) -> tuple[str, Sequence[object]]:
+    """The statement, and the values of its placeholders."""
+    if not keys:
+        return _STANDING.format(bound="", found=""), ()
+    if dialect_of(database) is POSTGRESQL:
+        found = _FOUND_ON_POSTGRESQL
+        asked = [{"actor": actor, "key": key} for actor, key in keys]
+        values: Sequence[object] = [_encode(asked).decode()]
+    else:
+        found = _FOUND_ON_SQLITE.format(pairs=", ".join(["(?, ?)"] * len(keys)))
+        values = [value for pair in keys for value in pair]
+    return _STANDING.format(bound=", found.sequence", found=found), values
+
+
+def _read(database: Database, sequence: int) -> Operation:
+    return _operation(ask(database, place(database, _BY_SEQUENCE), (sequence,)).fetchone())
 
 
 def _key(operation: Operation) -> tuple[str, str] | None:
@@ -107,18 +126,6 @@ def _key(operation: Operation) -> tuple[str, str] | None:
     if entry.actor is None or entry.idempotency_key is None:
         return None
     return (entry.actor, entry.idempotency_key)
-
-
-def _standing(database: Database, keys: Sequence[tuple[str, str]]) -> tuple[str, Sequence[object]]:
-    """The statement, and the values of its placeholders."""
-    if not keys:
-        return _STANDING.format(columns="", bound=""), ()
-    if dialect_of(database) is POSTGRESQL:
-        bound, values = _BOUND_ON_POSTGRESQL, [list(column) for column in zip(*keys, strict=True)]
-        return _STANDING.format(columns=f", {_FOUND}", bound=bound), values
-    bound = _BOUND_ON_SQLITE.format(pairs=", ".join(["(?, ?)"] * len(keys)))
-    flat = [value for pair in keys for value in pair]
-    return _STANDING.format(columns=f", {_FOUND}", bound=bound), flat
 
 
 def append(database: Database, operations: Sequence[Operation]) -> None:
