@@ -27,6 +27,7 @@ class FileLock:
         self._threads = Lock()  # one of each process at the file
         self._file = -1
         self._events = -1
+        self._ready = select.poll()
 
     def acquire(self, wait: float) -> None:
         """`wait`: in seconds. Raises OSError; TimeoutError is one."""
@@ -36,7 +37,7 @@ class FileLock:
         try:
             file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
-                if not _is_taken(file) and not self._is_taken_by(deadline, file):
+                if not self._is_taken_by(deadline, file):
                     raise _timed_out(wait)
             except BaseException:
                 os.close(file)
@@ -62,23 +63,37 @@ class FileLock:
             os.close(events)
 
     def _is_taken_by(self, deadline: float, file: int) -> bool:
-        events = self._watch()
-        ready = select.poll()
-        ready.register(events, select.POLLIN)
+        """Looks before it waits, and after each event; forgets events before it looks, never after,
+        or one that says what has changed since could be lost."""
+        self._forget_events()
+        if _is_taken(file):
+            return True
+        if self._events < 0:
+            self._watch()
         while not _is_taken(file):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            if ready.poll(min(left, _LOOK_AGAIN_SECONDS) * 1000):
-                os.read(events, 4096)
+            if not self._ready.poll(min(left, _LOOK_AGAIN_SECONDS) * 1000):
+                self._watch()  # there may be another file by now
+            elif _is_taken(file):
+                return True
+            self._forget_events()
         return True
 
-    def _watch(self) -> int:
+    def _watch(self) -> None:
         """From now on an event comes whenever somebody closes the file that is there."""
         if self._events < 0:
             self._events = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+            self._ready = select.poll()
+            self._ready.register(self._events, select.POLLIN)
         _checked(_libc.inotify_add_watch(self._events, os.fsencode(self._path), _CLOSED))
-        return self._events
+
+    def _forget_events(self) -> None:
+        """Such as of our own release."""
+        if self._events >= 0:
+            with suppress(BlockingIOError):
+                os.read(self._events, 4096)
 
 
 def _is_taken(file: int) -> bool:
