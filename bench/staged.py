@@ -107,7 +107,7 @@ class _Clocks:
 
 
 def main() -> None:
-    from controlplane.audit.writer import Writer
+    from controlplane.audit import writer
     from controlplane.keys.encrypted import EncryptedKeys
     from controlplane.service.identities import Identities
     from controlplane.service.installation import Services
@@ -116,13 +116,12 @@ def main() -> None:
 
     clocks = _Clocks()
     for owner, name, stage in [
-        (Identities, "authenticate", _AUTHENTICATE),
+        (Identities, "recognise", _AUTHENTICATE),
         (Signing, "_attempt", _ATTEMPT),
         (EncryptedKeys, "sign", _KEY),
     ]:
         setattr(owner, name, clocks.around(stage, getattr(owner, name)))
-    await_work = clocks.whole_thread(_COMMIT, Writer._await_work)
-    setattr(Writer, "_await_work", await_work)  # noqa: B010  # mypy: a method is assigned
+    setattr(writer, "_write", clocks.whole_thread(_COMMIT, writer._write))  # noqa: B010  # mypy
     close = Services.close
 
     def close_and_write(services: Services) -> None:

@@ -7,10 +7,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from controlplane.admission.proxies import TrustedProxies
 
 from controlplane.domain.model import KeyAlgorithm
 from controlplane.service.installation import open_services
-from controlplane.serving.proxies import TrustedProxies
 from controlplane.serving.settings import InvalidSettings, Settings
 from tests.serving.conftest import Installation, Serve, Server, Shared, connect
 from tests.serving.wire import Conversation, until
@@ -132,8 +132,9 @@ def test_rows_and_log_show_whom_a_trusted_proxy_names(
     with connect(server) as conversation:
         assert calls(conversation, installation.admin_key, "behind-one") == "192.0.2.1"
     must_log(server, "behind-one", "192.0.2.1")
-    with connect(server) as conversation:  # without a Host; what was forwarded has not been read
-        assert conversation.say(b"GET / HTTP/1.1\r\n" + FORWARDED + b"\r\n").hear().status == 400
+    with connect(server) as conversation:  # no HTTP: what was forwarded has not been read
+        said = b"GET / HTTP/1.1\r\n" + FORWARDED + b"X : y\r\n\r\n"
+        assert conversation.say(said).hear().status == 400
     (line,) = logged(server, event="request_refused")
     assert (line["code"], line["address"]) == ("invalid_request", "127.0.0.1")
 

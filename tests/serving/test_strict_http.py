@@ -186,10 +186,6 @@ NO_HTTP = {
     "no colon": GET + b"X\r\n\r\n",
     "no name": GET + b": y\r\n\r\n",
     "a tab in the path": get(b"/v1/health\t/live"),
-    "no Host": LINE + b"\r\n",
-    "a Host with a blank": LINE + b"Host: a b\r\n\r\n",
-    "a Host with a path": LINE + b"Host: a/b\r\n\r\n",
-    "a Host with a user": LINE + b"Host: a@b\r\n\r\n",
     "no target": get(b""),
     "a target without a slash": get(b"v1/health/live"),
     "a target of a query alone": get(b"?x"),
@@ -253,6 +249,7 @@ def test_what_is_no_http_is_refused_and_nothing_more_is_read(
 @named(
     served(
         {
+            "no Host, on which nothing here rests": LINE + b"\r\n",
             "an empty Host": LINE + b"Host:\r\n\r\n",
             "a Host with a port": LINE + b"Host: [::1]:8443\r\n\r\n",
             "the absolute form": get(b"http://x/v1/health/live"),

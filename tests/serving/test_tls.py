@@ -155,7 +155,7 @@ def test_who_speaks_tls_to_a_plain_port_is_told_so(serve: Serve) -> None:
         assert (answer.status, answer.code) == (400, "tls_not_spoken")
         assert answer.field("connection") == "close"
         assert conversation.ends()
-    assert refused(server) == [("tls_not_spoken", "127.0.0.1")]
+    until(lambda: refused(server) == [("tls_not_spoken", "127.0.0.1")])
     with pytest.raises(ssl.SSLError, match=r"(?i)wrong.version|record"):
         ssl.create_default_context().wrap_socket(
             socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE),

@@ -166,7 +166,7 @@ def _furnished(target: Target) -> Besieged:
     operator, greedy, powerless, revoked = map(
         plane.create_machine, ("operator", "greedy", "powerless", "revoked")
     )
-    (known,) = admin.identity("revoked").value.keys
+    (known,) = admin.identity("revoked").value.keys or ()
     admin.revoke_key("revoked", known.id)
     terms = PolicyTerms(
         max_window_seconds=3600, max_signings=10, steps=[PolicyStep("lead", 1, ["ann"])]
