@@ -12,7 +12,7 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
-.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks kills \
+.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks kills siege \
   fuzz fuzz-a-minute bench format clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make lint    the linters and type checks alone"
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
+	@echo "make siege   SIEGE=10 times what the tests do of attacks on the server, by every way in"
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
 	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait';"
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
@@ -91,6 +92,11 @@ kills: build
 	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
 	  tests/invariants/test_killed_again_and_again.py \
 	  tests/invariants/test_the_store_fails_again_and_again.py
+
+# What the tests do of attacks, so many times longer, and each by every way in and on each database.
+SIEGE ?= 10
+siege: build
+	@SEALWRIGHT_SIEGE=$(SIEGE) $(VENV)/bin/pytest -q tests/siege
 
 # Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
 FUZZ_SECONDS ?= 60

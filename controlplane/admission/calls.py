@@ -23,7 +23,7 @@ SMALL_BODY = 16 * 1024  # bytes
 _AT_ONCE = 256  # calls, in a process
 _OF_A_CALLER = 32
 _WAITING = 512
-_WAITING_OF_A_CALLER = 256
+WAITING_OF_A_CALLER = 256
 _MOST_KNOWN = 10_000  # callers
 
 
@@ -31,7 +31,8 @@ class Admission:
     """An ASGI application around the `application`, which may change meanwhile.
 
     A caller is whoever presents a key that was let in before, however its header is spelt; all
-    others are told apart by their address, so that made-up keys bring nobody more turns.
+    others are told apart by their address, so that made-up keys bring nobody more turns, and by
+    whether they present any, so that those keep no probe waiting.
     """
 
     def __init__(self, application: Application, make_room: Callable[[], None]) -> None:
@@ -41,7 +42,7 @@ class Admission:
             at_once=_AT_ONCE,
             of_a_lane=_OF_A_CALLER,
             waiting=_WAITING,
-            waiting_in_a_lane=_WAITING_OF_A_CALLER,
+            waiting_in_a_lane=WAITING_OF_A_CALLER,
             make_room=make_room,
         )
         self._known: OrderedDict[bytes, None] = OrderedDict()  # those used last at the end
@@ -88,7 +89,8 @@ class Admission:
         if key is not None and key in self._known:
             return key, key
         client = scope["client"]
-        return key, client[0].encode() if client else b"unix"
+        address = client[0].encode() if client else b"unix"
+        return key, address if key is None else b"key from " + address
 
     def _remember(self, key: bytes | None, let_in: bool | None) -> None:
         """`let_in`: what the application found out about the caller, if it asked."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 MOST_CONNECTIONS = 1200  # of a process
-MOST_UNSENT = 48 * 1024 * 1024  # octets of answers that nobody takes, in a process
+MOST_UNSENT = 32 * 1024 * 1024  # octets of answers that nobody takes, in a process
 
 
 class Client(Protocol):
@@ -117,6 +117,7 @@ class Shares:
     def leave(self, place: int) -> None:
         self._places[place] = self._NOBODY
 
-    def others_have_fewer(self, place: int) -> bool:
-        own = self._places[place]
-        return any(self._NOBODY < connections < own for connections in self._places)
+    def lead(self, place: int) -> int:
+        """How many more than whoever has fewest."""
+        fewest = min(each for each in self._places if each != self._NOBODY)
+        return self._places[place] - fewest

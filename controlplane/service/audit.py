@@ -1,6 +1,7 @@
 """Reading the audit log."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller
@@ -25,8 +26,11 @@ class Audit:
         before = cursor.read_number(page, _END)
         seen_by = limited(caller.identity)
         with self._store.read() as database:
-            found = operations.list_before(database, where, before, page.limit + 1, seen_by=seen_by)
-        return cursor.cut(found, page, lambda operation: operation.sequence)
+            found, ended_early = operations.list_before(
+                database, where, before, page.limit + 1, seen_by=seen_by
+            )
+        listed = cursor.cut(found, page, lambda operation: operation.sequence)
+        return replace(listed, is_last=listed.is_last and not ended_early)
 
     def get(self, caller: Caller, operation_id: str) -> Operation:
         """Refused 404 operation_not_found."""

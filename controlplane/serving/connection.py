@@ -5,6 +5,8 @@ head, a body, the end of an answer, the next request. Meanwhile the worker may g
 """
 
 import re
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,6 +23,7 @@ REQUEST_SECONDS = 10.0  # for a first octet, a head, a body
 SEND_SECONDS = 30.0  # for an answer, and one more for each SEND_OCTETS of it
 SEND_OCTETS = 32 * 1024
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
+_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger of socket(7)
 _CLIENT_HELLO = 0x16  # RFC 8446 §5.1: the first octet of a handshake
 _REFUSALS = {
     400: ("invalid_request", "This is not a valid HTTP/1.1 request."),
@@ -105,6 +108,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def give_up(self) -> None:
         """On a client that is waited for no longer."""
+        if self._is_stalled:  # or the kernel would keep, and offer, what nobody takes
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         if self._lingers or self._is_stalled:
             self.transport.abort()
         elif self._current_request is None:

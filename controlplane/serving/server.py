@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 30  # for calls on their way when the server stops
 _BACKLOG = 1024
 _RECEIVE_OCTETS = 32 * 1024  # that the kernel holds of what a client sends
+_SEND_OCTETS = 128 * 1024  # that it keeps of an answer; what is beyond is counted
 _MOST_HEAD = 16 * 1024  # octets
 _log = structlog.get_logger()
 
@@ -199,6 +200,7 @@ def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
         title = f"Cannot listen on {address}: {what}."
         raise Refused("address_unusable", title, status=503) from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_OCTETS)
     return listener
 
 

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,6 +22,9 @@ from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Conne
 
 KEPT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _DESCRIPTORS = 2048  # for connections, and what else is open
+_ACCEPTED_AT_ONCE = 16
+_MOST_YIELDS = 3  # for one connection
+_SWITCH_SECONDS = 0.0005  # after which a busy thread lets the event loop go on
 _YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
 _LOOK_SECONDS = 0.25  # how often deadlines are looked at, and the main process is told of our life
 _STALLED_SECONDS = 5.0  # that a worker which leaves waits for those who do not take their answer
@@ -53,13 +57,14 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self.proxies = self.app.settings.proxies
         self.connections = Connections(lambda held: self.app.shares.tell(self.place, held))
-        self._yielded = False
+        self._yields = 0  # for the connection that stands there now
         self._wake = asyncio.Event()
 
     def init_process(self) -> None:
         _keep_to_one_cpu(self.place, self.cfg.workers)
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(_DESCRIPTORS, most), most))
+        sys.setswitchinterval(_SWITCH_SECONDS)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -96,6 +101,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         # Those that came since the fork are heard now: before the loop runs it would miss them.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, KEPT_SIGNALS)
+        self.app.shares.tell(self.place, 0)
         for listener in self.sockets:
             self._listen(listener.sock)
         while self.alive and self.ppid == os.getppid():
@@ -138,19 +144,24 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self.loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _accept(self, listener: socket.socket) -> None:
-        if not self._yielded and self.app.shares.others_have_fewer(self.place):
-            self._yielded = True
-            self.loop.remove_reader(listener.fileno())
-            self.loop.call_later(_YIELD_SECONDS, self._listen, listener)
-            return
-        self._yielded = False
-        try:
-            sock, peer = listener.accept()
-        except OSError as fault:
-            if fault.errno in (errno.EMFILE, errno.ENFILE):
-                _log.error("out_of_file_descriptors")
-                self.connections.evict()
-            return
+        """One at a time, as long as the others have as many."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            if self._yields < min(self.app.shares.lead(self.place), _MOST_YIELDS):
+                self._yields += 1
+                self.loop.remove_reader(listener.fileno())
+                self.loop.call_later(_YIELD_SECONDS, self._listen, listener)
+                return
+            self._yields = 0
+            try:
+                sock, peer = listener.accept()
+            except OSError as fault:
+                if fault.errno in (errno.EMFILE, errno.ENFILE):
+                    _log.error("out_of_file_descriptors")
+                    self.connections.evict()
+                return
+            self._receive(sock, peer)
+
+    def _receive(self, sock: socket.socket, peer: object) -> None:
         if self.connections.is_full:
             self.connections.evict()
         guest = _Guest(address_of(peer), self.loop.time() + REQUEST_SECONDS)

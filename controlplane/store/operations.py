@@ -21,6 +21,7 @@ from controlplane.domain.model import (
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
+from controlplane.domain.page import MAX_OCTETS
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import OperationRow
@@ -176,9 +177,10 @@ def list_before(
     limit: int,
     *,
     seen_by: Identity | None,
-) -> list[Operation]:
-    """Newest first, those before this sequence number. `seen_by` leaves this identity's own rows
-    and those of the signers that it may read."""
+) -> tuple[list[Operation], bool]:
+    """Newest first, those before this sequence number; and whether it ended early, with what no
+    page can hold. `seen_by` leaves this identity's own rows and those of the signers that it
+    may read."""
     query = OperationRow.select()
     for column, value in (
         (OperationRow.signer, where.signer),
@@ -194,8 +196,15 @@ def list_before(
         query = query.where(OperationRow.sequence < sequence)
     if seen_by is not None:
         query = _visible(query, seen_by)
-    rows = query.order_by(OperationRow.sequence.desc()).limit(limit).tuples().execute(database)
-    return [_operation(row) for row in rows]
+    query = query.order_by(OperationRow.sequence.desc()).limit(limit)
+    found: list[Operation] = []
+    octets = 0
+    for row in query.tuples().iterator(database):
+        found.append(_operation(row))
+        octets += sum(len(each) for each in row if isinstance(each, str | bytes))
+        if octets > MAX_OCTETS:
+            return found, True
+    return found, False
 
 
 def is_visible(database: Database, operation_id: str, identity: Identity) -> bool:

@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from controlplane.admission.proxies import TrustedProxies
 
+from controlplane.admission.proxies import TrustedProxies
 from controlplane.domain.model import KeyAlgorithm
 from controlplane.service.installation import open_services
 from controlplane.serving.settings import InvalidSettings, Settings

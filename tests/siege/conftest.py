@@ -22,7 +22,7 @@ from tests.siege.attackers import Target, head
 __all__ = ["postgresql"]
 
 SIEGE = int(os.environ.get("SEALWRIGHT_SIEGE", "1"))
-"""How much longer than a test of every day: rounds of attacks, calls of loops."""
+"""How much longer than every day; from 2 on also what is the same by another way in."""
 
 _numbers = count()
 
@@ -166,7 +166,7 @@ def _furnished(target: Target) -> Besieged:
     operator, greedy, powerless, revoked = map(
         plane.create_machine, ("operator", "greedy", "powerless", "revoked")
     )
-    (known,) = admin.identity("revoked").value.keys or ()
+    (known,) = admin.identity("revoked").value.keys or []
     admin.revoke_key("revoked", known.id)
     terms = PolicyTerms(
         max_window_seconds=3600, max_signings=10, steps=[PolicyStep("lead", 1, ["ann"])]
@@ -189,6 +189,12 @@ def besieged(
         yield found
 
 
+@pytest.fixture(scope="module")
+def besieged_with_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
+    with besieged_at(tmp_path_factory.mktemp("tls-alone"), way_in="tls") as found:
+        yield found
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def besieged_store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -196,4 +202,14 @@ def besieged_store(
     """Two workers, over TCP, on each store; shared by the tests of a module."""
     folder = tmp_path_factory.mktemp(request.param)
     with besieged_at(folder, "--workers", "2", database=database_for(request)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=["sqlite"] if SIEGE == 1 else ["sqlite", "postgresql"])
+def besieged_loops(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Besieged]:
+    """A worker, for what takes many calls; shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp(f"loops-{request.param}")
+    with besieged_at(folder, database=database_for(request)) as found:
         yield found
