@@ -56,6 +56,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._lingers = False  # all is said, and the client is let finish
         self.address: str | None = None  # of the peer; None: a unix socket
         self._is_misdirected = is_misdirected
+        self._is_idle = False  # between two requests
         self.has_spoken = False
         self._is_refused = False
         self._has_ended = False  # the client: there will be no more requests
@@ -84,7 +85,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
                 self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
                 self._close_transport()
                 return
-        elif self._current_request is None and self.deadline > self._in(REQUEST_SECONDS):
+        elif self._is_idle:
+            self._is_idle = False
             self._wait(REQUEST_SECONDS)  # from the first octet of a next request
         super().data_received(data)
 
@@ -155,6 +157,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._close_transport()
             self._request_ready.set()
         else:
+            self._is_idle = True
             self._wait(KEEPALIVE_SECONDS)
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
@@ -218,11 +221,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._request_ready.set()
         self._wait(LINGER_SECONDS if has_unread else SEND_SECONDS)
 
-    def _in(self, seconds: float) -> float:
-        return float(self.worker.loop.time()) + seconds
-
     def _wait(self, seconds: float) -> None:
-        self.deadline = self._in(seconds)
+        self.deadline = self.worker.loop.time() + seconds
         self._clients.wait_for(self)
 
 

@@ -54,7 +54,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     with metrics_directory() as metrics:
         # Read by prometheus_client when it is first imported.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-        _Server(settings, location, listener, metrics, announce).run()
+        _Arbiter(_Server(settings, location, listener, metrics, announce)).run()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -101,9 +101,6 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._directory = metrics
         self._process: Process | None = None
         super().__init__()
-
-    def run(self) -> None:
-        _Arbiter(self).run()
 
     def load_config(self) -> None:
         # Imported here, before any fork, and after the environment has been set.

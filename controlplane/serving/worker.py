@@ -134,10 +134,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.connections.give_up_overdue(self.loop.time())
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
 
     def _listen(self, listener: socket.socket) -> None:
         if self.alive:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from controlplane.serving.worker import MOST_CONNECTIONS
+from controlplane.admission.connections import MOST_CONNECTIONS
 from tests.siege.attackers import PATIENCE, SMALL_WINDOW, Attack, head
 from tests.siege.conftest import SIEGE, Besieged, sign_request
 
