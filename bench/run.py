@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="ten million rows, not one")
     parser.add_argument("--seconds", type=float, default=1.5, help="of a round")
     parser.add_argument("--workers", type=int, default=2, help="of the server")
-    parser.add_argument("--threads", type=int, default=8, help="of each of them")
+    parser.add_argument("--threads", type=int, default=4, help="of each of them")
     options = parser.parse_args()
     if options.against is None and "against" in (options.only or ()):
         parser.error("against what? --against COMMIT")

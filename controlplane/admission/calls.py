@@ -38,71 +38,98 @@ class Admission:
     def __init__(self, application: Application, make_room: Callable[[], None]) -> None:
         """`make_room` is called when calls wait because too many are under way."""
         self.application = application
-        self._turns = Turns(
+        self.turns = Turns(
             at_once=_AT_ONCE,
             of_a_lane=_OF_A_CALLER,
             waiting=_WAITING,
             waiting_in_a_lane=WAITING_OF_A_CALLER,
             make_room=make_room,
         )
-        self._known: OrderedDict[bytes, None] = OrderedDict()  # those used last at the end
+        self.known: OrderedDict[bytes, None] = OrderedDict()  # hashes; those used last at the end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key, caller = self._caller(scope)
+        """The application finds its `Call` in the scope, under `call`, and an early refusal under
+        `refused`."""
+        key = _presented(scope)
+        call = scope["call"] = Call(self, key, self._lane(scope, key))
         gathered: Receive | None = receive
-        entered = False
         try:
             _check_query(scope)
-            gathered = await _gather(scope, receive)
+            gathered = _later(scope, receive, call) if _is_long(scope) else await _gather(receive)
             if gathered is None:
                 return  # the client has gone
-            await self._turns.enter(caller)
-            entered = True
+            await call.enter()
         except Refused as refused:
             scope["refused"] = refused
-        lane.set(caller)
-
-        def leave() -> None:
-            nonlocal entered
-            if entered:
-                entered = False
-                self._turns.leave(caller)
 
         async def send_last(event: Event) -> None:
             """Nobody waits for those who do not take an answer that is made."""
             if event["type"] == "http.response.body" and not event.get("more_body"):
-                leave()
+                call.leave()
             await send(event)
 
         try:
             await self.application(scope, gathered or receive, send_last)
         finally:
-            leave()
-            self._remember(key, scope.get("let_in"))
+            call.leave()
 
-    def _caller(self, scope: Scope) -> tuple[bytes | None, bytes]:
-        """The hash of the key that is presented, and the lane of the call."""
-        key = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                key = hashlib.sha256(value.partition(b" ")[2].strip()).digest()
-        if key is not None and key in self._known:
-            return key, key
+    def _lane(self, scope: Scope, key: bytes | None) -> bytes:
+        if key is not None and key in self.known:
+            return key
         client = scope["client"]
-        address = client[0].encode() if client else b"unix"
-        return key, address if key is None else b"key from " + address
+        address: bytes = client[0].encode() if client else b"unix"
+        return address if key is None else b"key from " + address
 
-    def _remember(self, key: bytes | None, let_in: bool | None) -> None:
-        """`let_in`: what the application found out about the caller, if it asked."""
-        if key is None or let_in is None:
+
+class Call:
+    """Enters and leaves as often as it must wait for its client."""
+
+    def __init__(self, admission: Admission, key: bytes | None, caller: bytes) -> None:
+        """`key`: hash of the one that was presented. `caller`: its lane."""
+        self._admission = admission
+        self._key = key
+        self._caller = caller
+        self._has_entered = False
+
+    async def enter(self) -> None:
+        """Refused 503 overloaded."""
+        await self._admission.turns.enter(self._caller)
+        lane.set(self._caller)
+        self._has_entered = True
+
+    def leave(self) -> None:
+        if self._has_entered:
+            self._has_entered = False
+            self._admission.turns.leave(self._caller)
+
+    async def let_in(self) -> None:
+        """Its caller is known now, and waits no longer where those wait who are not. Refused 503
+        overloaded."""
+        if self._key is None:
             return
-        if not let_in:
-            self._known.pop(key, None)
-            return
-        self._known[key] = None
-        self._known.move_to_end(key)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+        known = self._admission.known
+        known[self._key] = None
+        known.move_to_end(self._key)
+        if len(known) > _MOST_KNOWN:
+            known.popitem(last=False)
+        if self._caller != self._key:
+            self.leave()
+            self._caller = self._key
+            await self.enter()
+
+    def turn_away(self) -> None:
+        """Its key is not, or no longer, anybody's."""
+        if self._key is not None:
+            self._admission.known.pop(self._key, None)
+
+
+def _presented(scope: Scope) -> bytes | None:
+    """The hash of the key, however its header is spelt."""
+    key = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            key = hashlib.sha256(value.partition(b" ")[2].strip()).digest()
+    return key
 
 
 def _check_query(scope: Scope) -> None:
@@ -112,11 +139,14 @@ def _check_query(scope: Scope) -> None:
         raise invalid("query", "The query holds octets that must be percent-encoded.")
 
 
-async def _gather(scope: Scope, receive: Receive) -> Receive | None:
-    """Gives the application what it may read. None: the client has gone."""
+def _is_long(scope: Scope) -> bool:
+    """Whether there is a body that is read only once its caller was let in."""
     names = dict(scope["headers"])
-    if b"transfer-encoding" in names or int(names.get(b"content-length", 0)) > SMALL_BODY:
-        return _later(scope, receive)
+    return b"transfer-encoding" in names or int(names.get(b"content-length", 0)) > SMALL_BODY
+
+
+async def _gather(receive: Receive) -> Receive | None:
+    """Gives the application what it may read. None: the client has gone."""
     event = await receive()
     pieces = [event]
     while event.get("more_body"):
@@ -139,15 +169,18 @@ def _replay(event: Event, receive: Receive) -> Receive:
     return replay
 
 
-def _later(scope: Scope, receive: Receive) -> Receive:
-    """The application asks for an event before it has looked at anything: it gets an empty one."""
+def _later(scope: Scope, receive: Receive, call: Call) -> Receive:
+    """The application asks for an event before it has looked at anything: it gets an empty one.
+    Nobody waits for those whose body is on its way."""
     beginning = iter(({"type": "http.request", "body": b"", "more_body": True},))
 
     async def read() -> Event:
         event = next(beginning, None)
         if event is None:
             scope["connection"].expect_body()
+            call.leave()
             event = await receive()
+            await call.enter()
         return event
 
     return read

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _MOST_WAITING = 1024
 _MOST_WAITING_OF_A_CALLER = 256
+_SHARE = 4  # of the threads, the part that one caller may have
 
 lane: ContextVar[bytes] = ContextVar("lane", default=b"")
 """Of the call at hand: who makes it."""
@@ -26,7 +27,7 @@ class Threads:
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="service")
         self._turns = Turns(
             at_once=number,
-            of_a_lane=max(1, number - 1),  # one is left to the others
+            of_a_lane=max(1, number // _SHARE),
             waiting=_MOST_WAITING,
             waiting_in_a_lane=_MOST_WAITING_OF_A_CALLER,
         )

@@ -196,6 +196,8 @@ def read_idempotency_key(req: Request) -> str | None:
 
 def _encoded(answer: object) -> Answer[Any] | Stream:
     """As it is sent: bytes, none, or pieces."""
+    if isinstance(answer, msgspec.Struct):
+        return Answer(Encoded(msgspec.json.encode(answer)))
     if isinstance(answer, Stream):
         return answer
     if not isinstance(answer, Answer):

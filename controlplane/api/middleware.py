@@ -72,21 +72,22 @@ class Authentication:
         if getattr(resource, "confirms_caller", False):
             req.context.caller = self._services.identities.recognise(key)
             if req.context.caller is not None:
-                req.scope["let_in"] = True
+                await _let_in(req)
                 return
         try:
             req.context.caller = await req.context.run(
                 lambda: self._services.identities.authenticate(key)
             )
         except Refused as refused:
-            req.scope["let_in"] = refused.status != 401
+            if refused.status == 401 and "call" in req.scope:
+                req.scope["call"].turn_away()
             if refused.code == "api_key_unknown":
                 self._metrics.count_unknown_key()
             record = getattr(resource, "on_unauthenticated", None)
             if record is not None and req.method == "POST":
                 await record(req, refused, **params)
             raise
-        req.scope["let_in"] = True
+        await _let_in(req)
         if not getattr(resource, "confirms_caller", False):
             self._services.check_rate(req.context.caller)
 
@@ -103,6 +104,12 @@ class Authentication:
 
 
 _REFUSED = (403, 404, 409)
+
+
+async def _let_in(req: Request) -> None:
+    """Whoever looks after callers, if anybody does, hears that this one is known."""
+    if "call" in req.scope:
+        await req.scope["call"].let_in()
 
 
 _METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}

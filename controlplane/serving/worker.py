@@ -85,8 +85,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             self.asgi.application = process.open(self.loop)
         except Exception as fault:  # noqa: BLE001  # whatever it is, it may pass
-            foreseen = isinstance(fault, Refused)
-            _log.error("store_not_opened", cause=str(fault), exc_info=None if foreseen else fault)
+            known = fault.cause or fault.title if isinstance(fault, Refused) else None
+            _log.error("store_not_opened", cause=known, exc_info=None if known else fault)
             self._reopening = self.loop.create_task(self._reopen(process))
 
     async def _reopen(self, process: Any) -> None:

@@ -135,6 +135,7 @@ def test_rows_and_log_show_whom_a_trusted_proxy_names(
     with connect(server) as conversation:  # no HTTP: what was forwarded has not been read
         said = b"GET / HTTP/1.1\r\n" + FORWARDED + b"X : y\r\n\r\n"
         assert conversation.say(said).hear().status == 400
+    until(lambda: bool(logged(server, event="request_refused")))
     (line,) = logged(server, event="request_refused")
     assert (line["code"], line["address"]) == ("invalid_request", "127.0.0.1")
 

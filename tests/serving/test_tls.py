@@ -145,7 +145,7 @@ def test_who_speaks_plain_http_to_tls_is_told_so(shared: Trusting) -> None:
         assert (answer.status, answer.code) == (400, "tls_expected")
         assert answer.field("connection") == "close"
         assert conversation.ends()
-    assert ("tls_expected", "127.0.0.1") in refused(shared.server)
+    until(lambda: ("tls_expected", "127.0.0.1") in refused(shared.server))
 
 
 def test_who_speaks_tls_to_a_plain_port_is_told_so(serve: Serve) -> None:

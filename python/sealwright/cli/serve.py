@@ -21,7 +21,7 @@ from sealwright.cli.server_side import data_dir_option, refusals_told, store_opt
     help="Where to listen; port 0 is any free one.",
 )
 @click.option("--workers", type=int, default=None, help="Processes.  [2]")
-@click.option("--threads", type=int, default=None, help="Threads in each of them.  [8]")
+@click.option("--threads", type=int, default=None, help="Threads in each of them.  [4]")
 @click.option("--tls-cert", metavar="FILE", help="PEM of the server's certificate, leaf first.")
 @click.option("--tls-key", metavar="FILE", help="Its key.")
 @click.option("--client-ca", metavar="FILE", help="Ask callers for a certificate of this CA.")
