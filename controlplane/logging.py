@@ -63,17 +63,15 @@ class _Lines:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._waiting.append(text)
-            self.flush()
+            self._send(text)
             return
         if not self._waiting:
-            loop.call_soon(self.flush)
+            loop.call_soon(self._send_waiting)
         self._waiting.append(text)
 
-    def flush(self) -> None:
+    def _send_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._send("".join(waiting))
+        self._send("".join(waiting))
 
     def _send(self, text: str) -> None:
         self._stream.write(text)

@@ -15,14 +15,22 @@ class Client(Protocol):
 
     address: str | None  # None: a unix socket
     deadline: float  # until when it is waited for
-    has_spoken: bool
 
     @property
     def unsent(self) -> int:
         """Octets of an answer that it does not take."""
 
-    def give_up(self) -> None:
-        """It is waited for no longer."""
+    @property
+    def is_silent(self) -> bool:
+        """It has nothing under way, nor begun."""
+
+    def give_up(self, *, is_late: bool) -> None:
+        """It is waited for no longer: its deadline has passed, or somebody else needs its place."""
+
+
+def address_of(peer: object) -> str | None:
+    """As a socket names its peer."""
+    return peer[0] if isinstance(peer, tuple) else None
 
 
 class Connections:
@@ -60,7 +68,7 @@ class Connections:
 
     def give_up_overdue(self, now: float) -> None:
         for client in [each for each in self._waiting if each.deadline <= now]:
-            self._give_up(client)
+            self._give_up(client, is_late=True)
 
     @property
     def is_full(self) -> bool:
@@ -90,9 +98,9 @@ class Connections:
             held[address] -= unsent.pop(given_up)
             self._give_up(given_up)
 
-    def _give_up(self, client: Client) -> None:
+    def _give_up(self, client: Client, *, is_late: bool = False) -> None:
         self._waiting.pop(client, None)
-        client.give_up()
+        client.give_up(is_late=is_late)
 
 
 class Shares:

@@ -147,7 +147,7 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
             responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
     refusals = {400, 500, 503, *found.refusals}
     if not public:
-        refusals.add(401)
+        refusals |= {401, 429}
     if found.body is not None:
         refusals |= {408, 411, 413, 415}
     for status in sorted(refusals):

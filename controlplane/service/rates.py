@@ -8,8 +8,8 @@ from zlib import crc32
 
 from controlplane.errors import Refused
 
-BURST = 256  # calls at once
-A_SECOND = 5.0
+BURST = 512  # calls at once
+A_SECOND = 10.0
 _PLACES = 65_536  # two identities that share one share its bound
 _OCTETS = 8
 

@@ -13,6 +13,7 @@ import structlog
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from controlplane.admission.calls import SMALL_BODY
+from controlplane.admission.connections import address_of
 from controlplane.api import problems
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self.address: str | None = None  # of the peer; None: a unix socket
         self._is_misdirected = is_misdirected
         self._is_idle = False  # between two requests
-        self.has_spoken = False
+        self._has_spoken = False
         self._is_refused = False
         self._has_ended = False  # the client: there will be no more requests
 
@@ -79,8 +80,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def data_received(self, data: bytes) -> None:
         if self._lingers:
             return
-        if not self.has_spoken:
-            self.has_spoken = True
+        if not self._has_spoken:
+            self._has_spoken = True
             if self._is_misdirected or data[0] == _CLIENT_HELLO:
                 self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
                 self._close_transport()
@@ -108,12 +109,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._resume_reading()
             self._wait(REQUEST_SECONDS)
 
-    def give_up(self) -> None:
-        """On a client that is waited for no longer."""
+    @property
+    def is_silent(self) -> bool:
+        return self._is_idle or not self._has_spoken
+
+    def give_up(self, *, is_late: bool) -> None:
+        """Who is late is told so; who makes room may come again, which a lost connection says."""
         if self._is_stalled:  # or the kernel would keep, and offer, what nobody takes
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        if self._lingers or self._is_stalled:
+        if self._lingers or self._is_stalled or not is_late:
             self.transport.abort()
         elif self._current_request is None:
             self._close_transport()
@@ -224,7 +229,3 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def _wait(self, seconds: float) -> None:
         self.deadline = self.worker.loop.time() + seconds
         self._clients.wait_for(self)
-
-
-def address_of(peer: object) -> str | None:
-    return peer[0] if isinstance(peer, tuple) else None

@@ -82,11 +82,8 @@ class Settings:
         trusted_proxies: Sequence[str] = (),
         metrics_named: bool = False,
     ) -> "Settings":
-        """The arguments of the command line as they stand there.
-
-        Raises:
-            InvalidSettings: with every fault that was found.
-        """
+        """The arguments of the command line as they stand there. Raises InvalidSettings with every
+        fault that was found."""
         faults: list[str] = []
         if not 1 <= workers <= MOST_WORKERS:
             faults.append(f"--workers must be between 1 and {MOST_WORKERS}, not {workers}.")

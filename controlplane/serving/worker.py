@@ -16,9 +16,9 @@ import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from controlplane.admission.calls import Admission
-from controlplane.admission.connections import Connections
+from controlplane.admission.connections import Connections, address_of
 from controlplane.errors import Refused
-from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Connection, address_of
+from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Connection
 
 KEPT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _DESCRIPTORS = 2048  # for connections, and what else is open
@@ -37,14 +37,14 @@ class _Guest:
     """Somebody who has connected, and not said yet what to speak."""
 
     unsent = 0
-    has_spoken = False
+    is_silent = True
 
     def __init__(self, address: str | None, deadline: float) -> None:
         self.address = address
         self.deadline = deadline
         self.welcome: asyncio.Task[None] | None = None
 
-    def give_up(self) -> None:
+    def give_up(self, *, is_late: bool) -> None:
         if self.welcome is not None:
             self.welcome.cancel()
 
@@ -109,6 +109,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await self._pause(_LOOK_SECONDS)
         self.alive = False
         await self._shutdown()
+        await asyncio.sleep(0)  # the last lines of the log
 
     async def _shutdown(self) -> None:
         """Whoever connects from now on is refused, and can go elsewhere; calls under way end, and
@@ -118,8 +119,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             listener.close()
         now = self.loop.time()
         for client in self.connections.waiting():
-            if not client.unsent:
-                client.deadline = now if client.has_spoken else now + _LOOK_SECONDS
+            if client.is_silent:
+                client.deadline = now if isinstance(client, Connection) else now + _LOOK_SECONDS
         self._wake.clear()
         while len(self.connections) and self.loop.time() < now + self.cfg.graceful_timeout:
             if self._quick_shutdown:

@@ -419,6 +419,7 @@ READS = {
     "identities.get",
     "identities.keys",
     "identities.list",
+    "identities.recognise",
     "members.list",
     "signers.ca_certificate",
     "signers.certificate",
@@ -439,7 +440,7 @@ READS = {
     "audit.head",
     "audit.list",
 }
-SIGNS = {"signing.sign", "signing.record_refused"}
+SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
 def new_rows(scene: Scene, call: Callable[[], object]) -> list[Entry]:

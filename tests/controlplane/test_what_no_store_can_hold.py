@@ -71,6 +71,19 @@ class Plane:
         return self._names.get(name, self._names.get(of_kind, "any"))
 
 
+class Forgetful:
+    """For `Rates`: nobody calls too often."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, place: int, /) -> float:
+        return 0.0
+
+    def __setitem__(self, place: int, value: float, /) -> None:
+        """Gone."""
+
+
 @pytest.fixture(scope="module")
 def planes(
     tmp_path_factory: pytest.TempPathFactory,
@@ -81,7 +94,9 @@ def planes(
         for database in (None, postgresql.new_database()):
             location = Location(Path(tmp_path_factory.mktemp("edge")) / "data", database)
             admin_key = initialise(location).api_key
-            apis.append(Api(opened.enter_context(open_services(location)), admin_key))
+            apis.append(
+                Api(opened.enter_context(open_services(location, places=Forgetful())), admin_key)
+            )
         on_sqlite, on_postgresql = (Plane(api) for api in apis)
         yield on_sqlite, on_postgresql
 

@@ -113,7 +113,6 @@ NAMES = {
     "BaseApplication.cfg": "1631c24b04201462",
     "BaseApplication.load": "d50549f9c00b923f",
     "BaseApplication.load_config": "5c052877b3282f88",
-    "BaseApplication.run": "5a0c011e24a82d4a",
     "BodyReceiver._complete": "90c671c0a318b341",
     "BodyReceiver.receive": "b14c8cf09d17f248",
     "BodyReceiver.signal_disconnect": "6791235885c4aca7",

@@ -201,8 +201,10 @@ def test_who_never_finishes_is_let_go_however_they_trickle(besieged: Besieged) -
         while waiting:
             readable, _, _ = select.select(list(waiting), [], [], 0.1)
             for connection in readable:
-                expected = waiting.pop(connection)
-                assert _read(connection)[: len(expected) or None] == expected
+                with suppress(TimeoutError):  # TLS speaks of itself, too
+                    expected = waiting[connection]
+                    assert _read(connection)[: len(expected) or None] == expected
+                    del waiting[connection]
             for connection in waiting:
                 with suppress(OSError):
                     connection.send(b" ")
