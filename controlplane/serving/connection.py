@@ -39,8 +39,7 @@ _FAULT = ("internal_error", "The server failed; its log has more under request_i
 _ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)  # in front of a path: RFC 9112 §3.2.2
 _log = structlog.get_logger()
 
-# Looked up here for the base class, which reads from itself what it notes on the class it is
-# called for.
+# On the base class, which reads from itself what it notes on the class that it is called for.
 ASGIProtocol._check_h1c_protocol_available()
 
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
@@ -23,9 +23,6 @@ from controlplane.service.rates import shared_places
 from controlplane.serving.connection import KEEPALIVE_SECONDS
 from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
 from controlplane.serving.worker import KEPT_SIGNALS, Worker
-
-if TYPE_CHECKING:
-    from controlplane.app import Process
 
 _GRACE_SECONDS = 30  # for calls on their way when the server stops
 _BACKLOG = 1024
@@ -99,7 +96,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._url = _url(settings, listener)
         self._descriptor = listener.detach()
         self._directory = metrics
-        self._process: Process | None = None
+        self._process: Any = None  # a controlplane.app.Process, in a worker
         super().__init__()
 
     def load_config(self) -> None:
@@ -135,7 +132,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
-    def load(self) -> "Process":
+    def load(self) -> Any:
         from controlplane.app import Process
 
         self._process = Process(
