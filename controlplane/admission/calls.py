@@ -22,6 +22,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 SMALL_BODY = 16 * 1024  # bytes
 _AT_ONCE = 256  # calls, in a process
 _OF_A_CALLER = 32
+_OF_SEVERAL = 4  # each; what is under way of one is what another waits for
 _WAITING = 512
 WAITING_OF_A_CALLER = 256
 _MOST_KNOWN = 10_000  # callers
@@ -41,6 +42,7 @@ class Admission:
         self.turns = Turns(
             at_once=_AT_ONCE,
             of_a_lane=_OF_A_CALLER,
+            of_several=_OF_SEVERAL,
             waiting=_WAITING,
             waiting_in_a_lane=WAITING_OF_A_CALLER,
             make_room=make_room,

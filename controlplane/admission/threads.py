@@ -28,6 +28,7 @@ class Threads:
         self._turns = Turns(
             at_once=number,
             of_a_lane=max(1, number // _SHARE),
+            of_several=max(1, number // _SHARE),
             waiting=_MOST_WAITING,
             waiting_in_a_lane=_MOST_WAITING_OF_A_CALLER,
         )

@@ -1,8 +1,9 @@
 """Who may go next, so that nobody who calls a lot keeps the others waiting.
 
-A lane is a caller. So many may be under way at once, of all lanes and of one; what comes beyond
-waits in its lane, and lanes take turns: one call starts in each turn of the loop, so that whoever
-arrives meanwhile is heard before the next. Where too many wait, those who have most go first.
+A lane is a caller. So many may be under way at once, of all lanes and of one (fewer where there are
+several); what comes beyond waits in its lane, and lanes take turns: one call starts in each turn of
+the loop, so that whoever arrives meanwhile is heard before the next. Where too many wait, those who
+have most go first.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from controlplane.errors import Refused
 
 _RETRY_AFTER = 1  # seconds
+_ALONE_SECONDS = 1.0  # after which a lane counts as the only one
 
 
 class Turns:
@@ -22,14 +24,19 @@ class Turns:
         *,
         at_once: int,
         of_a_lane: int,
+        of_several: int,
         waiting: int,
         waiting_in_a_lane: int,
         make_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """`make_room` is called when a call must wait because `at_once` are under way."""
+        """`of_a_lane`: while it is the only one; else `of_several`. `make_room` is called when a call
+        must wait because `at_once` are under way."""
         self._make_room = make_room
         self._at_once = at_once
         self._of_a_lane = of_a_lane
+        self._of_several = of_several
+        self._last_lane: bytes | None = None
+        self._alone_from = 0.0  # a time of the loop
         self._most_waiting = waiting
         self._most_waiting_in_a_lane = waiting_in_a_lane
         self._under_way: Counter[bytes] = Counter()
@@ -40,6 +47,10 @@ class Turns:
 
     async def enter(self, lane: bytes) -> None:
         """Returns when it is this call's turn. Refused 503 overloaded when too many wait."""
+        if lane != self._last_lane:
+            if self._last_lane is not None:
+                self._alone_from = asyncio.get_running_loop().time() + _ALONE_SECONDS
+            self._last_lane = lane
         if not self._number_waiting and self._has_room(lane):
             self._start(lane)
             return
@@ -91,7 +102,9 @@ class Turns:
             del self._waiting[lane]
 
     def _has_room(self, lane: bytes) -> bool:
-        return self._number_under_way < self._at_once and self._under_way[lane] < self._of_a_lane
+        is_alone = asyncio.get_running_loop().time() >= self._alone_from
+        most = self._of_a_lane if is_alone else self._of_several
+        return self._number_under_way < self._at_once and self._under_way[lane] < most
 
     def _start(self, lane: bytes) -> None:
         self._under_way[lane] += 1

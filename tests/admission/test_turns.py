@@ -6,12 +6,25 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from controlplane.admission import turns as turns_module
 from controlplane.admission.turns import Turns
 from controlplane.errors import Refused
 
 
-def turns(at_once: int = 2, of_a_lane: int = 1, waiting: int = 6, in_a_lane: int = 4) -> Turns:
-    return Turns(at_once=at_once, of_a_lane=of_a_lane, waiting=waiting, waiting_in_a_lane=in_a_lane)
+def turns(
+    at_once: int = 2,
+    of_a_lane: int = 1,
+    waiting: int = 6,
+    in_a_lane: int = 4,
+    of_several: int | None = None,
+) -> Turns:
+    return Turns(
+        at_once=at_once,
+        of_a_lane=of_a_lane,
+        of_several=of_a_lane if of_several is None else of_several,
+        waiting=waiting,
+        waiting_in_a_lane=in_a_lane,
+    )
 
 
 async def settled() -> None:
@@ -50,6 +63,22 @@ async def test_a_lane_has_so_many_at_once_and_the_others_the_rest() -> None:
     tasks = [entered.call(name) for name in ("a1", "a2", "a3", "b1", "b2")]
     await settled()
     assert entered.order == ["a1", "a2", "b1"]
+    for task in tasks:
+        task.cancel()
+
+
+@in_loop
+async def test_a_lane_that_is_alone_has_more_than_one_of_several() -> None:
+    queue = turns(at_once=9, of_a_lane=3, of_several=1, waiting=9, in_a_lane=9)
+    entered = Entered(queue)
+    tasks = [entered.call(name) for name in ("a1", "b1", "a2", "a3")]
+    await settled()
+    assert entered.order == ["a1", "b1"]
+    queue.leave(b"b")
+    await asyncio.sleep(turns_module._ALONE_SECONDS)  # what is tested is the passing of time
+    tasks.append(entered.call("a4"))
+    await settled()
+    assert entered.order == ["a1", "b1", "a2", "a3"]
     for task in tasks:
         task.cancel()
 
@@ -168,6 +197,7 @@ async def test_room_is_asked_for_when_too_many_are_under_way() -> None:
     queue = Turns(
         at_once=2,
         of_a_lane=1,
+        of_several=1,
         waiting=4,
         waiting_in_a_lane=4,
         make_room=lambda: asked.append(True),
