@@ -21,7 +21,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SMALL_BODY = 16 * 1024  # bytes
 _AT_ONCE = 256  # calls, in a process
-_OF_A_CALLER = 32
+_OF_A_CALLER = 64
 _OF_SEVERAL = 4  # each; what is under way of one is what another waits for
 _WAITING = 512
 WAITING_OF_A_CALLER = 256

@@ -29,8 +29,8 @@ class Turns:
         waiting_in_a_lane: int,
         make_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """`of_a_lane`: while it is the only one; else `of_several`. `make_room` is called when a call
-        must wait because `at_once` are under way."""
+        """`of_a_lane`: while it is the only one; else `of_several`. `make_room` is called when a
+        call must wait because `at_once` are under way."""
         self._make_room = make_room
         self._at_once = at_once
         self._of_a_lane = of_a_lane
