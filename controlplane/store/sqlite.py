@@ -33,8 +33,14 @@ class SqliteStore(Store):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = str(path)
+        # Never made by opening it: an empty file in the place of one that was moved away would have
+        # SQLite delete the log (-wal) that those who have the other open go on to commit to.
         self.database = SqliteDatabase(
-            str(path), pragmas=_PRAGMAS, timeout=WAIT_SECONDS, autoconnect=False
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            pragmas=_PRAGMAS,
+            timeout=WAIT_SECONDS,
+            autoconnect=False,
         )
         self._lock = FileLock(path.with_name(path.name + ".lock"))
 

@@ -83,6 +83,22 @@ class TestFiles:
             0o600,
         )
 
+    def test_one_that_was_moved_away_is_not_made_anew(
+        self, world: World, store: SqliteStore, tmp_path: Path
+    ) -> None:
+        """SQLite would delete the log of an empty file, to which others still commit."""
+        path, away = store.path, tmp_path / "away"
+        log = path.with_name(path.name + "-wal")
+        inode = log.stat().st_ino
+        path.rename(away)
+        with pytest.raises(Refused) as refused:
+            store.epoch()
+        assert refused.value.code == "store_unavailable"
+        assert not path.exists()
+        assert log.stat().st_ino == inode
+        away.rename(path)
+        assert store.epoch() > 0
+
     def test_a_connection_is_durable_and_strict(self, store: SqliteStore) -> None:
         database = store.connect()
         found = {
@@ -115,7 +131,9 @@ class TestMigrations:
         assert SchemaVersion.select().count(store.database) == len(all_migrations())
 
     def test_an_empty_store_is_told_apart(self, tmp_path: Path) -> None:
-        store = SqliteStore(tmp_path / "empty.db")
+        path = tmp_path / "empty.db"
+        path.touch()
+        store = SqliteStore(path)
         with store.closing(), pytest.raises(Refused) as refused:
             _check(store)
         assert refused.value.code == "not_initialised"
