@@ -87,9 +87,8 @@ class Store(ABC):
     def trial(self, wait: float) -> Iterator[Database]:
         """A write as any other, except that it changes nothing; Refused also where a large one
         could not be made."""
-        with self._told("write"):
-            self._require_room()
         with self.write(wait) as database:
+            self._require_room()
             Installation.update(epoch=Installation.epoch).execute(database)
             yield database
 

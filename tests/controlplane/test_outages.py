@@ -151,6 +151,19 @@ def test_a_store_that_somebody_else_has_locked_is_not_ready(
         assert str(tmp_path) in line["cause"]
 
 
+def test_a_probe_that_fails_says_no_end_of_what_it_found(world: World) -> None:
+    store = SqliteStore(world.location.store_path)
+    store.says_outages = True
+    other = SqliteStore(world.location.store_path)
+    with store.closing(), other.closing(), structlog.testing.capture_logs() as lines:
+        with other.write():
+            for _ in range(2):
+                with pytest.raises(Refused), store.trial(0):
+                    pass
+            assert [line["event"] for line in lines] == ["store_unavailable"]
+        assert [line["event"] for line in lines] == ["store_unavailable", "store_available"]
+
+
 def test_what_was_wrong_first_is_what_is_told(world: World) -> None:
     """SQLite ends some transactions by itself, so that there is nothing to roll back."""
     store = SqliteStore(world.location.store_path)
