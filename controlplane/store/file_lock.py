@@ -11,6 +11,7 @@ from threading import Lock
 
 _CLOSED = 0x8  # IN_CLOSE_WRITE of <sys/inotify.h>
 _LOOK_AGAIN_SECONDS = 0.1  # where no event came: the holder was killed just then
+_UNTOLD_SECONDS = 0.002  # the same where no event can come
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -59,6 +60,7 @@ class FileLock:
     def close(self) -> None:
         """Nobody holds it or waits for it in this process."""
         events, self._events = self._events, -1
+        self._ready = select.poll()
         if events >= 0:
             os.close(events)
 
@@ -74,7 +76,8 @@ class FileLock:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            if not self._ready.poll(min(left, _LOOK_AGAIN_SECONDS) * 1000):
+            look_again = _LOOK_AGAIN_SECONDS if self._events >= 0 else _UNTOLD_SECONDS
+            if not self._ready.poll(min(left, look_again) * 1000):
                 self._watch()  # there may be another file by now
             elif _is_taken(file):
                 return True
@@ -82,12 +85,16 @@ class FileLock:
         return True
 
     def _watch(self) -> None:
-        """From now on an event comes whenever somebody closes the file that is there."""
-        if self._events < 0:
-            self._events = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
-            self._ready = select.poll()
-            self._ready.register(self._events, select.POLLIN)
-        _checked(_libc.inotify_add_watch(self._events, os.fsencode(self._path), _CLOSED))
+        """From now on an event comes whenever somebody closes the file that is there; none where
+        the kernel has no more of them for this user, whatever program took them."""
+        try:
+            if self._events < 0:
+                self._ready = select.poll()
+                self._events = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+                self._ready.register(self._events, select.POLLIN)
+            _checked(_libc.inotify_add_watch(self._events, os.fsencode(self._path), _CLOSED))
+        except OSError:
+            self.close()
 
     def _forget_events(self) -> None:
         """Such as of our own release."""

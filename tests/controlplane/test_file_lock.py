@@ -1,5 +1,7 @@
 """The lock beside a SQLite file: one at a time, woken at once, and nobody waits without end."""
 
+import ctypes
+import errno
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.store import file_lock
 from controlplane.store.file_lock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +127,24 @@ def test_one_at_a_time_among_threads_and_locks(path: Path) -> None:
     assert most == 1
     for lock in locks:
         lock.close()
+
+
+def test_who_cannot_be_told_looks_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs of the same user can have taken all that the kernel watches for it."""
+
+    def none_left(flags: int) -> int:
+        ctypes.set_errno(errno.EMFILE)
+        return -1
+
+    monkeypatch.setattr(file_lock._libc, "inotify_init1", none_left)
+    lock, holder = FileLock(path), Holder(path)
+    with pytest.raises(TimeoutError):
+        lock.acquire(0.05)
+    holder.go_on()
+    lock.acquire(60)
+    holder.end()
+    lock.release()
+    lock.close()
 
 
 def await_waiter(lock: FileLock) -> None:
