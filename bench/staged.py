@@ -121,7 +121,7 @@ def main() -> None:
         (EncryptedKeys, "sign", _KEY),
     ]:
         setattr(owner, name, clocks.around(stage, getattr(owner, name)))
-    setattr(writer, "_write", clocks.whole_thread(_COMMIT, writer._write))  # noqa: B010  # mypy
+    setattr(writer, "write_rows", clocks.whole_thread(_COMMIT, writer.write_rows))  # noqa: B010  # mypy
     close = Services.close
 
     def close_and_write(services: Services) -> None:

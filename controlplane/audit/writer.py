@@ -147,7 +147,7 @@ class Writer:
             try:
                 with self._store.write() as database:
                     is_last = self._take_waiting(batch)
-                    results: Sequence[Result | Refused] = _write(
+                    results: Sequence[Result | Refused] = write_rows(
                         database, [row for row, _ in batch]
                     )
             except Refused as unavailable:
@@ -177,7 +177,7 @@ class Writer:
         for row in rows:
             try:
                 with self._store.write() as database:
-                    results += _write(database, [row])
+                    results += write_rows(database, [row])
             except Refused as unavailable:
                 results.append(unavailable)
             except Exception:  # noqa: BLE001  # the same
@@ -187,9 +187,9 @@ class Writer:
         return results
 
 
-def _write(database: Database, taken: Sequence[Row]) -> list[Result]:
-    """One result for each, in order. Of two equal keys in one batch the second is Overtaken: it
-    finds the first one's row when it comes again."""
+def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
+    """Within a write. One result for each, in order. Of two equal keys in one batch the second is
+    Overtaken: it finds the first one's row when it comes again."""
     standing = operations.read_standing(database, [each.key for each in taken if each.key])
     bound = standing.bound
     named = {each.entry.grant_id for each in taken if each.entry.grant_id is not None}

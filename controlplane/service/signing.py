@@ -8,7 +8,16 @@ from typing import Any
 
 import structlog
 
-from controlplane.audit.writer import Bound, Done, Exhausted, Overtaken, Row, Writer
+from controlplane.audit.writer import (
+    Bound,
+    Done,
+    Exhausted,
+    Overtaken,
+    Result,
+    Row,
+    Writer,
+    write_rows,
+)
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import list_missing_of_grant
 from controlplane.domain.identifier import new_id
@@ -34,11 +43,12 @@ from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
 from controlplane.store import signers
-from controlplane.store.database import Store
-from controlplane.store.view import View, ViewMoved, Views, WouldWait
+from controlplane.store.database import Store, read_epoch
+from controlplane.store.view import View, ViewMoved, Views, Within, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _LONGEST_DIGEST = 64  # octets
+_MOST_MOVES = 5  # of the epoch, during a call
 _log = structlog.get_logger()
 
 
@@ -111,23 +121,27 @@ class Signing:
         429 too_many_calls; 503 overloaded or store_unavailable with retry_after.
         """
         view = self._views.latest_known()
+        moves = 0
+        attempt: _Attempt
         while True:
-            try:
-                attempt = self._attempt(view.remembered, caller, call, may_wait=False)
-            except WouldWait:
+            if moves > _MOST_MOVES:
+                attempt, result = yield Elsewhere(partial(self._decide_within, caller, call))
+            else:
                 try:
-                    attempt = yield Elsewhere(
-                        partial(self._attempt, view, caller, call, may_wait=True)
-                    )
-                except ViewMoved:
-                    view = yield Elsewhere(self._views.fresh)
-                    continue
-            if attempt.entry.outcome is Outcome.DENIED:
-                self._rates.count(caller.identity.id, attempt.entry.created_at)
-            known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-            result = yield Row(attempt.entry, view.epoch, known)
+                    attempt = self._attempt(view.remembered, caller, call, may_wait=False)
+                except WouldWait:
+                    try:
+                        attempt = yield Elsewhere(
+                            partial(self._attempt, view, caller, call, may_wait=True)
+                        )
+                    except ViewMoved:
+                        view = yield Elsewhere(self._views.fresh)
+                        moves += 1
+                        continue
+                result = yield self._row(attempt, caller, view)
             if isinstance(result, Overtaken):
                 view = yield Elsewhere(self._views.fresh)
+                moves += 1
                 continue
             if isinstance(result, Exhausted):
                 view.forget_grants(call.signer, caller.identity.name)
@@ -141,6 +155,22 @@ class Signing:
             raise (
                 yield Elsewhere(partial(self._with_what_is_missing, attempt.answer, caller, call))
             )
+
+    def _decide_within(self, caller: Caller, call: SignCall) -> tuple[_Attempt, Result]:
+        """The decision and its row in one write, in which nothing can move: for a call during which
+        the epoch moved again and again."""
+        with self._store.write() as database:
+            view = View(Within(database), read_epoch(database))
+            attempt = self._attempt(view, caller, call, may_wait=True)
+            (result,) = write_rows(database, [self._row(attempt, caller, view)])
+        return attempt, result
+
+    def _row(self, attempt: _Attempt, caller: Caller, view: View) -> Row:
+        """Refused 429."""
+        if attempt.entry.outcome is Outcome.DENIED:
+            self._rates.count(caller.identity.id, attempt.entry.created_at)
+        known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
+        return Row(attempt.entry, view.epoch, known)
 
     def record_refused(self, refused: Refused, call: SignCall) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other

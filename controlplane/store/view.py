@@ -5,10 +5,10 @@ holds until the epoch moves, and whoever commits a decision compares epochs firs
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from peewee import Database
 
@@ -38,6 +38,20 @@ class KnownKey:
         return self.key.revoked_at is None and not self.identity.disabled
 
 
+class Readable(Protocol):
+    def read(self) -> AbstractContextManager[Database]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Readable within a transaction that is open already."""
+
+    database: Database
+
+    def read(self) -> AbstractContextManager[Database]:
+        return nullcontext(self.database)
+
+
 @dataclass(frozen=True, slots=True)
 class _Memory:
     keys: dict[bytes, KnownKey] = field(default_factory=dict)
@@ -51,7 +65,7 @@ class View:
     """Answers under one epoch. What does not exist is not remembered: callers choose the names
     that they ask for, and could fill the memory with them. Threads share it."""
 
-    def __init__(self, store: Store | None, epoch: int, memory: _Memory | None = None) -> None:
+    def __init__(self, store: Readable | None, epoch: int, memory: _Memory | None = None) -> None:
         """`store` None: what `memory` has not is not looked up."""
         memory = _Memory() if memory is None else memory
         self.epoch = epoch

@@ -269,13 +269,13 @@ class TestWriter:
         self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         batches: list[int] = []
-        real = writer_module._write
+        real = writer_module.write_rows
 
         def count(database: Any, taken: Any) -> Any:
             batches.append(len(taken))
             return real(database, taken)
 
-        monkeypatch.setattr(writer_module, "_write", count)
+        monkeypatch.setattr(writer_module, "write_rows", count)
         with ThreadPoolExecutor(20) as pool:
             with store.write():  # nobody can commit meanwhile
                 written = [
@@ -326,7 +326,7 @@ class TestWriter:
             raise sqlite3.OperationalError("disk full")
 
         with monkeypatch.context() as broken:
-            broken.setattr(writer_module, "_write", fail)
+            broken.setattr(writer_module, "write_rows", fail)
             with pytest.raises(Refused) as refused:
                 writer.write(Row(self.entry(), None, bind=True))
         assert "disk full" in str(refused.value.cause)

@@ -122,7 +122,7 @@ def store(world: World, plans: Plans, url: str) -> Iterator[PostgresqlStore]:
 def write(store: PostgresqlStore, entries: list[Entry]) -> None:
     rows = [writer.Row(each, None, bind=True) for each in entries]
     with store.write() as database:
-        results = writer._write(database, rows)
+        results = writer.write_rows(database, rows)
     assert {type(result) for result in results} == {writer.Written}
 
 

@@ -21,6 +21,7 @@ from controlplane.domain.model import (
     HashAlgorithm,
     KeyAlgorithm,
     MemberRole,
+    OperationKind,
     Outcome,
     PssParameters,
     Scheme,
@@ -32,6 +33,7 @@ from controlplane.service.identities import RefusedCaller
 from controlplane.service.installation import open_services
 from controlplane.service.signing import Signing
 from controlplane.store.tables import KeyRow
+from controlplane.store.view import View
 from tests.world import DIGEST, World, a_call
 
 
@@ -275,6 +277,30 @@ class TestRevocationIsSeenAtOnce:
         assert len(made) == 1
         assert last(world) == (Outcome.DENIED, "signer_disabled")
         assert made[0] not in [row.entry.signature for row in world.rows()]
+
+    def test_changes_without_end_keep_no_call_waiting(
+        self, world: World, signing: Signing, ci: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever was looked up has changed before it is used."""
+        views, store = signing._views, world.services._store
+        real = views.fresh
+
+        def overtaken() -> View:
+            view = real()
+            with store.change():
+                pass
+            return view
+
+        signing.sign(ci, a_call())
+        before = len(world.rows(kind=OperationKind.SIGN))
+        monkeypatch.setattr(views, "fresh", overtaken)
+        with store.change():
+            pass
+        signed = signing.sign(ci, a_call(idempotency_key="k"))
+        world.services.members.remove(world.admin, "release", "ci")
+        assert refuse(signing, ci, a_call()) == (404, "signer_not_found")
+        assert signing.sign(ci, a_call(idempotency_key="k")) == signed
+        assert len(world.rows(kind=OperationKind.SIGN)) == before + 2
 
 
 class TestIdempotency:
