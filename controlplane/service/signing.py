@@ -1,6 +1,7 @@
 """One call to sign: decide, sign, record, and only then release."""
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -150,11 +151,13 @@ class Signing:
                 return (yield from self._repeat(caller, call, result.operation))
             if not isinstance(attempt.answer, Refused):
                 return attempt.answer
-            if attempt.answer.code != "no_active_grant":
-                raise attempt.answer
-            raise (
-                yield Elsewhere(partial(self._with_what_is_missing, attempt.answer, caller, call))
-            )
+            refused = attempt.answer
+            if refused.code == "no_active_grant":
+                with suppress(Refused):  # the row stands: its answer does too, if it says less
+                    refused = yield Elsewhere(
+                        partial(self._with_what_is_missing, refused, caller, call)
+                    )
+            raise refused
 
     def _decide_within(self, caller: Caller, call: SignCall) -> tuple[_Attempt, Result]:
         """The decision and its row in one write, in which nothing can move: for a call during which

@@ -32,6 +32,7 @@ from controlplane.errors import Refused
 from controlplane.service.identities import RefusedCaller
 from controlplane.service.installation import open_services
 from controlplane.service.signing import Signing
+from controlplane.store.database import unavailable
 from controlplane.store.tables import KeyRow
 from controlplane.store.view import View
 from tests.world import DIGEST, World, a_call
@@ -200,6 +201,20 @@ class TestDenials:
     ) -> None:
         assert refuse(signing, ci, a_call("x" * 5000))[0] == 404
         assert world.last_row().entry.signer == "x" * 64
+
+
+def test_what_is_missing_may_be_hidden_but_not_the_answer_that_the_row_has(
+    world: World, signing: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ci = world.identity("ci")
+    world.signer(policy=world.policy().name, ci=MemberRole.OPERATOR)
+
+    def away(*_given: object) -> None:
+        raise unavailable("gone")
+
+    monkeypatch.setattr("controlplane.service.signing.find_grant_or_request", away)
+    assert refuse(signing, ci, a_call()) == (403, "no_active_grant")
+    assert last(world) == (Outcome.DENIED, "no_active_grant")
 
 
 class TestFailure:
