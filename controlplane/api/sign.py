@@ -1,6 +1,7 @@
 """The call to sign."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -97,7 +98,8 @@ class Sign:
             if _is_running_here(loop):
                 settle(outcome)
             else:
-                loop.call_soon_threadsafe(settle, outcome)
+                with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+                    loop.call_soon_threadsafe(settle, outcome)
 
         self._signing.hand_in(row, done)
         return await waiting

@@ -93,6 +93,32 @@ def test_an_idle_connection_does_not_hold_up_the_end(serve: Serve, stop: signal.
             list(pool.map(_must_be_over, idle))
 
 
+def test_rows_on_their_way_are_written_although_nobody_waits_for_them(
+    serve: Serve, installation: Installation
+) -> None:
+    server = serve()
+    call = b'{"scheme":"ecdsa","hash":"sha256","digest":"%s="}' % (b"A" * 43)
+    head = b"POST /v1/signers/none/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Authorization: Bearer " + installation.admin_key.encode() + b"\r\n"
+    whole = head + b"Content-Length: %d\r\n\r\n" % len(call) + call
+    store = SqliteStore(installation.location.store_path)
+    with store.closing(), connect(server) as known, connect(server) as calling:
+        known.say(whole)
+        assert known.hear().status == 404
+        with store.write():  # so that the row waits
+            calling.say(whole)
+            assert calling.is_silent()
+            server.process.send_signal(signal.SIGQUIT)
+            _must_be_over(calling)
+        assert server.process.wait(20) == 0
+        with store.read() as database:
+            rows = database.execute_sql(  # type: ignore[no-untyped-call]
+                "SELECT reason FROM operations WHERE signer = 'none'"
+            )
+            assert rows.fetchall() == [("not_a_member",)] * 2
+    assert "Traceback" not in server.log.read_text()
+
+
 def _must_be_over(conversation: Conversation) -> None:
     try:
         assert conversation.ends()
