@@ -43,9 +43,10 @@ class _Guest:
         self.address = address
         self.deadline = deadline
         self.welcome: asyncio.Task[None] | None = None
+        self.is_in = False  # its connection begins, and uvloop would never end it if stopped there
 
     def give_up(self, *, is_late: bool) -> None:
-        if self.welcome is not None:
+        if self.welcome is not None and not self.is_in:
             self.welcome.cancel()
 
 
@@ -167,29 +168,34 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.connections.enter(guest)
         self.connections.wait_for(guest)
         guest.welcome = self.loop.create_task(self._welcome(guest, sock))
+        guest.welcome.add_done_callback(partial(self._take_leave, guest, sock))
 
     async def _welcome(self, guest: _Guest, sock: socket.socket) -> None:
         sock.setblocking(False)
         connect = self.loop.connect_accepted_socket
-        try:
-            if self.app.tls is None:
-                await connect(partial(Connection, self), sock)
-            elif await self._speaks_tls(sock):
-                await connect(
-                    partial(Connection, self),
-                    sock,
-                    ssl=self.app.tls,
-                    ssl_handshake_timeout=REQUEST_SECONDS,
-                    ssl_shutdown_timeout=SEND_SECONDS,
-                )
-            else:
-                await connect(partial(Connection, self, is_misdirected=True), sock)
-        except (OSError, asyncio.CancelledError) as fault:
+        is_plain = self.app.tls is None
+        if is_plain or not await self._speaks_tls(sock):
+            guest.is_in = True
+            await connect(partial(Connection, self, is_misdirected=not is_plain), sock)
+        else:
+            await connect(
+                partial(Connection, self),
+                sock,
+                ssl=self.app.tls,
+                ssl_handshake_timeout=REQUEST_SECONDS,
+                ssl_shutdown_timeout=SEND_SECONDS,
+            )
+
+    def _take_leave(
+        self, guest: _Guest, sock: socket.socket, welcome: "asyncio.Task[None]"
+    ) -> None:
+        """Of a guest who is in, or will not be: also of one given up before the welcome began."""
+        self.connections.leave(guest)
+        fault = None if welcome.cancelled() else welcome.exception()
+        if welcome.cancelled() or fault is not None:
             sock.close()
-            if not isinstance(fault, asyncio.CancelledError):
-                _log.warning("handshake_failed", cause=str(fault), address=guest.address)
-        finally:
-            self.connections.leave(guest)
+        if fault is not None:
+            _log.warning("handshake_failed", cause=str(fault), address=guest.address)
 
     async def _speaks_tls(self, sock: socket.socket) -> bool:
         """By its first octet, which stays where it is."""
