@@ -6,7 +6,7 @@ only once its caller was let in, as the application asks for it.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from controlplane.admission.threads import lane
@@ -20,6 +20,7 @@ Send = Callable[[Event], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SMALL_BODY = 16 * 1024  # bytes
+_PIECE = 64 * 1024  # bytes of an answer
 _AT_ONCE = 256  # calls, in a process
 _OF_A_CALLER = 64
 _OF_SEVERAL = 4  # each; what is under way of one is what another waits for
@@ -68,7 +69,12 @@ class Admission:
             """Nobody waits for those who do not take an answer that is made."""
             if event["type"] == "http.response.body" and not event.get("more_body"):
                 call.leave()
-            await send(event)
+            if len(event.get("body", b"")) <= _PIECE:
+                await send(event)
+                return
+            for piece, behind in _pieces(event):
+                scope["connection"].behind = behind
+                await send(piece)
 
         try:
             await self.application(scope, gathered or receive, send_last)
@@ -123,6 +129,16 @@ class Call:
         """Its key is not, or no longer, anybody's."""
         if self._key is not None:
             self._admission.known.pop(self._key, None)
+
+
+def _pieces(event: Event) -> Iterator[tuple[Event, int]]:
+    """Of an answer, each with how many octets come after it. TLS takes whatever it is given, and
+    says of the next only that it waits."""
+    body = event.get("body", b"")
+    while len(body) > _PIECE:
+        piece, body = body[:_PIECE], body[_PIECE:]
+        yield {**event, "body": piece, "more_body": True}, len(body)
+    yield {**event, "body": body}, 0
 
 
 def _presented(scope: Scope) -> bytes | None:

@@ -53,6 +53,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._clients = worker.connections
         self.deadline = 0.0
         self._is_stalled = False  # the client does not take an answer
+        self.behind = 0  # octets of it that the transport was not given yet
         self._lingers = False  # all is said, and the client is let finish
         self.address: str | None = None  # of the peer; None: a unix socket
         self._is_misdirected = is_misdirected
@@ -100,7 +101,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     @property
     def unsent(self) -> int:
-        return self.transport.get_write_buffer_size() if self._is_stalled else 0
+        held: int = self.transport.get_write_buffer_size()
+        return self.behind + held if self._is_stalled else 0
 
     def expect_body(self) -> None:
         """A body that was held back until its caller was let in."""
