@@ -138,7 +138,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def resume_writing(self) -> None:
         super().resume_writing()
         self._is_stalled = False
-        self._clients.work_for(self)
+        if self._is_ours and not self._lingers:
+            self._clients.work_for(self)
+
+    @property
+    def _is_ours(self) -> bool:
+        """The next step: a request is here, but for a body that is held back."""
+        receiver = self._body_receiver
+        return receiver is not None and (receiver._complete or self._reading_paused)
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Not where the client has gone, which the base class would fail at."""
@@ -155,7 +162,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _on_message_complete(self) -> None:
         super()._on_message_complete()
-        self._clients.work_for(self)
+        if not self._is_stalled:
+            self._clients.work_for(self)
 
     def _arm_keepalive_timer(self) -> None:
         """The connection waits for its next request."""
@@ -168,10 +176,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """To HTTP/1.0 an answer without a length has no other end; a body that nobody reads is in
-        the way; behind one in chunks a proxy may see another request than we do."""
+        the way; behind one in chunks a proxy may see another request than we do; answers without
+        a body, which wait for nobody, would pile up before whoever takes none."""
         is_read = self._body_receiver._complete and not request.chunked
         ends: bool = super()._will_close(request, response_requires_close)
-        return ends or not is_read or request.version < (1, 1)
+        return ends or not is_read or request.version < (1, 1) or self._is_stalled
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         return False
@@ -195,7 +204,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         """What is no HTTP, or broke below the application."""
-        self._refuse(status, *_REFUSALS.get(status, _FAULT))
+        if not self._closed:  # else the client has gone, or was told
+            self._refuse(status, *_REFUSALS.get(status, _FAULT))
 
     def _refuse(self, status: int, code: str, title: str) -> None:
         self._is_refused = True

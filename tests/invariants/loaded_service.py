@@ -116,8 +116,8 @@ def figures(service: Service, load: Load, began: float, what: Mapping[str, int])
     return f"\n{len(service.nodes)} node(s): {text}"
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
+def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         threading.Event().wait(0.02)

@@ -586,6 +586,7 @@ def test_a_body_that_ends_early_is_no_call(shared: Shared, length: int) -> None:
     said = b"GET /v1/identities/short-%d HTTP/1.1\r\n" % length + HOST + shared.authorization
     with shared.connect() as conversation:
         assert conversation.say(said + b"\r\n").hear().status == 404
+    assert "internal_error" not in shared.server.log.read_text()  # nothing of ours broke
 
 
 def test_octets_that_come_one_by_one_make_the_same_request(shared: Shared) -> None:

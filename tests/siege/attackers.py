@@ -111,7 +111,7 @@ class Attack:
     def held(self) -> int:
         """How many connections the server has not dropped."""
         with self._lock:
-            return len(self._held) - len(_gone(self._held))
+            return len(self._held) - len(gone(self._held))
 
     def must_be_on(self) -> None:
         assert self._thread.is_alive()
@@ -128,7 +128,7 @@ class Attack:
     def _go_on(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
             with self._lock:
-                for each in _gone(self._held):
+                for each in gone(self._held):
                     self._held.remove(each)
                     self.dropped += 1
                     each.close()
@@ -149,7 +149,7 @@ class Attack:
                 self._held.append(opened)
 
 
-def _gone(connections: list[socket.socket]) -> list[socket.socket]:
+def gone(connections: list[socket.socket]) -> list[socket.socket]:
     """Those that the other side has closed, whatever can still be read from them."""
     poll = select.poll()
     known = {each.fileno(): each for each in connections}

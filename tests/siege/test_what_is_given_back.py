@@ -8,8 +8,12 @@ import pytest
 
 from controlplane.admission.connections import MOST_CONNECTIONS
 from tests.invariants.loaded_service import until
+from tests.siege.attackers import PATIENCE, SMALL_WINDOW, gone, head
 from tests.siege.conftest import SIEGE, Besieged, besieged_at
 from tests.siege.test_spread import sockets
+
+LIVE = head("HEAD", "/v1/health/live")
+MANY = 3000  # answers without a body: more than the kernel takes
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +45,31 @@ def test_who_is_turned_away_at_the_door_gives_the_place_back(alone: Besieged) ->
     alone.plane.stop()  # nobody is waited for who has gone
     assert "internal_error" not in alone.plane.log
     alone.plane.start()
+
+
+def flood(alone: Besieged, connection: socket.socket) -> int:
+    """Answers without a body, one after another, that are not taken. How many were asked for."""
+    for _ in range(MANY // 20):
+        with suppress(BlockingIOError, ConnectionError):
+            connection.send(LIVE * 20)
+        assert alone.call("GET", "/v1/health/live").status == 200
+    return MANY
+
+
+def test_answers_without_a_body_do_not_pile_up(alone: Besieged) -> None:
+    before = alone.plane.log.count('"method":"HEAD"')
+    with alone.target.dial(window=SMALL_WINDOW) as connection:
+        asked = flood(alone, connection)
+        with suppress(ConnectionResetError):
+            while connection.recv(65_536):
+                pass
+    assert alone.plane.log.count('"method":"HEAD"') - before < asked
+
+
+@pytest.mark.skipif(SIEGE == 1, reason="waits for half a minute")
+def test_who_takes_a_part_of_the_last_answers_is_let_go(alone: Besieged) -> None:
+    with alone.target.dial(window=SMALL_WINDOW) as connection:
+        flood(alone, connection)
+        for _ in range(100):
+            connection.recv(1024)
+        until(lambda: bool(gone([connection])), 3 * PATIENCE)
