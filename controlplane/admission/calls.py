@@ -134,11 +134,11 @@ class Call:
 def _pieces(event: Event) -> Iterator[tuple[Event, int]]:
     """Of an answer, each with how many octets come after it. TLS takes whatever it is given, and
     says of the next only that it waits."""
-    body = event.get("body", b"")
-    while len(body) > _PIECE:
-        piece, body = body[:_PIECE], body[_PIECE:]
-        yield {**event, "body": piece, "more_body": True}, len(body)
-    yield {**event, "body": body}, 0
+    body = memoryview(event["body"])
+    for end in range(_PIECE, len(body), _PIECE):
+        piece = bytes(body[end - _PIECE : end])
+        yield {**event, "body": piece, "more_body": True}, len(body) - end
+    yield {**event, "body": bytes(body[(len(body) - 1) // _PIECE * _PIECE :])}, 0
 
 
 def _presented(scope: Scope) -> bytes | None:

@@ -1,6 +1,7 @@
 """Bounds for connections: who is waited for, and who goes where there are too many of them, or too
 much that nobody takes."""
 
+import asyncio
 import mmap
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -31,6 +32,23 @@ class Client(Protocol):
 def address_of(peer: object) -> str | None:
     """As a socket names its peer."""
     return peer[0] if isinstance(peer, tuple) else None
+
+
+class Guest:
+    """Somebody who has connected, and not said yet what to speak."""
+
+    unsent = 0
+    is_silent = True
+
+    def __init__(self, address: str | None, deadline: float) -> None:
+        self.address = address
+        self.deadline = deadline
+        self.welcome: asyncio.Task[None] | None = None
+        self.is_in = False  # its connection begins, and uvloop would never end it if stopped there
+
+    def give_up(self, *, is_late: bool) -> None:
+        if self.welcome is not None and not self.is_in:
+            self.welcome.cancel()
 
 
 class Connections:

@@ -16,7 +16,8 @@ import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from controlplane.admission.calls import Admission
-from controlplane.admission.connections import Connections, address_of
+from controlplane.admission.connections import Connections, Guest, address_of
+from controlplane.admission.threads import keep_to_one_cpu
 from controlplane.errors import Refused
 from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Connection
 
@@ -33,23 +34,6 @@ _CLIENT_HELLO = b"\x16"  # RFC 8446 §5.1: the first octet of a handshake
 _log = structlog.get_logger()
 
 
-class _Guest:
-    """Somebody who has connected, and not said yet what to speak."""
-
-    unsent = 0
-    is_silent = True
-
-    def __init__(self, address: str | None, deadline: float) -> None:
-        self.address = address
-        self.deadline = deadline
-        self.welcome: asyncio.Task[None] | None = None
-        self.is_in = False  # its connection begins, and uvloop would never end it if stopped there
-
-    def give_up(self, *, is_late: bool) -> None:
-        if self.welcome is not None and not self.is_in:
-            self.welcome.cancel()
-
-
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     alive: bool  # gunicorn's
     place: int  # among the processes of the server; given before the fork
@@ -62,7 +46,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self._wake = asyncio.Event()
 
     def init_process(self) -> None:
-        _keep_to_one_cpu(self.place, self.cfg.workers)
+        keep_to_one_cpu(self.place, self.cfg.workers)
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(_DESCRIPTORS, most), most))
         sys.setswitchinterval(_SWITCH_SECONDS)
@@ -164,13 +148,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def _receive(self, sock: socket.socket, peer: object) -> None:
         if self.connections.is_full:
             self.connections.evict()
-        guest = _Guest(address_of(peer), self.loop.time() + REQUEST_SECONDS)
+        guest = Guest(address_of(peer), self.loop.time() + REQUEST_SECONDS)
         self.connections.enter(guest)
         self.connections.wait_for(guest)
         guest.welcome = self.loop.create_task(self._welcome(guest, sock))
         guest.welcome.add_done_callback(partial(self._take_leave, guest, sock))
 
-    async def _welcome(self, guest: _Guest, sock: socket.socket) -> None:
+    async def _welcome(self, guest: Guest, sock: socket.socket) -> None:
         sock.setblocking(False)
         connect = self.loop.connect_accepted_socket
         is_plain = self.app.tls is None
@@ -186,9 +170,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 ssl_shutdown_timeout=SEND_SECONDS,
             )
 
-    def _take_leave(
-        self, guest: _Guest, sock: socket.socket, welcome: "asyncio.Task[None]"
-    ) -> None:
+    def _take_leave(self, guest: Guest, sock: socket.socket, welcome: "asyncio.Task[None]") -> None:
         """Of a guest who is in, or will not be: also of one given up before the welcome began."""
         self.connections.leave(guest)
         fault = None if welcome.cancelled() else welcome.exception()
@@ -206,10 +188,3 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             self.loop.remove_reader(sock.fileno())
         return sock.recv(1, socket.MSG_PEEK) in (_CLIENT_HELLO, b"")
-
-
-def _keep_to_one_cpu(place: int, workers: int) -> None:
-    """Where every CPU has a worker: threads that take turns do so at half the cost on one CPU."""
-    cpus = sorted(os.sched_getaffinity(0))
-    if workers >= len(cpus):
-        os.sched_setaffinity(0, {cpus[place % len(cpus)]})
