@@ -1,6 +1,8 @@
 """A PostgreSQL database that any number of nodes share."""
 
 import re
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ _LOCK = 7_253_189_404_112_665  # of writers; any number that no other program of
 _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
+_COMMIT_SECONDS = 20
 
 # Whatever the server, the database or the role has by default.
 _SETTINGS = {
@@ -112,8 +115,22 @@ class PostgresqlStore(Store):
 
 
 def _commit(connection: Connection) -> None:
-    done = connection.execute("COMMIT", prepare=False)
-    if done.statusmessage != "COMMIT":  # what a server says where an error was ignored
+    """With a deadline on this side: the server has none for a commit, which waits for ever for a
+    synchronous standby that is away. Whether it was committed is then not known."""
+    server = connection.pgconn
+    server.send_query(b"COMMIT")
+    answer = select.poll()
+    answer.register(server.socket, select.POLLIN)
+    end = time.monotonic() + _COMMIT_SECONDS
+    while server.is_busy():
+        if not answer.poll(max(0.0, end - time.monotonic()) * 1000):
+            connection.close()
+            raise psycopg.OperationalError(f"a commit took longer than {_COMMIT_SECONDS} s")
+        server.consume_input()
+    done = server.get_result()
+    while server.get_result() is not None:
+        continue
+    if done is None or done.command_status != b"COMMIT":  # ROLLBACK where an error was ignored
         raise psycopg.OperationalError("the transaction was rolled back")
 
 

@@ -14,6 +14,7 @@ from controlplane.errors import Refused
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
 from controlplane.store import connections
+from controlplane.store import postgresql as postgresql_store
 from controlplane.store.database import move_epoch
 from controlplane.store.postgresql import PostgresqlStore
 from tests.postgresql import PostgresqlServer, running_postgresql
@@ -56,6 +57,32 @@ def show(store: PostgresqlStore, *names: str, write: bool = False) -> list[str]:
             cursor = database.execute_sql(f"SHOW {name}")  # type: ignore[no-untyped-call]
             found.append(str(cursor.fetchone()[0]))
         return found
+
+
+def change_again_and_again(store: PostgresqlStore) -> None:
+    while True:
+        with store.change():
+            pass
+
+
+def test_a_commit_that_never_ends_is_given_up(
+    server: PostgresqlServer, store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a synchronous standby that is away."""
+    monkeypatch.setattr(postgresql_store, "_COMMIT_SECONDS", 1)
+    before = store.epoch()
+    server.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", database="postgres")
+    server.run("SELECT pg_reload_conf()", database="postgres")
+    try:
+        with pytest.raises(Refused) as refused:
+            change_again_and_again(store)  # the server reads its settings in a while
+        assert refused.value.code == "store_unavailable"
+    finally:
+        server.run("ALTER SYSTEM RESET synchronous_standby_names", database="postgres")
+        server.run("SELECT pg_reload_conf()", database="postgres")
+    with store.change():
+        pass
+    assert store.epoch() > before
 
 
 class TestConnections:
