@@ -64,6 +64,9 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __iter__(self) -> Iterator[Client]:
+        return iter(list(self._all))
+
     def enter(self, client: Client) -> None:
         self._all.add(client)
         self._tell(len(self._all))

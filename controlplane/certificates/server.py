@@ -5,6 +5,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.certificates.handshake import ServerContext
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -18,7 +20,7 @@ class Tls:
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError).
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.load_cert_chain(self.certificate, self.key)

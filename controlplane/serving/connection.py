@@ -15,6 +15,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from controlplane.admission.calls import SMALL_BODY
 from controlplane.admission.connections import address_of
 from controlplane.api import problems
+from controlplane.certificates.handshake import CLIENT_HELLO
 
 if TYPE_CHECKING:
     from controlplane.serving.worker import Worker
@@ -25,7 +26,6 @@ SEND_SECONDS = 30.0  # for an answer, and one more for each SEND_OCTETS of it
 SEND_OCTETS = 32 * 1024
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
 _AT_ONCE = struct.pack("ii", 1, 0)  # struct linger of socket(7)
-_CLIENT_HELLO = 0x16  # RFC 8446 §5.1: the first octet of a handshake
 _REFUSALS = {
     400: ("invalid_request", "This is not a valid HTTP/1.1 request."),
     408: ("request_timeout", "The request did not arrive in time."),
@@ -82,7 +82,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             return
         if not self._has_spoken:
             self._has_spoken = True
-            if self._is_misdirected or data[0] == _CLIENT_HELLO:
+            if self._is_misdirected or data[:1] == CLIENT_HELLO:
                 self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
                 self._close_transport()
                 return

@@ -113,6 +113,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "http_parser": "fast",
             "keepalive": int(KEEPALIVE_SECONDS),
             "graceful_timeout": _GRACE_SECONDS,
+            "asgi_disconnect_grace_period": 2
+            * _GRACE_SECONDS,  # calls of who has gone are recorded
             "control_socket_disable": True,
             "forwarded_allow_ips": "",
             "forwarder_headers": "",

@@ -18,19 +18,20 @@ from gunicorn.workers.gasgi import ASGIWorker
 from controlplane.admission.calls import Admission
 from controlplane.admission.connections import Connections, Guest, address_of
 from controlplane.admission.threads import keep_to_one_cpu
+from controlplane.certificates.handshake import saying_why_not, speaks_tls
 from controlplane.errors import Refused
 from controlplane.serving.connection import REQUEST_SECONDS, SEND_SECONDS, Connection
 
 KEPT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-_DESCRIPTORS = 2048  # for connections, and what else is open
+_DESCRIPTORS = 4096  # for connections, and what else is open
 _ACCEPTED_AT_ONCE = 16
 _MOST_YIELDS = 3  # for one connection
 _SWITCH_SECONDS = 0.001  # after which a busy thread lets the event loop go on
 _YIELD_SECONDS = 0.005  # to other processes, for a connection that may as well be theirs
 _LOOK_SECONDS = 0.25  # how often deadlines are looked at, and the main process is told of our life
 _STALLED_SECONDS = 5.0  # that a worker which leaves waits for those who do not take their answer
+_FINISH_SECONDS = 1.0  # for calls that nobody waits for; rows handed in are written at any rate
 _REOPEN_SECONDS = 1.0
-_CLIENT_HELLO = b"\x16"  # RFC 8446 §5.1: the first octet of a handshake
 _log = structlog.get_logger()
 
 
@@ -44,6 +45,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.connections = Connections(lambda held: self.app.shares.tell(self.place, held))
         self._yields = 0  # for the connection that stands there now
         self._wake = asyncio.Event()
+        self._reopening: asyncio.Task[None] | None = None
 
     def init_process(self) -> None:
         keep_to_one_cpu(self.place, self.cfg.workers)
@@ -94,6 +96,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await self._pause(_LOOK_SECONDS)
         self.alive = False
         await self._shutdown()
+        await self._finish_calls()
         await asyncio.sleep(0)  # the last lines of the log
 
     async def _shutdown(self) -> None:
@@ -114,6 +117,16 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 client.deadline = min(client.deadline, self.loop.time() + _STALLED_SECONDS)
             self._look_after()
             await self._pause(0.02)
+
+    async def _finish_calls(self) -> None:
+        """Nobody gets an answer any longer; what was called is recorded all the same."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        for client in self.connections:
+            client.give_up(is_late=False)
+        end = self.loop.time() + _FINISH_SECONDS
+        while len(asyncio.all_tasks(self.loop)) > 1 and self.loop.time() < end:
+            await asyncio.sleep(0.005)
 
     def _look_after(self) -> None:
         self.notify()
@@ -158,17 +171,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         sock.setblocking(False)
         connect = self.loop.connect_accepted_socket
         is_plain = self.app.tls is None
-        if is_plain or not await self._speaks_tls(sock):
+        if is_plain or not await speaks_tls(sock):
             guest.is_in = True
             await connect(partial(Connection, self, is_misdirected=not is_plain), sock)
         else:
-            await connect(
-                partial(Connection, self),
-                sock,
-                ssl=self.app.tls,
-                ssl_handshake_timeout=REQUEST_SECONDS,
-                ssl_shutdown_timeout=SEND_SECONDS,
-            )
+            async with saying_why_not(sock):
+                await connect(
+                    partial(Connection, self),
+                    sock,
+                    ssl=self.app.tls,
+                    ssl_handshake_timeout=REQUEST_SECONDS,
+                    ssl_shutdown_timeout=SEND_SECONDS,
+                )
 
     def _take_leave(self, guest: Guest, sock: socket.socket, welcome: "asyncio.Task[None]") -> None:
         """Of a guest who is in, or will not be: also of one given up before the welcome began."""
@@ -178,13 +192,3 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             sock.close()
         if fault is not None:
             _log.warning("handshake_failed", cause=str(fault), address=guest.address)
-
-    async def _speaks_tls(self, sock: socket.socket) -> bool:
-        """By its first octet, which stays where it is."""
-        readable = self.loop.create_future()
-        self.loop.add_reader(sock.fileno(), lambda: readable.done() or readable.set_result(None))
-        try:
-            await readable
-        finally:
-            self.loop.remove_reader(sock.fileno())
-        return sock.recv(1, socket.MSG_PEEK) in (_CLIENT_HELLO, b"")

@@ -85,9 +85,6 @@ class TestHttps:
         with initialised(module_file) as module:
             list_and_sign(module)
 
-    @pytest.mark.xfail(
-        strict=True, raises=AssertionError, reason="uvloop drops the alert of a failed handshake"
-    )
     def test_without_a_client_certificate_it_is_refused(
         self,
         environment: Environment,

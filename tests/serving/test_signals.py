@@ -93,11 +93,6 @@ def test_an_idle_connection_does_not_hold_up_the_end(serve: Serve, stop: signal.
             list(pool.map(_must_be_over, idle))
 
 
-@pytest.mark.xfail(
-    strict=False,
-    raises=AssertionError,
-    reason="a quick stop may come before the call has handed its row in",
-)
 def test_rows_on_their_way_are_written_although_nobody_waits_for_them(
     serve: Serve, installation: Installation
 ) -> None:
@@ -112,6 +107,7 @@ def test_rows_on_their_way_are_written_although_nobody_waits_for_them(
         assert known.hear().status == 404
         with store.write():  # so that the row waits
             calling.say(whole)
+            until(calling.is_heard)
             assert calling.is_silent()
             server.process.send_signal(signal.SIGQUIT)
             _must_be_over(calling)

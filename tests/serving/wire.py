@@ -2,13 +2,16 @@
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 PATIENCE = 20  # seconds until what must come counts as missed
 LIVE = b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+NOTHING_QUEUED = "00000000:00000000"  # to be sent, and received: proc(5)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,16 @@ class Conversation:
             self.socket.settimeout(PATIENCE)
         return False
 
+    def is_heard(self) -> bool:
+        """What was said has left the kernel: the server has it. Over TCP, IPv4."""
+        here = _as_in_proc_net_tcp(self.socket.getsockname())
+        there = _as_in_proc_net_tcp(self.socket.getpeername())
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            _, local, remote, _, queues, *_ = line.split()
+            if (local, remote) in ((here, there), (there, here)) and queues != NOTHING_QUEUED:
+                return False
+        return True
+
     def _hear_body(self, bare: Answer) -> bytes:
         length = bare.field("content-length")
         if length is not None:
@@ -129,6 +142,11 @@ class Conversation:
         piece = self.socket.recv(65536)
         assert piece, f"the connection ended after {self._heard!r}"
         self._heard += piece
+
+
+def _as_in_proc_net_tcp(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 def until(condition: Callable[[], bool]) -> None:
