@@ -70,8 +70,10 @@ native-build: build/dev/build.ninja
 native-tests: native-build
 	@ctest --test-dir build/dev --output-on-failure -j $(JOBS)
 
+# A test that hangs fails with its name and where it stands, instead of holding up all others.
+TEST_SECONDS ?= 600
 python-tests: build
-	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope
+	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope --timeout $(TEST_SECONDS)
 
 # The module's own tests again, with the compiler watching: memory, undefined behaviour, races.
 sanitizers: sanitized-asan sanitized-tsan
