@@ -12,12 +12,13 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
-.PHONY: help set-up build demo test lint tidy native-build native-tests python-tests sanitizers forks kills siege \
-  fuzz fuzz-a-minute bench format clean
+.PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
+  python-tests sanitizers forks kills siege fuzz fuzz-a-minute bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
-	@echo "make test    linters, type checks, native and Python tests, sanitizers, a short fuzzing"
+	@echo "make test    linters, type checks, native and Python tests; where native code changed also"
+	@echo "             clang-tidy, sanitizers, a short fuzzing"
 	@echo "make lint    the linters and type checks alone"
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
@@ -40,15 +41,29 @@ $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 demo: build
 	@docs/demo/run
 
-test: lint native-tests python-tests sanitizers fuzz-a-minute
+test: style native-tests python-tests native-watched
 
-lint: build
+# What watches the native code takes longer than all else: once for each state of it. The sum of the
+# state that passed last is committed with it.
+WATCHED := .ci/native-watched
+SUM = $(shell find native tests/native tests/fuzz CMakeLists.txt CMakePresets.json .clang-tidy -type f \
+  -not -path '*/__pycache__/*' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
+native-watched:
+	@if [[ "$$(cat $(WATCHED) 2> /dev/null)" == $(SUM) ]]; then \
+	  echo "native-watched: clang-tidy, sanitizers and fuzzing have passed on this native code"; \
+	else \
+	  $(MAKE) -j $(JOBS) tidy && $(MAKE) sanitizers fuzz-a-minute && echo $(SUM) > $(WATCHED); \
+	fi
+
+lint: style
+	@$(MAKE) -j $(JOBS) tidy
+
+style: build
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 	@clang-format --dry-run --Werror $(FORMATTED)
-	@$(MAKE) -j $(JOBS) tidy
 
 # One stamp a source file, so that only what changed is read again.
 TIDY_STAMPS := $(patsubst %.cc,build/tidy/%.ok,$(filter native/%.cc,$(NATIVE)))

@@ -60,7 +60,7 @@ def show(store: PostgresqlStore, *names: str, write: bool = False) -> list[str]:
 
 
 def change_again_and_again(store: PostgresqlStore) -> None:
-    while True:
+    for _ in range(100_000):
         with store.change():
             pass
 
@@ -99,7 +99,7 @@ class TestConnections:
     def test_all_that_were_ended_while_idle_are_replaced_unnoticed(
         self, url: str, store: PostgresqlStore
     ) -> None:
-        everybody = threading.Barrier(4)
+        everybody = threading.Barrier(4, timeout=60)
 
         def read(_: int) -> int:
             with store.read():

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count, cycle
@@ -91,7 +92,8 @@ class InsistentCaller(threading.Thread):
 
     def _insist(self, key: str) -> str | None:
         """None: there was no grant for it when it was time to stop."""
-        while True:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             reply = self._try(key)
             match (reply.status, reply.text) if reply is not None else None:
                 case None:
@@ -112,6 +114,7 @@ class InsistentCaller(threading.Thread):
                     self._pause()
                 case (status, code):
                     raise AssertionError(f"{key}: answered {status} {code}")
+        raise AssertionError(f"{key}: no signature for {PATIENCE} s, at last {reply}")
 
     def _try(self, key: str) -> Reply | None:
         with suppress(OSError, http.client.HTTPException):
