@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -213,6 +214,7 @@ def _inlined(schema: Schema, components: Mapping[str, Schema]) -> Schema:
     return {name: value for name, value in schema.items() if value is not None}
 
 
+@cache  # answers share their types, refusals theirs
 def _reference(wanted: Any) -> Schema:
     (schema,), _ = msgspec.json.schema_components([wanted], ref_template=_REFERENCE)
     return schema

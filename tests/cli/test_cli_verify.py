@@ -20,7 +20,7 @@ from controlplane.store.sqlite import SqliteStore
 from tests.cli.conftest import NOWHERE
 from tests.server import COMMAND, ControlPlane, surroundings
 
-SHORT, LONG = 20_000, 200_000  # rows
+SHORT, LONG = 20_000, 80_000  # rows
 BATCH = 1000  # rows
 SPARE = 8 * 1024  # KiB by which two runs of the same may differ
 

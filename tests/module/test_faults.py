@@ -348,7 +348,7 @@ class TestOwnServer:
     ) -> Iterator[Module]:
         key = own_plane.create_machine("builder")
         own_plane.create_signer("release", "p256", builder="operator")
-        environment.set(url=own_plane.url, api_key=key, request_timeout=LIMIT)
+        environment.set(url=own_plane.url, api_key=key, request_timeout="5")
         with initialised(module_file) as opened:
             yield opened
 
