@@ -24,6 +24,7 @@ KEEPALIVE_SECONDS = 75.0  # longer than the 30 s after which the module lets go
 REQUEST_SECONDS = 10.0  # for a first octet, a head, a body
 SEND_SECONDS = 30.0  # for an answer, and one more for each SEND_OCTETS of it
 SEND_OCTETS = 32 * 1024
+UNSENT_OCTETS = 64 * 1024  # that a transport takes before the client counts as stalled
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
 _AT_ONCE = struct.pack("ii", 1, 0)  # struct linger of socket(7)
 _REFUSALS = {
@@ -34,7 +35,7 @@ _REFUSALS = {
     501: ("invalid_request", "This transfer coding is not known here."),
 }
 _MISDIRECTED = (400, "tls_expected", "This port speaks TLS: use https://.")
-_CANNOT_SPEAK_TLS = (400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
+_NO_TLS = (400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
 _FAULT = ("internal_error", "The server failed; its log has more under request_id.")
 _ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)  # in front of a path: RFC 9112 §3.2.2
 _log = structlog.get_logger()
@@ -46,6 +47,7 @@ ASGIProtocol._check_h1c_protocol_available()
 class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     worker: "Worker"
     _closed: bool  # gunicorn's
+    _task: Any
 
     def __init__(self, worker: "Worker", *, is_misdirected: bool = False) -> None:
         """`is_misdirected`: plain HTTP where TLS is spoken."""
@@ -66,16 +68,20 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self.address = address_of(transport.get_extra_info("peername"))
         self._clients.enter(self)
         self._wait(REQUEST_SECONDS)
+        transport.set_write_buffer_limits(UNSENT_OCTETS)  # one of TLS takes eight times as much
         super().connection_made(transport)
         self._max_buffer_size = SMALL_BODY
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.leave(self)
+        # Kept from the base class, whose timer to cancel it would hold all of this until then.
+        task, self._task = self._task, None
         super().connection_lost(exc)
+        self._task = task
         if self._is_stalled:
             self._cancel_task_if_pending()  # it would keep its answer, for nobody
         if self._current_request is None:
-            self._request_ready.set()  # nothing is under way: the task need not be cancelled
+            self._request_ready.set()  # nothing is under way
 
     def data_received(self, data: bytes) -> None:
         if self._lingers:
@@ -83,7 +89,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         if not self._has_spoken:
             self._has_spoken = True
             if self._is_misdirected or data[:1] == CLIENT_HELLO:
-                self._refuse(*_MISDIRECTED if self._is_misdirected else _CANNOT_SPEAK_TLS)
+                self._refuse(*_MISDIRECTED if self._is_misdirected else _NO_TLS)
                 self._close_transport()
                 return
         elif self._is_idle:
@@ -101,8 +107,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     @property
     def unsent(self) -> int:
-        held: int = self.transport.get_write_buffer_size()
-        return self.behind + held if self._is_stalled else 0
+        return self.behind + self.transport.get_write_buffer_size() if self._is_stalled else 0
 
     def expect_body(self) -> None:
         """A body that was held back until its caller was let in."""
@@ -192,12 +197,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         proxies = self.worker.proxies
         address = self.address
         if proxies.trusts_any:
-            forwarded = [
-                value.decode("latin-1")
-                for name, value in scope["headers"]
-                if name == b"x-forwarded-for"
-            ]
-            address = proxies.caller(address, forwarded)
+            said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            address = proxies.caller(address, [value.decode("latin-1") for value in said])
         scope["client"] = None if address is None else (address, 0)
         scope["connection"] = self
         return scope

@@ -110,9 +110,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             if client.is_silent:
                 client.deadline = now if isinstance(client, Connection) else now + _LOOK_SECONDS
         self._wake.clear()
-        while len(self.connections) and self.loop.time() < now + self.cfg.graceful_timeout:
-            if self._quick_shutdown:
-                return
+        end = now + self.cfg.graceful_timeout
+        while len(self.connections) and not self._quick_shutdown and self.loop.time() < end:
             for client in self.connections.waiting():
                 client.deadline = min(client.deadline, self.loop.time() + _STALLED_SECONDS)
             self._look_after()

@@ -78,6 +78,7 @@ NAMES = {
     "ASGIProtocol._safe_write": "877a640d4e5b6619",
     "ASGIProtocol._send_error_response": "79f508f36d010731",
     "ASGIProtocol._serve_http_request": "e0fcf1b6342ec7fb",
+    "ASGIProtocol._task": "d4cf26230b7777c9",
     "ASGIProtocol._will_close": "c596e1ccc7efe1a0",
     "ASGIProtocol.connection_lost": "505a532685b29d03",
     "ASGIProtocol.connection_made": "6437a9659150a49f",

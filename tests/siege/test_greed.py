@@ -127,10 +127,11 @@ def test_whoever_fills_the_threads_keeps_no_signature_waiting(
         attack.must_be_on()
 
 
+@pytest.mark.parametrize("way_in", ["tcp", "tls"])
 def test_answers_that_nobody_takes_fill_no_memory(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, way_in: str
 ) -> None:
-    with besieged_at(tmp_path_factory.mktemp("memory")) as besieged:
+    with besieged_at(tmp_path_factory.mktemp("memory"), way_in=way_in) as besieged:
         _fill_log(besieged)
         readers = ("reader-1", "reader-2")
         admin = besieged.plane.client()

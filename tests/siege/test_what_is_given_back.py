@@ -13,6 +13,7 @@ from tests.siege.conftest import SIEGE, Besieged, besieged_at
 from tests.siege.test_spread import sockets
 
 LIVE = head("HEAD", "/v1/health/live")
+SPARE = 8 * 1024 * 1024  # octets of memory; one connection over TLS has some 45,000
 MANY = 3000  # answers without a body: more than the kernel takes
 
 
@@ -64,6 +65,22 @@ def test_answers_without_a_body_do_not_pile_up(alone: Besieged) -> None:
             while connection.recv(65_536):
                 pass
     assert alone.plane.log.count('"method":"HEAD"') - before < asked
+
+
+def test_connections_that_are_over_hold_no_memory(besieged_with_tls: Besieged) -> None:
+    """Such as of clients that go without a word, one after the other."""
+    target = besieged_with_tls.target
+
+    def come_and_go(number: int) -> None:
+        for _ in range(number):
+            with target.connect() as connection:
+                connection.sendall(head("GET", "/v1/health/live"))
+                assert connection.recv(65_536)
+
+    come_and_go(100)
+    before = besieged_with_tls.peak()
+    come_and_go(600 * SIEGE)
+    assert besieged_with_tls.peak() < before + SPARE
 
 
 @pytest.mark.skipif(SIEGE == 1, reason="waits for half a minute")
