@@ -85,10 +85,11 @@ native-build: build/dev/build.ninja
 native-tests: native-build
 	@ctest --test-dir build/dev --output-on-failure -j $(JOBS)
 
-# A test that hangs fails with its name and where it stands, instead of holding up all others.
+# One process more than there are CPUs: many tests wait, for a deadline or an answer. A test that hangs
+# fails with its name and where it stands, instead of holding up all others.
 TEST_SECONDS ?= 600
 python-tests: build
-	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope --timeout $(TEST_SECONDS)
+	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS)
 
 # The module's own tests again, with the compiler watching: memory, undefined behaviour, races.
 sanitizers: sanitized-asan sanitized-tsan

@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from tests.server import ControlPlane
 
 PATIENCE = 20.0  # seconds that others wait for an answer
 SMALL_WINDOW = 2048  # octets that the kernel takes for somebody who reads nothing
+_PATIENCE_TIMEVAL = struct.pack("ll", int(PATIENCE), 0)
 _LOOK_SECONDS = 0.05
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
@@ -35,7 +37,10 @@ class Target:
             if window is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
             if is_unix:
+                connection.settimeout(None)  # else a full queue would be refused, not waited for
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE_TIMEVAL)
                 connection.connect(path)
+                connection.settimeout(PATIENCE)
             else:
                 if source is not None:
                     connection.bind((source, 0))
