@@ -165,6 +165,15 @@ def test_a_malformed_idempotency_key_is_refused(api: Api, ci: str, key: str) -> 
     assert (answer.status_code, answer.json["field"]) == (400, "Idempotency-Key")
 
 
+def test_an_api_key_is_no_idempotency_key_and_reaches_no_row(api: Api, ci: str) -> None:
+    api.signer("release", operator="ci")
+    answer = api.sign("release", ci, headers={"Idempotency-Key": f"build:{ci}"})
+    assert (answer.status_code, answer.json["field"]) == (400, "Idempotency-Key")
+    assert "holds an API key" in answer.json["title"]
+    assert ci not in answer.text
+    assert api.rows(kind="sign") == []
+
+
 def test_who_is_no_member_is_told_nothing_and_recorded(api: Api, ci: str) -> None:
     api.signer("release")
     answer = api.sign("release", ci)
