@@ -12,6 +12,7 @@
 #include "base/openssl.h"
 #include "base/redact.h"
 #include "base/utf8.h"
+#include "net/reentry.h"
 
 namespace sealwright::remote {
 namespace {
@@ -73,6 +74,7 @@ std::string read_user() {
   passwd* found = nullptr;
   std::array<char, 16'384> room{};
   const uid_t user = ::geteuid();
+  const net::NetworkCall call;
   const GateSection section;  // of the name service's locks
   if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr) {
     return found->pw_name;
