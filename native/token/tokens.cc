@@ -192,6 +192,7 @@ Result<void> Tokens::logout(CK_SLOT_ID id) {
   if (logins_.erase(id) == 0) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token");
   }
+  handles_.end_private(id);
   return {};
 }
 
@@ -240,15 +241,18 @@ Result<std::vector<std::shared_ptr<const Object>>> Tokens::visible_objects(CK_SL
     return visible;
   }
   if (const auto* objects = signer->second->objects(); objects != nullptr) {
-    std::copy_if(objects->begin(), objects->end(), std::back_inserter(visible),
-                 [this](const auto& object) { return !hidden(*object); });
+    for (const auto& object : *objects) {
+      if (!hidden(*object)) {
+        visible.push_back(handles_.current(object));
+      }
+    }
   }
   return visible;
 }
 
 Result<std::shared_ptr<const Object>> Tokens::object(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const {
   auto found = handles_.find(handle);
-  if (found == nullptr || found->slot != id || hidden(*found)) {
+  if (found == nullptr || found->slot != id || hidden(*found) || handles_.ended(handle)) {
     return fail(CKR_OBJECT_HANDLE_INVALID, "no object of this token has the handle");
   }
   return found;
@@ -262,12 +266,15 @@ Result<std::shared_ptr<const Object>> Tokens::key(CK_SLOT_ID id, CK_OBJECT_HANDL
   if (hidden(*found)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "the private key is hidden until login");
   }
+  if (handles_.ended(handle)) {
+    return fail(CKR_KEY_HANDLE_INVALID, "the handle ended with the login that it was found under");
+  }
   return found;
 }
 
 Result<Bytes> Tokens::sign(const Object& key, const remote::DigestToSign& what) {
   const auto catalogue = catalogue_of(key.slot);
-  if (catalogue == nullptr || hidden(key)) {
+  if (catalogue == nullptr || hidden(key) || handles_.ended(key.handle)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
   }
   auto signature =
