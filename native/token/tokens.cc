@@ -137,7 +137,23 @@ bool Tokens::logged_in(CK_SLOT_ID id) const {
   return logins_.contains(id);
 }
 
+bool Tokens::had_wrong_pin(CK_SLOT_ID id) const {
+  const std::lock_guard lock(mutex_);
+  return wrong_pins_.contains(id);
+}
+
 Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
+  auto done = log_in(id, pin);
+  const std::lock_guard lock(mutex_);
+  if (done) {
+    wrong_pins_.erase(id);
+  } else if (done.error().rv == CKR_PIN_INCORRECT) {
+    wrong_pins_.insert(id);
+  }
+  return done;
+}
+
+Result<void> Tokens::log_in(CK_SLOT_ID id, std::string_view pin) {
   if (logged_in(id)) {
     return fail(CKR_USER_ALREADY_LOGGED_IN, "already logged in to this token");
   }

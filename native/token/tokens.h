@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,8 @@ class Tokens {
   // CKR_DEVICE_REMOVED (the signer is not active).
   Result<void> login(CK_SLOT_ID id, std::string_view pin);
   Result<void> logout(CK_SLOT_ID id);  // Errors: CKR_USER_NOT_LOGGED_IN
+  // Since the last right PIN.
+  [[nodiscard]] bool had_wrong_pin(CK_SLOT_ID id) const;
 
   // The exact mechanisms of a token; of both kinds of key while the key is not known yet.
   static std::vector<CK_MECHANISM_TYPE> mechanisms(const Slot& slot);
@@ -75,6 +78,7 @@ class Tokens {
   Result<Bytes> sign(const Object& key, const remote::DigestToSign& what);
 
  private:
+  Result<void> log_in(CK_SLOT_ID id, std::string_view pin);
   Result<Slot> named_slot(CK_SLOT_ID id);
   std::shared_ptr<Catalogue> catalogue_of(CK_SLOT_ID id) const;  // null: nobody is logged in
   [[nodiscard]] bool hidden(const Object& object) const;
@@ -87,8 +91,9 @@ class Tokens {
   const std::shared_ptr<Catalogue> configured_;  // null: keys come by login only
   std::atomic_flag told_what_to_set_;
 
-  mutable std::mutex mutex_;  // guards logins_; never held across a request
+  mutable std::mutex mutex_;  // guards what follows; never held across a request
   std::map<CK_SLOT_ID, std::shared_ptr<Catalogue>> logins_;
+  std::set<CK_SLOT_ID> wrong_pins_;
 };
 
 }  // namespace sealwright::token

@@ -120,6 +120,17 @@ def test_a_pin_that_is_no_key_is_wrong_and_asks_nobody(
             assert len(gateway.requests) == asked
 
 
+def test_a_wrong_pin_shows_on_its_token_until_a_right_one(sealwright: Provider) -> None:
+    slot, other = sealwright.slot("p256"), sealwright.slot("p384")
+    with slot.open() as session:
+        assert TokenFlag.USER_PIN_COUNT_LOW not in slot.token().flags
+        assert login(session, b"1234") == CKR.PIN_INCORRECT
+        assert TokenFlag.USER_PIN_COUNT_LOW in slot.token().flags
+        assert TokenFlag.USER_PIN_COUNT_LOW not in other.token().flags
+        assert login(session, b"") == CKR.OK
+        assert TokenFlag.USER_PIN_COUNT_LOW not in slot.token().flags
+
+
 def test_a_key_that_nobody_has_is_a_wrong_pin(
     sealwright: Provider, capfd: pytest.CaptureFixture[str]
 ) -> None:
