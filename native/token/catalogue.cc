@@ -57,10 +57,15 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::held() { return get(false); }
 
 Result<std::shared_ptr<const Snapshot>> Catalogue::refreshed() { return get(true); }
 
+void Catalogue::mark_old() {
+  const std::lock_guard lock(mutex_);
+  marked_old_ = true;
+}
+
 Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
   std::unique_lock lock(mutex_);
   if (snapshot_ != nullptr) {
-    if (!refresh || fetching_ || now_() < next_fetch_) {
+    if (!refresh || fetching_ || (now_() < next_fetch_ && !marked_old_)) {
       return snapshot_;
     }
     return fetch(lock);
@@ -78,6 +83,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
 Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::mutex>& lock) {
   const std::shared_ptr<const Snapshot> old = snapshot_;
   const std::string etag = etag_;
+  marked_old_ = false;
   Turn turn(lock, fetching_, fetched_);
   auto answer = service_.fetch_catalogue(api_key_, etag);
   std::shared_ptr<const Snapshot> fresh = old;

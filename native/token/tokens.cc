@@ -296,6 +296,9 @@ Result<Bytes> Tokens::sign(const Object& key, const remote::DigestToSign& what) 
   auto signature =
       service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
   if (!signature) {
+    if (signature.error().list_is_old) {
+      catalogue->mark_old();
+    }
     return signature;
   }
   const auto genuine = key.key->public_key->verify(what, *signature);
