@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "token/expiry.h"
-
 namespace sealwright::token {
 namespace {
 
@@ -113,7 +111,6 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
 std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
                                                  const Snapshot* old) const {
   auto snapshot = std::make_shared<Snapshot>();
-  ExpiryWarnings warnings;
   for (remote::SignerRecord& record : answer.signers) {
     if (old != nullptr) {
       const auto known = old->find(record.number);
@@ -128,15 +125,13 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       log_.write(LogLevel::kError, signer.error().message);
       continue;
     }
-    warnings.look_at(**signer);
     snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
   }
-  warnings.write(log_);
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
       if (!snapshot->contains(number)) {
         remote::SignerRecord vanished = signer->record();
-        vanished.status = remote::SignerStatus::kDisabled;
+        vanished.status = remote::SignerStatus::kGone;
         snapshot->emplace(number,
                           *Signer::make(std::move(vanished), login_required_, handles_, log_));
       }

@@ -6,7 +6,6 @@
 
 #include <p11-kit/pkcs11.h>
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +22,7 @@
 #include "token/catalogue.h"
 #include "token/handles.h"
 #include "token/object.h"
+#include "token/reasons.h"
 
 namespace sealwright::token {
 
@@ -41,11 +41,12 @@ class Tokens {
   // Errors: CKR_FUNCTION_FAILED when there never was an answer.
   Result<std::vector<Slot>> slots();
 
-  // No request, unless slots were never listed. Errors: CKR_SLOT_ID_INVALID; `token` also
-  // CKR_TOKEN_NOT_PRESENT.
+  // No request, unless slots were never listed. Whoever gets no token is told why, on stderr.
+  // Errors: CKR_SLOT_ID_INVALID; `token` also CKR_TOKEN_NOT_PRESENT.
   Result<Slot> slot(CK_SLOT_ID id);
   Result<Slot> token(CK_SLOT_ID id);
-  // A token whose key and certificates could be parsed, which they are by that. Errors: the same.
+  // A token to be used, whose key and certificates could be parsed, which they are by that.
+  // Errors: the same.
   Result<Slot> readable_token(CK_SLOT_ID id);
   // CK_TOKEN_INFO.serialNumber: 16 hex digits.
   Result<std::string> serial(const Slot& slot) const;
@@ -79,6 +80,7 @@ class Tokens {
 
  private:
   Result<void> log_in(CK_SLOT_ID id, std::string_view pin);
+  Result<Slot> find_slot(CK_SLOT_ID id);
   Result<Slot> named_slot(CK_SLOT_ID id);
   std::shared_ptr<Catalogue> catalogue_of(CK_SLOT_ID id) const;  // null: nobody is logged in
   [[nodiscard]] bool hidden(const Object& object) const;
@@ -89,7 +91,7 @@ class Tokens {
   const bool login_required_;
   Handles handles_;
   const std::shared_ptr<Catalogue> configured_;  // null: keys come by login only
-  std::atomic_flag told_what_to_set_;
+  Reasons reasons_;
 
   mutable std::mutex mutex_;  // guards what follows; never held across a request
   std::map<CK_SLOT_ID, std::shared_ptr<Catalogue>> logins_;
