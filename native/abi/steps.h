@@ -59,7 +59,9 @@ Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
     if (!data) {
       return fail(data.error());
     }
-    return conclude(operation, *data, wanted, finish);
+    auto progress = conclude(operation, *data, wanted, finish);
+    operation.expect_no_parts();
+    return progress;
   });
 }
 
@@ -80,7 +82,8 @@ Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
   });
 }
 
-// C_SignFinal, C_DigestFinal.
+// C_SignFinal, C_DigestFinal. Data whose length alone was asked for is in no part: what would come
+// out is a signature of nothing.
 template <typename Operation, typename Finish>
 Result<void> last_part(library::Provider& provider, CK_SESSION_HANDLE handle,
                        std::optional<Operation> session::Operations::*kind, const Wanted& wanted,
@@ -89,8 +92,12 @@ Result<void> last_part(library::Provider& provider, CK_SESSION_HANDLE handle,
   if (!session) {
     return fail(session.error());
   }
-  return (*session)->advance(
-      kind, [&](Operation& operation) { return conclude(operation, {}, wanted, finish); });
+  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+    if (operation.expects_no_parts() && !operation.in_parts()) {
+      return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun for all data at once");
+    }
+    return conclude(operation, {}, wanted, finish);
+  });
 }
 
 }  // namespace sealwright::abi

@@ -14,6 +14,7 @@
 #include "library/approval_values.h"
 #include "library/config_file.h"
 #include "library/private_file.h"
+#include "net/reentry.h"
 #include "remote/endpoints.h"
 
 namespace sealwright {
@@ -36,6 +37,7 @@ std::string home_folder() {
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 16'384> room{};
+  const net::NetworkCall call;
   if (::getpwuid_r(::getuid(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr) {
     return "";
   }

@@ -36,6 +36,11 @@ std::string said(const Problem& problem, unsigned status) {
   return "the control plane answered " + std::to_string(status) + " without a reason";
 }
 
+Error with_old_list(Error error) {
+  error.list_is_old = true;
+  return error;
+}
+
 Error refusal(unsigned status, const Problem& problem) {
   const std::string reason = said(problem, status);
   switch (status) {
@@ -44,11 +49,11 @@ Error refusal(unsigned status, const Problem& problem) {
     case 403:
       return Error::tell(CKR_FUNCTION_REJECTED, reason);
     case 404:
-      return Error::tell(CKR_DEVICE_REMOVED, reason);
+      return with_old_list(Error::tell(CKR_DEVICE_REMOVED, reason));
     case 409:
       if (problem.code == "certificate_changed") {
-        return Error::tell(CKR_FUNCTION_REJECTED,
-                           "the signer's certificate has changed; start the tool again");
+        return with_old_list(Error::tell(
+            CKR_FUNCTION_REJECTED, "the signer's certificate has changed; start the tool again"));
       }
       return Error::tell(CKR_FUNCTION_FAILED, reason);
     case 400:

@@ -31,7 +31,8 @@ struct DigestToSign {
   std::optional<PssParameters> pss;  // kRsaPss only
 };
 
-enum class SignerStatus { kPending, kActive, kDisabled, kExpired };
+// kGone: the control plane listed it once and does not any more.
+enum class SignerStatus { kPending, kActive, kDisabled, kExpired, kGone };
 
 struct SignerRecord {
   std::string id;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "token/expiry.h"
-
 namespace sealwright::token {
 namespace {
 
@@ -57,10 +55,15 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::held() { return get(false); }
 
 Result<std::shared_ptr<const Snapshot>> Catalogue::refreshed() { return get(true); }
 
+void Catalogue::mark_old() {
+  const std::lock_guard lock(mutex_);
+  marked_old_ = true;
+}
+
 Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
   std::unique_lock lock(mutex_);
   if (snapshot_ != nullptr) {
-    if (!refresh || fetching_ || now_() < next_fetch_) {
+    if (!refresh || fetching_ || (now_() < next_fetch_ && !marked_old_)) {
       return snapshot_;
     }
     return fetch(lock);
@@ -78,6 +81,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
 Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::mutex>& lock) {
   const std::shared_ptr<const Snapshot> old = snapshot_;
   const std::string etag = etag_;
+  marked_old_ = false;
   Turn turn(lock, fetching_, fetched_);
   auto answer = service_.fetch_catalogue(api_key_, etag);
   std::shared_ptr<const Snapshot> fresh = old;
@@ -107,7 +111,6 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
 std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
                                                  const Snapshot* old) const {
   auto snapshot = std::make_shared<Snapshot>();
-  ExpiryWarnings warnings;
   for (remote::SignerRecord& record : answer.signers) {
     if (old != nullptr) {
       const auto known = old->find(record.number);
@@ -122,15 +125,13 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       log_.write(LogLevel::kError, signer.error().message);
       continue;
     }
-    warnings.look_at(**signer);
     snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
   }
-  warnings.write(log_);
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
       if (!snapshot->contains(number)) {
         remote::SignerRecord vanished = signer->record();
-        vanished.status = remote::SignerStatus::kDisabled;
+        vanished.status = remote::SignerStatus::kGone;
         snapshot->emplace(number,
                           *Signer::make(std::move(vanished), login_required_, handles_, log_));
       }

@@ -43,6 +43,10 @@ class Catalogue {
   // serves: a network fault makes no token disappear.
   Result<std::shared_ptr<const Snapshot>> refreshed();
 
+  // The control plane said so: whatever its age, the snapshot is fetched again when a fresh one is
+  // wanted next.
+  void mark_old();
+
  private:
   Result<std::shared_ptr<const Snapshot>> get(bool refresh);
   Result<std::shared_ptr<const Snapshot>> fetch(std::unique_lock<std::mutex>& lock);
@@ -59,6 +63,7 @@ class Catalogue {
   std::mutex mutex_;  // never held across the fetch
   std::condition_variable fetched_;
   bool fetching_ = false;
+  bool marked_old_ = false;  // since the last fetch began
   std::shared_ptr<const Snapshot> snapshot_;
   std::string etag_;
   std::optional<Error> last_fault_;  // of a fetch without a snapshot to fall back on

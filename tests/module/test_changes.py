@@ -91,6 +91,27 @@ def test_after_a_renewal_an_old_handle_refuses_and_a_new_tool_signs(
         session.sign(CKM.ECDSA_SHA256, renewed, b"data")
 
 
+def test_after_a_refused_renewal_the_next_search_finds_the_new_key(tool: Tool) -> None:
+    """A host that runs for weeks searches for each signature, and goes on by itself."""
+    old = tool.key
+    before = old[CKA.ID]
+    tool.admin.renew_signer(tool.signer)
+    assert private_key(tool.session).handle == old.handle  # the list is fresh yet
+    assert tool.refusal() == CKR.FUNCTION_REJECTED
+    renewed = private_key(tool.session)
+    assert renewed[CKA.ID] != before
+    tool.session.sign(CKM.ECDSA_SHA256, renewed, b"data")
+    with pytest.raises(Pkcs11Error) as refused:
+        tool.session.sign(CKM.ECDSA_SHA256, old, b"data")
+    assert refused.value.rv == CKR.FUNCTION_REJECTED
+
+
+def test_a_refused_signer_is_gone_from_the_next_list(tool: Tool) -> None:
+    tool.admin.remove_member(tool.signer, tool.machine)
+    assert tool.refusal() == CKR.DEVICE_REMOVED
+    assert [slot.token().label for slot in tool.module.slots()] == []
+
+
 def test_a_deleted_signer_is_a_removed_device(
     tool: Tool, capfd: pytest.CaptureFixture[str]
 ) -> None:

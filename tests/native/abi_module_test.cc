@@ -214,10 +214,10 @@ TEST_F(ModuleTest, AForkedChildStartsAnewAndTheParentIsUndisturbed) {
               if (sha256(session) != CKR_CRYPTOKI_NOT_INITIALIZED) {
                 return 1;
               }
-              if (p11.C_Finalize(nullptr) != CKR_CRYPTOKI_NOT_INITIALIZED) {
+              if (p11.C_Initialize(nullptr) != CKR_OK) {
                 return 2;
               }
-              if (p11.C_Initialize(nullptr) != CKR_OK) {
+              if (p11.C_Initialize(nullptr) != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
                 return 3;
               }
               if (sha256(session) != CKR_SESSION_HANDLE_INVALID) {
@@ -231,6 +231,29 @@ TEST_F(ModuleTest, AForkedChildStartsAnewAndTheParentIsUndisturbed) {
             }),
             0);
   EXPECT_EQ(sha256(session), CKR_OK);
+}
+
+// python-pkcs11's reinitialize() ends first, whatever process it is in.
+TEST_F(ModuleTest, AForkedChildMayEndOnceWhatItsParentBegan) {
+  ASSERT_EQ(p11.C_Initialize(nullptr), CKR_OK);
+  const CK_SESSION_HANDLE session = open();
+  EXPECT_EQ(in_child([&] {
+              if (p11.C_Finalize(nullptr) != CKR_OK) {
+                return 1;
+              }
+              if (p11.C_Finalize(nullptr) != CKR_CRYPTOKI_NOT_INITIALIZED) {
+                return 2;
+              }
+              if (p11.C_Initialize(nullptr) != CKR_OK || sha256(open()) != CKR_OK) {
+                return 3;
+              }
+              return p11.C_Finalize(nullptr) == CKR_OK ? 0 : 4;
+            }),
+            0);
+  EXPECT_EQ(sha256(session), CKR_OK);
+  ASSERT_EQ(p11.C_Finalize(nullptr), CKR_OK);
+  EXPECT_EQ(
+      in_child([&] { return p11.C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED ? 0 : 1; }), 0);
 }
 
 TEST_F(ModuleTest, AForkWhileOtherThreadsWorkLeavesAChildThatWorks) {

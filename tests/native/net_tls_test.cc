@@ -72,6 +72,13 @@ TEST_F(Tls, TheWrongHostIsNamed) {
             "the server's certificate is not for \"127.0.0.1\"");
 }
 
+TEST_F(Tls, ASubjectNamesNoHost) {
+  const Identity of_old = make_identity({"localhost", ""}, &ca_);
+  const TlsServer server(of_old, kAnswer);
+  EXPECT_EQ(complaint(get(trusting_ca(), server.url("localhost"))),
+            "the server's certificate is not for \"localhost\"");
+}
+
 TEST_F(Tls, AnExpiredCertificateIsRefused) {
   const Identity old = make_identity({"server", "DNS:localhost", false, -7200, -3600}, &ca_);
   const TlsServer server(old, kAnswer);

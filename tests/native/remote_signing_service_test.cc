@@ -359,12 +359,25 @@ TEST(Endpoints, NoneConfiguredSaysWhatToSet) {
 TEST(ClientContext, HidesSecretsOfTheCommandLine) {
   const std::string key = "swk_" + std::string(43, 'x');
   EXPECT_EQ(mask_command({"jarsigner", "-storepass", "s3cret", "-keypass:env", "VAR", "a.jar"}),
-            "jarsigner -storepass *** -keypass:*** *** a.jar");
+            "jarsigner -storepass *** -keypass:env *** a.jar");
   EXPECT_EQ(mask_command({"pkcs11-tool", "--pin", "1234", "--pin=1234", "-p", "9", "--sign"}),
             "pkcs11-tool --pin *** --pin=*** -p *** --sign");
   EXPECT_EQ(mask_command({"openssl", "-passin", "pass:x", "pass:y", "-provider", "p"}),
             "openssl -passin *** pass:*** -provider p");
   EXPECT_EQ(mask_command({"tool", "--key=" + key, key}), "tool --key=swk_*** swk_***");
+  EXPECT_EQ(mask_command({"tool", "-P", "x", "--token", "x", "--password:x", "app.bin"}),
+            "tool -P *** --token *** --password:*** app.bin");
+  EXPECT_EQ(mask_command({"tool", "pkcs11:token=a;pin-value=1234;type=private", "app.bin"}),
+            "tool pkcs11:token=a;pin-value=***;type=private app.bin");
+  EXPECT_EQ(mask_command({"tool", "pkcs11:token=a;pin-value=", "app.bin"}),
+            "tool pkcs11:token=a;pin-value= app.bin");
+  EXPECT_EQ(mask_command({"tool", "-t", "https://builder:x@time.example/path", "https://a:1/@"}),
+            "tool -t https://builder:***@time.example/path https://a:1/@");
+}
+
+TEST(ClientContext, TellsTheArgumentsOfTheCommandLineApart) {
+  EXPECT_EQ(mask_command({"/opt/my tools/sign", "", "--pin", "two words", "it's", "a.jar"}),
+            R"('/opt/my tools/sign' '' --pin *** 'it'\''s' a.jar)");
 }
 
 }  // namespace

@@ -1,15 +1,8 @@
 // When the list of signers is fetched, and what serves meanwhile.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <cstdio>
-#include <ctime>
-#include <fstream>
-#include <iomanip>
-#include <iterator>
-#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -126,56 +119,6 @@ TEST_F(CatalogueTest, ManyThreadsThatWantASignerFirstReadItOnce) {
   for (const Signer::Objects* other : read) {
     EXPECT_EQ(other, read[0]);
   }
-}
-
-// The day that is so many from now.
-std::string in_days(int days) {
-  const std::time_t then = std::time(nullptr) + days * std::time_t{86'400};
-  std::ostringstream text;
-  text << std::put_time(std::gmtime(&then), "%Y-%m-%dT%H:%M:%SZ");
-  return text.str();
-}
-
-TEST(Expiry, IsWarnedOfThirtyDaysBeforeAndInNoYearThatATimeMayName) {
-  const std::string path = ::testing::TempDir() + "sealwright-expiry-" + std::to_string(::getpid());
-  test::LocalSigningService service;
-  const std::string soon = in_days(29);
-  service.issue({.name = "soon", .number = 11, .not_after = soon});
-  service.issue({.name = "later", .number = 12, .not_after = in_days(32)});
-  service.issue({.name = "for-ever", .number = 13, .not_after = "9999-12-31T23:59:59Z"});
-  service.issue({.name = "before-1678", .number = 14, .not_after = "1013-11-25T11:01:17Z"});
-  Handles handles;
-  const Log log(LogLevel::kWarning, path);
-  Catalogue catalogue(Secret(test::kApiKey), false, service, handles, log,
-                      [] { return Catalogue::Clock::time_point(); });
-  ASSERT_TRUE(catalogue.held());
-  std::ifstream file(path);
-  const std::string lines{std::istreambuf_iterator<char>(file), {}};
-  std::remove(path.c_str());
-  EXPECT_EQ(lines, "sealwright: signer soon: the certificate ends on " + soon +
-                       "\nsealwright: signer before-1678: the certificate ends on "
-                       "1013-11-25T11:01:17Z\n");
-}
-
-TEST(Expiry, OfManySignersIsOneLine) {
-  const std::string path =
-      ::testing::TempDir() + "sealwright-expiries-" + std::to_string(::getpid());
-  test::LocalSigningService service;
-  for (std::uint32_t number = 21; number < 25; ++number) {
-    service.issue({.name = "release-" + std::to_string(number), .number = number});
-    service.set_status(number, remote::SignerStatus::kExpired);
-  }
-  Handles handles;
-  const Log log(LogLevel::kWarning, path);
-  Catalogue catalogue(Secret(test::kApiKey), false, service, handles, log,
-                      [] { return Catalogue::Clock::time_point(); });
-  ASSERT_TRUE(catalogue.held());
-  std::ifstream file(path);
-  const std::string lines{std::istreambuf_iterator<char>(file), {}};
-  std::remove(path.c_str());
-  EXPECT_EQ(lines,
-            "sealwright: the certificates of 4 signers have expired or end within 30 days: "
-            "release-21, release-22, release-23, …\n");
 }
 
 TEST_F(CatalogueTest, OneOfManyThreadsFetches) {
