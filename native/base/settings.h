@@ -39,6 +39,7 @@ struct Settings {
   Tls tls;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds list_timeout{15'000};  // for the first list of signers
   Approval approval;
   LogLevel log_level = LogLevel::kWarning;
   std::string log_file;  // empty: stderr

@@ -169,6 +169,7 @@ Result<void> apply_variables(Settings& settings) {
           [&] { return timeout_variable("SEALWRIGHT_CONNECT_TIMEOUT", settings.connect_timeout); })
       .and_then(
           [&] { return timeout_variable("SEALWRIGHT_REQUEST_TIMEOUT", settings.request_timeout); })
+      .and_then([&] { return timeout_variable("SEALWRIGHT_LIST_TIMEOUT", settings.list_timeout); })
       .and_then([&] { return apply_approval_variables(settings.approval); });
 }
 

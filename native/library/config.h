@@ -10,6 +10,7 @@
 //         client_cert, client_key                    SEALWRIGHT_CLIENT_CERT, SEALWRIGHT_CLIENT_KEY
 //   [timeouts] connect = 5            seconds, 0.1 to 3600            SEALWRIGHT_CONNECT_TIMEOUT
 //              request = 30                                           SEALWRIGHT_REQUEST_TIMEOUT
+//              list = 15                                              SEALWRIGHT_LIST_TIMEOUT
 //   [approval] request = false                                        SEALWRIGHT_APPROVAL_REQUEST
 //              window = "8h"          1s to 30d                       SEALWRIGHT_APPROVAL_WINDOW
 //              signings = 25          1 to 1000000000                 SEALWRIGHT_APPROVAL_SIGNINGS

@@ -160,7 +160,8 @@ Result<void> read_tables(const File& file, const toml::table& root, Settings& se
   if (const auto* timeouts = table("timeouts")) {
     auto done = file.read(*timeouts, "timeouts.",
                           {{"connect", timeout_into(settings.connect_timeout)},
-                           {"request", timeout_into(settings.request_timeout)}});
+                           {"request", timeout_into(settings.request_timeout)},
+                           {"list", timeout_into(settings.list_timeout)}});
     if (!done) return done;
   }
   if (const auto* approval = table("approval")) {

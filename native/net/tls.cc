@@ -75,10 +75,10 @@ class TlsStream final : public Stream {
     while (true) {
       const Step step = run([this] { return SSL_do_handshake(ssl_.get()); });
       if (auto sent = flush(deadline); !sent) {
-        return step.kind == Kind::kFailed ? tls_failure(step.reason) : sent;
+        return step.kind == Kind::kFailed ? failure(step) : sent;
       }
       if (step.kind == Kind::kDone) return {};
-      if (step.kind != Kind::kWantsInput) return tls_failure(step.reason);
+      if (step.kind != Kind::kWantsInput) return failure(step);
       if (auto fed = feed(deadline); !fed) return fail(fed.error());
       if (at_end_) return tls_failure("the server ended the connection during the TLS handshake");
     }
@@ -91,7 +91,7 @@ class TlsStream final : public Stream {
           run([&] { return SSL_read_ex(ssl_.get(), into.data(), into.size(), &size); });
       if (step.kind == Kind::kDone) return size;
       if (step.kind == Kind::kEnded) return 0U;
-      if (step.kind == Kind::kFailed) return tls_failure(step.reason);
+      if (step.kind == Kind::kFailed) return failure(step);
       if (auto sent = flush(deadline); !sent) return fail(sent.error());
       if (auto fed = feed(deadline); !fed) return fail(fed.error());
       // An end without close_notify may be an attacker's: never taken for the end of an answer.
@@ -111,7 +111,7 @@ class TlsStream final : public Stream {
         if (auto fed = feed(deadline); !fed) return fed;
         if (at_end_) return tls_failure("the server ended the connection");
       } else {
-        return tls_failure(step.reason);
+        return failure(step);
       }
     }
     return {};
@@ -141,18 +141,23 @@ class TlsStream final : public Stream {
   enum class Kind { kDone, kWantsInput, kEnded, kFailed };
   struct Step {
     Kind kind;
-    std::string reason;
+    std::string reason = {};
+    bool lasting = false;
   };
+
+  static tl::unexpected<Error> failure(const Step& step) {
+    return step.lasting ? lasting_fault(step.reason) : tls_failure(step.reason);
+  }
 
   template <typename Operation>
   Step run(Operation operation) {
     const OpensslSection section;
     ERR_clear_error();
     const int result = operation();
-    if (result == 1) return {Kind::kDone, {}};
+    if (result == 1) return {Kind::kDone};
     switch (SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
-        return {Kind::kWantsInput, {}};
+        return {Kind::kWantsInput};
       case SSL_ERROR_ZERO_RETURN:
         return {Kind::kEnded, "the server ended the connection"};
       default:
@@ -161,7 +166,7 @@ class TlsStream final : public Stream {
     const long verdict = SSL_get_verify_result(ssl_.get());
     if (verdict != X509_V_OK) {
       ERR_clear_error();
-      return {Kind::kFailed, certificate_complaint(verdict, host_)};
+      return {Kind::kFailed, certificate_complaint(verdict, host_), true};
     }
     return {Kind::kFailed, "TLS: " + openssl_reason()};
   }
@@ -205,14 +210,14 @@ Result<void> load_files(SSL_CTX* context, const TlsFiles& files) {
   if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_file(context, files.ca_file.c_str()) != 1) {
-    return tls_failure("CA file " + files.ca_file + ": " + openssl_reason());
+    return lasting_fault("CA file " + files.ca_file + ": " + openssl_reason());
   }
   if (files.client_cert.empty()) return {};
   if (SSL_CTX_use_certificate_chain_file(context, files.client_cert.c_str()) != 1) {
-    return tls_failure("client certificate " + files.client_cert + ": " + openssl_reason());
+    return lasting_fault("client certificate " + files.client_cert + ": " + openssl_reason());
   }
   if (SSL_CTX_use_PrivateKey_file(context, files.client_key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return tls_failure("client key " + files.client_key + ": " + openssl_reason());
+    return lasting_fault("client key " + files.client_key + ": " + openssl_reason());
   }
   return {};
 }

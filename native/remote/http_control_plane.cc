@@ -16,11 +16,11 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kCatalogueLimit = 64U << 20U;  // octets
 constexpr std::size_t kAnswerLimit = 1U << 20U;
-constexpr unsigned kCatalogueRounds = 3;
 constexpr unsigned kWithoutLimit = std::numeric_limits<unsigned>::max();
 constexpr const char* kMalformedName = "a signer's name is malformed";
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2'000};
+constexpr milliseconds kRefresh{1'000};
 
 bool is_worth_a_retry(unsigned status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
@@ -90,7 +90,8 @@ net::TlsFiles files_of(const Settings::Tls& tls) {
 
 HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
     : urls_(endpoints(settings)),
-      timeout_(settings.request_timeout),
+      request_timeout_(settings.request_timeout),
+      list_timeout_(settings.list_timeout),
       log_(log),
       pool_(files_of(settings.tls), settings.connect_timeout) {}
 
@@ -109,6 +110,7 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
 
   for (unsigned round = 0; round < rounds; ++round) {
     milliseconds pause = pause_after(round);
+    bool lasting = true;  // every url failed as it would again
     const std::size_t first = preferred_.load();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t index = (first + i) % count;
@@ -120,6 +122,7 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
         preferred_.store(index);
         return response;
       }
+      lasting = lasting && !response && net::is_lasting(response.error());
       std::string cause;
       if (response) {
         cause = said(parse_problem(response->body), response->status);
@@ -133,23 +136,24 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
                          "control plane " + url.origin() + " is not available: " + cause);
       log_.write(LogLevel::kDebug, last.message);
     }
-    if (pause >= deadline.left() || round + 1 == rounds) break;
+    if (lasting || pause >= deadline.left() || round + 1 == rounds) break;
     std::this_thread::sleep_for(pause);
   }
   return fail(last);
 }
 
-Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(const Secret& api_key,
-                                                                     const std::string& etag) {
+Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
+    const Secret& api_key, const std::optional<std::string>& held) {
   net::Request request;
   request.method = "GET";
   request.path = "/v1/catalogue";
   request.bearer = api_key;
-  request.if_none_match = etag;
-  Result<net::Response> response =
-      call(request, kCatalogueLimit, {kCatalogueRounds, request_deadline()});
+  request.if_none_match = held.value_or("");
+  const Effort effort = held ? Effort{1, Deadline::after(kRefresh)}
+                             : Effort{kWithoutLimit, Deadline::after(list_timeout_)};
+  Result<net::Response> response = call(request, kCatalogueLimit, effort);
   if (!response) return fail(response.error());
-  if (response->status == 304 && !etag.empty()) return nullptr;
+  if (response->status == 304 && !request.if_none_match.empty()) return nullptr;
   if (response->status == 404) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "no control plane answers there (404); check the url and its path"));

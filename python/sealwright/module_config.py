@@ -40,6 +40,7 @@ class _Tls(_Table, frozen=True):
 class _Timeouts(_Table, frozen=True):
     connect: _Seconds = 5
     request: _Seconds = 30
+    list_: _Seconds = msgspec.field(name="list", default=15)
 
 
 class _Approval(_Table, frozen=True):
@@ -109,6 +110,7 @@ class ModuleConfiguration:
     client_key: Path | None
     connect_timeout: float
     request_timeout: float
+    list_timeout: float
     approval: ApprovalConfiguration
 
 
@@ -146,6 +148,7 @@ def read_configuration(environment: Mapping[str, str]) -> ModuleConfiguration:
         client_key=_path(environment, "CLIENT_KEY", file.tls.client_key),
         connect_timeout=_seconds(environment, "CONNECT_TIMEOUT", file.timeouts.connect),
         request_timeout=_seconds(environment, "REQUEST_TIMEOUT", file.timeouts.request),
+        list_timeout=_seconds(environment, "LIST_TIMEOUT", file.timeouts.list_),
         approval=_approval(environment, file.approval),
     )
 

@@ -40,6 +40,7 @@ def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
         [timeouts]
         connect = 1
         request = 2.5
+        list = 7
         [approval]
         request = true
         window = "8h"
@@ -57,7 +58,7 @@ def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
     assert (found.login_required, found.insecure) == (True, True)
     assert found.signers == {"release": 7}
     assert (found.ca_file, found.client_cert) == (Path("/ca.pem"), Path("/c.pem"))
-    assert (found.connect_timeout, found.request_timeout) == (1, 2.5)
+    assert (found.connect_timeout, found.request_timeout, found.list_timeout) == (1, 2.5, 7)
     assert found.approval == ApprovalConfiguration(
         request=True, window=8 * 3600, signings=3, justification="release", wait=600
     )

@@ -76,6 +76,7 @@ class TestHttps:
             url=url,
             api_key=key,
             request_timeout=LIMIT,
+            list_timeout=LIMIT,
             ca_file=str(authority.certificate),
             client_cert=str(certificate),
             client_key=str(certificate_key),
@@ -190,7 +191,7 @@ def test_tls_before_1_2_is_not_spoken(
     version: ssl.TLSVersion,
     spoken: bool,
 ) -> None:
-    environment.set(api_key="swk_" + "A" * 43, request_timeout="1")
+    environment.set(api_key="swk_" + "A" * 43, list_timeout="1")
     environment.set(ca_file=str(authority.certificate))
     with tls_listener(authority, version) as (port, agreed):
         # Somebody who speaks this version gets through.

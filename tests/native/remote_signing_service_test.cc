@@ -32,6 +32,7 @@ Settings settings_for(std::vector<std::string> urls) {
   Settings settings;
   settings.urls = std::move(urls);
   settings.request_timeout = std::chrono::milliseconds(3'000);
+  settings.list_timeout = std::chrono::milliseconds(3'000);
   settings.connect_timeout = std::chrono::milliseconds(1'000);
   settings.log_level = LogLevel::kOff;
   return settings;
@@ -47,8 +48,8 @@ class Client {
   Result<Bytes> sign() {
     return service_.sign(kKey, "release", "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 1), {}});
   }
-  Result<std::unique_ptr<Catalogue>> list(const std::string& etag = "") {
-    return service_.fetch_catalogue(kKey, etag);
+  Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
+    return service_.fetch_catalogue(kKey, held);
   }
   RemoteSigningService& service() { return service_; }
 
@@ -91,6 +92,44 @@ TEST(Catalogue, UnchangedIsNull) {
   ASSERT_TRUE(list) << list.error().message;
   EXPECT_EQ(*list, nullptr);
   EXPECT_EQ(field(server.requests().at(0), "If-None-Match"), "\"e1\"");
+}
+
+// Whatever passes: no answer, or one of a server that is busy, starting or ending.
+std::vector<Answer> bad_days() {
+  std::vector<Answer> script{{"", false, true}, {"", true}};
+  for (const int status : {429, 502, 503, 504, 503, 502, 429, 503}) {
+    script.push_back(json_answer(status, "{}"));
+  }
+  return script;
+}
+
+TEST(Catalogue, TheFirstIsTriedForUntilItIsThere) {
+  std::vector<Answer> script = bad_days();
+  script.push_back(json_answer(200, catalogue()));
+  ScriptedServer server(script);
+  Settings settings = settings_for({server.url()});
+  settings.list_timeout = std::chrono::milliseconds(60'000);
+  const auto list = Client(settings).list();
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_EQ((*list)->signers.size(), 1U);
+}
+
+TEST(Catalogue, ForAnotherEachServerIsAskedOnce) {
+  ScriptedServer busy({json_answer(503, "{}"), json_answer(200, catalogue())});
+  ScriptedServer starting({json_answer(502, "{}"), json_answer(200, catalogue())});
+  EXPECT_FALSE(Client(settings_for({busy.url(), starting.url()})).list("\"e1\""));
+  EXPECT_EQ(busy.requests().size(), 1U);
+  EXPECT_EQ(starting.requests().size(), 1U);
+}
+
+TEST(Catalogue, WhatAPersonMustPutRightIsToldAtOnce) {
+  Settings settings = settings_for({"https://localhost:1"});
+  settings.list_timeout = std::chrono::hours(1);
+  settings.tls.ca_file = "/nowhere/ca.pem";
+  const auto list = Client(settings).list();
+  ASSERT_FALSE(list);
+  EXPECT_NE(list.error().message.find("/nowhere/ca.pem"), std::string::npos)
+      << list.error().message;
 }
 
 TEST(Catalogue, InChunksIsRead) {
