@@ -18,8 +18,8 @@ class ConnectionPool {
   ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout);
 
   // Sends the request on an idle connection or a new one, and keeps that afterwards if it can.
-  // A kept connection that turns out to be dead is replaced at once: callers must be able to
-  // bear that the server sees the request twice.
+  // A kept connection that turns out to be dead is replaced at once, one that stays silent for a
+  // quarter of the time is: callers must be able to bear that the server sees the request twice.
   // Errors: CKR_DEVICE_ERROR with the cause.
   Result<Response> exchange(const Url& url, const Request& request, std::size_t body_limit,
                             const Deadline& deadline);
@@ -39,6 +39,7 @@ class ConnectionPool {
   Result<std::unique_ptr<Stream>> connect(const Url& url, const Deadline& deadline);
   Result<std::shared_ptr<const TlsContext>> tls();
 
+  void forget(const std::string& origin);
   const TlsFiles files_;
   const std::chrono::milliseconds connect_timeout_;
   OpenDescriptors open_;

@@ -78,7 +78,7 @@ std::string parse_fault(const boost::system::error_code& fault) {
 // What has been received and not parsed yet.
 class Input {
  public:
-  explicit Input(Stream& stream) : stream_(stream) {}
+  Input(Stream& stream, const Deadline& first_octet) : stream_(stream), first_octet_(first_octet) {}
 
   [[nodiscard]] bool empty() const { return pending_.empty(); }
 
@@ -99,7 +99,7 @@ class Input {
         return fail(CKR_DEVICE_ERROR, "the answer is no HTTP: a line without an end");
       }
       fault = {};
-      const Result<std::size_t> size = read_more(deadline);
+      const Result<std::size_t> size = read_more(began ? deadline : first_octet_);
       if (!size) return fail(size.error());
       if (*size > 0) {
         began = true;
@@ -124,6 +124,7 @@ class Input {
   }
 
   Stream& stream_;
+  const Deadline first_octet_;
   std::vector<std::uint8_t> pending_;
 };
 
@@ -138,7 +139,7 @@ Result<Response> exchange(Stream& stream, const Exchange& what, const Deadline& 
     return fail(sent.error());
   }
 
-  Input input(stream);
+  Input input(stream, what.first_octet.value_or(deadline));
   while (true) {
     Parser parser;
     parser.eager(true);

@@ -272,6 +272,19 @@ TEST(Signing, AServerThatStallsIsAnErrorWithinTheDeadline) {
             "control plane " + server.url() + " is not available: no answer in time");
 }
 
+TEST(Signing, AKeptConnectionThatFallsSilentIsReplaced) {
+  ScriptedServer server(
+      {json_answer(200, catalogue()), {"", false, false, true}, json_answer(200, kSigned)});
+  Client client(server);
+  ASSERT_TRUE(client.list());
+  const auto signature = client.sign();
+  ASSERT_TRUE(signature) << signature.error().message;
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(field(requests[1], "Idempotency-Key"), field(requests[2], "Idempotency-Key"));
+  EXPECT_EQ(server.connections(), 2);
+}
+
 TEST(Signing, AServerThatIsDownIsNamedWithTheCause) {
   std::string url;
   {

@@ -1,8 +1,12 @@
 """Tools that start while the network or the control plane has a bad day: they just finish."""
 
+import socket
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -71,3 +75,58 @@ def test_a_server_that_is_busy_eight_times(
 
     with gateway_to(control_plane, busy) as gateway:
         sign(workbench.with_variables(url=gateway.url), slots["p256"])
+
+
+@every_tool
+def test_a_server_that_stalls_after_its_first_answer_on_each_connection(
+    workbench: Workbench, control_plane: ControlPlane, slots: dict[str, int], sign: Sign
+) -> None:
+    heard: set[int] = set()
+
+    def stall(request: Request, answer: bytes) -> bytes | None:
+        is_first = request.connection not in heard
+        heard.add(request.connection)
+        return answer if is_first else None
+
+    with gateway_to(control_plane, stall) as gateway:
+        sign(workbench.with_variables(url=gateway.url, request_timeout="8"), slots["p256"])
+    assert len(heard) > 1
+
+
+@pytest.fixture(scope="module")
+def two_addresses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library to preload."""
+    library = tmp_path_factory.mktemp("resolver") / "two_addresses.so"
+    source = Path(__file__).with_name("two_addresses.c")
+    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    subprocess.run(["cc", *flags, str(source), "-o", str(library)], check=True)
+    return library
+
+
+@contextmanager
+def swallowing(port: int) -> Iterator[None]:
+    """127.0.0.2 answers nothing on this port: the queue of who listens there is full."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.2", port))
+        listener.listen(0)
+        for _ in range(4):
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(("127.0.0.2", port))
+        yield
+
+
+@every_tool
+def test_a_server_whose_first_address_swallows_what_it_is_sent(
+    workbench: Workbench,
+    control_plane: ControlPlane,
+    slots: dict[str, int],
+    two_addresses: Path,
+    sign: Sign,
+) -> None:
+    url = f"http://two.addresses.example:{control_plane.port}"
+    bench = workbench.with_variables(url=url, insecure="true", connect_timeout="4")
+    bench = replace(bench, environment={**bench.environment, "LD_PRELOAD": str(two_addresses)})
+    with swallowing(control_plane.port):
+        sign(bench, slots["p256"])
