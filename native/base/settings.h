@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/secret.h"
 
 namespace sealwright {
@@ -33,6 +35,7 @@ struct Settings {
 
   std::vector<std::string> urls;  // http://…, https://…, unix:/path; tried in turn
   std::optional<Secret> api_key;  // none: keys come by C_Login
+  std::function<Result<Secret>()> read_api_key_again;  // null: it came from no file of its own
   bool login_required = false;
   bool insecure = false;  // send keys over plain HTTP to hosts that are not loopback
   std::map<std::string, std::uint32_t> signers;  // name -> number; slots when there is no key

@@ -146,9 +146,11 @@ Result<void> settle_api_key(Settings& settings, const std::string& named_in_file
   }
   const auto named = variable("SEALWRIGHT_API_KEY_FILE");
   if (!named && named_in_file.empty()) return {};
-  Result<Secret> key = read_key_file(named.value_or(named_in_file));
+  const std::string path = named.value_or(named_in_file);
+  Result<Secret> key = read_key_file(path);
   if (!key) return fail(key.error());
   settings.api_key = std::move(*key);
+  settings.read_api_key_again = [path] { return read_key_file(path); };
   return {};
 }
 

@@ -93,6 +93,7 @@ HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
       request_timeout_(settings.request_timeout),
       list_timeout_(settings.list_timeout),
       log_(log),
+      key_(settings),
       pool_(files_of(settings.tls), settings.connect_timeout) {}
 
 const ClientContext& HttpControlPlane::client() {
@@ -101,8 +102,19 @@ const ClientContext& HttpControlPlane::client() {
   return client_;
 }
 
-Result<net::Response> HttpControlPlane::call(const net::Request& request, std::size_t body_limit,
+Result<net::Response> HttpControlPlane::call(net::Request& request, std::size_t body_limit,
                                              const Effort& effort) {
+  const Secret named = request.bearer;
+  request.bearer = key_.current(named);
+  auto response = ask(request, body_limit, effort);
+  if (!response || response->status != 401 || !key_.renew(named, request.bearer)) return response;
+  log_.write(LogLevel::kInfo, "the API key was refused; its file holds another one, which is used");
+  request.bearer = key_.current(named);
+  return ask(request, body_limit, effort);
+}
+
+Result<net::Response> HttpControlPlane::ask(const net::Request& request, std::size_t body_limit,
+                                            const Effort& effort) {
   if (!urls_) return fail(Error::tell(CKR_DEVICE_ERROR, urls_.error().message));
   const auto& [rounds, deadline] = effort;
   const std::size_t count = urls_->size();

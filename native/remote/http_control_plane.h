@@ -12,6 +12,7 @@
 #include "net/connection_pool.h"
 #include "remote/client_context.h"
 #include "remote/control_plane.h"
+#include "remote/renewable_key.h"
 
 namespace sealwright::remote {
 
@@ -39,10 +40,12 @@ class HttpControlPlane final : public ControlPlane {
     Deadline deadline;
   };
 
+  // With the newest key in the place of the configured one.
+  Result<net::Response> call(net::Request& request, std::size_t body_limit, const Effort& effort);
   // An answer that no retry would change, or the last failure.
   // The error is for the person and names the url and the cause.
-  Result<net::Response> call(const net::Request& request, std::size_t body_limit,
-                             const Effort& effort);
+  Result<net::Response> ask(const net::Request& request, std::size_t body_limit,
+                            const Effort& effort);
   [[nodiscard]] Deadline request_deadline() const { return Deadline::after(request_timeout_); }
   const ClientContext& client();
 
@@ -50,6 +53,7 @@ class HttpControlPlane final : public ControlPlane {
   const std::chrono::milliseconds request_timeout_;
   const std::chrono::milliseconds list_timeout_;
   const Log& log_;
+  RenewableKey key_;
   net::ConnectionPool pool_;
   std::atomic<std::size_t> preferred_{0};  // index of the url that answered last
   std::once_flag described_;

@@ -285,6 +285,56 @@ TEST(Signing, AKeptConnectionThatFallsSilentIsReplaced) {
   EXPECT_EQ(server.connections(), 2);
 }
 
+// A server that knows one key only.
+Answer only_for(const std::string& key, const std::string& request) {
+  if (field(request, "Authorization") == "Bearer " + key) return json_answer(200, kSigned);
+  return json_answer(401, R"({"title":"Unknown.","code":"api_key_unknown"})");
+}
+
+TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
+  const std::string rotated = "swk_" + std::string(43, 'z');
+  ScriptedServer server([&](const std::string& request) { return only_for(rotated, request); });
+  int read = 0;
+  Settings settings = settings_for({server.url()});
+  settings.api_key = kKey;
+  settings.read_api_key_again = [&]() -> Result<Secret> {
+    ++read;
+    return Secret(rotated);
+  };
+  Client client(settings);
+  EXPECT_TRUE(client.sign());
+  EXPECT_TRUE(client.sign());
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(server.requests().size(), 3U);
+}
+
+TEST(RotatedKey, IsLookedForOnceInACall) {
+  ScriptedServer server([](const std::string& request) { return only_for("none", request); });
+  int read = 0;
+  Settings settings = settings_for({server.url()});
+  settings.api_key = kKey;
+  settings.read_api_key_again = [&]() -> Result<Secret> {
+    return Secret("swk_" + std::string(43, static_cast<char>('b' + read++)));
+  };
+  const auto refused = Client(settings).sign();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().rv, CKR_USER_NOT_LOGGED_IN);
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(server.requests().size(), 2U);
+}
+
+TEST(RotatedKey, OfTheFileIsNotUsedForAnotherThatAPersonGave) {
+  ScriptedServer server([](const std::string& request) { return only_for("none", request); });
+  Settings settings = settings_for({server.url()});
+  settings.api_key = Secret("swk_" + std::string(43, 'y'));
+  settings.read_api_key_again = []() -> Result<Secret> {
+    ADD_FAILURE() << "the file was read";
+    return Secret();
+  };
+  EXPECT_FALSE(Client(settings).sign());
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST(Signing, AServerThatIsDownIsNamedWithTheCause) {
   std::string url;
   {
