@@ -31,6 +31,11 @@ milliseconds pause_after(unsigned round) {
   return with_jitter(std::min(kFirstPause * (1U << std::min(round, 6U)), kLongestPause));
 }
 
+// Plain HTTP where TLS is spoken.
+bool is_misdirected(const net::Response& response) {
+  return response.status == 400 && parse_problem(response.body).code == "tls_expected";
+}
+
 std::string said(const Problem& problem, unsigned status) {
   if (!problem.title.empty()) return problem.title;
   return "the control plane answered " + std::to_string(status) + " without a reason";
@@ -130,6 +135,9 @@ Result<net::Response> HttpControlPlane::ask(const net::Request& request, std::si
       // A server that stalls must leave time for those after it.
       const Deadline share = deadline.within(deadline.left() / static_cast<long>(count - i));
       auto response = pool_.exchange(url, request, body_limit, share);
+      if (response && is_misdirected(*response)) {
+        response = net::lasting_fault("this port speaks TLS: write https:// in the url");
+      }
       if (response && !is_worth_a_retry(response->status)) {
         preferred_.store(index);
         return response;

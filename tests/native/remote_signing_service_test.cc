@@ -285,6 +285,17 @@ TEST(Signing, AKeptConnectionThatFallsSilentIsReplaced) {
   EXPECT_EQ(server.connections(), 2);
 }
 
+TEST(Signing, PlainHttpToAPortOfTlsIsToldInOneRoundTrip) {
+  ScriptedServer server({json_answer(400, R"({"title":"TLS.","code":"tls_expected"})")});
+  const auto signature = Client(server).sign();
+  ASSERT_FALSE(signature);
+  EXPECT_EQ(signature.error().rv, CKR_DEVICE_ERROR);
+  EXPECT_EQ(signature.error().message,
+            "control plane " + server.url() +
+                " is not available: this port speaks TLS: write https:// in the url");
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
 // A server that knows one key only.
 Answer only_for(const std::string& key, const std::string& request) {
   if (field(request, "Authorization") == "Bearer " + key) return json_answer(200, kSigned);
