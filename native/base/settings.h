@@ -23,6 +23,12 @@ struct Settings {
     std::string client_key;   // PEM
   };
 
+  // Through what https leaves this machine.
+  struct Proxy {
+    std::optional<Secret> url;  // http://[name:password@]host[:port]; none: straight
+    std::string except;         // hosts that are reached without it, as NO_PROXY names them
+  };
+
   // What to do when a signature wants a grant and there is none.
   struct Approval {
     bool request = false;  // ask for one
@@ -40,6 +46,7 @@ struct Settings {
   bool insecure = false;  // send keys over plain HTTP to hosts that are not loopback
   std::map<std::string, std::uint32_t> signers;  // name -> number; slots when there is no key
   Tls tls;
+  Proxy proxy;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds list_timeout{15'000};  // for the first list of signers

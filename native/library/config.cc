@@ -14,6 +14,7 @@
 #include "library/approval_values.h"
 #include "library/config_file.h"
 #include "library/private_file.h"
+#include "net/proxy.h"
 #include "remote/endpoints.h"
 
 namespace sealwright {
@@ -154,6 +155,23 @@ Result<void> settle_api_key(Settings& settings, const std::string& named_in_file
   return {};
 }
 
+// Our own setting before the variable that every program reads, which may hold what we do not know:
+// that is told where it would be needed.
+Result<void> settle_proxy(Settings::Proxy& proxy) {
+  if (const auto own = variable("SEALWRIGHT_PROXY_URL")) proxy.url = Secret(*own);
+  if (proxy.url) {
+    if (const auto parsed = net::parse_proxy(proxy); !parsed) {
+      return complaint("SEALWRIGHT_PROXY_URL (proxy.url): " + parsed.error().message);
+    }
+  }
+  for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+    const auto value = variable(name);
+    if (value && !proxy.url) proxy.url = Secret(*value);
+  }
+  for (const char* name : {"NO_PROXY", "no_proxy"}) text_variable(name, proxy.except);
+  return {};
+}
+
 Result<void> apply_variables(Settings& settings) {
   if (const auto urls = variable("SEALWRIGHT_URL")) settings.urls = split_list(*urls);
   text_variable("SEALWRIGHT_CA_FILE", settings.tls.ca_file);
@@ -172,6 +190,7 @@ Result<void> apply_variables(Settings& settings) {
       .and_then(
           [&] { return timeout_variable("SEALWRIGHT_REQUEST_TIMEOUT", settings.request_timeout); })
       .and_then([&] { return timeout_variable("SEALWRIGHT_LIST_TIMEOUT", settings.list_timeout); })
+      .and_then([&] { return settle_proxy(settings.proxy); })
       .and_then([&] { return apply_approval_variables(settings.approval); });
 }
 

@@ -8,6 +8,8 @@
 //   [signers] NAME = NUMBER           slots where there is no key
 //   [tls] ca_file                                                     SEALWRIGHT_CA_FILE
 //         client_cert, client_key                    SEALWRIGHT_CLIENT_CERT, SEALWRIGHT_CLIENT_KEY
+//   [proxy] url = "http://…"          for https                       SEALWRIGHT_PROXY_URL, else
+//                                                                     HTTPS_PROXY; NO_PROXY
 //   [timeouts] connect = 5            seconds, 0.1 to 3600            SEALWRIGHT_CONNECT_TIMEOUT
 //              request = 30                                           SEALWRIGHT_REQUEST_TIMEOUT
 //              list = 15                                              SEALWRIGHT_LIST_TIMEOUT

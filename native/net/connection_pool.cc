@@ -13,8 +13,9 @@ constexpr std::size_t kIdleRoom = 64;
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout)
-    : files_(std::move(files)), connect_timeout_(connect_timeout) {}
+ConnectionPool::ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout,
+                               Result<Proxy> proxy)
+    : files_(std::move(files)), connect_timeout_(connect_timeout), proxy_(std::move(proxy)) {}
 
 std::unique_ptr<Stream> ConnectionPool::take_idle(const std::string& origin) {
   while (true) {
@@ -72,13 +73,22 @@ Result<std::unique_ptr<Stream>> ConnectionPool::connect(const Url& url, const De
     auto made = tls();  // first: a wrong file is worth saying though the server be down
     if (!made) return fail(made.error());
     context = *std::move(made);
+    if (!proxy_ && !url.is_local()) return lasting_fault(proxy_.error().message);
   }
-  const auto addresses = resolve(url);
-  if (!addresses) return fail(addresses.error());
+  const bool tunnelled = proxy_ && proxy_->serves(url);
+  const auto failed = [&](Error fault) {
+    if (tunnelled) fault.message.insert(0, "proxy " + proxy_->url().origin() + ": ");
+    return fail(std::move(fault));
+  };
+  const auto addresses = resolve(tunnelled ? proxy_->url() : url);
+  if (!addresses) return failed(addresses.error());
   // From here on: a slow resolver is no fault of the server's.
   const Deadline phase = deadline.within(connect_timeout_);
   auto socket = Socket::connect(*addresses, open_, phase);
-  if (!socket) return fail(socket.error());
+  if (!socket) return failed(socket.error());
+  if (tunnelled) {
+    if (auto open = open_tunnel(**socket, *proxy_, url, phase); !open) return failed(open.error());
+  }
   if (context == nullptr) return std::unique_ptr<Stream>(std::move(*socket));
   return context->secure(std::move(*socket), url.host, phase);
 }

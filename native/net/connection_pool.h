@@ -8,6 +8,7 @@
 
 #include "net/http1.h"
 #include "net/open_descriptors.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "net/url.h"
 
@@ -15,7 +16,9 @@ namespace sealwright::net {
 
 class ConnectionPool {
  public:
-  ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout);
+  // A proxy that cannot be understood is told where it would be needed.
+  ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout,
+                 Result<Proxy> proxy = Proxy());
 
   // Sends the request on an idle connection or a new one, and keeps that afterwards if it can.
   // A kept connection that turns out to be dead is replaced at once, one that stays silent for a
@@ -36,12 +39,13 @@ class ConnectionPool {
 
   std::unique_ptr<Stream> take_idle(const std::string& origin);
   void keep(const std::string& origin, std::unique_ptr<Stream> stream);
+  void forget(const std::string& origin);
   Result<std::unique_ptr<Stream>> connect(const Url& url, const Deadline& deadline);
   Result<std::shared_ptr<const TlsContext>> tls();
 
-  void forget(const std::string& origin);
   const TlsFiles files_;
   const std::chrono::milliseconds connect_timeout_;
+  const Result<Proxy> proxy_;
   OpenDescriptors open_;
   std::mutex mutex_;  // of what follows; never held across I/O
   std::vector<Idle> idle_;

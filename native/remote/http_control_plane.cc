@@ -99,7 +99,7 @@ HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
       list_timeout_(settings.list_timeout),
       log_(log),
       key_(settings),
-      pool_(files_of(settings.tls), settings.connect_timeout) {}
+      pool_(files_of(settings.tls), settings.connect_timeout, net::parse_proxy(settings.proxy)) {}
 
 const ClientContext& HttpControlPlane::client() {
   // Not in the constructor: a user's name may come over a network.

@@ -144,6 +144,7 @@ def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
         ca_file=configuration.ca_file,
         client_cert=configuration.client_cert,
         client_key=configuration.client_key,
+        proxy=configuration.proxy,
         connect_timeout=configuration.connect_timeout,
         read_timeout=configuration.request_timeout,
     )

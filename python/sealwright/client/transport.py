@@ -119,7 +119,12 @@ def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
-    return urllib3.HTTPSConnectionPool(address.host, address.port, ssl_context=context)
+    proxy = connection.proxy
+    if proxy is None or address.is_local or not proxy.serves(address.host, address.port):
+        return urllib3.HTTPSConnectionPool(address.host, address.port, ssl_context=context)
+    credentials = urllib3.make_headers(proxy_basic_auth=proxy.credentials)
+    manager = urllib3.ProxyManager(proxy.url, proxy_headers=credentials, ssl_context=context)
+    return manager.connection_from_host(address.host, address.port, "https")
 
 
 class _SocketConnection(HTTPConnection):
@@ -199,6 +204,8 @@ def _remedy(fault: Exception) -> str | None:
         return _REMEDIES.get(inner.verify_code, _NAME_ITS_CA)
     if _is_plain_http(inner):
         return "Name the port that speaks TLS, or write http:// in the URL."
+    if "407" in str(inner):  # of a proxy
+        return "Put a name and a password into SEALWRIGHT_PROXY_URL: http://NAME:PASSWORD@HOST:PORT"
     return None
 
 
