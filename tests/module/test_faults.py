@@ -17,6 +17,7 @@ from tests.module.providers import initialised, private_key
 from tests.server import ControlPlane
 
 LIMIT = "1"  # seconds for a whole call, retries included
+START_LIMIT = "5"  # the same, where a server that was just started has to answer
 
 
 @pytest.fixture
@@ -355,7 +356,7 @@ class TestOwnServer:
     ) -> Iterator[Module]:
         key = own_plane.create_machine("builder")
         own_plane.create_signer("release", "p256", builder="operator")
-        environment.set(url=own_plane.url, api_key=key, request_timeout=LIMIT, list_timeout=LIMIT)
+        environment.set(url=own_plane.url, api_key=key, request_timeout=START_LIMIT)
         with initialised(module_file) as opened:
             yield opened
 
