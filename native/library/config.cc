@@ -14,6 +14,7 @@
 #include "library/approval_values.h"
 #include "library/config_file.h"
 #include "library/private_file.h"
+#include "net/proxy.h"
 #include "net/reentry.h"
 #include "remote/endpoints.h"
 
@@ -148,9 +149,28 @@ Result<void> settle_api_key(Settings& settings, const std::string& named_in_file
   }
   const auto named = variable("SEALWRIGHT_API_KEY_FILE");
   if (!named && named_in_file.empty()) return {};
-  Result<Secret> key = read_key_file(named.value_or(named_in_file));
+  const std::string path = named.value_or(named_in_file);
+  Result<Secret> key = read_key_file(path);
   if (!key) return fail(key.error());
   settings.api_key = std::move(*key);
+  settings.read_api_key_again = [path] { return read_key_file(path); };
+  return {};
+}
+
+// Our own setting before the variable that every program reads, which may hold what we do not know:
+// that is told where it would be needed.
+Result<void> settle_proxy(Settings::Proxy& proxy) {
+  if (const auto own = variable("SEALWRIGHT_PROXY_URL")) proxy.url = Secret(*own);
+  if (proxy.url) {
+    if (const auto parsed = net::parse_proxy(proxy); !parsed) {
+      return complaint("SEALWRIGHT_PROXY_URL (proxy.url): " + parsed.error().message);
+    }
+  }
+  for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+    const auto value = variable(name);
+    if (value && !proxy.url) proxy.url = Secret(*value);
+  }
+  for (const char* name : {"NO_PROXY", "no_proxy"}) text_variable(name, proxy.except);
   return {};
 }
 
@@ -171,6 +191,8 @@ Result<void> apply_variables(Settings& settings) {
           [&] { return timeout_variable("SEALWRIGHT_CONNECT_TIMEOUT", settings.connect_timeout); })
       .and_then(
           [&] { return timeout_variable("SEALWRIGHT_REQUEST_TIMEOUT", settings.request_timeout); })
+      .and_then([&] { return timeout_variable("SEALWRIGHT_LIST_TIMEOUT", settings.list_timeout); })
+      .and_then([&] { return settle_proxy(settings.proxy); })
       .and_then([&] { return apply_approval_variables(settings.approval); });
 }
 

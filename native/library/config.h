@@ -8,8 +8,11 @@
 //   [signers] NAME = NUMBER           slots where there is no key
 //   [tls] ca_file                                                     SEALWRIGHT_CA_FILE
 //         client_cert, client_key                    SEALWRIGHT_CLIENT_CERT, SEALWRIGHT_CLIENT_KEY
+//   [proxy] url = "http://…"          for https                       SEALWRIGHT_PROXY_URL, else
+//                                                                     HTTPS_PROXY; NO_PROXY
 //   [timeouts] connect = 5            seconds, 0.1 to 3600            SEALWRIGHT_CONNECT_TIMEOUT
 //              request = 30                                           SEALWRIGHT_REQUEST_TIMEOUT
+//              list = 15                                              SEALWRIGHT_LIST_TIMEOUT
 //   [approval] request = false                                        SEALWRIGHT_APPROVAL_REQUEST
 //              window = "8h"          1s to 30d                       SEALWRIGHT_APPROVAL_WINDOW
 //              signings = 25          1 to 1000000000                 SEALWRIGHT_APPROVAL_SIGNINGS

@@ -157,10 +157,20 @@ Result<void> read_tables(const File& file, const toml::table& root, Settings& se
                            {"client_key", text_into(settings.tls.client_key)}});
     if (!done) return done;
   }
+  if (const auto* proxy = table("proxy")) {
+    const Take url = [&settings](const toml::node& node) -> std::string {
+      const auto* value = node.as_string();
+      if (value == nullptr || value->get().empty()) return "a url";
+      settings.proxy.url = Secret(value->get());
+      return "";
+    };
+    if (auto done = file.read(*proxy, "proxy.", {{"url", url}}); !done) return done;
+  }
   if (const auto* timeouts = table("timeouts")) {
     auto done = file.read(*timeouts, "timeouts.",
                           {{"connect", timeout_into(settings.connect_timeout)},
-                           {"request", timeout_into(settings.request_timeout)}});
+                           {"request", timeout_into(settings.request_timeout)},
+                           {"list", timeout_into(settings.list_timeout)}});
     if (!done) return done;
   }
   if (const auto* approval = table("approval")) {
@@ -234,12 +244,17 @@ Result<FileSettings> read_config_file(const std::string& path) {
                          {"insecure", flag_into(settings.insecure)},
                          {"signers", expect_table},
                          {"tls", expect_table},
+                         {"proxy", expect_table},
                          {"timeouts", expect_table},
                          {"approval", expect_table},
                          {"log", expect_table}});
   if (!done) return fail(done.error());
   if (auto tables = read_tables(file, root, settings); !tables) return fail(tables.error());
-  if (settings.api_key && content->readable_by_others) return fail(too_open(path));
+  const bool has_password =
+      settings.proxy.url && settings.proxy.url->reveal().find('@') != std::string_view::npos;
+  if ((settings.api_key || has_password) && content->readable_by_others) {
+    return fail(too_open(path));
+  }
   if (settings.api_key && !result.api_key_file.empty()) {
     return file.fault(*root.get("api_key_file"), "api_key and api_key_file: name one of them");
   }

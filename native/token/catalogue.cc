@@ -82,8 +82,9 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
   const std::shared_ptr<const Snapshot> old = snapshot_;
   const std::string etag = etag_;
   marked_old_ = false;
+  const auto held = old == nullptr ? std::nullopt : std::optional(etag);
   Turn turn(lock, fetching_, fetched_);
-  auto answer = service_.fetch_catalogue(api_key_, etag);
+  auto answer = service_.fetch_catalogue(api_key_, held);
   std::shared_ptr<const Snapshot> fresh = old;
   if (answer && *answer != nullptr) {
     fresh = parse(**answer, old.get());
@@ -94,11 +95,13 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
     snapshot_ = fresh;
     etag_ = *answer == nullptr ? etag : (*answer)->etag;
     next_fetch_ = now_() + kFresh;
+    pause_ = kFirstPause;
     return snapshot_;
   }
   const Error fault = answer ? Error(CKR_DEVICE_ERROR, "the list of signers is missing")
                              : std::move(answer).error();
-  next_fetch_ = now_() + kRetryPause;
+  next_fetch_ = now_() + pause_;
+  pause_ = std::min(pause_ * 2, kLongestPause);
   if (old != nullptr) {
     log_.write(LogLevel::kWarning,
                "keeping the last list of signers, a new one cannot be had: " + fault.message);

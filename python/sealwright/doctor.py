@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sealwright.client.address import parse_addresses
 from sealwright.client.client import Client
@@ -18,6 +20,7 @@ from sealwright.module_config import ModuleConfiguration, read_configuration
 
 _CLOCKS_APART = timedelta(seconds=60)
 _CERTIFICATE_ENDS_SOON = timedelta(days=30)
+_AWAY = "Check the URL, and that the server runs."
 
 
 class State(Enum):
@@ -56,12 +59,13 @@ def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
             "Set SEALWRIGHT_URL, or url in ~/.config/sealwright/pkcs11.toml.",
         )
         return
-    reached = False
+    worth_asking = False
     for url in configuration.urls:
         for finding in _control_plane(url, configuration):
-            reached = reached or finding.check == "signers"
+            is_explained = finding.check == "url" and finding.next_step not in (None, _AWAY)
+            worth_asking = worth_asking or is_explained or finding.check == "signers"
             yield finding
-    if reached and library.state is State.OK:
+    if worth_asking and library.state is State.OK:
         yield _own_view(Path(library.text))
 
 
@@ -103,7 +107,7 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
         client = Client(_connection(url, configuration))
         date = client.live().date
     except UnreachableError as fault:
-        yield Finding("url", State.FAIL, str(fault), "Check the URL, and that the server runs.")
+        yield Finding("url", State.FAIL, str(fault), fault.next_step or _AWAY)
         return
     except MisconfiguredError as fault:
         yield Finding("url", State.FAIL, str(fault), "Correct it; see docs/module.md.")
@@ -140,6 +144,7 @@ def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
         ca_file=configuration.ca_file,
         client_cert=configuration.client_cert,
         client_key=configuration.client_key,
+        proxy=configuration.proxy,
         connect_timeout=configuration.connect_timeout,
         read_timeout=configuration.request_timeout,
     )
@@ -193,13 +198,35 @@ def _signer(signer: CatalogueSigner) -> Finding:
     return Finding("signers", State.OK, text)
 
 
+@contextmanager
+def _overheard(folder: Path) -> Iterator[Path]:
+    """The file in `folder` that a module writes its lines to meanwhile."""
+    log, kept = folder / "module.log", os.environ.get("SEALWRIGHT_LOG_FILE")
+    log.touch()
+    os.environ["SEALWRIGHT_LOG_FILE"] = str(log)
+    try:
+        yield log
+    finally:
+        del os.environ["SEALWRIGHT_LOG_FILE"]
+        if kept is not None:
+            os.environ["SEALWRIGHT_LOG_FILE"] = kept
+
+
 def _own_view(path: Path) -> Finding:
-    """The module itself, loaded as a tool would load it. Its own words go to stderr."""
+    """The module itself, loaded as a tool would load it; its own words are repeated."""
     from sealwright.pkcs11 import Module, Pkcs11Error
 
     try:
-        with Module(path) as module:
-            labels = [slot.token().label for slot in module.slots()]
-    except Pkcs11Error as fault:
-        return Finding("module", State.FAIL, f"the module fails: {fault}", "See its line above.")
+        with TemporaryDirectory(prefix="sealwright-") as folder, _overheard(Path(folder)) as log:
+            try:
+                with Module(path) as module:
+                    labels = [slot.token().label for slot in module.slots()]
+            except Pkcs11Error as fault:
+                said = " ".join(log.read_text().replace("sealwright: ", "").split())
+                next_step = "Tools fail in the same way; do what it says."
+                text = f"{fault}: {said or 'it says nothing'}"
+                return Finding("module", State.FAIL, text, next_step)
+    except OSError as fault:
+        next_step = "Set TMPDIR to a folder that can be written."
+        return Finding("module", State.WARN, f"not asked: {fault.strerror}", next_step)
     return Finding("module", State.OK, f"tools see {', '.join(labels) or 'no tokens'}")

@@ -13,6 +13,7 @@ import msgspec
 
 from sealwright.client.connection import find_api_key, variable_is_true
 from sealwright.client.errors import MisconfiguredError
+from sealwright.client.proxy import Proxy, find_proxy
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -37,9 +38,14 @@ class _Tls(_Table, frozen=True):
     client_key: _Text | None = None
 
 
+class _Proxy(_Table, frozen=True):
+    url: _Text | None = None
+
+
 class _Timeouts(_Table, frozen=True):
     connect: _Seconds = 5
     request: _Seconds = 30
+    list_: _Seconds = msgspec.field(name="list", default=15)
 
 
 class _Approval(_Table, frozen=True):
@@ -76,6 +82,7 @@ class _File(_Table, frozen=True):
     insecure: bool = False
     signers: dict[str, _Number] = {}
     tls: _Tls = _Tls()
+    proxy: _Proxy = _Proxy()
     timeouts: _Timeouts = _Timeouts()
     approval: _Approval = _Approval()
     log: _Log = _Log()
@@ -107,8 +114,10 @@ class ModuleConfiguration:
     ca_file: Path | None
     client_cert: Path | None
     client_key: Path | None
+    proxy: Proxy | None
     connect_timeout: float
     request_timeout: float
+    list_timeout: float
     approval: ApprovalConfiguration
 
 
@@ -144,8 +153,10 @@ def read_configuration(environment: Mapping[str, str]) -> ModuleConfiguration:
         ca_file=_path(environment, "CA_FILE", file.tls.ca_file),
         client_cert=_path(environment, "CLIENT_CERT", file.tls.client_cert),
         client_key=_path(environment, "CLIENT_KEY", file.tls.client_key),
+        proxy=find_proxy(environment, file.proxy.url),
         connect_timeout=_seconds(environment, "CONNECT_TIMEOUT", file.timeouts.connect),
         request_timeout=_seconds(environment, "REQUEST_TIMEOUT", file.timeouts.request),
+        list_timeout=_seconds(environment, "LIST_TIMEOUT", file.timeouts.list_),
         approval=_approval(environment, file.approval),
     )
 
@@ -164,9 +175,10 @@ def _read(path: Path) -> _File:
         raise MisconfiguredError(f"{path}: {re.sub(r'[$][.]?', '', str(fault))}") from None
     if file.api_key and file.api_key_file:
         raise MisconfiguredError(f"{path}: api_key and api_key_file: name one of them")
-    if file.api_key and mode & (stat.S_IRGRP | stat.S_IROTH):
+    is_secret = file.api_key or (file.proxy.url and "@" in file.proxy.url)
+    if is_secret and mode & (stat.S_IRGRP | stat.S_IROTH):
         raise MisconfiguredError(
-            f"{path} holds an API key and others on this machine can read it: chmod 600 {path}"
+            f"{path} holds a secret and others on this machine can read it: chmod 600 {path}"
         )
     return file
 

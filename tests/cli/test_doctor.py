@@ -9,6 +9,8 @@ from sealwright.client.errors import MisconfiguredError
 from sealwright.module_config import ApprovalConfiguration, read_configuration
 from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
+from tests.controlplane.authority import Authority
+from tests.server import running
 
 KEY = "swk_" + "k" * 43
 
@@ -40,6 +42,7 @@ def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
         [timeouts]
         connect = 1
         request = 2.5
+        list = 7
         [approval]
         request = true
         window = "8h"
@@ -57,7 +60,7 @@ def test_every_setting_is_read(config: Path, tmp_path: Path) -> None:
     assert (found.login_required, found.insecure) == (True, True)
     assert found.signers == {"release": 7}
     assert (found.ca_file, found.client_cert) == (Path("/ca.pem"), Path("/c.pem"))
-    assert (found.connect_timeout, found.request_timeout) == (1, 2.5)
+    assert (found.connect_timeout, found.request_timeout, found.list_timeout) == (1, 2.5, 7)
     assert found.approval == ApprovalConfiguration(
         request=True, window=8 * 3600, signings=3, justification="release", wait=600
     )
@@ -214,3 +217,24 @@ def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, admin: Caller) -> No
     ended = doctor(tmp_path, **configured)
     assert ended.code == 0
     assert "this identity may not sign" in ended.out
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_the_module_tells_it(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    certificate, key = Authority(tmp_path).issue("server", "127.0.0.1")
+    options = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with running(tmp_path_factory.mktemp("secure"), *options) as plane:
+        ended = doctor(tmp_path, SEALWRIGHT_URL=plane.url, SEALWRIGHT_API_KEY=KEY)
+    assert ended.code == 1
+    assert "Name its CA with --ca-file or SEALWRIGHT_CA_FILE." in ended.out
+    assert "the server's certificate comes from CN=Test Authority, which is not" in ended.out
+    assert "Check the URL" not in ended.out
+
+
+def test_a_port_that_speaks_no_tls_is_told(tmp_path: Path, admin: Caller) -> None:
+    url = admin.url.replace("http:", "https:")
+    ended = doctor(tmp_path, SEALWRIGHT_URL=url, SEALWRIGHT_API_KEY=KEY)
+    assert "this port speaks plain HTTP, not TLS" in ended.out
+    assert "write http:// in the URL" in ended.out
+    assert "Check the URL" not in ended.out

@@ -165,3 +165,22 @@ def test_a_refusal_can_be_kept_from_stderr(
         with pytest.raises(Pkcs11Error, match="CKR_FUNCTION_REJECTED"):
             session.sign(CKM.ECDSA_SHA256, key, b"data")
     assert capfd.readouterr().err == ""
+
+
+def test_a_key_that_is_rotated_in_its_file_reaches_a_tool_that_runs(
+    environment: Environment, control_plane: ControlPlane, module_file: Path, tmp_path: Path
+) -> None:
+    old = control_plane.create_machine("rotating")
+    control_plane.create_signer("rotating", "p256", rotating="operator")
+    key_file = tmp_path / "builder.key"
+    key_file.touch(0o600)
+    key_file.write_text(f"{old}\n")
+    environment.set(url=control_plane.url, api_key_file=str(key_file))
+    with initialised(module_file) as module, module.slot("rotating").open() as session:
+        key = private_key(session)
+        session.sign(CKM.ECDSA_SHA256, key, b"data")
+        admin = control_plane.client()
+        (old_key,) = admin.identity("rotating").value.keys or []
+        key_file.write_text(f"{admin.add_key('rotating').value.api_key}\n")
+        admin.revoke_key("rotating", old_key.id)
+        assert len(session.sign(CKM.ECDSA_SHA256, key, b"data")) == 64

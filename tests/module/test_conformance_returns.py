@@ -615,7 +615,7 @@ OF_SLOTS = [
 def test_without_any_list_of_signers_the_functions_of_slots_fail(
     environment: Environment, module_file: Path, function: str
 ) -> None:
-    environment.set(url="http://127.0.0.1:9", api_key="swk_" + "A" * 43, request_timeout="0.1")
+    environment.set(url="http://127.0.0.1:9", api_key="swk_" + "A" * 43, list_timeout="0.1")
     with initialised(module_file) as module:
         arguments = CALLS[function](Situation(module, "", False, slot_number=1))
         assert module.native.call(function, *arguments) == CKR.FUNCTION_FAILED

@@ -58,6 +58,7 @@ class Config : public ::testing::Test {
                                                "SEALWRIGHT_LOGIN_REQUIRED",
                                                "SEALWRIGHT_CONNECT_TIMEOUT",
                                                "SEALWRIGHT_REQUEST_TIMEOUT",
+                                               "SEALWRIGHT_LIST_TIMEOUT",
                                                "SEALWRIGHT_APPROVAL_REQUEST",
                                                "SEALWRIGHT_APPROVAL_WINDOW",
                                                "SEALWRIGHT_APPROVAL_SIGNINGS",
@@ -81,6 +82,7 @@ TEST_F(Config, WithNothingSetHasTheDefaults) {
   EXPECT_FALSE(settings->api_key);
   EXPECT_EQ(settings->connect_timeout, std::chrono::seconds(5));
   EXPECT_EQ(settings->request_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(settings->list_timeout, std::chrono::seconds(15));
   EXPECT_EQ(settings->log_level, LogLevel::kWarning);
   EXPECT_FALSE(settings->approval.request);
   EXPECT_FALSE(settings->approval.window);
@@ -93,7 +95,7 @@ TEST_F(Config, AFileMaySetEverything) {
   use("url = [\"https://a\", \"unix:/s\"]\napi_key = \"" + kKey +
       "\"\nlogin_required = true\ninsecure = true\n"
       "[signers]\nrelease = 7\n[tls]\nca_file = \"/ca\"\n"
-      "[timeouts]\nconnect = 2\nrequest = 1.5\n"
+      "[timeouts]\nconnect = 2\nrequest = 1.5\nlist = 7\n"
       "[approval]\nrequest = true\nwindow = \"8h\"\nsignings = 3\njustification = \"why\"\n"
       "wait = \"10m\"\n[log]\nlevel = \"debug\"\nfile = \"/log\"\n");
   const auto settings = load_settings();
@@ -106,6 +108,7 @@ TEST_F(Config, AFileMaySetEverything) {
   EXPECT_EQ(settings->tls.ca_file, "/ca");
   EXPECT_EQ(settings->connect_timeout, std::chrono::seconds(2));
   EXPECT_EQ(settings->request_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->list_timeout, std::chrono::seconds(7));
   EXPECT_EQ(settings->log_level, LogLevel::kDebug);
   EXPECT_EQ(settings->log_file, "/log");
   EXPECT_TRUE(settings->approval.request);

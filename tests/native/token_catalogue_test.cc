@@ -82,9 +82,50 @@ TEST_F(CatalogueTest, AnUnreachableServerMakesNoTokenDisappear) {
   EXPECT_TRUE(signer(7)->has_token());
   EXPECT_EQ(service_.fetches, 2) << "not asked again at once";
   service_.unreachable = false;
-  time_ += Catalogue::kRetryPause;
+  time_ += Catalogue::kFirstPause;
   EXPECT_TRUE(signer(7)->has_token());
   EXPECT_EQ(service_.fetches, 3);
+}
+
+TEST_F(CatalogueTest, AServerThatStaysAwayIsAskedEverMoreSeldomAndNoMoreAnHourThanTwelveTimes) {
+  service_.unreachable = true;
+  EXPECT_FALSE(catalogue_.held());
+  int asked = 1;
+  for (const int pause : {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}) {
+    time_ += std::chrono::seconds(pause - 1);
+    EXPECT_FALSE(catalogue_.refreshed());
+    EXPECT_EQ(service_.fetches, asked) << "after less than " << pause << " s";
+    time_ += std::chrono::seconds(1);
+    EXPECT_FALSE(catalogue_.refreshed());
+    EXPECT_EQ(service_.fetches, ++asked) << "after " << pause << " s";
+  }
+}
+
+TEST_F(CatalogueTest, AnAnswerBringsTheFirstPauseBack) {
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = true;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  time_ += Catalogue::kFirstPause;
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = false;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = true;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  const int before = service_.fetches;
+  time_ += Catalogue::kFirstPause;
+  ASSERT_TRUE(signer(7));
+  EXPECT_EQ(service_.fetches, before + 1);
+}
+
+TEST_F(CatalogueTest, OnlyTheFirstListIsWorthALongWait) {
+  ASSERT_TRUE(signer(7));
+  EXPECT_EQ(service_.last_held, std::nullopt);
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  EXPECT_NE(service_.last_held, std::nullopt);
 }
 
 TEST_F(CatalogueTest, AVanishedSignerIsASlotWithoutAToken) {
@@ -100,7 +141,7 @@ TEST_F(CatalogueTest, ARetryAfterAFirstFailureSucceeds) {
   EXPECT_FALSE(catalogue_.held());
   service_.unreachable = false;
   EXPECT_FALSE(catalogue_.held()) << "the pause is not over";
-  time_ += Catalogue::kRetryPause;
+  time_ += Catalogue::kFirstPause;
   EXPECT_TRUE(catalogue_.held());
 }
 

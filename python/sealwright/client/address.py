@@ -21,9 +21,13 @@ class NetworkAddress:
     prefix: str
 
     @property
+    def is_local(self) -> bool:
+        return _is_loopback(self.host)
+
+    @property
     def exposes_keys(self) -> bool:
         """An API key sent there could be read on the way."""
-        return not self.secure and not _is_loopback(self.host)
+        return not self.secure and not self.is_local
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sealwright.client.address import DEFAULT_URL, Address, parse_addresses
 from sealwright.client.errors import MisconfiguredError
+from sealwright.client.proxy import Proxy, find_proxy
 
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
 _LONGEST_KEY_FILE = 4096  # bytes
@@ -28,6 +29,7 @@ class Connection:
     ca_file: Path | None = None  # None: the system's store
     client_cert: Path | None = None
     client_key: Path | None = None
+    proxy: Proxy | None = None  # for https to other machines
     connect_timeout: float = 5
     read_timeout: float = 30
 
@@ -44,7 +46,8 @@ class Connection:
         insecure: bool = False,
     ) -> "Connection":
         """Arguments win over SEALWRIGHT_URL, _API_KEY, _API_KEY_FILE, _CA_FILE, _CLIENT_CERT,
-        _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset.
+        _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset. The proxy is
+        that of the environment.
 
         Raises:
             MisconfiguredError: says which of them cannot be used, and why.
@@ -67,6 +70,7 @@ class Connection:
             client_key=_readable(
                 "--client-key", client_key or environment.get("SEALWRIGHT_CLIENT_KEY")
             ),
+            proxy=find_proxy(environment),
         )
 
 
