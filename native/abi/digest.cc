@@ -16,7 +16,7 @@ Result<void> digest_init(library::Provider& provider, CK_SESSION_HANDLE hSession
     return fail(session.error());
   }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(**session, &Operations::digest);
   }
   return (*session)->begin(&Operations::digest, [&] { return Digesting::start(*pMechanism); });
 }

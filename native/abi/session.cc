@@ -1,9 +1,11 @@
-// PKCS#11 v2.40 §5.6 Session management functions.
+// PKCS#11 v2.40 §5.6, v3.0 §5.6 Session management functions.
 
 #include "abi/arguments.h"
 #include "abi/functions.h"
 
 namespace sealwright::abi {
+
+using session::Operations;
 
 // The callback is never called: there is nothing to surrender to and no token that is pulled out.
 Result<void> open_session(library::Provider& provider, CK_SLOT_ID slotID, CK_FLAGS flags,
@@ -79,12 +81,47 @@ Result<void> login(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_U
                                  {reinterpret_cast<const char*>(pin->data()), pin->size()});
 }
 
+// A key names its holder: there is no user name that could be checked against it.
+Result<void> login_user(library::Provider& provider, CK_SESSION_HANDLE hSession,
+                        CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen,
+                        CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen) {
+  const auto name = input(pUsername, ulUsernameLen, "pUsername");
+  if (!name) {
+    return fail(name.error());
+  }
+  if (!name->empty()) {
+    return fail(
+        Error::tell(CKR_ARGUMENTS_BAD,
+                    "log in without a user name: the API key, as the PIN, names its holder"));
+  }
+  return login(provider, hSession, userType, pPin, ulPinLen);
+}
+
 Result<void> logout(library::Provider& provider, CK_SESSION_HANDLE hSession) {
   const auto session = provider.sessions().find(hSession);
   if (!session) {
     return fail(session.error());
   }
   return provider.tokens().logout((*session)->slot());
+}
+
+// A flag of an operation that is not active, or that no session of ours can have, means nothing.
+Result<void> session_cancel(library::Provider& provider, CK_SESSION_HANDLE hSession,
+                            CK_FLAGS flags) {
+  const auto session = provider.sessions().find(hSession);
+  if (!session) {
+    return fail(session.error());
+  }
+  const auto cancel = [&](CK_FLAGS flag, auto kind) {
+    if ((flags & flag) != 0) {
+      (*session)->cancel(kind);
+    }
+  };
+  cancel(kFindObjectsFlag, &Operations::find);
+  cancel(CKF_DIGEST, &Operations::digest);
+  cancel(CKF_SIGN, &Operations::sign);
+  cancel(CKF_VERIFY, &Operations::verify);
+  return {};
 }
 
 }  // namespace sealwright::abi

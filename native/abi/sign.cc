@@ -16,7 +16,7 @@ Result<void> sign_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
     return fail(session.error());
   }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(**session, &Operations::sign);
   }
   return (*session)->begin(&Operations::sign, [&]() -> Result<Signing> {
     auto key = provider.tokens().key((*session)->slot(), hKey);

@@ -63,6 +63,17 @@ Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
   });
 }
 
+// C_SignInit, C_DigestInit, C_VerifyInit without a mechanism: the end of the operation that is
+// active (PKCS#11 v3.0 §5.12 to §5.15); where none is, the mechanism is missing.
+template <typename Operation>
+Result<void> cancel(session::Session& session,
+                    std::optional<Operation> session::Operations::*kind) {
+  if (!session.cancel(kind)) {
+    return bad_argument("pMechanism");
+  }
+  return {};
+}
+
 // C_SignUpdate, C_DigestUpdate, C_VerifyUpdate.
 template <typename Operation>
 Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,

@@ -32,7 +32,7 @@ Result<void> verify_init(library::Provider& provider, CK_SESSION_HANDLE hSession
     return fail(session.error());
   }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(**session, &Operations::verify);
   }
   return (*session)->begin(&Operations::verify, [&]() -> Result<Verifying> {
     auto key = provider.tokens().key((*session)->slot(), hKey);
