@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "abi/arguments.h"
-#include "library/provider.h"
 #include "session/session.h"
 
 namespace sealwright::abi {
@@ -44,14 +43,10 @@ Result<session::Progress> conclude(Operation& operation, ByteView data, const Wa
 
 // C_Sign, C_Digest: everything at once, never after a part.
 template <typename Operation, typename Finish>
-Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> single_part(session::Session& session,
                          std::optional<Operation> session::Operations::*kind, const Given& given,
                          const Wanted& wanted, Finish finish) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+  return session.advance(kind, [&](Operation& operation) -> Result<session::Progress> {
     if (operation.in_parts()) {
       return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun in parts");
     }
@@ -76,13 +71,9 @@ Result<void> cancel(session::Session& session,
 
 // C_SignUpdate, C_DigestUpdate, C_VerifyUpdate.
 template <typename Operation>
-Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> one_part(session::Session& session,
                       std::optional<Operation> session::Operations::*kind, const Given& given) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+  return session.advance(kind, [&](Operation& operation) -> Result<session::Progress> {
     const auto part = input(given.data, given.length, "pPart");
     if (!part) {
       return fail(part.error());
@@ -93,14 +84,10 @@ Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
 
 // C_SignFinal, C_DigestFinal.
 template <typename Operation, typename Finish>
-Result<void> last_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> last_part(session::Session& session,
                        std::optional<Operation> session::Operations::*kind, const Wanted& wanted,
                        Finish finish) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(
+  return session.advance(
       kind, [&](Operation& operation) { return conclude(operation, {}, wanted, finish); });
 }
 

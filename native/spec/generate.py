@@ -18,8 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("lifecycle", "implemented", "interface", "unsupported")
+KINDS = ("lifecycle", "implemented", "session", "interface", "unsupported")
 VERSIONS = ("2.40", "3.0")
+HANDLE = "CK_SESSION_HANDLE hSession"
 NOTE = "// Generated from native/spec/functions.toml."
 
 
@@ -74,6 +75,8 @@ def read(path: Path) -> list[Function]:
             raise SpecificationError(f"{function.name}: since {since!r} is none of {VERSIONS}")
         if any(len(parameter.split()) != 2 for parameter in function.parameters):
             raise SpecificationError(f"{function.name}: a parameter is a type and a name")
+        if function.kind == "session" and function.parameters[:1] != (HANDLE,):
+            raise SpecificationError(f"{function.name}: does not begin with {HANDLE!r}")
         if any(function.name == other.name for other in functions):
             raise SpecificationError(f"{function.name}: listed twice")
         if functions and functions[-1].is_new and not function.is_new:
@@ -90,10 +93,24 @@ def declaration(function: Function) -> str:
     given = {
         "lifecycle": [],
         "implemented": ["library::Provider& provider"],
+        "session": ["library::Provider& provider"],
         "interface": ["library::Provider& provider", "CK_VERSION version"],
     }[function.kind]
-    parameters = ", ".join([*given, *function.parameters])
-    return f"Result<void> {function.definition}({parameters});"
+    signature = f"Result<void> {function.definition}({', '.join([*given, *function.parameters])})"
+    if function.kind != "session":
+        return f"{signature};"
+    own = signature.replace(HANDLE, "session::Session& session")
+    arguments = ", ".join(["provider", "session", *function.arguments[1:]])
+    return text(
+        [
+            f"{own};",
+            f"inline {signature} {{",
+            "  return in_session(provider, hSession, [&](session::Session& session) {",
+            f"    return {function.definition}({arguments});",
+            "  });",
+            "}",
+        ]
+    ).rstrip()
 
 
 def header(functions: list[Function]) -> str:
@@ -104,6 +121,7 @@ def header(functions: list[Function]) -> str:
             "",
             "#include <span>",
             "",
+            '#include "abi/in_session.h"',
             '#include "base/cryptoki.h"',
             '#include "base/result.h"',
             '#include "library/provider.h"',
@@ -148,6 +166,7 @@ def body(function: Function, version: str) -> str:
     given = {
         "lifecycle": [],
         "implemented": ["provider"],
+        "session": ["provider"],
         "interface": ["provider", f"sealwright::kCryptoki{version.replace('.', '')}"],
     }[function.kind]
     call = f"{space}{function.definition}({', '.join([*given, *function.arguments])})"

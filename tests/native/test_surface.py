@@ -72,6 +72,7 @@ def test_a_second_run_leaves_the_files_alone(surface: Path) -> None:
     [
         ('name = "C_X"\nkind = "maybe"\nparameters = []', "C_X: kind 'maybe'"),
         ('name = "C_X"\nkind = "implemented"\nparameters = ["CK_ULONG"]', "C_X: a parameter"),
+        ('name = "C_X"\nkind = "session"\nparameters = ["CK_ULONG n"]', "C_X: does not begin"),
         ('name = "C_X"\nkind = "lifecycle"\nsince = "9"\nparameters = []', "C_X: since '9'"),
     ],
 )
