@@ -9,7 +9,7 @@ class LoadError(RuntimeError):
     """The library cannot be opened, is no PKCS#11 module, was unloaded, or lacks the function."""
 
 def function_names() -> list[str]:
-    """The 68 functions of PKCS#11 v2.40, in the order of CK_FUNCTION_LIST."""
+    """The functions of PKCS#11 up to 3.0, in the order of CK_FUNCTION_LIST_3_0."""
 
 class Buffer:
     """Octets to be written; without a capacity a null pointer.
@@ -170,7 +170,8 @@ class Module:
     def unload(self) -> None:
         """dlclose, without C_Finalize; no other thread may be inside a call."""
     def missing_functions(self) -> list[str]:
-        """Functions whose pointer is null."""
+        """Functions whose pointer is null, in the module's list of 2.40 and, where it has one,
+        of 3.0."""
     def call(
         self,
         name: str,
@@ -185,7 +186,8 @@ class Module:
         | None,
     ) -> int:
         """Calls by name: None is a null pointer, a bytearray memory to write to. Raises ValueError
-        for another number of arguments, and for a number where a pointer goes."""
+        for another number of arguments, and for a number where a pointer goes; LoadError for a
+        function of 3.0 where the module has none."""
     def call_with_nulls(self, name: str, first: int = 0) -> int:
         """Calls by name: `first` where a number comes first, else null or 0 everywhere."""
     def initialize(self, arguments: InitializeArguments | None = None) -> int: ...

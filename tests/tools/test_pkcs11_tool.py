@@ -33,6 +33,16 @@ def test_each_signer_is_a_token(
     }
 
 
+def test_both_interfaces_are_listed(shell_for: ShellFor) -> None:
+    """It chooses one with C_GetInterface for all that it does."""
+    bench = shell_for("rsa-3072", Access.CONFIGURED)
+    listed = tool_in(bench, Access.CONFIGURED, "--list-interfaces")
+    assert re.findall(r"'(.*)'\n +version: (\S+)", listed.out) == [
+        ("PKCS 11", "3.0"),
+        ("PKCS 11", "2.40"),
+    ]
+
+
 @every_signer
 def test_the_key_and_the_whole_chain_are_listed(
     workbench: Workbench, control_plane: ControlPlane, slots: dict[str, int], signer: str
