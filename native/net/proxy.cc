@@ -106,13 +106,13 @@ bool is_named(std::string_view item, const Url& url) {
   const std::string host = lowered(url.host);
   std::string name = lowered(item);
   if (name == "*" || is_inside(host, name)) return true;
-  const std::string port = ":" + std::to_string(url.port);
+  const std::string port = std::string(1, ':').append(std::to_string(url.port));
   const bool has_port = std::count(name.begin(), name.end(), ':') == 1 || name.starts_with('[');
   if (has_port && name.ends_with(port)) name.resize(name.size() - port.size());
   if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
   if (name.starts_with("*.")) name.erase(0, 1);
   if (name.empty() || host == name) return !name.empty();
-  if (!name.starts_with('.')) name.insert(0, ".");
+  if (!name.starts_with('.')) name.insert(name.begin(), '.');
   return host.ends_with(name);
 }
 
