@@ -10,6 +10,7 @@ from sealwright.pkcs11 import Module
 from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
 from tests.conftest import Environment
+from tests.server import ControlPlane
 
 KEY = "swk_" + "k" * 43
 
@@ -103,6 +104,17 @@ def test_a_clock_that_is_off_is_told(tmp_path: Path) -> None:
     with ScriptedServer(said) as server:
         ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=server.url, SEALWRIGHT_API_KEY=KEY)
     assert ("clock", "warn") in findings(ended)
+
+
+def test_an_address_of_one_interface_is_reached_by_client_and_module(
+    tmp_path: Path, own_plane: ControlPlane
+) -> None:
+    own_plane.stop()
+    own_plane.start("[::1]:0")
+    url = f"HTTP://[::1%251]:{own_plane.port}"  # the interface by its number
+    ended = doctor(tmp_path, "--json", SEALWRIGHT_URL=url, SEALWRIGHT_API_KEY=own_plane.admin_key)
+    assert told(ended, "url", "ok") == f"{url} answers"
+    assert told(ended, "module", "ok") == "tools see no tokens"
 
 
 def test_an_unknown_key_is_told(tmp_path: Path, admin: Caller) -> None:
