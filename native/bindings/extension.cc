@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bind.h"
+#include "bindings/bind_settings.h"
 #include "bindings/every_function.h"
 
 namespace py = pybind11;
@@ -52,6 +53,7 @@ PYBIND11_MODULE(_native, extension) {
 
   bind_arguments(extension);
   bind_information(extension);
+  bind_settings(extension);
   extension.def("function_names", &function_names,
                 "The functions of PKCS#11 up to 3.0, in the order of CK_FUNCTION_LIST_3_0.");
 

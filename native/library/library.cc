@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/openssl.h"
-#include "library/config.h"
+#include "settings/load.h"
 
 namespace sealwright::library {
 namespace {
@@ -72,7 +72,7 @@ Result<void> initialize() {
   if (openssl_context() == nullptr) {
     return fail(CKR_HOST_MEMORY, "OpenSSL does not start");
   }
-  auto settings = load_settings();
+  auto settings = settings::load_settings();
   if (!settings) {
     return fail(Error::tell(CKR_GENERAL_ERROR, settings.error().message));
   }

@@ -38,7 +38,7 @@ Result<std::vector<Address>> resolve(const Url& url) {
   addrinfo* list = nullptr;
   const std::string port = std::to_string(url.port);
   const GateSection section;  // of the resolver's locks
-  const int fault = ::getaddrinfo(url.host.c_str(), port.c_str(), &hints, &list);
+  const int fault = ::getaddrinfo(url.node().c_str(), port.c_str(), &hints, &list);
   if (fault != 0) {
     return fail(CKR_DEVICE_ERROR, "host name not resolved: " + std::string(::gai_strerror(fault)));
   }

@@ -1,7 +1,7 @@
 """What is right and wrong with the PKCS#11 module's set-up on this machine."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,14 +9,18 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from sealwright.client.address import parse_addresses
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 from sealwright.client.errors import ClientError, MisconfiguredError, Refused, UnreachableError
 from sealwright.client.objects import CatalogueSigner
+from sealwright.client.proxy import find_proxy
 from sealwright.module import ModuleMissingError, module_path
-from sealwright.module_config import ModuleConfiguration, read_configuration
+
+if TYPE_CHECKING:
+    from sealwright._native import Settings
 
 _CLOCKS_APART = timedelta(seconds=60)
 _CERTIFICATE_ENDS_SOON = timedelta(days=30)
@@ -39,19 +43,26 @@ class Finding:
     next_step: str | None = None
 
 
-def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """The library, the configuration, the way to each control plane, the key, the signers, and at
-    last the module's own view. What cannot be examined for an earlier fault is left out."""
+def examine() -> Iterator[Finding]:
+    """The library, the configuration as the module's own code reads it, the way to each control
+    plane, the key, the signers, and at last the module's own view. What cannot be examined for an
+    earlier fault is left out."""
     library = _library()
     yield library
+    if library.state is not State.OK:
+        return
+    from sealwright import _native
+
     try:
-        configuration = read_configuration(environment)
-    except MisconfiguredError as fault:
+        settings = _native.load_settings()
+    except _native.SettingsError as fault:
         yield Finding("configuration", State.FAIL, str(fault), "Correct it; see docs/module.md.")
         return
-    yield _configuration(configuration)
-    yield _key(configuration)
-    if not configuration.urls:
+    yield _configuration(settings)
+    yield from _folders(settings)
+    yield from _log_file(settings)
+    yield _key(settings)
+    if not settings.urls:
         yield Finding(
             "url",
             State.FAIL,
@@ -60,12 +71,12 @@ def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         )
         return
     worth_asking = False
-    for url in configuration.urls:
-        for finding in _control_plane(url, configuration):
+    for url in settings.urls:
+        for finding in _control_plane(url, settings):
             is_explained = finding.check == "url" and finding.next_step not in (None, _AWAY)
             worth_asking = worth_asking or is_explained or finding.check == "signers"
             yield finding
-    if worth_asking and library.state is State.OK:
+    if worth_asking:
         yield _own_view(Path(library.text))
 
 
@@ -82,17 +93,49 @@ def _library() -> Finding:
     return Finding("library", State.OK, str(path))
 
 
-def _configuration(configuration: ModuleConfiguration) -> Finding:
-    if configuration.path is not None:
-        return Finding("configuration", State.OK, f"{configuration.path} is read")
-    return Finding("configuration", State.OK, "no file; the environment alone counts")
+def _configuration(settings: "Settings") -> Finding:
+    variables = ", ".join(settings.variables)
+    if settings.file:
+        over_it = f"; over it {variables}" if variables else ""
+        return Finding("configuration", State.OK, f"{settings.file} is read{over_it}")
+    withheld = f" ({settings.withheld} is not for this user)" if settings.withheld else ""
+    return Finding("configuration", State.OK, f"no file{withheld}; {variables or 'no variables'}")
 
 
-def _key(configuration: ModuleConfiguration) -> Finding:
-    if configuration.api_key is not None:
-        return Finding("api key", State.OK, f"from {configuration.key_source}")
-    if configuration.signers:
-        names = ", ".join(f"{name} ({number})" for name, number in configuration.signers.items())
+def _folders(settings: "Settings") -> Iterator[Finding]:
+    """A file is no safer than the folders above it."""
+    from sealwright._native import open_folders
+
+    key_file = settings.key_source if settings.key_source.startswith("/") else ""
+    files = (settings.file, key_file, settings.ca_file, settings.client_cert, settings.client_key)
+    for file in dict.fromkeys(filter(None, files)):
+        for folder in open_folders(file):
+            yield Finding(
+                "configuration",
+                State.WARN,
+                f"others can write to {folder}, and so put anything in the place of {file}",
+                f"Run chmod go-w {folder}, or chown it to root.",
+            )
+
+
+def _log_file(settings: "Settings") -> Iterator[Finding]:
+    from sealwright._native import log_file_fault
+
+    if not settings.log_file:
+        return
+    if fault := log_file_fault(settings.log_file):
+        text = f"{settings.log_file}: {fault}: lines go to stderr instead"
+        next_step = "Name a file in a folder of this user's, without symbolic links of others."
+        yield Finding("log file", State.WARN, text, next_step)
+    else:
+        yield Finding("log file", State.OK, f"lines go to {settings.log_file}")
+
+
+def _key(settings: "Settings") -> Finding:
+    if settings.api_key is not None:
+        return Finding("api key", State.OK, f"from {settings.key_source}")
+    if settings.signers:
+        names = ", ".join(f"{name} ({number})" for name, number in settings.signers.items())
         return Finding("api key", State.OK, f"none: tools ask for one as the PIN of {names}")
     return Finding(
         "api key",
@@ -102,9 +145,9 @@ def _key(configuration: ModuleConfiguration) -> Finding:
     )
 
 
-def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Finding]:
+def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     try:
-        client = Client(_connection(url, configuration))
+        client = Client(_connection(url, settings))
         date = client.live().date
     except UnreachableError as fault:
         yield Finding("url", State.FAIL, str(fault), fault.next_step or _AWAY)
@@ -118,7 +161,7 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
     yield Finding("url", State.OK, f"{url} answers")
     if (apart := _clocks(date)) is not None:
         yield apart
-    if configuration.api_key is None:
+    if settings.api_key is None:
         return
     try:
         who = client.whoami().value
@@ -131,23 +174,21 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
         yield Finding("url", State.FAIL, str(fault), "Try again; if it stays, ask its operator.")
 
 
-def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
-    addresses = parse_addresses(url)
-    if addresses[0].exposes_keys and not configuration.insecure:
-        raise MisconfiguredError(
-            f"{url} would carry the API key over the network in clear: use https, "
-            "or set insecure = true (SEALWRIGHT_INSECURE=true)"
-        )
+def _connection(url: str, settings: "Settings") -> Connection:
     return Connection(
-        addresses=addresses,
-        api_key=configuration.api_key,
-        ca_file=configuration.ca_file,
-        client_cert=configuration.client_cert,
-        client_key=configuration.client_key,
-        proxy=configuration.proxy,
-        connect_timeout=configuration.connect_timeout,
-        read_timeout=configuration.request_timeout,
+        addresses=parse_addresses(url),
+        api_key=settings.api_key,
+        ca_file=_path(settings.ca_file),
+        client_cert=_path(settings.client_cert),
+        client_key=_path(settings.client_key),
+        proxy=find_proxy(os.environ, settings.proxy_url or None),
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.request_timeout,
     )
+
+
+def _path(named: str) -> Path | None:
+    return Path(named) if named else None
 
 
 def _clocks(date: str | None) -> Finding | None:

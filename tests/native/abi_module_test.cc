@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <p11-kit/pkcs11.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ class ModuleTest : public ::testing::Test {
   std::string config() const { return folder_ + "/pkcs11.toml"; }
   void configure(const std::string& toml) {
     std::ofstream(config()) << toml;
+    chmod(config().c_str(), 0644);  // whatever the umask
     setenv("SEALWRIGHT_CONFIG", config().c_str(), 1);
   }
 

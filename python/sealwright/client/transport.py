@@ -79,12 +79,13 @@ class Transport:
     ) -> tuple[Address, urllib3.BaseHTTPResponse]:
         failures: list[str] = []
         for address in self._connection.addresses:
+            field = address.host_field
             try:
                 response = self._pool(address).urlopen(
                     method,
                     address.prefix + path,
                     body=body,
-                    headers=dict(headers),
+                    headers=dict(headers) | ({"Host": field} if field else {}),
                     retries=False,
                     redirect=False,
                     timeout=self._timeout,
@@ -113,15 +114,17 @@ class Transport:
 def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
     if isinstance(address, SocketAddress):
         return _SocketPool(address.path)
+    # urllib3 knows a zone in the form of RFC 6874 only.
+    host = f"[{address.host.replace('%', '%25')}]" if "%" in address.host else address.host
     if not address.secure:
-        return HTTPConnectionPool(address.host, address.port)
+        return HTTPConnectionPool(host, address.port)
     context = ssl.create_default_context(cafile=connection.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
     proxy = connection.proxy
     if proxy is None or address.is_local or not proxy.serves(address.host, address.port):
-        return urllib3.HTTPSConnectionPool(address.host, address.port, ssl_context=context)
+        return urllib3.HTTPSConnectionPool(host, address.port, ssl_context=context)
     credentials = urllib3.make_headers(proxy_basic_auth=proxy.credentials)
     manager = urllib3.ProxyManager(proxy.url, proxy_headers=credentials, ssl_context=context)
     return manager.connection_from_host(address.host, address.port, "https")
