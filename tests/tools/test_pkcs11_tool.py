@@ -58,7 +58,7 @@ def test_the_key_and_the_whole_chain_are_listed(
     assert kinds == ["Private Key Object", "Public Key Object", *["Certificate Object"] * 3]
     labels = re.findall(r"label: +(.*)", listed.out)
     assert labels == [signer] * 3 + [name.removeprefix("CN=") for name in names[1:]]
-    ids = re.findall(r"ID: +(\w+)", listed.out)
+    ids = re.findall(r"^ +ID: +(\w+)", listed.out, re.MULTILINE)
     assert len(set(ids[:3])) == 1
     assert len(set(ids)) == 3
     for certificate, issuer in pairwise(chain):
