@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 NATIVE = Path(__file__).parent.parent / "native"
-LAYERS = ["base", "net", "remote", "crypto", "token", "session", "library", "abi"]
+LAYERS = ["base", "net", "remote", "settings", "crypto", "token", "session", "library", "abi"]
 INCLUDE = re.compile(r'^#include "(?P<layer>[a-z0-9_]+)/', re.MULTILINE)
 
 

@@ -20,6 +20,7 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from controlplane.api.text import check_body, check_path, check_query, refuse_body
+from controlplane.domain.api_key import PREFIX
 from controlplane.errors import Refused, invalid
 
 JSON = "application/json"
@@ -190,6 +191,12 @@ def read_idempotency_key(req: Request) -> str | None:
         raise invalid(
             "Idempotency-Key",
             "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters, no comma.",
+        )
+    if key is not None and PREFIX in key:  # it would stand in the log for ever
+        raise invalid(
+            "Idempotency-Key",
+            "Idempotency-Key holds an API key; send any other text, new for each call. "
+            "If others can have seen this request, revoke the key.",
         )
     return key
 

@@ -26,6 +26,12 @@ from controlplane.service.signing import Elsewhere, Signing, Steps
 
 _DIGEST_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
 _MOST_ECDSA_OCTETS = 64
+# DER of a DigestInfo up to the digest: RFC 8017 §9.2, note 1.
+_DIGEST_INFO = {
+    HashAlgorithm.SHA256: bytes.fromhex("3031300d060960864801650304020105000420"),
+    HashAlgorithm.SHA384: bytes.fromhex("3041300d060960864801650304020205000430"),
+    HashAlgorithm.SHA512: bytes.fromhex("3051300d060960864801650304020305000440"),
+}
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _decoder = msgspec.json.Decoder(schemas.ToSign)
 
@@ -133,6 +139,8 @@ def _parse(
         )
     if is_ecdsa and not 1 <= len(body.digest) <= _MOST_ECDSA_OCTETS:
         raise invalid("digest", f"digest: ecdsa takes 1 to {_MOST_ECDSA_OCTETS} octets.")
+    if body.scheme is Scheme.RSA_PKCS1V15 and body.hash is HashAlgorithm.NONE:
+        _refuse_digest_info(body.digest)
     return SignCall(
         signer=signer,
         scheme=body.scheme,
@@ -146,3 +154,15 @@ def _parse(
         certificate_serial=body.certificate_serial,
         idempotency_key=idempotency_key,
     )
+
+
+def _refuse_digest_info(octets: bytes) -> None:
+    """A row that names no hash is not found by who looks for the digest, and the signature would
+    be the same."""
+    for algorithm, prefix in _DIGEST_INFO.items():
+        if len(octets) == len(prefix) + _DIGEST_OCTETS[algorithm] and octets.startswith(prefix):
+            raise invalid(
+                "hash",
+                f"hash: this is the DigestInfo of a {algorithm} digest; send hash {algorithm} and "
+                f"the last {_DIGEST_OCTETS[algorithm]} octets alone as digest.",
+            )

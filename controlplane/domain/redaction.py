@@ -19,18 +19,35 @@ REDACTED = "[redacted]"
 
 _LONGEST_READ = 4096  # characters; what follows is never looked at
 
-_SUSPECT = re.compile(r"swk_|pass|pwd|pin|secret|api[-_]?key|[-/]p\s", re.IGNORECASE)
+_SUSPECT = re.compile(
+    r"""swk_|pass|pwd|pin|secret|token|api[-_]?key|[-/]p["'\s]|://[^/\s]*@""", re.IGNORECASE
+)
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]*")
+# As a shell tells arguments apart; a quote that does not end takes all that follows.
+_ARGUMENT = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"?|'[^']*'?|[^\s"'])+""", re.DOTALL)
+
 _ENDING = r"(?:pass|passwd|password|passphrase|passin|passout|pwd|pin|pin-value|secret|api[-_]?key)"
-_VALUE = r"""(?:"[^"]*"?|'[^']*'?|[^\s;&]+)"""
-_SECRETS = [
-    # -storepass X, --pin X; the JDK's -storepass:env X names no secret, but hiding it costs little
-    re.compile(rf"((?:--?|/)[\w-]{{0,32}}?{_ENDING}(?::\w+)?\s+){_VALUE}", re.IGNORECASE),
-    # --pin=X, PASSWORD=X in front of a command, pin-value=X in a PKCS#11 URI
-    re.compile(rf"({_ENDING}\s?=\s?){_VALUE}", re.IGNORECASE),
+_BEARER = r"(?:(?:access|api|auth|bearer|id|identity|oidc|session)[-_])?token"
+_OPTION = rf"(?:--?|/)(?:[\w-]{{0,32}}?{_ENDING}|{_BEARER}|(?-i:[pP]))"
+# -storepass, "--pin"; the JDK's -storepass:env X names no secret, but hiding it costs little
+_VALUE_FOLLOWS = re.compile(rf"""["']?{_OPTION}(?::(?:env|file))?["']?""", re.IGNORECASE)
+
+_HOLDS_VALUE = re.compile(rf"({_OPTION}[=:]).+", re.IGNORECASE | re.DOTALL)  # --pin=X
+
+_UNTIL = r"""(?:"[^"]*"?|'[^']*'?|[^\s;&"']+)"""
+_INSIDE = [
+    re.compile(rf"""((?<![\w-]){_OPTION}[=:]){_UNTIL}""", re.IGNORECASE),
+    # PASSWORD=X in front of a command, pin-value=X in a PKCS#11 URI
+    re.compile(rf"""({_ENDING}=){_UNTIL}""", re.IGNORECASE),
     # OpenSSL's pass:X
-    re.compile(rf"((?<!\w)pass:){_VALUE}", re.IGNORECASE),
-    re.compile(rf"((?<!\S)[-/]p\s+){_VALUE}"),
+    re.compile(rf"((?<!\w)pass:){_UNTIL}", re.IGNORECASE),
+    # https://user:X@host
+    re.compile(r"""(://[^/\s:@"']*:)[^/\s@"']+(?=@)"""),
+]
+# In what a shell would take for one argument, and in sentences.
+_AMONG_WORDS = [
+    re.compile(rf"((?<![\w-]){_OPTION}(?::(?:env|file))?\s+){_UNTIL}", re.IGNORECASE),
+    re.compile(rf"({_ENDING}\s=\s){_UNTIL}", re.IGNORECASE),
 ]
 
 
@@ -39,8 +56,41 @@ def redact(text: str) -> str:
     text = storable(text[:_LONGEST_READ])
     if _SUSPECT.search(text) is None:  # true of nearly every text, and every call to sign asks
         return text
-    text = _API_KEY.sub(REDACTED, text)
-    for secret in _SECRETS:
+    return _replace(_AMONG_WORDS[1:], _redact_arguments(_API_KEY.sub(REDACTED, text)))
+
+
+def _redact_arguments(text: str) -> str:
+    """One by one: what follows an option is its value, whatever else it looks like; what follows
+    an empty value is not."""
+    is_value = False
+
+    def shown(argument: re.Match[str]) -> str:
+        nonlocal is_value
+        was_value, is_value = is_value, _VALUE_FOLLOWS.fullmatch(argument[0]) is not None
+        if was_value:
+            is_value = False
+            return REDACTED
+        quote = _quote_around(argument[0])
+        return quote + _redact_argument(argument[0].removeprefix(quote).removesuffix(quote)) + quote
+
+    return _ARGUMENT.sub(shown, text)
+
+
+def _quote_around(argument: str) -> str:
+    quote = argument[0]
+    is_one = quote in "\"'" and len(argument) > 1 and argument.find(quote, 1) == len(argument) - 1
+    return quote if is_one else ""
+
+
+def _redact_argument(argument: str) -> str:
+    if (option := _HOLDS_VALUE.fullmatch(argument)) is not None:
+        return option[1] + REDACTED
+    has_words = len(argument.split()) > 1
+    return _replace([*_INSIDE, *(_AMONG_WORDS if has_words else [])], argument)
+
+
+def _replace(secrets: list[re.Pattern[str]], text: str) -> str:
+    for secret in secrets:
         text = secret.sub(rf"\g<1>{REDACTED}", text)
     return text
 

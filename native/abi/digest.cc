@@ -9,33 +9,28 @@ namespace sealwright::abi {
 using session::Digesting;
 using session::Operations;
 
-Result<void> digest_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> digest_init(library::Provider&, session::Session& session,
                          CK_MECHANISM_PTR pMechanism) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(session, &Operations::digest);
   }
-  return (*session)->begin(&Operations::digest, [&] { return Digesting::start(*pMechanism); });
+  return session.begin(&Operations::digest, [&] { return Digesting::start(*pMechanism); });
 }
 
-Result<void> digest(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData,
+Result<void> digest(library::Provider&, session::Session& session, CK_BYTE_PTR pData,
                     CK_ULONG ulDataLen, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen) {
-  return single_part(provider, hSession, &Operations::digest, {pData, ulDataLen},
-                     {pDigest, pulDigestLen},
+  return single_part(session, &Operations::digest, {pData, ulDataLen}, {pDigest, pulDigestLen},
                      [](Digesting& running, ByteView data) { return running.finish(data); });
 }
 
-Result<void> digest_update(library::Provider& provider, CK_SESSION_HANDLE hSession,
-                           CK_BYTE_PTR pPart, CK_ULONG ulPartLen) {
-  return one_part(provider, hSession, &Operations::digest, {pPart, ulPartLen});
+Result<void> digest_update(library::Provider&, session::Session& session, CK_BYTE_PTR pPart,
+                           CK_ULONG ulPartLen) {
+  return one_part(session, &Operations::digest, {pPart, ulPartLen});
 }
 
-Result<void> digest_final(library::Provider& provider, CK_SESSION_HANDLE hSession,
-                          CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen) {
-  return last_part(provider, hSession, &Operations::digest, {pDigest, pulDigestLen},
+Result<void> digest_final(library::Provider&, session::Session& session, CK_BYTE_PTR pDigest,
+                          CK_ULONG_PTR pulDigestLen) {
+  return last_part(session, &Operations::digest, {pDigest, pulDigestLen},
                    [](Digesting& running, ByteView data) { return running.finish(data); });
 }
 

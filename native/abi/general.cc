@@ -33,12 +33,12 @@ Result<void> finalize(CK_VOID_PTR pReserved) {
   return library::finalize();
 }
 
-Result<void> get_info(library::Provider&, CK_INFO_PTR pInfo) {
+Result<void> get_info(library::Provider&, CK_VERSION version, CK_INFO_PTR pInfo) {
   if (pInfo == nullptr) {
     return bad_argument("pInfo");
   }
   *pInfo = {};
-  pInfo->cryptokiVersion = {CRYPTOKI_VERSION_MAJOR, CRYPTOKI_VERSION_MINOR};
+  pInfo->cryptokiVersion = version;
   pad(pInfo->manufacturerID, "Sealwright");
   pad(pInfo->libraryDescription, "Sealwright code signing");
   pInfo->libraryVersion = kLibraryVersion;

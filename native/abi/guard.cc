@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <exception>
 #include <new>
 #include <string>
 
@@ -36,14 +37,26 @@ CK_RV answer(const char* function, const Result<void>& result, const Log& log) n
   return error.rv;
 }
 
-CK_RV answer_to_exception() noexcept {
+CK_RV answer_to_exception(const char* function, const Log& log) noexcept {
+  const auto tell = [function, &log](const char* what) {
+    try {
+      log.tell(std::string(function) +
+               " failed by a fault of the module, please report it: " + what);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): no memory for the line
+    }
+    return CKR_GENERAL_ERROR;
+  };
   try {
     throw;
   } catch (const std::bad_alloc&) {
     return CKR_HOST_MEMORY;
+  } catch (const std::exception& fault) {
+    return tell(fault.what());
   } catch (...) {
-    return CKR_GENERAL_ERROR;
+    return tell("something was thrown that is no exception");
   }
 }
+
+Log log_without_settings() { return {LogLevel::kWarning, ""}; }
 
 }  // namespace sealwright::abi

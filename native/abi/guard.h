@@ -29,8 +29,12 @@ CK_RV refuse_reentry() noexcept;
 // The CK_RV of a result; its message goes to the log (for a person: as one line on stderr).
 CK_RV answer(const char* function, const Result<void>& result, const Log& log) noexcept;
 
-// Inside a catch block only: CKR_HOST_MEMORY or CKR_GENERAL_ERROR.
-CK_RV answer_to_exception() noexcept;
+// Inside a catch block only: CKR_HOST_MEMORY, or CKR_GENERAL_ERROR with a line that says what was
+// thrown, because nobody expects it.
+CK_RV answer_to_exception(const char* function, const Log& log) noexcept;
+
+// Where no configuration is in force yet, or none could be asked for.
+Log log_without_settings();
 
 // Runs `body(provider)` with the provider in force, held for the length of the call.
 template <typename Body>
@@ -39,14 +43,16 @@ CK_RV guard(const char* function, Body body) noexcept {
   if (const CK_RV rv = refuse_reentry(); rv != CKR_OK) {
     return rv;
   }
+  std::shared_ptr<library::Provider> provider;
   try {
-    const std::shared_ptr<library::Provider> provider = library::provider();
+    provider = library::provider();
     if (provider == nullptr) {
       return CKR_CRYPTOKI_NOT_INITIALIZED;
     }
     return answer(function, body(*provider), provider->log());
   } catch (...) {
-    return answer_to_exception();
+    return provider == nullptr ? answer_to_exception(function, log_without_settings())
+                               : answer_to_exception(function, provider->log());
   }
 }
 
@@ -58,10 +64,9 @@ CK_RV guard_lifecycle(const char* function, Body body) noexcept {
     return rv;
   }
   try {
-    // No configuration is in force yet that could name another place.
-    return answer(function, body(), Log(LogLevel::kWarning, ""));
+    return answer(function, body(), log_without_settings());
   } catch (...) {
-    return answer_to_exception();
+    return answer_to_exception(function, log_without_settings());
   }
 }
 

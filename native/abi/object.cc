@@ -10,16 +10,12 @@ namespace sealwright::abi {
 using session::Operations;
 using session::Progress;
 
-Result<void> get_object_size(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> get_object_size(library::Provider& provider, session::Session& session,
                              CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize) {
   if (pulSize == nullptr) {
     return bad_argument("pulSize");
   }
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
-  const auto object = provider.tokens().object((*session)->slot(), hObject);
+  const auto object = provider.tokens().object(session.slot(), hObject);
   if (!object) {
     return fail(object.error());
   }
@@ -27,36 +23,28 @@ Result<void> get_object_size(library::Provider& provider, CK_SESSION_HANDLE hSes
   return {};
 }
 
-Result<void> get_attribute_value(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> get_attribute_value(library::Provider& provider, session::Session& session,
                                  CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate,
                                  CK_ULONG ulCount) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   const auto wanted = input(pTemplate, ulCount, "pTemplate");
   if (!wanted) {
     return fail(wanted.error());
   }
-  const auto object = provider.tokens().object((*session)->slot(), hObject);
+  const auto object = provider.tokens().object(session.slot(), hObject);
   if (!object) {
     return fail(object.error());
   }
   return token::read_attributes(**object, *wanted);
 }
 
-Result<void> find_objects_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> find_objects_init(library::Provider& provider, session::Session& session,
                                CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   const auto wanted = criteria(pTemplate, ulCount);
   if (!wanted) {
     return fail(wanted.error());
   }
-  return (*session)->begin(&Operations::find, [&]() -> Result<session::Find> {
-    const auto objects = provider.tokens().visible_objects((*session)->slot());
+  return session.begin(&Operations::find, [&]() -> Result<session::Find> {
+    const auto objects = provider.tokens().visible_objects(session.slot());
     if (!objects) {
       return fail(objects.error());
     }
@@ -70,17 +58,13 @@ Result<void> find_objects_init(library::Provider& provider, CK_SESSION_HANDLE hS
   });
 }
 
-Result<void> find_objects(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> find_objects(library::Provider&, session::Session& session,
                           CK_OBJECT_HANDLE_PTR phObject, CK_ULONG ulMaxObjectCount,
                           CK_ULONG_PTR pulObjectCount) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   if (pulObjectCount == nullptr || (phObject == nullptr && ulMaxObjectCount != 0)) {
     return bad_argument("phObject or pulObjectCount");
   }
-  return (*session)->advance(&Operations::find, [&](session::Find& find) -> Result<Progress> {
+  return session.advance(&Operations::find, [&](session::Find& find) -> Result<Progress> {
     const std::vector<CK_OBJECT_HANDLE> handles = find.next(ulMaxObjectCount);
     std::copy(handles.begin(), handles.end(), phObject);
     *pulObjectCount = handles.size();
@@ -88,13 +72,9 @@ Result<void> find_objects(library::Provider& provider, CK_SESSION_HANDLE hSessio
   });
 }
 
-Result<void> find_objects_final(library::Provider& provider, CK_SESSION_HANDLE hSession) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(&Operations::find,
-                             [](session::Find&) -> Result<Progress> { return Progress::kEnded; });
+Result<void> find_objects_final(library::Provider&, session::Session& session) {
+  return session.advance(&Operations::find,
+                         [](session::Find&) -> Result<Progress> { return Progress::kEnded; });
 }
 
 }  // namespace sealwright::abi

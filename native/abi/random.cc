@@ -8,21 +8,13 @@
 namespace sealwright::abi {
 
 // The generator seeds itself; what a caller adds is not needed, and no harm.
-Result<void> seed_random(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed,
+Result<void> seed_random(library::Provider&, session::Session&, CK_BYTE_PTR pSeed,
                          CK_ULONG ulSeedLen) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   return input(pSeed, ulSeedLen, "pSeed").map([](const auto&) {});
 }
 
-Result<void> generate_random(library::Provider& provider, CK_SESSION_HANDLE hSession,
-                             CK_BYTE_PTR RandomData, CK_ULONG ulRandomLen) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
+Result<void> generate_random(library::Provider&, session::Session&, CK_BYTE_PTR RandomData,
+                             CK_ULONG ulRandomLen) {
   const auto wanted = input(RandomData, ulRandomLen, "RandomData");
   if (!wanted) {
     return fail(wanted.error());

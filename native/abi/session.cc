@@ -1,9 +1,11 @@
-// PKCS#11 v2.40 §5.6 Session management functions.
+// PKCS#11 v2.40 §5.6, v3.0 §5.6 Session management functions.
 
 #include "abi/arguments.h"
 #include "abi/functions.h"
 
 namespace sealwright::abi {
+
+using session::Operations;
 
 // The callback is never called: there is nothing to surrender to and no token that is pulled out.
 Result<void> open_session(library::Provider& provider, CK_SLOT_ID slotID, CK_FLAGS flags,
@@ -36,16 +38,11 @@ Result<void> close_all_sessions(library::Provider& provider, CK_SLOT_ID slotID) 
   return {};
 }
 
-Result<void> get_session_info(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> get_session_info(library::Provider& provider, session::Session& session,
                               CK_SESSION_INFO_PTR pInfo) {
   if (pInfo == nullptr) {
     return bad_argument("pInfo");
   }
-  const auto found = provider.sessions().find(hSession);
-  if (!found) {
-    return fail(found.error());
-  }
-  const session::Session& session = **found;
   const bool user = provider.tokens().logged_in(session.slot());
   *pInfo = {};
   pInfo->slotID = session.slot();
@@ -59,12 +56,8 @@ Result<void> get_session_info(library::Provider& provider, CK_SESSION_HANDLE hSe
   return {};
 }
 
-Result<void> login(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_USER_TYPE userType,
+Result<void> login(library::Provider& provider, session::Session& session, CK_USER_TYPE userType,
                    CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   const auto pin = input(pPin, ulPinLen, "pPin");
   if (!pin) {
     return fail(pin.error());
@@ -75,16 +68,42 @@ Result<void> login(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_U
   if (userType != CKU_USER) {
     return fail(CKR_USER_TYPE_INVALID, "there is no security officer");
   }
-  return provider.tokens().login((*session)->slot(),
+  return provider.tokens().login(session.slot(),
                                  {reinterpret_cast<const char*>(pin->data()), pin->size()});
 }
 
-Result<void> logout(library::Provider& provider, CK_SESSION_HANDLE hSession) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
+// A key names its holder: there is no user name that could be checked against it.
+Result<void> login_user(library::Provider& provider, session::Session& session,
+                        CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen,
+                        CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen) {
+  const auto name = input(pUsername, ulUsernameLen, "pUsername");
+  if (!name) {
+    return fail(name.error());
   }
-  return provider.tokens().logout((*session)->slot());
+  if (!name->empty()) {
+    return fail(
+        Error::tell(CKR_ARGUMENTS_BAD,
+                    "log in without a user name: the API key, as the PIN, names its holder"));
+  }
+  return login(provider, session, userType, pPin, ulPinLen);
+}
+
+Result<void> logout(library::Provider& provider, session::Session& session) {
+  return provider.tokens().logout(session.slot());
+}
+
+// A flag of an operation that is not active, or that no session of ours can have, means nothing.
+Result<void> session_cancel(library::Provider&, session::Session& session, CK_FLAGS flags) {
+  const auto cancel = [&](CK_FLAGS flag, auto kind) {
+    if ((flags & flag) != 0) {
+      session.cancel(kind);
+    }
+  };
+  cancel(kFindObjectsFlag, &Operations::find);
+  cancel(CKF_DIGEST, &Operations::digest);
+  cancel(CKF_SIGN, &Operations::sign);
+  cancel(CKF_VERIFY, &Operations::verify);
+  return {};
 }
 
 }  // namespace sealwright::abi

@@ -9,17 +9,13 @@ namespace sealwright::abi {
 using session::Operations;
 using session::Signing;
 
-Result<void> sign_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> sign_init(library::Provider& provider, session::Session& session,
                        CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(session, &Operations::sign);
   }
-  return (*session)->begin(&Operations::sign, [&]() -> Result<Signing> {
-    auto key = provider.tokens().key((*session)->slot(), hKey);
+  return session.begin(&Operations::sign, [&]() -> Result<Signing> {
+    auto key = provider.tokens().key(session.slot(), hKey);
     if (!key) {
       return fail(std::move(key).error());
     }
@@ -27,22 +23,22 @@ Result<void> sign_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
   });
 }
 
-Result<void> sign(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData,
+Result<void> sign(library::Provider& provider, session::Session& session, CK_BYTE_PTR pData,
                   CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen) {
   return single_part(
-      provider, hSession, &Operations::sign, {pData, ulDataLen}, {pSignature, pulSignatureLen},
+      session, &Operations::sign, {pData, ulDataLen}, {pSignature, pulSignatureLen},
       [&](Signing& running, ByteView data) { return running.finish(data, provider.tokens()); });
 }
 
-Result<void> sign_update(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart,
+Result<void> sign_update(library::Provider&, session::Session& session, CK_BYTE_PTR pPart,
                          CK_ULONG ulPartLen) {
-  return one_part(provider, hSession, &Operations::sign, {pPart, ulPartLen});
+  return one_part(session, &Operations::sign, {pPart, ulPartLen});
 }
 
-Result<void> sign_final(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> sign_final(library::Provider& provider, session::Session& session,
                         CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen) {
   return last_part(
-      provider, hSession, &Operations::sign, {pSignature, pulSignatureLen},
+      session, &Operations::sign, {pSignature, pulSignatureLen},
       [&](Signing& running, ByteView data) { return running.finish(data, provider.tokens()); });
 }
 

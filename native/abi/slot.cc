@@ -67,7 +67,8 @@ Result<void> get_token_info(library::Provider& provider, CK_SLOT_ID slotID,
   pad(pInfo->model, "code signer");
   pad(pInfo->serialNumber, *serial);
   pInfo->flags = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_RNG |
-                 (provider.tokens().login_required() ? CKF_LOGIN_REQUIRED : 0);
+                 (provider.tokens().login_required() ? CKF_LOGIN_REQUIRED : 0) |
+                 (provider.tokens().had_wrong_pin(slotID) ? CKF_USER_PIN_COUNT_LOW : 0);
   pInfo->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
   pInfo->ulSessionCount = sessions.all;
   pInfo->ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;

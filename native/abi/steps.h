@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "abi/arguments.h"
-#include "library/provider.h"
 #include "session/session.h"
 
 namespace sealwright::abi {
@@ -44,14 +43,10 @@ Result<session::Progress> conclude(Operation& operation, ByteView data, const Wa
 
 // C_Sign, C_Digest: everything at once, never after a part.
 template <typename Operation, typename Finish>
-Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> single_part(session::Session& session,
                          std::optional<Operation> session::Operations::*kind, const Given& given,
                          const Wanted& wanted, Finish finish) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+  return session.advance(kind, [&](Operation& operation) -> Result<session::Progress> {
     if (operation.in_parts()) {
       return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun in parts");
     }
@@ -59,19 +54,28 @@ Result<void> single_part(library::Provider& provider, CK_SESSION_HANDLE handle,
     if (!data) {
       return fail(data.error());
     }
-    return conclude(operation, *data, wanted, finish);
+    auto progress = conclude(operation, *data, wanted, finish);
+    operation.expect_no_parts();
+    return progress;
   });
+}
+
+// C_SignInit, C_DigestInit, C_VerifyInit without a mechanism: the end of the operation that is
+// active (PKCS#11 v3.0 §5.12 to §5.15); where none is, the mechanism is missing.
+template <typename Operation>
+Result<void> cancel(session::Session& session,
+                    std::optional<Operation> session::Operations::*kind) {
+  if (!session.cancel(kind)) {
+    return bad_argument("pMechanism");
+  }
+  return {};
 }
 
 // C_SignUpdate, C_DigestUpdate, C_VerifyUpdate.
 template <typename Operation>
-Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> one_part(session::Session& session,
                       std::optional<Operation> session::Operations::*kind, const Given& given) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+  return session.advance(kind, [&](Operation& operation) -> Result<session::Progress> {
     const auto part = input(given.data, given.length, "pPart");
     if (!part) {
       return fail(part.error());
@@ -80,17 +84,18 @@ Result<void> one_part(library::Provider& provider, CK_SESSION_HANDLE handle,
   });
 }
 
-// C_SignFinal, C_DigestFinal.
+// C_SignFinal, C_DigestFinal. Data whose length alone was asked for is in no part: what would come
+// out is a signature of nothing.
 template <typename Operation, typename Finish>
-Result<void> last_part(library::Provider& provider, CK_SESSION_HANDLE handle,
+Result<void> last_part(session::Session& session,
                        std::optional<Operation> session::Operations::*kind, const Wanted& wanted,
                        Finish finish) {
-  const auto session = provider.sessions().find(handle);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(
-      kind, [&](Operation& operation) { return conclude(operation, {}, wanted, finish); });
+  return session.advance(kind, [&](Operation& operation) -> Result<session::Progress> {
+    if (operation.expects_no_parts() && !operation.in_parts()) {
+      return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun for all data at once");
+    }
+    return conclude(operation, {}, wanted, finish);
+  });
 }
 
 }  // namespace sealwright::abi

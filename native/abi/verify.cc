@@ -25,17 +25,13 @@ Result<Progress> check(Verifying& running, const Given& data, const Given& signa
 
 }  // namespace
 
-Result<void> verify_init(library::Provider& provider, CK_SESSION_HANDLE hSession,
+Result<void> verify_init(library::Provider& provider, session::Session& session,
                          CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
   if (pMechanism == nullptr) {
-    return bad_argument("pMechanism");
+    return cancel(session, &Operations::verify);
   }
-  return (*session)->begin(&Operations::verify, [&]() -> Result<Verifying> {
-    auto key = provider.tokens().key((*session)->slot(), hKey);
+  return session.begin(&Operations::verify, [&]() -> Result<Verifying> {
+    auto key = provider.tokens().key(session.slot(), hKey);
     if (!key) {
       return fail(std::move(key).error());
     }
@@ -43,13 +39,9 @@ Result<void> verify_init(library::Provider& provider, CK_SESSION_HANDLE hSession
   });
 }
 
-Result<void> verify(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData,
+Result<void> verify(library::Provider&, session::Session& session, CK_BYTE_PTR pData,
                     CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(&Operations::verify, [&](Verifying& running) -> Result<Progress> {
+  return session.advance(&Operations::verify, [&](Verifying& running) -> Result<Progress> {
     if (running.in_parts()) {
       return fail(CKR_OPERATION_NOT_INITIALIZED, "the operation was begun in parts");
     }
@@ -57,18 +49,14 @@ Result<void> verify(library::Provider& provider, CK_SESSION_HANDLE hSession, CK_
   });
 }
 
-Result<void> verify_update(library::Provider& provider, CK_SESSION_HANDLE hSession,
-                           CK_BYTE_PTR pPart, CK_ULONG ulPartLen) {
-  return one_part(provider, hSession, &Operations::verify, {pPart, ulPartLen});
+Result<void> verify_update(library::Provider&, session::Session& session, CK_BYTE_PTR pPart,
+                           CK_ULONG ulPartLen) {
+  return one_part(session, &Operations::verify, {pPart, ulPartLen});
 }
 
-Result<void> verify_final(library::Provider& provider, CK_SESSION_HANDLE hSession,
-                          CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen) {
-  const auto session = provider.sessions().find(hSession);
-  if (!session) {
-    return fail(session.error());
-  }
-  return (*session)->advance(&Operations::verify, [&](Verifying& running) {
+Result<void> verify_final(library::Provider&, session::Session& session, CK_BYTE_PTR pSignature,
+                          CK_ULONG ulSignatureLen) {
+  return session.advance(&Operations::verify, [&](Verifying& running) {
     return check(running, {nullptr, 0}, {pSignature, ulSignatureLen});
   });
 }

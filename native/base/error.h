@@ -15,6 +15,8 @@ struct Error {
   // Set when the person at the tool can act on it: the entry guard prints `message` as one line on
   // stderr (or to the file that `[log]` names) whatever the log level short of "off".
   bool for_person = false;
+  // The control plane answered that the list of signers it gave before holds no more.
+  bool list_is_old = false;
 
   Error(CK_RV code, std::string text) : rv(code), message(std::move(text)) {}
   static Error tell(CK_RV code, std::string text) {

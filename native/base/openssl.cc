@@ -16,7 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 // Longer than a busy machine keeps a thread from running: what ends this wait early freezes a lock.
 constexpr std::chrono::milliseconds kForkPatience{200};
-// Longer than a fork waits, so that threads at the gate do not slip in while it still counts.
+// Of a thread at the gate, for each fork: longer than that fork waits, so that nobody slips in
+// while it still counts.
 constexpr std::chrono::milliseconds kSectionPatience{300};
 constexpr std::chrono::microseconds kPause{50};
 
@@ -24,6 +25,7 @@ constexpr std::chrono::microseconds kPause{50};
 // announces itself and then counts threads; one of the two must see the other.
 constinit std::atomic<int> threads_in_sections{0};
 constinit std::atomic<int> forks_pending{0};
+constinit std::atomic<unsigned> forks_begun{0};
 constinit std::atomic<unsigned> generation{0};
 constinit thread_local int depth = 0;
 
@@ -37,6 +39,7 @@ void wait_until(Condition condition, std::chrono::milliseconds patience) {
 }
 
 void before_fork() {
+  forks_begun.fetch_add(1);
   forks_pending.fetch_add(1);
   const int own = depth > 0 ? 1 : 0;  // a signal handler may fork in the middle of a section
   wait_until([own] { return threads_in_sections.load() <= own; }, kForkPatience);
@@ -51,13 +54,24 @@ void after_fork_in_child() {
   generation.fetch_add(1);
 }
 
+// False: it still goes on, although this thread waited longer than a fork counts.
+bool wait_for_fork(unsigned fork) {
+  const auto ended = [fork] { return forks_pending.load() == 0 || forks_begun.load() != fork; };
+  wait_until(ended, kSectionPatience);
+  return ended();
+}
+
 void enter() {
   if (depth++ > 0) return;
-  threads_in_sections.fetch_add(1);
-  if (forks_pending.load() == 0) return;
-  // Stand back while a fork waits, or a stream of short sections would never let it count to zero.
-  threads_in_sections.fetch_sub(1);
-  wait_until([] { return forks_pending.load() == 0; }, kSectionPatience);
+  while (true) {
+    threads_in_sections.fetch_add(1);
+    const unsigned fork = forks_begun.load();
+    if (forks_pending.load() == 0) return;
+    // Stand back while a fork waits, or a stream of short sections would never let it count to
+    // zero; and look again afterwards, as another may have begun.
+    threads_in_sections.fetch_sub(1);
+    if (!wait_for_fork(fork)) break;
+  }
   threads_in_sections.fetch_add(1);
 }
 

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/secret.h"
 
 namespace sealwright {
@@ -19,6 +21,12 @@ struct Settings {
     std::string ca_file;      // PEM; empty: the system's store
     std::string client_cert;  // PEM chain; empty: none
     std::string client_key;   // PEM
+  };
+
+  // Through what https leaves this machine.
+  struct Proxy {
+    std::optional<Secret> url;  // http://[name:password@]host[:port]; none: straight
+    std::string except;         // hosts that are reached without it, as NO_PROXY names them
   };
 
   // What to do when a signature wants a grant and there is none.
@@ -33,12 +41,15 @@ struct Settings {
 
   std::vector<std::string> urls;  // http://…, https://…, unix:/path; tried in turn
   std::optional<Secret> api_key;  // none: keys come by C_Login
+  std::function<Result<Secret>()> read_api_key_again;  // null: it came from no file of its own
   bool login_required = false;
   bool insecure = false;  // send keys over plain HTTP to hosts that are not loopback
   std::map<std::string, std::uint32_t> signers;  // name -> number; slots when there is no key
   Tls tls;
+  Proxy proxy;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds list_timeout{15'000};  // for the first list of signers
   Approval approval;
   LogLevel log_level = LogLevel::kWarning;
   std::string log_file;  // empty: stderr

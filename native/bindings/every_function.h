@@ -11,10 +11,10 @@
 
 namespace sealwright::bindings {
 
-// The 68 names of PKCS#11 v2.40, in the order of CK_FUNCTION_LIST.
+// The names of PKCS#11 up to 3.0, in the order of CK_FUNCTION_LIST_3_0.
 std::vector<std::string> function_names();
 
-// Names of those whose pointer is null.
+// Names of those whose pointer is null, in the lists that the module has.
 std::vector<std::string> missing_functions(const LoadedModule& module);
 
 // What any parameter may be given: a null pointer, a number, octets to read, memory to write to
@@ -23,7 +23,8 @@ using Argument = std::variant<std::monostate, CK_ULONG, pybind11::bytes, pybind1
                               Buffer*, Numbers*, Mechanism*, Template*, InitializeArguments*>;
 
 // Calls by name with these arguments. Throws std::invalid_argument for an unknown name, another
-// number of them, or a number where a pointer goes and the reverse.
+// number of them, or a number where a pointer goes and the reverse; LoadError for a function that
+// the module does not have.
 CK_RV call(const LoadedModule& module, const std::string& name,
            const std::vector<Argument>& arguments);
 

@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bind.h"
+#include "bindings/bind_settings.h"
 #include "bindings/every_function.h"
 
 namespace py = pybind11;
@@ -52,8 +53,9 @@ PYBIND11_MODULE(_native, extension) {
 
   bind_arguments(extension);
   bind_information(extension);
+  bind_settings(extension);
   extension.def("function_names", &function_names,
-                "The 68 functions of PKCS#11 v2.40, in the order of CK_FUNCTION_LIST.");
+                "The functions of PKCS#11 up to 3.0, in the order of CK_FUNCTION_LIST_3_0.");
 
   ModuleClass module(extension, "Module", "A PKCS#11 module loaded by path.");
   module.def(py::init<const std::string&>(), "path"_a)

@@ -7,6 +7,7 @@
 namespace {
 
 using sealwright::ByteView;
+using sealwright::Result;
 using sealwright::fuzz::Buffer;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
@@ -66,7 +67,7 @@ class Host {
     (this->*kCalls[choice])();
   }
 
-  static void accept(const sealwright::Result<void>& result) {
+  static void accept(const Result<void>& result) {
     require(rv(result) != CKR_GENERAL_ERROR, "nothing fails for no reason");
   }
 
@@ -115,12 +116,13 @@ class Host {
     }
   }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE)>
   void call_with_session() {
     accept(kFunction(*provider_, session_));
   }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE, CK_MECHANISM_PTR,
+                                      CK_OBJECT_HANDLE)>
   void call_with_key() {
     CK_MECHANISM* const given = mechanism();
     accept(kFunction(*provider_, session_, given, object()));
@@ -130,13 +132,13 @@ class Host {
   void begin_digest() { accept(abi::digest_init(*provider_, session_, mechanism())); }
   void break_or_mend_the_network() { fuzz::control_plane().unreachable = input_.flag(); }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG)>
   void call_with_data() {
     const Buffer data(input_.short_octets());
     accept(kFunction(*provider_, session_, data.data(), data.size()));
   }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR)>
   void call_for_last_output() {
     const Buffer out(input_.number<std::uint16_t>() % 300);
     CK_ULONG length = out.size();
@@ -144,7 +146,8 @@ class Host {
     accept(kFunction(*provider_, session_, input_.flag() ? out.data() : nullptr, told));
   }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG,
+                                      CK_BYTE_PTR, CK_ULONG_PTR)>
   void call_for_output() {
     const Buffer data(input_.short_octets());
     const Buffer out(input_.number<std::uint16_t>() % 300);
@@ -192,7 +195,7 @@ class Host {
     accept(abi::get_session_info(*provider_, session_, &info));
   }
 
-  template <auto kFunction>
+  template <Result<void> (*kFunction)(Provider&, CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG)>
   void call_with_buffer() {
     const Buffer out(input_.number<std::uint8_t>());
     accept(kFunction(*provider_, session_, out.data(), out.size()));

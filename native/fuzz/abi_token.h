@@ -29,9 +29,9 @@ inline test::LocalSigningService& control_plane() {
 // One provider's view of the shared control plane.
 class SharedControlPlane final : public remote::SigningService {
  public:
-  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                             const std::string& etag) override {
-    return control_plane().fetch_catalogue(api_key, etag);
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) override {
+    return control_plane().fetch_catalogue(api_key, held);
   }
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,

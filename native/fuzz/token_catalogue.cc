@@ -25,8 +25,8 @@ class Lists final : public remote::SigningService {
  public:
   explicit Lists(std::string_view bodies) : left_(bodies) {}
 
-  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret&,
-                                                             const std::string&) override {
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
+      const Secret&, const std::optional<std::string>&) override {
     const std::string_view body = left_.substr(0, left_.find('\0'));
     left_.remove_prefix(std::min(body.size() + 1, left_.size()));
     return remote::parse_catalogue(body, "\"tag\"");

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/openssl.h"
-#include "library/config.h"
+#include "settings/load.h"
 
 namespace sealwright::library {
 namespace {
@@ -46,6 +46,19 @@ State& make_state_of_this_process() {
   return *fresh.release();
 }
 
+// In a child that inherited an initialised library: some programs end that before they begin anew.
+// Nothing is freed: threads of the parent may stand in the middle of it.
+Result<void> finalize_inherited() {
+  State* parents = current.load(std::memory_order_acquire);
+  Provider* inherited = parents == nullptr ? nullptr : parents->abandoned.exchange(nullptr);
+  if (inherited == nullptr) {
+    return fail(CKR_CRYPTOKI_NOT_INITIALIZED, "not initialised");
+  }
+  inherited->abandon_after_fork();
+  make_state_of_this_process();
+  return {};
+}
+
 }  // namespace
 
 Result<void> initialize() {
@@ -59,7 +72,7 @@ Result<void> initialize() {
   if (openssl_context() == nullptr) {
     return fail(CKR_HOST_MEMORY, "OpenSSL does not start");
   }
-  auto settings = load_settings();
+  auto settings = settings::load_settings();
   if (!settings) {
     return fail(Error::tell(CKR_GENERAL_ERROR, settings.error().message));
   }
@@ -71,7 +84,7 @@ Result<void> initialize() {
 Result<void> finalize() {
   State* state = state_of_this_process();
   if (state == nullptr) {
-    return fail(CKR_CRYPTOKI_NOT_INITIALIZED, "not initialised");
+    return finalize_inherited();
   }
   std::shared_ptr<Provider> last;  // dies outside the lock, or with the last running call
   const std::lock_guard lock(state->mutex);

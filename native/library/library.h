@@ -17,7 +17,8 @@ namespace sealwright::library {
 Result<void> initialize();
 
 // Running calls end as if nothing had happened, save that they wait for no approval any more;
-// later ones find no provider. Waits for nobody, makes no request.
+// later ones find no provider. Waits for nobody, makes no request. Succeeds once in a child whose
+// parent was initialised when it forked.
 // Errors: CKR_CRYPTOKI_NOT_INITIALIZED.
 Result<void> finalize();
 

@@ -13,8 +13,9 @@ constexpr std::size_t kIdleRoom = 64;
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout)
-    : files_(std::move(files)), connect_timeout_(connect_timeout) {}
+ConnectionPool::ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout,
+                               Result<Proxy> proxy)
+    : files_(std::move(files)), connect_timeout_(connect_timeout), proxy_(std::move(proxy)) {}
 
 std::unique_ptr<Stream> ConnectionPool::take_idle(const std::string& origin) {
   while (true) {
@@ -45,6 +46,15 @@ void ConnectionPool::keep(const std::string& origin, std::unique_ptr<Stream> str
   }
 }
 
+void ConnectionPool::forget(const std::string& origin) {
+  std::vector<Idle> forgotten;  // closed after the lock is gone
+  const std::lock_guard lock(mutex_);
+  const auto others = std::stable_partition(
+      idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.origin != origin; });
+  std::move(others, idle_.end(), std::back_inserter(forgotten));
+  idle_.erase(others, idle_.end());
+}
+
 Result<std::shared_ptr<const TlsContext>> ConnectionPool::tls() {
   {
     const std::lock_guard lock(mutex_);
@@ -58,24 +68,36 @@ Result<std::shared_ptr<const TlsContext>> ConnectionPool::tls() {
 }
 
 Result<std::unique_ptr<Stream>> ConnectionPool::connect(const Url& url, const Deadline& deadline) {
-  const Deadline phase = deadline.within(connect_timeout_);
-  if (url.transport != Transport::kTls) {
-    auto socket = Socket::connect(url, open_, phase);
-    if (!socket) return fail(socket.error());
-    return std::unique_ptr<Stream>(std::move(*socket));
+  std::shared_ptr<const TlsContext> context;
+  if (url.transport == Transport::kTls) {
+    auto made = tls();  // first: a wrong file is worth saying though the server be down
+    if (!made) return fail(made.error());
+    context = *std::move(made);
+    if (!proxy_ && !url.is_local()) return lasting_fault(proxy_.error().message);
   }
-  const auto context = tls();  // first: a wrong file is worth saying though the server be down
-  if (!context) return fail(context.error());
-  auto socket = Socket::connect(url, open_, phase);
-  if (!socket) return fail(socket.error());
-  return (*context)->secure(std::move(*socket), url.host, phase);
+  const bool tunnelled = proxy_ && proxy_->serves(url);
+  const auto failed = [&](Error fault) {
+    if (tunnelled) fault.message.insert(0, "proxy " + proxy_->url().origin() + ": ");
+    return fail(std::move(fault));
+  };
+  const auto addresses = resolve(tunnelled ? proxy_->url() : url);
+  if (!addresses) return failed(addresses.error());
+  // From here on: a slow resolver is no fault of the server's.
+  const Deadline phase = deadline.within(connect_timeout_);
+  auto socket = Socket::connect(*addresses, open_, phase);
+  if (!socket) return failed(socket.error());
+  if (tunnelled) {
+    if (auto open = open_tunnel(**socket, *proxy_, url, phase); !open) return failed(open.error());
+  }
+  if (context == nullptr) return std::unique_ptr<Stream>(std::move(*socket));
+  return context->secure(std::move(*socket), url.host, phase);
 }
 
 Result<Response> ConnectionPool::exchange(const Url& url, const Request& request,
                                           std::size_t body_limit, const Deadline& deadline) {
   const NetworkCall call;
   const std::string origin = url.origin();
-  const Exchange what{request, url.authority(), url.base_path, body_limit};
+  Exchange what{request, url.authority(), url.base_path, body_limit};
   while (true) {
     std::unique_ptr<Stream> stream = take_idle(origin);
     const bool kept = stream != nullptr;
@@ -84,10 +106,16 @@ Result<Response> ConnectionPool::exchange(const Url& url, const Request& request
       if (!fresh) return fail(fresh.error());
       stream = std::move(*fresh);
     }
+    // A router that forgot a kept connection swallows what is sent on it.
+    const Deadline patience = kept ? deadline.within(deadline.left() / 4) : deadline;
+    what.first_octet = patience;
     bool answer_began = false;
     auto response = net::exchange(*stream, what, deadline, answer_began);
     // Closed by the server while the request was on its way: not this request's fault.
-    if (!response && kept && !answer_began && !deadline.passed()) continue;
+    if (!response && kept && !answer_began && !deadline.passed()) {
+      if (patience.passed()) forget(origin);  // the others went the same way
+      continue;
+    }
     if (response && response->keep_alive) keep(origin, std::move(stream));
     return response;
   }

@@ -8,6 +8,7 @@
 
 #include "net/http1.h"
 #include "net/open_descriptors.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "net/url.h"
 
@@ -15,11 +16,13 @@ namespace sealwright::net {
 
 class ConnectionPool {
  public:
-  ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout);
+  // A proxy that cannot be understood is told where it would be needed.
+  ConnectionPool(TlsFiles files, std::chrono::milliseconds connect_timeout,
+                 Result<Proxy> proxy = Proxy());
 
   // Sends the request on an idle connection or a new one, and keeps that afterwards if it can.
-  // A kept connection that turns out to be dead is replaced at once: callers must be able to
-  // bear that the server sees the request twice.
+  // A kept connection that turns out to be dead is replaced at once, one that stays silent for a
+  // quarter of the time is: callers must be able to bear that the server sees the request twice.
   // Errors: CKR_DEVICE_ERROR with the cause.
   Result<Response> exchange(const Url& url, const Request& request, std::size_t body_limit,
                             const Deadline& deadline);
@@ -36,11 +39,13 @@ class ConnectionPool {
 
   std::unique_ptr<Stream> take_idle(const std::string& origin);
   void keep(const std::string& origin, std::unique_ptr<Stream> stream);
+  void forget(const std::string& origin);
   Result<std::unique_ptr<Stream>> connect(const Url& url, const Deadline& deadline);
   Result<std::shared_ptr<const TlsContext>> tls();
 
   const TlsFiles files_;
   const std::chrono::milliseconds connect_timeout_;
+  const Result<Proxy> proxy_;
   OpenDescriptors open_;
   std::mutex mutex_;  // of what follows; never held across I/O
   std::vector<Idle> idle_;

@@ -78,7 +78,7 @@ std::string parse_fault(const boost::system::error_code& fault) {
 // What has been received and not parsed yet.
 class Input {
  public:
-  explicit Input(Stream& stream) : stream_(stream) {}
+  Input(Stream& stream, const Deadline& first_octet) : stream_(stream), first_octet_(first_octet) {}
 
   [[nodiscard]] bool empty() const { return pending_.empty(); }
 
@@ -99,9 +99,12 @@ class Input {
         return fail(CKR_DEVICE_ERROR, "the answer is no HTTP: a line without an end");
       }
       fault = {};
-      const Result<std::size_t> size = read_more(deadline);
+      const Result<std::size_t> size = read_more(began ? deadline : first_octet_);
       if (!size) return fail(size.error());
       if (*size > 0) {
+        if (!began && is_tls_alert()) {
+          return lasting_fault("this port speaks TLS: write https:// in the url");
+        }
         began = true;
         continue;
       }
@@ -123,7 +126,13 @@ class Input {
     return size;
   }
 
+  // What a server of TLS says to plain HTTP (RFC 8446 §6).
+  [[nodiscard]] bool is_tls_alert() const {
+    return pending_.size() >= 2 && pending_[0] == 0x15 && pending_[1] == 0x03;
+  }
+
   Stream& stream_;
+  const Deadline first_octet_;
   std::vector<std::uint8_t> pending_;
 };
 
@@ -134,17 +143,18 @@ Result<Response> exchange(Stream& stream, const Exchange& what, const Deadline& 
   answer_began = false;
   const Result<Secret> text = head_and_body(what);
   if (!text) return fail(text.error());
-  if (auto sent = stream.write(as_bytes(text->reveal()), deadline); !sent) {
-    return fail(sent.error());
-  }
+  // Who hangs up on a request may have said why before.
+  const Result<void> sent = stream.write(as_bytes(text->reveal()), deadline);
 
-  Input input(stream);
+  Input input(stream, what.first_octet.value_or(deadline));
   while (true) {
     Parser parser;
     parser.eager(true);
     parser.header_limit(kHeaderLimit);
     parser.body_limit(what.body_limit);
-    if (auto done = input.parse(parser, deadline, answer_began); !done) return fail(done.error());
+    if (auto done = input.parse(parser, deadline, answer_began); !done) {
+      return fail(sent || is_lasting(done.error()) ? done.error() : sent.error());
+    }
     if (parser.get().result_int() < 200) continue;  // an interim answer
 
     Response response;
@@ -153,7 +163,7 @@ Result<Response> exchange(Stream& stream, const Exchange& what, const Deadline& 
     if (breaks_a_field(response.etag)) response.etag.clear();  // a tab: it could not be sent back
     response.retry_after = seconds_of(field(parser, http::field::retry_after));
     // Octets that belong to no answer: nothing on this connection can be trusted any more.
-    response.keep_alive = parser.get().keep_alive() && input.empty();
+    response.keep_alive = sent && parser.get().keep_alive() && input.empty();
     response.body = std::move(parser.get().body());
     return response;
   }

@@ -33,6 +33,7 @@ struct Exchange {
   std::string host;       // the Host field
   std::string base_path;  // before request.path
   std::size_t body_limit = 0;
+  std::optional<Deadline> first_octet = {};  // of the answer; none: as for the whole
 };
 
 // Reads one whole answer: at most 64 KiB of header and `body_limit` octets of body.

@@ -1,50 +1,33 @@
 #include "net/socket.h"
 
-#include <netdb.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
-#include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/descriptor.h"
-#include "base/openssl.h"
 
 namespace sealwright::net {
 namespace {
+
+using std::chrono::milliseconds;
 
 tl::unexpected<Error> system_failure(int code) {
   return fail(CKR_DEVICE_ERROR, std::generic_category().message(code));
 }
 
 bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK; }
-
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-Result<Addresses> resolve(const Url& url) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* list = nullptr;
-  const std::string port = std::to_string(url.port);
-  const GateSection section;  // of the resolver's locks
-  const int fault = ::getaddrinfo(url.host.c_str(), port.c_str(), &hints, &list);
-  if (fault != 0) {
-    return fail(CKR_DEVICE_ERROR, "host name not resolved: " + std::string(::gai_strerror(fault)));
-  }
-  return Addresses(list);
-}
 
 }  // namespace
 
@@ -65,46 +48,61 @@ bool Socket::is_ours() const {
   return ::fstat(fd_, &facts) == 0 && S_ISSOCK(facts.st_mode) && facts.st_ino == inode_;
 }
 
-Result<std::unique_ptr<Socket>> Socket::connect_address(int family, const sockaddr* address,
-                                                        socklen_t length, OpenDescriptors& open,
-                                                        const Deadline& deadline) {
+Result<void> Socket::connect_network(const Address& address, const Deadline& deadline) {
+  const int on = 1;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (::connect(fd_, address.get(), address.length) == 0) return {};
+  if (errno != EINPROGRESS && errno != EINTR) return system_failure(errno);
+  if (auto ready = wait_for(POLLOUT, deadline); !ready) return ready;
+  int fault = 0;
+  socklen_t size = sizeof(fault);
+  ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &fault, &size);
+  if (fault != 0) return system_failure(fault);
+  return {};
+}
+
+// poll() tells nothing of a queue that is full, so connect() itself waits, for a time.
+Result<void> Socket::connect_unix(const Address& address, const Deadline& deadline) {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  ::fcntl(fd_, F_SETFL, flags & ~O_NONBLOCK);
+  while (true) {
+    const auto patience = std::max(deadline.until_next_look(), milliseconds(1));  // 0: for ever
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+    const std::chrono::microseconds rest = patience - seconds;
+    const timeval span{static_cast<time_t>(seconds.count()),
+                       static_cast<suseconds_t>(rest.count())};
+    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &span, sizeof(span));
+    if (::connect(fd_, address.get(), address.length) == 0) break;
+    if (errno != EINTR && !would_block(errno)) return system_failure(errno);
+    if (deadline.passed()) {
+      return fail(CKR_DEVICE_ERROR, "the server takes no new connection: its queue is full");
+    }
+  }
+  if (::fcntl(fd_, F_SETFL, flags) != 0) return system_failure(errno);
+  return {};
+}
+
+Result<std::unique_ptr<Socket>> Socket::connect_one(const Address& address, OpenDescriptors& open,
+                                                    const Deadline& deadline) {
+  const int family = address.get()->sa_family;
   const int fd = clear_of_standard(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0) return system_failure(errno);
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
   std::unique_ptr<Socket> socket(new Socket(fd, open));
-  if (family != AF_UNIX) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  }
-  if (::connect(fd, address, length) == 0) return socket;
-  if (errno != EINPROGRESS && errno != EINTR) return system_failure(errno);
-  if (auto ready = socket->wait_for(POLLOUT, deadline); !ready) return fail(ready.error());
-  int fault = 0;
-  socklen_t size = sizeof(fault);
-  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size);
-  if (fault != 0) return system_failure(fault);
+  auto done = family == AF_UNIX ? socket->connect_unix(address, deadline)
+                                : socket->connect_network(address, deadline);
+  if (!done) return fail(std::move(done).error());
   return socket;
 }
 
-Result<std::unique_ptr<Socket>> Socket::connect(const Url& url, OpenDescriptors& open,
-                                                const Deadline& deadline) {
-  if (url.transport == Transport::kUnix) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    url.socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    return connect_address(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof(address),
-                           open, deadline);
-  }
-  const Result<Addresses> addresses = resolve(url);
-  if (!addresses) return fail(addresses.error());
-
-  int left = 0;
-  for (const addrinfo* a = addresses->get(); a != nullptr; a = a->ai_next) ++left;
+Result<std::unique_ptr<Socket>> Socket::connect(std::span<const Address> addresses,
+                                                OpenDescriptors& open, const Deadline& deadline) {
   Result<std::unique_ptr<Socket>> last = fail(CKR_DEVICE_ERROR, "the host has no address");
-  for (const addrinfo* a = addresses->get(); a != nullptr; a = a->ai_next, --left) {
-    // An address that swallows packets must leave time for the next one.
-    const Deadline share = deadline.within(deadline.left() / left);
-    last = connect_address(a->ai_family, a->ai_addr, a->ai_addrlen, open, share);
+  for (std::size_t left = addresses.size(); left > 0; --left) {
+    // An address that swallows packets must leave time for those after it.
+    const auto parts = left == 1 ? 1 : std::max<std::size_t>(left, 4);
+    const Deadline share = deadline.within(deadline.left() / static_cast<long>(parts));
+    last = connect_one(addresses[addresses.size() - left], open, share);
     if (last || deadline.passed()) break;
   }
   return last;

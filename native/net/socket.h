@@ -1,22 +1,21 @@
 // TCP and unix stream sockets: non-blocking, with deadlines, and without SIGPIPE for the host.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <memory>
+#include <span>
 
+#include "net/addresses.h"
 #include "net/open_descriptors.h"
 #include "net/stream.h"
-#include "net/url.h"
 
 namespace sealwright::net {
 
 class Socket final : public Stream {
  public:
-  // Every address of the host is tried in the order of the resolver until one answers. Resolving
-  // itself is bounded by the system's resolver, not by `deadline`.
-  static Result<std::unique_ptr<Socket>> connect(const Url& url, OpenDescriptors& open,
-                                                 const Deadline& deadline);
+  // One address after the other until one answers; each but the last has a quarter of the time that
+  // is left at most. A unix socket whose queue is full is waited for.
+  static Result<std::unique_ptr<Socket>> connect(std::span<const Address> addresses,
+                                                 OpenDescriptors& open, const Deadline& deadline);
   ~Socket() override;
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -31,9 +30,10 @@ class Socket final : public Stream {
 
  private:
   Socket(int fd, OpenDescriptors& open);
-  static Result<std::unique_ptr<Socket>> connect_address(int family, const sockaddr* address,
-                                                         socklen_t length, OpenDescriptors& open,
-                                                         const Deadline& deadline);
+  static Result<std::unique_ptr<Socket>> connect_one(const Address& address, OpenDescriptors& open,
+                                                     const Deadline& deadline);
+  Result<void> connect_network(const Address& address, const Deadline& deadline);
+  Result<void> connect_unix(const Address& address, const Deadline& deadline);
   Result<void> wait_for(short events, const Deadline& deadline);
   [[nodiscard]] bool is_ours() const;
 

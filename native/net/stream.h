@@ -3,12 +3,20 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/deadline.h"
 #include "base/result.h"
 
 namespace sealwright::net {
+
+// A fault that another try would meet again: a person has to put it right.
+inline tl::unexpected<Error> lasting_fault(std::string what) {
+  return fail(Error::tell(CKR_DEVICE_ERROR, std::move(what)));
+}
+[[nodiscard]] inline bool is_lasting(const Error& fault) { return fault.for_person; }
 
 // Errors of both: CKR_DEVICE_ERROR with the cause, "no answer in time" when the deadline passes.
 class Stream {

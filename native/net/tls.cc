@@ -7,9 +7,11 @@
 
 #include <array>
 #include <climits>
+#include <string_view>
 #include <utility>
 
 #include "base/openssl.h"
+#include "net/tls_complaint.h"
 
 namespace sealwright::net {
 namespace {
@@ -35,26 +37,26 @@ bool is_address(const std::string& host) {
 // A key with a passphrase must fail instead of asking on the host's terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-std::string certificate_complaint(long verdict, const std::string& host) {
-  switch (verdict) {
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "the server's certificate is not for \"" + host + "\"";
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "the server's certificate, or one that issued it, has expired";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "the server's certificate is not valid yet; is this machine's clock right?";
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return "the server's certificate comes from no authority that is trusted here; "
-             "name its CA with SEALWRIGHT_CA_FILE or ca_file";
-    default:
-      return std::string("the server's certificate is refused: ") +
-             X509_verify_cert_error_string(verdict);
-  }
+struct FreeCertificate {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
+// The certificate that OpenSSL finds fault with, kept while it is at hand.
+struct Refused {
+  std::unique_ptr<X509, FreeCertificate> certificate;
+  int depth = 0;
+};
+
+int keep_refused(int is_good, X509_STORE_CTX* context) {
+  if (is_good == 1) return 1;
+  const int index = SSL_get_ex_data_X509_STORE_CTX_idx();
+  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, index));
+  auto* const kept = ssl == nullptr ? nullptr : static_cast<Refused*>(SSL_get_app_data(ssl));
+  X509* const certificate = X509_STORE_CTX_get_current_cert(context);
+  if (kept == nullptr || certificate == nullptr || X509_up_ref(certificate) != 1) return 0;
+  kept->certificate.reset(certificate);
+  kept->depth = X509_STORE_CTX_get_error_depth(context);
+  return 0;
 }
 
 struct FreeSsl {
@@ -69,17 +71,24 @@ struct FreeSsl {
 class TlsStream final : public Stream {
  public:
   TlsStream(std::unique_ptr<Socket> socket, SSL* ssl, std::string host)
-      : socket_(std::move(socket)), ssl_(ssl), host_(std::move(host)) {}
+      : socket_(std::move(socket)), ssl_(ssl), host_(std::move(host)) {
+    SSL_set_app_data(ssl_.get(), &refused_);
+  }
 
   Result<void> handshake(const Deadline& deadline) {
     while (true) {
       const Step step = run([this] { return SSL_do_handshake(ssl_.get()); });
       if (auto sent = flush(deadline); !sent) {
-        return step.kind == Kind::kFailed ? tls_failure(step.reason) : sent;
+        return step.kind == Kind::kFailed ? failure(step) : sent;
       }
       if (step.kind == Kind::kDone) return {};
-      if (step.kind != Kind::kWantsInput) return tls_failure(step.reason);
+      if (step.kind != Kind::kWantsInput) return failure(step);
       if (auto fed = feed(deadline); !fed) return fail(fed.error());
+      if (speaks_http_) {
+        return lasting_fault(
+            "this port speaks plain HTTP, not TLS: name the port that speaks TLS, or write http:// "
+            "in the url");
+      }
       if (at_end_) return tls_failure("the server ended the connection during the TLS handshake");
     }
   }
@@ -91,7 +100,7 @@ class TlsStream final : public Stream {
           run([&] { return SSL_read_ex(ssl_.get(), into.data(), into.size(), &size); });
       if (step.kind == Kind::kDone) return size;
       if (step.kind == Kind::kEnded) return 0U;
-      if (step.kind == Kind::kFailed) return tls_failure(step.reason);
+      if (step.kind == Kind::kFailed) return failure(step);
       if (auto sent = flush(deadline); !sent) return fail(sent.error());
       if (auto fed = feed(deadline); !fed) return fail(fed.error());
       // An end without close_notify may be an attacker's: never taken for the end of an answer.
@@ -111,7 +120,7 @@ class TlsStream final : public Stream {
         if (auto fed = feed(deadline); !fed) return fed;
         if (at_end_) return tls_failure("the server ended the connection");
       } else {
-        return tls_failure(step.reason);
+        return failure(step);
       }
     }
     return {};
@@ -141,29 +150,46 @@ class TlsStream final : public Stream {
   enum class Kind { kDone, kWantsInput, kEnded, kFailed };
   struct Step {
     Kind kind;
-    std::string reason;
+    std::string reason = {};
+    bool lasting = false;
   };
+
+  static tl::unexpected<Error> failure(const Step& step) {
+    return step.lasting ? lasting_fault(step.reason) : tls_failure(step.reason);
+  }
 
   template <typename Operation>
   Step run(Operation operation) {
     const OpensslSection section;
     ERR_clear_error();
     const int result = operation();
-    if (result == 1) return {Kind::kDone, {}};
+    if (result == 1) return {Kind::kDone};
     switch (SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
-        return {Kind::kWantsInput, {}};
+        return {Kind::kWantsInput};
       case SSL_ERROR_ZERO_RETURN:
         return {Kind::kEnded, "the server ended the connection"};
       default:
         break;
     }
-    const long verdict = SSL_get_verify_result(ssl_.get());
-    if (verdict != X509_V_OK) {
+    return failed();
+  }
+
+  // What OpenSSL's last call ended with.
+  Step failed() {
+    if (const long verdict = SSL_get_verify_result(ssl_.get()); verdict != X509_V_OK) {
       ERR_clear_error();
-      return {Kind::kFailed, certificate_complaint(verdict, host_)};
+      return {Kind::kFailed,
+              complaint_of({verdict, refused_.certificate.get(), refused_.depth}, host_), true};
     }
-    return {Kind::kFailed, "TLS: " + openssl_reason()};
+    const unsigned long code = ERR_peek_error();
+    std::string complaint;
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
+      complaint = complaint_of_alert(ERR_GET_REASON(code), SSL_get_certificate(ssl_.get()));
+    }
+    if (complaint.empty()) return {Kind::kFailed, "TLS: " + openssl_reason()};
+    ERR_clear_error();
+    return {Kind::kFailed, std::move(complaint), true};
   }
 
   Result<void> flush(const Deadline& deadline) {
@@ -185,6 +211,9 @@ class TlsStream final : public Stream {
     const Result<std::size_t> size = socket_->read(chunk, deadline);
     if (!size) return fail(size.error());
     at_end_ = *size == 0;
+    const std::string_view octets(reinterpret_cast<const char*>(chunk.data()), *size);
+    speaks_http_ = !has_heard_ && octets.starts_with("HTTP/");
+    has_heard_ = true;
     put_input({chunk.data(), *size});
     return {};
   }
@@ -196,8 +225,11 @@ class TlsStream final : public Stream {
   }
 
   std::unique_ptr<Socket> socket_;
+  Refused refused_;  // outlives the next
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::string host_;
+  bool has_heard_ = false;    // anything at all
+  bool speaks_http_ = false;  // the last that came was the first, and no TLS
   bool at_end_ = false;
 };
 
@@ -205,14 +237,14 @@ Result<void> load_files(SSL_CTX* context, const TlsFiles& files) {
   if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_file(context, files.ca_file.c_str()) != 1) {
-    return tls_failure("CA file " + files.ca_file + ": " + openssl_reason());
+    return lasting_fault("CA file " + files.ca_file + ": " + openssl_reason());
   }
   if (files.client_cert.empty()) return {};
   if (SSL_CTX_use_certificate_chain_file(context, files.client_cert.c_str()) != 1) {
-    return tls_failure("client certificate " + files.client_cert + ": " + openssl_reason());
+    return lasting_fault("client certificate " + files.client_cert + ": " + openssl_reason());
   }
   if (SSL_CTX_use_PrivateKey_file(context, files.client_key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return tls_failure("client key " + files.client_key + ": " + openssl_reason());
+    return lasting_fault("client key " + files.client_key + ": " + openssl_reason());
   }
   return {};
 }
@@ -221,7 +253,8 @@ bool expect_name(SSL* ssl, const std::string& host) {
   if (is_address(host)) {
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   }
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_set_hostflags(ssl,
+                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
@@ -262,7 +295,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
   std::shared_ptr<const TlsContext> owner(new TlsContext(context));
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, keep_refused);
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
   if (auto loaded = load_files(context, files); !loaded) return fail(loaded.error());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "base/redact.h"
 
@@ -14,13 +15,24 @@ namespace {
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
 
+// A scheme is the same in capitals.
+std::string with_lower_scheme(std::string_view text) {
+  std::string result(text);
+  const std::size_t end = std::min(text.find(':'), text.size());
+  for (char& c : std::span(result).first(end)) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
 // Quoted without what stands before an @: that may be a password.
 tl::unexpected<Error> bad_url(std::string_view text, std::string_view why) {
   std::string quoted(text);
   if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-    const std::size_t start = text.starts_with("https://")  ? 8
-                              : text.starts_with("http://") ? 7
-                                                            : 0;
+    const std::string lower = with_lower_scheme(text);
+    const std::size_t start = lower.starts_with("https://")  ? 8
+                              : lower.starts_with("http://") ? 7
+                                                             : 0;
     quoted.replace(start, at - start, "***");
   }
   return fail(
@@ -56,43 +68,66 @@ Result<Url> parse_unix(std::string_view text, std::string_view path) {
   return url;
 }
 
-// [host] or host, taken off the front of `rest`; empty if there is none.
-std::string take_host(std::string_view& rest) {
+bool is_host_text(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_host_character);
+}
+
+// Off the end of an IPv6 literal; with %25 before it as RFC 6874 has it, or a plain %.
+bool take_zone(std::string_view& literal, std::string& zone) {
+  const std::size_t mark = literal.find('%');
+  if (mark == std::string_view::npos) return true;
+  std::string_view text = literal.substr(mark + 1);
+  if (text.starts_with("25") && text.size() > 2) text.remove_prefix(2);
+  zone = text;
+  literal = literal.substr(0, mark);
+  return is_host_text(zone);
+}
+
+// [host] or host, taken off the front of `rest`; false if there is none.
+bool take_host(std::string_view& rest, Url& url) {
   if (!rest.starts_with('[')) {
-    const std::string_view host = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(host.size());
-    return std::all_of(host.begin(), host.end(), is_host_character) ? std::string(host) : "";
+    url.host = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(url.host.size());
+    return is_host_text(url.host);
   }
   const std::size_t close = rest.find(']');
-  if (close == std::string_view::npos) return "";
-  std::string host(rest.substr(1, close - 1));
+  if (close == std::string_view::npos) return false;
+  std::string_view literal = rest.substr(1, close - 1);
   rest.remove_prefix(close + 1);
-  return is_ipv6(host) ? host : "";
+  if (!take_zone(literal, url.zone)) return false;
+  url.host = literal;
+  return is_ipv6(url.host);
+}
+
+// As it stands in a url; a zone with the % that RFC 6874 wants.
+std::string place(const Url& url, const std::string& zone) {
+  const bool literal = url.host.find(':') != std::string::npos;
+  std::string text = literal ? "[" + url.host : url.host;
+  if (!zone.empty()) text.append("%25").append(zone);
+  if (literal) text += ']';
+  if (url.port != default_port(url.transport)) text.append(":").append(std::to_string(url.port));
+  return text;
 }
 
 }  // namespace
 
 std::string Url::authority() const {
   if (transport == Transport::kUnix) return "localhost";
-  const bool literal = host.find(':') != std::string::npos;
-  std::string text;
-  if (literal) text += '[';
-  text += host;
-  if (literal) text += ']';
-  if (port != default_port(transport)) text.append(":").append(std::to_string(port));
-  return text;
+  return place(*this, "");
 }
+
+std::string Url::node() const { return zone.empty() ? host : host + "%" + zone; }
 
 std::string Url::origin() const {
   switch (transport) {
     case Transport::kUnix:
       return "unix:" + socket_path;
     case Transport::kTls:
-      return "https://" + authority();
+      return "https://" + place(*this, zone);
     case Transport::kPlain:
       break;
   }
-  return "http://" + authority();
+  return "http://" + place(*this, zone);
 }
 
 bool Url::is_local() const {
@@ -103,7 +138,9 @@ bool Url::is_local() const {
   return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-Result<Url> parse_url(std::string_view text) {
+Result<Url> parse_url(std::string_view written) {
+  const std::string whole = with_lower_scheme(written);
+  const std::string_view text = whole;
   if (!std::all_of(text.begin(), text.end(), is_printable)) {
     return bad_url(text, "holds a space, a control character or a letter outside ASCII");
   }
@@ -129,8 +166,7 @@ Result<Url> parse_url(std::string_view text) {
     return bad_url(text, "must not hold a user name or a password");
   }
 
-  url.host = take_host(authority);
-  if (url.host.empty()) return bad_url(text, "needs a host name or an address");
+  if (!take_host(authority, url)) return bad_url(text, "needs a host name or an address");
   url.port = default_port(url.transport);
   if (authority.empty()) return url;
   if (!authority.starts_with(':')) return bad_url(text, "has something odd after the host");

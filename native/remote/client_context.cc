@@ -12,6 +12,7 @@
 #include "base/openssl.h"
 #include "base/redact.h"
 #include "base/utf8.h"
+#include "net/reentry.h"
 
 namespace sealwright::remote {
 namespace {
@@ -21,16 +22,52 @@ constexpr std::size_t kCommandText = 2048;
 constexpr std::size_t kCommandRead = 65'536;
 
 // The value is the next argument, or follows '=' or ':' in the same one.
-constexpr std::array<std::string_view, 21> kSecretOptions{
-    "storepass",  "keypass",     "srcstorepass", "deststorepass",
-    "srckeypass", "destkeypass", "new",          "p",
-    "pin",        "so-pin",      "new-pin",      "puk",
-    "pass",       "password",    "passphrase",   "passin",
-    "passout",    "ks-pass",     "key-pass",     "tsa-password",
-    "api-key"};
+constexpr std::array kSecretOptions =
+    std::to_array<std::string_view>({"storepass",     "keypass",    "srcstorepass",
+                                     "deststorepass", "srckeypass", "destkeypass",
+                                     "new",           "p",          "P",
+                                     "pin",           "so-pin",     "new-pin",
+                                     "puk",           "pass",       "password",
+                                     "passphrase",    "passin",     "passout",
+                                     "ks-pass",       "key-pass",   "tsa-password",
+                                     "api-key",       "token",      "access-token"});
 
 bool is_secret_option(std::string_view name) {
   return std::find(kSecretOptions.begin(), kSecretOptions.end(), name) != kSecretOptions.end();
+}
+
+// Of PKCS#11 URIs and of URLs: what follows `mark` up to one of `ends`.
+std::string mask_after(std::string text, std::string_view mark, std::string_view ends) {
+  std::size_t at = text.find(mark);
+  while (at != std::string::npos) {
+    at += mark.size();
+    const std::size_t end = std::min(text.find_first_of(ends, at), text.size());
+    if (end > at) text.replace(at, end - at, "***");
+    at = text.find(mark, at);
+  }
+  return text;
+}
+
+// scheme://user:password@host
+std::string mask_password_of_url(std::string text) {
+  const std::size_t start = text.find("://");
+  if (start == std::string::npos) return text;
+  const std::size_t host = text.find('@', start);
+  const std::size_t colon = text.find(':', start + 3);
+  const bool has_password =
+      host != std::string::npos && colon < host && text.find('/', start + 3) > host;
+  if (has_password) text.replace(colon + 1, host - colon - 1, "***");
+  return text;
+}
+
+// As a shell would take it for the one argument that it is.
+std::string quoted(const std::string& argument) {
+  if (!argument.empty() && argument.find_first_of(" \t\r\n'\"\\") == std::string::npos) {
+    return argument;
+  }
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 std::string limited_utf8(std::string_view text, std::size_t limit) {
@@ -73,6 +110,7 @@ std::string read_user() {
   passwd* found = nullptr;
   std::array<char, 16'384> room{};
   const uid_t user = ::geteuid();
+  const net::NetworkCall call;
   const GateSection section;  // of the name service's locks
   if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr) {
     return found->pw_name;
@@ -86,7 +124,8 @@ std::string mask_command(const std::vector<std::string>& arguments) {
   std::string command;
   bool value_is_secret = false;
   for (const std::string& argument : arguments) {
-    std::string shown = mask_api_keys(argument);
+    std::string shown =
+        mask_password_of_url(mask_after(mask_api_keys(argument), "pin-value=", ";&?"));
     const std::size_t dashes = std::min(argument.find_first_not_of('-'), argument.size());
     const std::size_t end = std::min(argument.find_first_of("=:", dashes), argument.size());
     const std::string_view name = std::string_view(argument).substr(dashes, end - dashes);
@@ -96,8 +135,10 @@ std::string mask_command(const std::vector<std::string>& arguments) {
     } else if (dashes > 0 && is_secret_option(name)) {
       // keytool and jarsigner: -storepass:env NAME; what follows is a name, but masked all the
       // same.
-      value_is_secret = end == argument.size() || argument[end] == ':';
-      if (end < argument.size()) shown = argument.substr(0, end + 1) + "***";
+      const std::string_view value =
+          std::string_view(argument).substr(std::min(end + 1, argument.size()));
+      value_is_secret = end == argument.size() || value == "env" || value == "file";
+      if (!value_is_secret) shown = argument.substr(0, end + 1) + "***";
     } else if (dashes == 0 && argument.starts_with("pass:")) {
       shown = "pass:***";
     } else if (dashes == 1 && argument.size() > 2 && argument.starts_with("-p") &&
@@ -105,7 +146,7 @@ std::string mask_command(const std::vector<std::string>& arguments) {
       shown = "-p***";  // a PIN written without a space
     }
     if (!command.empty()) command += ' ';
-    command += shown;
+    command += quoted(shown);
   }
   return command;
 }

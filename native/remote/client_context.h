@@ -21,8 +21,9 @@ ClientContext describe_this_process();
 // "jarsigner on build7 as ci": the same whenever the same tool, machine and user ask; one line.
 std::string who_asks(const ClientContext& client);
 
-// Arguments joined by spaces. Masked as "***": API keys, the values of password options
-// (-storepass X, --pin=X, -passin pass:X, …).
+// Arguments joined by spaces, quoted where a shell would need that to tell them apart. Masked as
+// "***", argument by argument: API keys, the values of password options (-storepass X, --pin=X,
+// -passin pass:X, …), pin-value in PKCS#11 URIs, passwords in URLs.
 std::string mask_command(const std::vector<std::string>& arguments);
 
 }  // namespace sealwright::remote

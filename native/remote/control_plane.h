@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -42,8 +43,8 @@ class ControlPlane {
   virtual ~ControlPlane() = default;
 
   // As SigningService.
-  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                             const std::string& etag) = 0;
+  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key. Tries until the request timeout:
   // nobody repeats a signature.

@@ -16,11 +16,11 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kCatalogueLimit = 64U << 20U;  // octets
 constexpr std::size_t kAnswerLimit = 1U << 20U;
-constexpr unsigned kCatalogueRounds = 3;
 constexpr unsigned kWithoutLimit = std::numeric_limits<unsigned>::max();
 constexpr const char* kMalformedName = "a signer's name is malformed";
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2'000};
+constexpr milliseconds kRefresh{1'000};
 
 bool is_worth_a_retry(unsigned status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
@@ -31,9 +31,19 @@ milliseconds pause_after(unsigned round) {
   return with_jitter(std::min(kFirstPause * (1U << std::min(round, 6U)), kLongestPause));
 }
 
+// Plain HTTP where TLS is spoken.
+bool is_misdirected(const net::Response& response) {
+  return response.status == 400 && parse_problem(response.body).code == "tls_expected";
+}
+
 std::string said(const Problem& problem, unsigned status) {
   if (!problem.title.empty()) return problem.title;
   return "the control plane answered " + std::to_string(status) + " without a reason";
+}
+
+Error with_old_list(Error error) {
+  error.list_is_old = true;
+  return error;
 }
 
 Error refusal(unsigned status, const Problem& problem) {
@@ -44,11 +54,11 @@ Error refusal(unsigned status, const Problem& problem) {
     case 403:
       return Error::tell(CKR_FUNCTION_REJECTED, reason);
     case 404:
-      return Error::tell(CKR_DEVICE_REMOVED, reason);
+      return with_old_list(Error::tell(CKR_DEVICE_REMOVED, reason));
     case 409:
       if (problem.code == "certificate_changed") {
-        return Error::tell(CKR_FUNCTION_REJECTED,
-                           "the signer's certificate has changed; start the tool again");
+        return with_old_list(Error::tell(
+            CKR_FUNCTION_REJECTED, "the signer's certificate has changed; start the tool again"));
       }
       return Error::tell(CKR_FUNCTION_FAILED, reason);
     case 400:
@@ -90,9 +100,11 @@ net::TlsFiles files_of(const Settings::Tls& tls) {
 
 HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
     : urls_(endpoints(settings)),
-      timeout_(settings.request_timeout),
+      request_timeout_(settings.request_timeout),
+      list_timeout_(settings.list_timeout),
       log_(log),
-      pool_(files_of(settings.tls), settings.connect_timeout) {}
+      key_(settings),
+      pool_(files_of(settings.tls), settings.connect_timeout, net::parse_proxy(settings.proxy)) {}
 
 const ClientContext& HttpControlPlane::client() {
   // Not in the constructor: a user's name may come over a network.
@@ -100,8 +112,19 @@ const ClientContext& HttpControlPlane::client() {
   return client_;
 }
 
-Result<net::Response> HttpControlPlane::call(const net::Request& request, std::size_t body_limit,
+Result<net::Response> HttpControlPlane::call(net::Request& request, std::size_t body_limit,
                                              const Effort& effort) {
+  const Secret named = request.bearer;
+  request.bearer = key_.current(named);
+  auto response = ask(request, body_limit, effort);
+  if (!response || response->status != 401 || !key_.renew(named, request.bearer)) return response;
+  log_.write(LogLevel::kInfo, "the API key was refused; its file holds another one, which is used");
+  request.bearer = key_.current(named);
+  return ask(request, body_limit, effort);
+}
+
+Result<net::Response> HttpControlPlane::ask(const net::Request& request, std::size_t body_limit,
+                                            const Effort& effort) {
   if (!urls_) return fail(Error::tell(CKR_DEVICE_ERROR, urls_.error().message));
   const auto& [rounds, deadline] = effort;
   const std::size_t count = urls_->size();
@@ -109,6 +132,7 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
 
   for (unsigned round = 0; round < rounds; ++round) {
     milliseconds pause = pause_after(round);
+    bool lasting = true;  // every url failed as it would again
     const std::size_t first = preferred_.load();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t index = (first + i) % count;
@@ -116,10 +140,14 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
       // A server that stalls must leave time for those after it.
       const Deadline share = deadline.within(deadline.left() / static_cast<long>(count - i));
       auto response = pool_.exchange(url, request, body_limit, share);
+      if (response && is_misdirected(*response)) {
+        response = net::lasting_fault("this port speaks TLS: write https:// in the url");
+      }
       if (response && !is_worth_a_retry(response->status)) {
         preferred_.store(index);
         return response;
       }
+      lasting = lasting && !response && net::is_lasting(response.error());
       std::string cause;
       if (response) {
         cause = said(parse_problem(response->body), response->status);
@@ -133,23 +161,24 @@ Result<net::Response> HttpControlPlane::call(const net::Request& request, std::s
                          "control plane " + url.origin() + " is not available: " + cause);
       log_.write(LogLevel::kDebug, last.message);
     }
-    if (pause >= deadline.left() || round + 1 == rounds) break;
+    if (lasting || pause >= deadline.left() || round + 1 == rounds) break;
     std::this_thread::sleep_for(pause);
   }
   return fail(last);
 }
 
-Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(const Secret& api_key,
-                                                                     const std::string& etag) {
+Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
+    const Secret& api_key, const std::optional<std::string>& held) {
   net::Request request;
   request.method = "GET";
   request.path = "/v1/catalogue";
   request.bearer = api_key;
-  request.if_none_match = etag;
-  Result<net::Response> response =
-      call(request, kCatalogueLimit, {kCatalogueRounds, request_deadline()});
+  request.if_none_match = held.value_or("");
+  const Effort effort = held ? Effort{1, Deadline::after(kRefresh)}
+                             : Effort{kWithoutLimit, Deadline::after(list_timeout_)};
+  Result<net::Response> response = call(request, kCatalogueLimit, effort);
   if (!response) return fail(response.error());
-  if (response->status == 304 && !etag.empty()) return nullptr;
+  if (response->status == 304 && !request.if_none_match.empty()) return nullptr;
   if (response->status == 404) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "no control plane answers there (404); check the url and its path"));

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/deadline.h"
@@ -11,6 +12,7 @@
 #include "net/connection_pool.h"
 #include "remote/client_context.h"
 #include "remote/control_plane.h"
+#include "remote/renewable_key.h"
 
 namespace sealwright::remote {
 
@@ -21,9 +23,8 @@ class HttpControlPlane final : public ControlPlane {
   // `log` must outlive this object.
   HttpControlPlane(const Settings& settings, const Log& log);
 
-  // Gives up after a few rounds over the urls: a list can be asked for again.
-  Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                     const std::string& etag) override;
+  Result<std::unique_ptr<Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) override;
   Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
                     const std::string& certificate_serial, const DigestToSign& what) override;
   Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,
@@ -39,16 +40,20 @@ class HttpControlPlane final : public ControlPlane {
     Deadline deadline;
   };
 
+  // With the newest key in the place of the configured one.
+  Result<net::Response> call(net::Request& request, std::size_t body_limit, const Effort& effort);
   // An answer that no retry would change, or the last failure.
   // The error is for the person and names the url and the cause.
-  Result<net::Response> call(const net::Request& request, std::size_t body_limit,
-                             const Effort& effort);
-  [[nodiscard]] Deadline request_deadline() const { return Deadline::after(timeout_); }
+  Result<net::Response> ask(const net::Request& request, std::size_t body_limit,
+                            const Effort& effort);
+  [[nodiscard]] Deadline request_deadline() const { return Deadline::after(request_timeout_); }
   const ClientContext& client();
 
   const Result<std::vector<net::Url>> urls_;
-  const std::chrono::milliseconds timeout_;
+  const std::chrono::milliseconds request_timeout_;
+  const std::chrono::milliseconds list_timeout_;
   const Log& log_;
+  RenewableKey key_;
   net::ConnectionPool pool_;
   std::atomic<std::size_t> preferred_{0};  // index of the url that answered last
   std::once_flag described_;

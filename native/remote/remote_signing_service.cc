@@ -10,9 +10,9 @@ RemoteSigningService::RemoteSigningService(std::unique_ptr<ControlPlane> plane,
                                            Settings::Approval approval, const Log& log)
     : plane_(std::move(plane)), approval_(std::move(approval)), log_(log) {}
 
-Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(const Secret& api_key,
-                                                                         const std::string& etag) {
-  return plane_->fetch_catalogue(api_key, etag);
+Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(
+    const Secret& api_key, const std::optional<std::string>& held) {
+  return plane_->fetch_catalogue(api_key, held);
 }
 
 Result<Bytes> RemoteSigningService::sign(const Secret& api_key, const std::string& signer,

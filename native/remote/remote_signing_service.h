@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "base/settings.h"
@@ -19,8 +20,8 @@ class RemoteSigningService final : public SigningService {
   RemoteSigningService(std::unique_ptr<ControlPlane> plane, Settings::Approval approval,
                        const Log& log);
 
-  Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                     const std::string& etag) override;
+  Result<std::unique_ptr<Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) override;
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial, const DigestToSign& what) override;
   void stop() noexcept override;

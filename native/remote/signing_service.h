@@ -31,7 +31,8 @@ struct DigestToSign {
   std::optional<PssParameters> pss;  // kRsaPss only
 };
 
-enum class SignerStatus { kPending, kActive, kDisabled, kExpired };
+// kGone: the control plane listed it once and does not any more.
+enum class SignerStatus { kPending, kActive, kDisabled, kExpired, kGone };
 
 struct SignerRecord {
   std::string id;
@@ -54,10 +55,12 @@ class SigningService {
  public:
   virtual ~SigningService() = default;
 
-  // GET /v1/catalogue. Null: unchanged since `etag`.
+  // GET /v1/catalogue. `held` is the tag of the list that the caller has; null: unchanged since.
+  // Without one the caller can do nothing, and the list is tried for until `[timeouts] list`; with
+  // one each url is asked once, for a second at most, as nobody waits for news.
   // Errors: CKR_USER_NOT_LOGGED_IN (401), CKR_DEVICE_ERROR (unreachable, nonsense, 5xx).
-  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                             const std::string& etag) = 0;
+  virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key, retried within one deadline; with
   // `[approval]`, denied for want of a grant, again once one was asked for and given.

@@ -30,14 +30,28 @@ class Find {
   std::size_t given_ = 0;
 };
 
+// How the data comes: in parts, or all at once.
+class Pace {
+ public:
+  [[nodiscard]] bool in_parts() const { return in_parts_; }
+  // From the first call that brought all data, be it for the length only.
+  [[nodiscard]] bool expects_no_parts() const { return expects_no_parts_; }
+  void expect_no_parts() { expects_no_parts_ = true; }
+
+ protected:
+  bool in_parts_ = false;
+
+ private:
+  bool expects_no_parts_ = false;
+};
+
 // CKM_SHA…, computed here (PKCS#11 v2.40 §5.10).
-class Digesting {
+class Digesting : public Pace {
  public:
   // Errors: CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
   static Result<Digesting> start(const CK_MECHANISM& mechanism);
 
   [[nodiscard]] std::size_t length() const { return digest_.length(); }
-  [[nodiscard]] bool in_parts() const { return in_parts_; }
   Result<void> update(ByteView part);
   // The last part, and the digest of all of them.
   Result<Bytes> finish(ByteView last);
@@ -45,14 +59,12 @@ class Digesting {
  private:
   explicit Digesting(crypto::Digest digest) : digest_(std::move(digest)) {}
   crypto::Digest digest_;
-  bool in_parts_ = false;
 };
 
 // Data on its way to a signature or a verification: what both have in common.
-class KeyedMessage {
+class KeyedMessage : public Pace {
  public:
   [[nodiscard]] std::size_t length() const { return key_->key->public_key->signature_length(); }
-  [[nodiscard]] bool in_parts() const { return in_parts_; }
   Result<void> update(ByteView part);
 
  protected:
@@ -61,7 +73,6 @@ class KeyedMessage {
 
   std::shared_ptr<const token::Object> key_;  // outlives a renewal: the key that the handle named
   std::unique_ptr<crypto::Message> message_;
-  bool in_parts_ = false;
 };
 
 // PKCS#11 v2.40 §5.11. The length of a signature is known from the key, so a buffer is judged

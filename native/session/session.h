@@ -41,6 +41,13 @@ class Session {
     return {};
   }
 
+  // Ends the operation, if one is active: was it?
+  template <typename Operation>
+  bool cancel(std::optional<Operation> Operations::*kind) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(operations_.*kind, std::nullopt).has_value();
+  }
+
   // Runs one step of the active operation: `step(operation)` returns a Result<Progress>. Whatever
   // goes wrong ends the operation, an exception too; only CKR_BUFFER_TOO_SMALL leaves it active.
   // The session's lock is held meanwhile, also across a request. Errors:

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/cryptoki.h"
 #include "crypto/mechanism.h"
 
 namespace sealwright::token {
@@ -63,6 +64,12 @@ void append_storage(Object& object, const std::string& label) {
                  });
 }
 
+// v3.0 §4.4: no other object of the token ever has it, and the object has no other. A key is told
+// by its identifier, a certificate by its hash.
+Attribute unique_id(const char* kind, const Bytes& digest) {
+  return text(kUniqueIdAttribute, std::string(kind) + '-' + to_hex(digest));
+}
+
 // §4.7 Key objects.
 void append_key(Object& object, const crypto::PublicKey& key) {
   const bool rsa = key.kind() == crypto::KeyKind::kRsa;
@@ -70,6 +77,8 @@ void append_key(Object& object, const crypto::PublicKey& key) {
          {
              number(CKA_KEY_TYPE, rsa ? CKK_RSA : CKK_EC),
              {CKA_ID, key.key_identifier()},
+             unique_id(object.object_class == CKO_PRIVATE_KEY ? "private-key" : "public-key",
+                       key.key_identifier()),
              empty(CKA_START_DATE),
              empty(CKA_END_DATE),
              boolean(CKA_DERIVE, false),
@@ -176,6 +185,7 @@ Object certificate_object(CK_SLOT_ID slot, const crypto::Certificate& certificat
   append_storage(object, label);
   // §4.6.2 Certificate objects.
   append(object, {
+                     unique_id("certificate", sha1),
                      number(CKA_CERTIFICATE_TYPE, CKC_X_509),
                      boolean(CKA_TRUSTED, false),
                      number(CKA_CERTIFICATE_CATEGORY, static_cast<CK_ULONG>(category)),

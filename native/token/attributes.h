@@ -1,4 +1,5 @@
-// The attributes of each object class, in the order of PKCS#11 v2.40 §4.
+// The attributes of each object class, in the order of PKCS#11 v2.40 §4, with CKA_UNIQUE_ID of
+// v3.0.
 #pragma once
 
 #include <memory>

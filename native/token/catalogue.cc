@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "token/expiry.h"
-
 namespace sealwright::token {
 namespace {
 
@@ -57,10 +55,15 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::held() { return get(false); }
 
 Result<std::shared_ptr<const Snapshot>> Catalogue::refreshed() { return get(true); }
 
+void Catalogue::mark_old() {
+  const std::lock_guard lock(mutex_);
+  marked_old_ = true;
+}
+
 Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
   std::unique_lock lock(mutex_);
   if (snapshot_ != nullptr) {
-    if (!refresh || fetching_ || now_() < next_fetch_) {
+    if (!refresh || fetching_ || (now_() < next_fetch_ && !marked_old_)) {
       return snapshot_;
     }
     return fetch(lock);
@@ -78,8 +81,10 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::get(bool refresh) {
 Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::mutex>& lock) {
   const std::shared_ptr<const Snapshot> old = snapshot_;
   const std::string etag = etag_;
+  marked_old_ = false;
+  const auto held = old == nullptr ? std::nullopt : std::optional(etag);
   Turn turn(lock, fetching_, fetched_);
-  auto answer = service_.fetch_catalogue(api_key_, etag);
+  auto answer = service_.fetch_catalogue(api_key_, held);
   std::shared_ptr<const Snapshot> fresh = old;
   if (answer && *answer != nullptr) {
     fresh = parse(**answer, old.get());
@@ -90,11 +95,13 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
     snapshot_ = fresh;
     etag_ = *answer == nullptr ? etag : (*answer)->etag;
     next_fetch_ = now_() + kFresh;
+    pause_ = kFirstPause;
     return snapshot_;
   }
   const Error fault = answer ? Error(CKR_DEVICE_ERROR, "the list of signers is missing")
                              : std::move(answer).error();
-  next_fetch_ = now_() + kRetryPause;
+  next_fetch_ = now_() + pause_;
+  pause_ = std::min(pause_ * 2, kLongestPause);
   if (old != nullptr) {
     log_.write(LogLevel::kWarning,
                "keeping the last list of signers, a new one cannot be had: " + fault.message);
@@ -107,7 +114,6 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
 std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
                                                  const Snapshot* old) const {
   auto snapshot = std::make_shared<Snapshot>();
-  ExpiryWarnings warnings;
   for (remote::SignerRecord& record : answer.signers) {
     if (old != nullptr) {
       const auto known = old->find(record.number);
@@ -122,15 +128,13 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       log_.write(LogLevel::kError, signer.error().message);
       continue;
     }
-    warnings.look_at(**signer);
     snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
   }
-  warnings.write(log_);
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
       if (!snapshot->contains(number)) {
         remote::SignerRecord vanished = signer->record();
-        vanished.status = remote::SignerStatus::kDisabled;
+        vanished.status = remote::SignerStatus::kGone;
         snapshot->emplace(number,
                           *Signer::make(std::move(vanished), login_required_, handles_, log_));
       }

@@ -27,8 +27,11 @@ class Catalogue {
   using Clock = std::chrono::steady_clock;
   using Now = std::function<Clock::time_point()>;
 
-  static constexpr std::chrono::seconds kFresh{60};      // no refresh before this age
-  static constexpr std::chrono::seconds kRetryPause{1};  // after a fetch that failed
+  static constexpr std::chrono::seconds kFresh{60};  // no refresh before this age
+  // After a fetch that failed, twice as long each time: a host that asks at every turn must not
+  // wait at every turn.
+  static constexpr std::chrono::seconds kFirstPause{1};
+  static constexpr std::chrono::seconds kLongestPause{300};
 
   Catalogue(Secret api_key, bool login_required, remote::SigningService& service, Handles& handles,
             const Log& log, Now now = &Clock::now);
@@ -42,6 +45,10 @@ class Catalogue {
   // The same, but a snapshot older than kFresh is fetched again first. If that fails the old one
   // serves: a network fault makes no token disappear.
   Result<std::shared_ptr<const Snapshot>> refreshed();
+
+  // The control plane said so: whatever its age, the snapshot is fetched again when a fresh one is
+  // wanted next.
+  void mark_old();
 
  private:
   Result<std::shared_ptr<const Snapshot>> get(bool refresh);
@@ -59,10 +66,12 @@ class Catalogue {
   std::mutex mutex_;  // never held across the fetch
   std::condition_variable fetched_;
   bool fetching_ = false;
+  bool marked_old_ = false;  // since the last fetch began
   std::shared_ptr<const Snapshot> snapshot_;
   std::string etag_;
   std::optional<Error> last_fault_;  // of a fetch without a snapshot to fall back on
   Clock::time_point next_fetch_;
+  std::chrono::seconds pause_{kFirstPause};  // after the next failure
 };
 
 }  // namespace sealwright::token

@@ -4,15 +4,14 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace sealwright::token {
 namespace {
 
 constexpr std::chrono::days kNotice{30};
-constexpr std::size_t kMostLines = 3;
 
 // The day of a time of RFC 3339; none for anything else.
 std::optional<std::chrono::sys_days> day_of(std::string_view time) {
@@ -45,34 +44,12 @@ bool first_warning(std::uint32_t number) {
 
 }  // namespace
 
-void ExpiryWarnings::look_at(const Signer& signer) {
-  const remote::SignerRecord& record = signer.record();
-  std::string what;
-  if (record.status == remote::SignerStatus::kExpired) {
-    what = "the certificate expired on " + record.not_after + "; it signs again after a renewal";
-  } else if (signer.has_token()) {
-    const auto end = day_of(record.not_after);
-    // In days: the year 9999 is beyond what a clock of nanoseconds can hold.
-    const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
-    if (!end || *end > today + kNotice) return;
-    what = "the certificate ends on " + record.not_after;
-  } else {
-    return;
-  }
-  if (!first_warning(record.number)) return;
-  lines_.push_back("signer " + record.name + ": " + what);
-  names_.push_back(record.name);
-}
-
-void ExpiryWarnings::write(const Log& log) const {
-  if (lines_.size() <= kMostLines) {
-    for (const std::string& line : lines_) log.write(LogLevel::kWarning, line);
-    return;
-  }
-  std::string line = "the certificates of " + std::to_string(names_.size()) +
-                     " signers have expired or end within 30 days: ";
-  for (std::size_t i = 0; i < kMostLines; ++i) line += names_[i] + ", ";
-  log.write(LogLevel::kWarning, line + "…");
+std::optional<std::string> expiry_warning(const remote::SignerRecord& record) {
+  const auto end = day_of(record.not_after);
+  // In days: the year 9999 is beyond what a clock of nanoseconds can hold.
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  if (!end || *end > today + kNotice || !first_warning(record.number)) return std::nullopt;
+  return "signer " + record.name + ": the certificate ends on " + record.not_after;
 }
 
 }  // namespace sealwright::token

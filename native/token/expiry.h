@@ -1,25 +1,15 @@
-// Warnings of certificates that are at their end.
+// Certificates that are at their end.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "base/log.h"
-#include "token/signer.h"
+#include "remote/signing_service.h"
 
 namespace sealwright::token {
 
-// Of one list of signers. A signer is warned of once a process.
-class ExpiryWarnings {
- public:
-  // Within 30 days of the certificate's end, or past it.
-  void look_at(const Signer& signer);
-  // A line each; one for all where they are many: whoever sees a thousand signers uses one.
-  void write(const Log& log) const;
-
- private:
-  std::vector<std::string> names_;
-  std::vector<std::string> lines_;
-};
+// Within 30 days of the certificate's end, or past it; none for a signer that this process was
+// warned of before.
+std::optional<std::string> expiry_warning(const remote::SignerRecord& record);
 
 }  // namespace sealwright::token

@@ -36,4 +36,26 @@ std::shared_ptr<const Object> Handles::find(CK_OBJECT_HANDLE handle) const {
   return found == by_handle_.end() ? nullptr : found->second;
 }
 
+void Handles::end_private(CK_SLOT_ID slot) {
+  const std::lock_guard lock(mutex_);
+  for (auto entry = by_identity_.begin(); entry != by_identity_.end();) {
+    const Object& object = *entry->second;
+    if (object.slot == slot && object.is_private) {
+      ended_.insert(object.handle);
+      entry = by_identity_.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+}
+
+bool Handles::ended(CK_OBJECT_HANDLE handle) const {
+  const std::lock_guard lock(mutex_);
+  return ended_.contains(handle);
+}
+
+std::shared_ptr<const Object> Handles::current(const std::shared_ptr<const Object>& object) {
+  return ended(object->handle) ? bind(Object(*object)) : object;
+}
+
 }  // namespace sealwright::token

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <tuple>
 
 #include "token/object.h"
@@ -19,12 +20,20 @@ class Handles {
   // Null: no such handle. An object that its token no longer shows is still found.
   [[nodiscard]] std::shared_ptr<const Object> find(CK_OBJECT_HANDLE handle) const;
 
+  // The end of a login: the private objects of the slot get other handles when they are shown next
+  // (PKCS#11 v2.40 §5.6, C_Logout).
+  void end_private(CK_SLOT_ID slot);
+  [[nodiscard]] bool ended(CK_OBJECT_HANDLE handle) const;
+  // The object itself, or as it is now where its handle has ended.
+  std::shared_ptr<const Object> current(const std::shared_ptr<const Object>& object);
+
  private:
   using Identity = std::tuple<CK_SLOT_ID, CK_OBJECT_CLASS, Bytes, std::string>;
 
   mutable std::mutex mutex_;
   std::map<Identity, std::shared_ptr<const Object>> by_identity_;
   std::map<CK_OBJECT_HANDLE, std::shared_ptr<const Object>> by_handle_;
+  std::set<CK_OBJECT_HANDLE> ended_;
 };
 
 }  // namespace sealwright::token

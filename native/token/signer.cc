@@ -11,6 +11,11 @@ namespace {
 
 using Objects = Signer::Objects;
 
+// Java takes two certificates of one label for entries without a chain.
+std::string label_of(const crypto::Certificate& issuer, const std::string& signer) {
+  return issuer.common_name == signer ? signer + " (issuer)" : issuer.common_name;
+}
+
 tl::unexpected<Error> unreadable(const remote::SignerRecord& record, const Error& cause) {
   return fail(cause.rv, "signer " + record.name +
                             " is left out, the control plane's record of it cannot be read: " +
@@ -88,8 +93,9 @@ Result<Objects> Signer::parse() const {
     if (!issuer) {
       return unreadable(record_, issuer.error());
     }
-    auto object = bind_certificate(record_.number, *issuer, CertificateCategory::kAuthority,
-                                   issuer->common_name, issuer->key_identifier, handles_);
+    auto object =
+        bind_certificate(record_.number, *issuer, CertificateCategory::kAuthority,
+                         label_of(*issuer, record_.name), issuer->key_identifier, handles_);
     if (!object) {
       return unreadable(record_, object.error());
     }

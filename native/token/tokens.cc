@@ -39,7 +39,8 @@ Tokens::Tokens(const Settings& settings, const Log& log, remote::SigningService&
       log_(log),
       service_(service),
       login_required_(settings.login_required || !settings.api_key),
-      configured_(configured_catalogue(settings, log, service, handles_)) {}
+      configured_(configured_catalogue(settings, log, service, handles_)),
+      reasons_(log) {}
 
 Result<std::vector<Slot>> Tokens::slots() {
   std::vector<Slot> slots;
@@ -50,12 +51,13 @@ Result<std::vector<Slot>> Tokens::slots() {
     }
     std::transform((*snapshot)->begin(), (*snapshot)->end(), std::back_inserter(slots),
                    [](const auto& entry) { return slot_of(entry.second); });
+    if (slots.empty()) {
+      reasons_.no_signers();
+    }
     return slots;
   }
-  if (settings_.signers.empty() && !told_what_to_set_.test_and_set()) {
-    log_.tell(
-        "no slots: set SEALWRIGHT_API_KEY (or api_key_file in pkcs11.toml), or name signers under "
-        "[signers] to log in with an API key as the PIN");
+  if (settings_.signers.empty()) {
+    reasons_.no_key();
   }
   for (const auto& [name, number] : settings_.signers) {
     auto slot = named_slot(number);
@@ -73,6 +75,7 @@ Result<Slot> Tokens::named_slot(CK_SLOT_ID id) {
   const auto named = std::find_if(settings_.signers.begin(), settings_.signers.end(),
                                   [id](const auto& entry) { return entry.second == id; });
   if (named == settings_.signers.end()) {
+    reasons_.unknown_number(id, settings_);
     return fail(CKR_SLOT_ID_INVALID, "the configuration names no signer with this number");
   }
   Slot slot{id, named->first, true, nullptr};
@@ -87,6 +90,14 @@ Result<Slot> Tokens::named_slot(CK_SLOT_ID id) {
 }
 
 Result<Slot> Tokens::slot(CK_SLOT_ID id) {
+  auto found = find_slot(id);
+  if (found && !found->has_token) {
+    reasons_.seen_without_token(*found->signer);
+  }
+  return found;
+}
+
+Result<Slot> Tokens::find_slot(CK_SLOT_ID id) {
   if (configured_ == nullptr) {
     return named_slot(id);
   }
@@ -96,6 +107,7 @@ Result<Slot> Tokens::slot(CK_SLOT_ID id) {
   }
   const auto found = (*snapshot)->find(id);
   if (found == (*snapshot)->end()) {
+    reasons_.unknown_number(id, **snapshot);
     return fail(CKR_SLOT_ID_INVALID, "no signer has this number");
   }
   return slot_of(found->second);
@@ -110,10 +122,18 @@ Result<Slot> Tokens::token(CK_SLOT_ID id) {
 }
 
 Result<Slot> Tokens::readable_token(CK_SLOT_ID id) {
-  auto found = token(id);
-  if (found && found->signer != nullptr && found->signer->objects() == nullptr) {
+  auto found = find_slot(id);
+  if (!found || found->signer == nullptr) {
+    return found;
+  }
+  if (!found->has_token) {
+    reasons_.wanted_without_token(*found->signer);
+    return fail(CKR_TOKEN_NOT_PRESENT, "signer " + found->name + " is not active");
+  }
+  if (found->signer->objects() == nullptr) {
     return fail(CKR_TOKEN_NOT_PRESENT, "signer " + found->name + " cannot be read");
   }
+  reasons_.in_use(*found->signer);
   return found;
 }
 
@@ -137,7 +157,23 @@ bool Tokens::logged_in(CK_SLOT_ID id) const {
   return logins_.contains(id);
 }
 
+bool Tokens::had_wrong_pin(CK_SLOT_ID id) const {
+  const std::lock_guard lock(mutex_);
+  return wrong_pins_.contains(id);
+}
+
 Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
+  auto done = log_in(id, pin);
+  const std::lock_guard lock(mutex_);
+  if (done) {
+    wrong_pins_.erase(id);
+  } else if (done.error().rv == CKR_PIN_INCORRECT) {
+    wrong_pins_.insert(id);
+  }
+  return done;
+}
+
+Result<void> Tokens::log_in(CK_SLOT_ID id, std::string_view pin) {
   if (logged_in(id)) {
     return fail(CKR_USER_ALREADY_LOGGED_IN, "already logged in to this token");
   }
@@ -159,7 +195,7 @@ Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
                                                             handles_, log_);
   }
 
-  auto shown = slot(id);
+  auto shown = find_slot(id);
   if (!shown) {
     return fail(std::move(shown).error());
   }
@@ -177,9 +213,11 @@ Result<void> Tokens::login(CK_SLOT_ID id, std::string_view pin) {
                                                    " with number " + std::to_string(id)));
   }
   if (!signer->second->has_token() || signer->second->objects() == nullptr) {
+    reasons_.wanted_without_token(*signer->second);
     // Shown until now; C_Login knows no CKR_TOKEN_NOT_PRESENT (PKCS#11 v2.40 §5.6).
-    return fail(Error::tell(CKR_DEVICE_REMOVED, "signer " + shown->name + " is not active"));
+    return fail(CKR_DEVICE_REMOVED, "signer " + shown->name + " is not active");
   }
+  reasons_.in_use(*signer->second);
   const std::lock_guard lock(mutex_);
   if (!logins_.emplace(id, std::move(catalogue)).second) {
     return fail(CKR_USER_ALREADY_LOGGED_IN, "another thread logged in to this token");
@@ -192,6 +230,7 @@ Result<void> Tokens::logout(CK_SLOT_ID id) {
   if (logins_.erase(id) == 0) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token");
   }
+  handles_.end_private(id);
   return {};
 }
 
@@ -240,15 +279,18 @@ Result<std::vector<std::shared_ptr<const Object>>> Tokens::visible_objects(CK_SL
     return visible;
   }
   if (const auto* objects = signer->second->objects(); objects != nullptr) {
-    std::copy_if(objects->begin(), objects->end(), std::back_inserter(visible),
-                 [this](const auto& object) { return !hidden(*object); });
+    for (const auto& object : *objects) {
+      if (!hidden(*object)) {
+        visible.push_back(handles_.current(object));
+      }
+    }
   }
   return visible;
 }
 
 Result<std::shared_ptr<const Object>> Tokens::object(CK_SLOT_ID id, CK_OBJECT_HANDLE handle) const {
   auto found = handles_.find(handle);
-  if (found == nullptr || found->slot != id || hidden(*found)) {
+  if (found == nullptr || found->slot != id || hidden(*found) || handles_.ended(handle)) {
     return fail(CKR_OBJECT_HANDLE_INVALID, "no object of this token has the handle");
   }
   return found;
@@ -262,17 +304,23 @@ Result<std::shared_ptr<const Object>> Tokens::key(CK_SLOT_ID id, CK_OBJECT_HANDL
   if (hidden(*found)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "the private key is hidden until login");
   }
+  if (handles_.ended(handle)) {
+    return fail(CKR_KEY_HANDLE_INVALID, "the handle ended with the login that it was found under");
+  }
   return found;
 }
 
 Result<Bytes> Tokens::sign(const Object& key, const remote::DigestToSign& what) {
   const auto catalogue = catalogue_of(key.slot);
-  if (catalogue == nullptr || hidden(key)) {
+  if (catalogue == nullptr || hidden(key) || handles_.ended(key.handle)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
   }
   auto signature =
       service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
   if (!signature) {
+    if (signature.error().list_is_old) {
+      catalogue->mark_old();
+    }
     return signature;
   }
   const auto genuine = key.key->public_key->verify(what, *signature);

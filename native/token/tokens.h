@@ -6,11 +6,11 @@
 
 #include <p11-kit/pkcs11.h>
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +22,7 @@
 #include "token/catalogue.h"
 #include "token/handles.h"
 #include "token/object.h"
+#include "token/reasons.h"
 
 namespace sealwright::token {
 
@@ -40,11 +41,12 @@ class Tokens {
   // Errors: CKR_FUNCTION_FAILED when there never was an answer.
   Result<std::vector<Slot>> slots();
 
-  // No request, unless slots were never listed. Errors: CKR_SLOT_ID_INVALID; `token` also
-  // CKR_TOKEN_NOT_PRESENT.
+  // No request, unless slots were never listed. Whoever gets no token is told why, on stderr.
+  // Errors: CKR_SLOT_ID_INVALID; `token` also CKR_TOKEN_NOT_PRESENT.
   Result<Slot> slot(CK_SLOT_ID id);
   Result<Slot> token(CK_SLOT_ID id);
-  // A token whose key and certificates could be parsed, which they are by that. Errors: the same.
+  // A token to be used, whose key and certificates could be parsed, which they are by that.
+  // Errors: the same.
   Result<Slot> readable_token(CK_SLOT_ID id);
   // CK_TOKEN_INFO.serialNumber: 16 hex digits.
   Result<std::string> serial(const Slot& slot) const;
@@ -56,6 +58,8 @@ class Tokens {
   // CKR_DEVICE_REMOVED (the signer is not active).
   Result<void> login(CK_SLOT_ID id, std::string_view pin);
   Result<void> logout(CK_SLOT_ID id);  // Errors: CKR_USER_NOT_LOGGED_IN
+  // Since the last right PIN.
+  [[nodiscard]] bool had_wrong_pin(CK_SLOT_ID id) const;
 
   // The exact mechanisms of a token; of both kinds of key while the key is not known yet.
   static std::vector<CK_MECHANISM_TYPE> mechanisms(const Slot& slot);
@@ -75,6 +79,8 @@ class Tokens {
   Result<Bytes> sign(const Object& key, const remote::DigestToSign& what);
 
  private:
+  Result<void> log_in(CK_SLOT_ID id, std::string_view pin);
+  Result<Slot> find_slot(CK_SLOT_ID id);
   Result<Slot> named_slot(CK_SLOT_ID id);
   std::shared_ptr<Catalogue> catalogue_of(CK_SLOT_ID id) const;  // null: nobody is logged in
   [[nodiscard]] bool hidden(const Object& object) const;
@@ -85,10 +91,11 @@ class Tokens {
   const bool login_required_;
   Handles handles_;
   const std::shared_ptr<Catalogue> configured_;  // null: keys come by login only
-  std::atomic_flag told_what_to_set_;
+  Reasons reasons_;
 
-  mutable std::mutex mutex_;  // guards logins_; never held across a request
+  mutable std::mutex mutex_;  // guards what follows; never held across a request
   std::map<CK_SLOT_ID, std::shared_ptr<Catalogue>> logins_;
+  std::set<CK_SLOT_ID> wrong_pins_;
 };
 
 }  // namespace sealwright::token

@@ -9,7 +9,65 @@ class LoadError(RuntimeError):
     """The library cannot be opened, is no PKCS#11 module, was unloaded, or lacks the function."""
 
 def function_names() -> list[str]:
-    """The 68 functions of PKCS#11 v2.40, in the order of CK_FUNCTION_LIST."""
+    """The functions of PKCS#11 up to 3.0, in the order of CK_FUNCTION_LIST_3_0."""
+
+class SettingsError(ValueError):
+    """What is wrong with the settings, in the module's words."""
+
+class Settings:
+    """The module's settings in force; "" is none."""
+
+    @property
+    def file(self) -> str:
+        """That was read."""
+    @property
+    def withheld(self) -> str:
+        """The machine's file, where this user may not read it."""
+    @property
+    def variables(self) -> list[str]:
+        """The names of those that were set."""
+    @property
+    def key_source(self) -> str:
+        """The variable or the file that the API key is from."""
+    @property
+    def urls(self) -> list[str]: ...
+    @property
+    def api_key(self) -> str | None: ...
+    @property
+    def signers(self) -> dict[str, int]: ...
+    @property
+    def ca_file(self) -> str: ...
+    @property
+    def client_cert(self) -> str: ...
+    @property
+    def client_key(self) -> str: ...
+    @property
+    def proxy_url(self) -> str:
+        """With its password, where it has one."""
+    @property
+    def log_file(self) -> str: ...
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds."""
+    @property
+    def request_timeout(self) -> float:
+        """Seconds."""
+
+def load_settings() -> Settings:
+    """As C_Initialize reads them.
+
+    Raises:
+        SettingsError: with the line that C_Initialize would put on stderr.
+    """
+
+def settings_table() -> list[tuple[str, str, str, str]]:
+    """Key, variable, default and meaning of each setting."""
+
+def open_folders(path: str) -> list[str]:
+    """Those on the way to a file in which others can put another in its place."""
+
+def log_file_fault(path: str) -> str | None:
+    """Why no line can go there."""
 
 class Buffer:
     """Octets to be written; without a capacity a null pointer.
@@ -170,7 +228,8 @@ class Module:
     def unload(self) -> None:
         """dlclose, without C_Finalize; no other thread may be inside a call."""
     def missing_functions(self) -> list[str]:
-        """Functions whose pointer is null."""
+        """Functions whose pointer is null, in the module's list of 2.40 and, where it has one,
+        of 3.0."""
     def call(
         self,
         name: str,
@@ -185,7 +244,8 @@ class Module:
         | None,
     ) -> int:
         """Calls by name: None is a null pointer, a bytearray memory to write to. Raises ValueError
-        for another number of arguments, and for a number where a pointer goes."""
+        for another number of arguments, and for a number where a pointer goes; LoadError for a
+        function of 3.0 where the module has none."""
     def call_with_nulls(self, name: str, first: int = 0) -> int:
         """Calls by name: `first` where a number comes first, else null or 0 everywhere."""
     def initialize(self, arguments: InitializeArguments | None = None) -> int: ...

@@ -1,4 +1,4 @@
-"""The constants of PKCS#11 v2.40 that a signing service and its tests speak of."""
+"""The constants of PKCS#11 v2.40 and v3.0 that a signing service and its tests speak of."""
 
 from enum import IntEnum, IntFlag
 
@@ -103,6 +103,7 @@ class CKR(IntEnum):
     PIN_TOO_WEAK = 0x1C3
     PUBLIC_KEY_INVALID = 0x1C4
     FUNCTION_REJECTED = 0x200
+    OPERATION_CANCEL_FAILED = 0x202
     VENDOR_DEFINED = 0x80000000
 
 
@@ -113,6 +114,7 @@ class CKA(IntEnum):
     TOKEN = 0x1
     PRIVATE = 0x2
     LABEL = 0x3
+    UNIQUE_ID = 0x4
     APPLICATION = 0x10
     VALUE = 0x11
     OBJECT_ID = 0x12
@@ -305,6 +307,7 @@ class MechanismFlag(IntFlag):
     """CK_MECHANISM_INFO flags."""
 
     HW = 0x1
+    FIND_OBJECTS = 0x40  # of v3.0, for C_SessionCancel
     ENCRYPT = 0x100
     DECRYPT = 0x200
     DIGEST = 0x400
@@ -321,6 +324,12 @@ class MechanismFlag(IntFlag):
     EC_NAMEDCURVE = 0x800000
     EC_UNCOMPRESS = 0x1000000
     EC_COMPRESS = 0x2000000
+
+
+class InterfaceFlag(IntFlag):
+    """CK_INTERFACE flags."""
+
+    FORK_SAFE = 0x1
 
 
 class InitializeFlag(IntFlag):

@@ -1,23 +1,30 @@
 """What is right and wrong with the PKCS#11 module's set-up on this machine."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from sealwright.client.address import parse_addresses
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 from sealwright.client.errors import ClientError, MisconfiguredError, Refused, UnreachableError
 from sealwright.client.objects import CatalogueSigner
+from sealwright.client.proxy import find_proxy
 from sealwright.module import ModuleMissingError, module_path
-from sealwright.module_config import ModuleConfiguration, read_configuration
+
+if TYPE_CHECKING:
+    from sealwright._native import Settings
 
 _CLOCKS_APART = timedelta(seconds=60)
 _CERTIFICATE_ENDS_SOON = timedelta(days=30)
+_AWAY = "Check the URL, and that the server runs."
 
 
 class State(Enum):
@@ -36,19 +43,26 @@ class Finding:
     next_step: str | None = None
 
 
-def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """The library, the configuration, the way to each control plane, the key, the signers, and at
-    last the module's own view. What cannot be examined for an earlier fault is left out."""
+def examine() -> Iterator[Finding]:
+    """The library, the configuration as the module's own code reads it, the way to each control
+    plane, the key, the signers, and at last the module's own view. What cannot be examined for an
+    earlier fault is left out."""
     library = _library()
     yield library
+    if library.state is not State.OK:
+        return
+    from sealwright import _native
+
     try:
-        configuration = read_configuration(environment)
-    except MisconfiguredError as fault:
+        settings = _native.load_settings()
+    except _native.SettingsError as fault:
         yield Finding("configuration", State.FAIL, str(fault), "Correct it; see docs/module.md.")
         return
-    yield _configuration(configuration)
-    yield _key(configuration)
-    if not configuration.urls:
+    yield _configuration(settings)
+    yield from _folders(settings)
+    yield from _log_file(settings)
+    yield _key(settings)
+    if not settings.urls:
         yield Finding(
             "url",
             State.FAIL,
@@ -56,12 +70,13 @@ def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
             "Set SEALWRIGHT_URL, or url in ~/.config/sealwright/pkcs11.toml.",
         )
         return
-    reached = False
-    for url in configuration.urls:
-        for finding in _control_plane(url, configuration):
-            reached = reached or finding.check == "signers"
+    worth_asking = False
+    for url in settings.urls:
+        for finding in _control_plane(url, settings):
+            is_explained = finding.check == "url" and finding.next_step not in (None, _AWAY)
+            worth_asking = worth_asking or is_explained or finding.check == "signers"
             yield finding
-    if reached and library.state is State.OK:
+    if worth_asking:
         yield _own_view(Path(library.text))
 
 
@@ -78,17 +93,49 @@ def _library() -> Finding:
     return Finding("library", State.OK, str(path))
 
 
-def _configuration(configuration: ModuleConfiguration) -> Finding:
-    if configuration.path is not None:
-        return Finding("configuration", State.OK, f"{configuration.path} is read")
-    return Finding("configuration", State.OK, "no file; the environment alone counts")
+def _configuration(settings: "Settings") -> Finding:
+    variables = ", ".join(settings.variables)
+    if settings.file:
+        over_it = f"; over it {variables}" if variables else ""
+        return Finding("configuration", State.OK, f"{settings.file} is read{over_it}")
+    withheld = f" ({settings.withheld} is not for this user)" if settings.withheld else ""
+    return Finding("configuration", State.OK, f"no file{withheld}; {variables or 'no variables'}")
 
 
-def _key(configuration: ModuleConfiguration) -> Finding:
-    if configuration.api_key is not None:
-        return Finding("api key", State.OK, f"from {configuration.key_source}")
-    if configuration.signers:
-        names = ", ".join(f"{name} ({number})" for name, number in configuration.signers.items())
+def _folders(settings: "Settings") -> Iterator[Finding]:
+    """A file is no safer than the folders above it."""
+    from sealwright._native import open_folders
+
+    key_file = settings.key_source if settings.key_source.startswith("/") else ""
+    files = (settings.file, key_file, settings.ca_file, settings.client_cert, settings.client_key)
+    for file in dict.fromkeys(filter(None, files)):
+        for folder in open_folders(file):
+            yield Finding(
+                "configuration",
+                State.WARN,
+                f"others can write to {folder}, and so put anything in the place of {file}",
+                f"Run chmod go-w {folder}, or chown it to root.",
+            )
+
+
+def _log_file(settings: "Settings") -> Iterator[Finding]:
+    from sealwright._native import log_file_fault
+
+    if not settings.log_file:
+        return
+    if fault := log_file_fault(settings.log_file):
+        text = f"{settings.log_file}: {fault}: lines go to stderr instead"
+        next_step = "Name a file in a folder of this user's, without symbolic links of others."
+        yield Finding("log file", State.WARN, text, next_step)
+    else:
+        yield Finding("log file", State.OK, f"lines go to {settings.log_file}")
+
+
+def _key(settings: "Settings") -> Finding:
+    if settings.api_key is not None:
+        return Finding("api key", State.OK, f"from {settings.key_source}")
+    if settings.signers:
+        names = ", ".join(f"{name} ({number})" for name, number in settings.signers.items())
         return Finding("api key", State.OK, f"none: tools ask for one as the PIN of {names}")
     return Finding(
         "api key",
@@ -98,12 +145,12 @@ def _key(configuration: ModuleConfiguration) -> Finding:
     )
 
 
-def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Finding]:
+def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     try:
-        client = Client(_connection(url, configuration))
+        client = Client(_connection(url, settings))
         date = client.live().date
     except UnreachableError as fault:
-        yield Finding("url", State.FAIL, str(fault), "Check the URL, and that the server runs.")
+        yield Finding("url", State.FAIL, str(fault), fault.next_step or _AWAY)
         return
     except MisconfiguredError as fault:
         yield Finding("url", State.FAIL, str(fault), "Correct it; see docs/module.md.")
@@ -114,7 +161,7 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
     yield Finding("url", State.OK, f"{url} answers")
     if (apart := _clocks(date)) is not None:
         yield apart
-    if configuration.api_key is None:
+    if settings.api_key is None:
         return
     try:
         who = client.whoami().value
@@ -127,22 +174,21 @@ def _control_plane(url: str, configuration: ModuleConfiguration) -> Iterator[Fin
         yield Finding("url", State.FAIL, str(fault), "Try again; if it stays, ask its operator.")
 
 
-def _connection(url: str, configuration: ModuleConfiguration) -> Connection:
-    addresses = parse_addresses(url)
-    if addresses[0].exposes_keys and not configuration.insecure:
-        raise MisconfiguredError(
-            f"{url} would carry the API key over the network in clear: use https, "
-            "or set insecure = true (SEALWRIGHT_INSECURE=true)"
-        )
+def _connection(url: str, settings: "Settings") -> Connection:
     return Connection(
-        addresses=addresses,
-        api_key=configuration.api_key,
-        ca_file=configuration.ca_file,
-        client_cert=configuration.client_cert,
-        client_key=configuration.client_key,
-        connect_timeout=configuration.connect_timeout,
-        read_timeout=configuration.request_timeout,
+        addresses=parse_addresses(url),
+        api_key=settings.api_key,
+        ca_file=_path(settings.ca_file),
+        client_cert=_path(settings.client_cert),
+        client_key=_path(settings.client_key),
+        proxy=find_proxy(os.environ, settings.proxy_url or None),
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.request_timeout,
     )
+
+
+def _path(named: str) -> Path | None:
+    return Path(named) if named else None
 
 
 def _clocks(date: str | None) -> Finding | None:
@@ -193,13 +239,35 @@ def _signer(signer: CatalogueSigner) -> Finding:
     return Finding("signers", State.OK, text)
 
 
+@contextmanager
+def _overheard(folder: Path) -> Iterator[Path]:
+    """The file in `folder` that a module writes its lines to meanwhile."""
+    log, kept = folder / "module.log", os.environ.get("SEALWRIGHT_LOG_FILE")
+    log.touch()
+    os.environ["SEALWRIGHT_LOG_FILE"] = str(log)
+    try:
+        yield log
+    finally:
+        del os.environ["SEALWRIGHT_LOG_FILE"]
+        if kept is not None:
+            os.environ["SEALWRIGHT_LOG_FILE"] = kept
+
+
 def _own_view(path: Path) -> Finding:
-    """The module itself, loaded as a tool would load it. Its own words go to stderr."""
+    """The module itself, loaded as a tool would load it; its own words are repeated."""
     from sealwright.pkcs11 import Module, Pkcs11Error
 
     try:
-        with Module(path) as module:
-            labels = [slot.token().label for slot in module.slots()]
-    except Pkcs11Error as fault:
-        return Finding("module", State.FAIL, f"the module fails: {fault}", "See its line above.")
+        with TemporaryDirectory(prefix="sealwright-") as folder, _overheard(Path(folder)) as log:
+            try:
+                with Module(path) as module:
+                    labels = [slot.token().label for slot in module.slots()]
+            except Pkcs11Error as fault:
+                said = " ".join(log.read_text().replace("sealwright: ", "").split())
+                next_step = "Tools fail in the same way; do what it says."
+                text = f"{fault}: {said or 'it says nothing'}"
+                return Finding("module", State.FAIL, text, next_step)
+    except OSError as fault:
+        next_step = "Set TMPDIR to a folder that can be written."
+        return Finding("module", State.WARN, f"not asked: {fault.strerror}", next_step)
     return Finding("module", State.OK, f"tools see {', '.join(labels) or 'no tokens'}")

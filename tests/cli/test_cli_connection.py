@@ -1,5 +1,6 @@
 """Where a client calls, as whom, and what it refuses to do with a key."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sealwright.client.errors import MisconfiguredError
 
 KEY = "swk_" + "a" * 43
 OTHER_KEY = "swk_" + "b" * 43
+STRANGER = 54_321
 
 
 @pytest.fixture
@@ -57,11 +59,36 @@ def test_the_key_is_that_of_the_option_then_the_variable_then_the_variable_file(
     assert Connection.resolve({"SEALWRIGHT_API_KEY_FILE": str(key_file)}).api_key == OTHER_KEY
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+@pytest.mark.parametrize("mode", [0o604, 0o644])
 def test_a_key_file_that_others_can_read_is_refused(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
     with pytest.raises(MisconfiguredError, match=f"others on this machine.*chmod 600 {key_file}"):
         Connection.resolve({}, api_key_file=str(key_file))
+
+
+def test_a_key_file_of_root_may_be_for_a_group_of_the_process(key_file: Path) -> None:
+    """As a pod gets it."""
+    key_file.chmod(0o440)
+    if os.geteuid() == 0:
+        assert Connection.resolve({}, api_key_file=str(key_file)).api_key == OTHER_KEY
+        os.chown(key_file, 0, STRANGER)
+    with pytest.raises(MisconfiguredError, match="others on this machine can read"):
+        Connection.resolve({}, api_key_file=str(key_file))
+
+
+def test_a_file_that_others_can_change_is_refused(key_file: Path) -> None:
+    for mode in (0o620, 0o602):
+        key_file.chmod(mode)
+        for option in ("api_key_file", "ca_file", "client_cert", "client_key"):
+            with pytest.raises(MisconfiguredError, match=f"{key_file}: .*chmod go-w"):
+                Connection.resolve({}, **{option: str(key_file)})  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give things away")
+def test_a_file_of_a_stranger_is_refused(key_file: Path) -> None:
+    os.chown(key_file, STRANGER, 0)
+    with pytest.raises(MisconfiguredError, match=f"belongs to user {STRANGER}"):
+        Connection.resolve({}, ca_file=str(key_file))
 
 
 @pytest.mark.parametrize("content", ["", "secret", KEY + "x", KEY[:-1], f"{KEY}\n{KEY}", "\xff"])

@@ -122,6 +122,23 @@ def test_a_scheme_that_does_not_fit_the_key_is_refused(api: Api, ci: str) -> Non
     assert (answer.status_code, answer.json["code"]) == (400, "scheme_key_mismatch")
 
 
+SHA256_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+
+def test_the_digest_info_of_sha_2_is_not_signed_under_a_hash_that_no_search_finds(
+    api: Api, ci: str
+) -> None:
+    api.signer("release", "rsa-2048", operator="ci")
+    raw = {"scheme": "rsa-pkcs1v15", "hash": "none"}
+    disguised = base64.b64encode(SHA256_DIGEST_INFO + DIGEST).decode()
+    answer = api.sign("release", ci, **raw, digest=disguised)
+    assert (answer.status_code, answer.json["field"]) == (400, "hash")
+    assert "send hash sha256 and the last 32 octets" in answer.json["title"]
+    assert api.rows(kind="sign") == []
+    no_digest_info = base64.b64encode(SHA256_DIGEST_INFO + DIGEST[1:]).decode()
+    assert api.sign("release", ci, **raw, digest=no_digest_info).status_code == 200
+
+
 def test_a_retry_gives_the_same_signature_and_no_further_row(api: Api, ci: str) -> None:
     api.signer("release", operator="ci")
     headers = {"Idempotency-Key": "one"}
@@ -146,6 +163,15 @@ def test_a_malformed_idempotency_key_is_refused(api: Api, ci: str, key: str) -> 
     api.signer("release", operator="ci")
     answer = api.sign("release", ci, headers={"Idempotency-Key": key})
     assert (answer.status_code, answer.json["field"]) == (400, "Idempotency-Key")
+
+
+def test_an_api_key_is_no_idempotency_key_and_reaches_no_row(api: Api, ci: str) -> None:
+    api.signer("release", operator="ci")
+    answer = api.sign("release", ci, headers={"Idempotency-Key": f"build:{ci}"})
+    assert (answer.status_code, answer.json["field"]) == (400, "Idempotency-Key")
+    assert "holds an API key" in answer.json["title"]
+    assert ci not in answer.text
+    assert api.rows(kind="sign") == []
 
 
 def test_who_is_no_member_is_told_nothing_and_recorded(api: Api, ci: str) -> None:

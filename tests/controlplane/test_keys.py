@@ -1,6 +1,7 @@
 """Private keys: sealed to one master key and one place; signatures that others verify."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class TestMasterKey:
             create_master_key(tmp_path / "master.key")
         assert (tmp_path / "master.key").read_bytes() == before
 
-    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
+    @pytest.mark.parametrize("mode", [0o604, 0o620, 0o602, 0o650])
     def test_is_refused_if_others_can_get_at_it(self, tmp_path: Path, mode: int) -> None:
         path = tmp_path / "master.key"
         create_master_key(path)
@@ -88,6 +89,19 @@ class TestMasterKey:
         with pytest.raises(Refused, match="chmod 600") as refused:
             load_master_key(path)
         assert refused.value.code == "master_key_unreadable"
+
+    def test_may_be_roots_for_a_group_of_the_server(self, tmp_path: Path) -> None:
+        """As a pod gets it."""
+        path = tmp_path / "master.key"
+        create_master_key(path)
+        for mode in (0o640, 0o440):
+            path.chmod(mode)
+            if os.geteuid() == 0:
+                os.chown(path, 0, os.getegid())
+                load_master_key(path)
+                os.chown(path, 0, 54_321)
+            with pytest.raises(Refused, match="chmod 600"):
+                load_master_key(path)
 
     @pytest.mark.parametrize("content", [b"", b"ab" * 31, b"AB" * 32, b"ab" * 33, b"\xff" * 64])
     def test_is_refused_if_it_is_something_else(self, tmp_path: Path, content: bytes) -> None:

@@ -28,18 +28,20 @@ INTERMEDIATE = x509.Name(
 LARGEST_SERIAL = 2**159 - 1  # RFC 5280 §4.1.2.2: twenty octets
 
 
-def certify(request: bytes) -> list[x509.Certificate]:
+def certify(
+    request: bytes,
+    issuer: x509.Name = INTERMEDIATE,
+    valid_for: timedelta = timedelta(days=100),
+) -> list[x509.Certificate]:
     """For this PKCS#10 request: leaf, intermediate, root."""
     csr = x509.load_pem_x509_csr(request)
     root_key, key = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
     root = _sign(_authority(ROOT, ROOT, root_key.public_key(), 1, 1), root_key, root_key)
-    intermediate = _sign(
-        _authority(INTERMEDIATE, ROOT, key.public_key(), 0x80, 0), root_key, root_key
-    )
+    intermediate = _sign(_authority(issuer, ROOT, key.public_key(), 0x80, 0), root_key, root_key)
     now = datetime.now(UTC)
     leaf = _sign(
-        _certificate(csr.subject, INTERMEDIATE, csr.public_key(), LARGEST_SERIAL)
-        .not_valid_after(now + timedelta(days=100))
+        _certificate(csr.subject, issuer, csr.public_key(), LARGEST_SERIAL)
+        .not_valid_after(now + valid_for)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False),

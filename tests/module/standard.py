@@ -1,7 +1,7 @@
-"""What PKCS#11 v2.40 says of each function: its parameters and the return values that it lists.
+"""What PKCS#11 says of each function: its parameters and the return values that it lists.
 
 The parameters are those of native/spec/functions.toml; the return values are §5.4 to §5.18 of the
-base specification, as data.
+base specification v2.40, and §5.4, §5.6 and §5.8 to §5.15 of v3.0 for what that added, as data.
 """
 
 import tomllib
@@ -29,6 +29,7 @@ class Function:
     name: str
     kind: str  # of functions.toml
     parameters: tuple[Parameter, ...]
+    since: str = "2.40"
 
 
 def _read() -> Mapping[str, Function]:
@@ -38,6 +39,7 @@ def _read() -> Mapping[str, Function]:
             entry["name"],
             entry["kind"],
             tuple(Parameter(*parameter.split()) for parameter in entry["parameters"]),
+            entry.get("since", "2.40"),
         )
         for entry in entries
     }
@@ -71,6 +73,11 @@ _DECRYPTION = f"{_OUTPUT} ENCRYPTED_DATA_INVALID ENCRYPTED_DATA_LEN_RANGE USER_N
 _VERDICT = f"{_STEP} DATA_LEN_RANGE SIGNATURE_INVALID SIGNATURE_LEN_RANGE"
 _RANDOM = f"{_WORK} ARGUMENTS_BAD OPERATION_ACTIVE RANDOM_NO_RNG USER_NOT_LOGGED_IN"
 _PIN = f"{_WORK} ARGUMENTS_BAD PIN_INVALID PIN_LEN_RANGE SESSION_READ_ONLY TOKEN_WRITE_PROTECTED"
+_LOGIN = (
+    f"{_WORK} ARGUMENTS_BAD OPERATION_NOT_INITIALIZED PIN_INCORRECT PIN_LOCKED"
+    " SESSION_READ_ONLY_EXISTS USER_ALREADY_LOGGED_IN USER_ANOTHER_ALREADY_LOGGED_IN"
+    " USER_PIN_NOT_INITIALIZED USER_TOO_MANY_TYPES USER_TYPE_INVALID"
+)
 _PARALLEL = (
     "CRYPTOKI_NOT_INITIALIZED FUNCTION_FAILED FUNCTION_NOT_PARALLEL GENERAL_ERROR HOST_MEMORY"
     " SESSION_HANDLE_INVALID SESSION_CLOSED"
@@ -100,9 +107,7 @@ _LISTED = {
     " STATE_UNSAVEABLE",
     "C_SetOperationState": f"{_SESSION} ARGUMENTS_BAD KEY_CHANGED KEY_NEEDED KEY_NOT_NEEDED"
     " SAVED_STATE_INVALID",
-    "C_Login": f"{_WORK} ARGUMENTS_BAD OPERATION_NOT_INITIALIZED PIN_INCORRECT PIN_LOCKED"
-    " SESSION_READ_ONLY_EXISTS USER_ALREADY_LOGGED_IN USER_ANOTHER_ALREADY_LOGGED_IN"
-    " USER_PIN_NOT_INITIALIZED USER_TOO_MANY_TYPES USER_TYPE_INVALID",
+    "C_Login": _LOGIN,
     "C_Logout": f"{_SESSION} USER_NOT_LOGGED_IN",
     "C_CreateObject": f"{_CHANGE} {_VALUES} CURVE_NOT_SUPPORTED DOMAIN_PARAMS_INVALID"
     " TEMPLATE_INCOMPLETE TEMPLATE_INCONSISTENT",
@@ -165,6 +170,30 @@ _LISTED = {
     "C_GetFunctionStatus": _PARALLEL,
     "C_CancelFunction": _PARALLEL,
     "C_WaitForSlotEvent": f"{_INITIALIZED} ARGUMENTS_BAD NO_EVENT",
+    "C_GetInterfaceList": f"{_ANYTIME} ARGUMENTS_BAD BUFFER_TOO_SMALL",
+    "C_GetInterface": f"{_ANYTIME} ARGUMENTS_BAD",
+    "C_LoginUser": _LOGIN,
+    "C_SessionCancel": f"{_SESSION} ARGUMENTS_BAD OPERATION_CANCEL_FAILED",
+    "C_MessageEncryptInit": _KEYED,
+    "C_EncryptMessage": f"{_OUTPUT} DATA_INVALID DATA_LEN_RANGE",
+    "C_EncryptMessageBegin": _STEP,
+    "C_EncryptMessageNext": f"{_OUTPUT} DATA_LEN_RANGE",
+    "C_MessageEncryptFinal": _STEP,
+    "C_MessageDecryptInit": f"{_KEYED} ARGUMENTS_BAD",
+    "C_DecryptMessage": _DECRYPTION,
+    "C_DecryptMessageBegin": _STEP,
+    "C_DecryptMessageNext": _DECRYPTION,
+    "C_MessageDecryptFinal": _STEP,
+    "C_MessageSignInit": f"{_KEYED} ARGUMENTS_BAD",
+    "C_SignMessage": f"{_OUTPUT} DATA_INVALID DATA_LEN_RANGE FUNCTION_REJECTED USER_NOT_LOGGED_IN",
+    "C_SignMessageBegin": _STEP,
+    "C_SignMessageNext": f"{_OUTPUT} DATA_LEN_RANGE FUNCTION_REJECTED USER_NOT_LOGGED_IN",
+    "C_MessageSignFinal": _STEP,
+    "C_MessageVerifyInit": f"{_KEYED} ARGUMENTS_BAD",
+    "C_VerifyMessage": f"{_VERDICT} DATA_INVALID",
+    "C_VerifyMessageBegin": _STEP,
+    "C_VerifyMessageNext": _VERDICT,
+    "C_MessageVerifyFinal": _STEP,
 }
 
 LISTED: Mapping[str, frozenset[CKR]] = {

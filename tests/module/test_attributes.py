@@ -21,7 +21,7 @@ from tests.server import ControlPlane
 
 STORAGE = {
     *(CKA.CLASS, CKA.TOKEN, CKA.PRIVATE, CKA.MODIFIABLE),
-    *(CKA.LABEL, CKA.COPYABLE, CKA.DESTROYABLE),
+    *(CKA.LABEL, CKA.UNIQUE_ID, CKA.COPYABLE, CKA.DESTROYABLE),
 }
 KEY = STORAGE | {
     *(CKA.KEY_TYPE, CKA.ID, CKA.START_DATE, CKA.END_DATE, CKA.DERIVE, CKA.LOCAL),
@@ -54,7 +54,7 @@ SECRETS = {
 }
 
 EVERY_TYPE = [*range(0x700), *range(0x40000000, 0x40000700), 0x80000000, 2**64 - 1]
-"""All that v2.40 gives a meaning to, and all around."""
+"""All that the standard gives a meaning to, and all around."""
 
 
 def ulong(value: int) -> bytes:
@@ -281,3 +281,27 @@ def test_a_foreign_chain_is_told_as_it_was_made(
     root = chain[-1]
     assert root.not_valid_after_utc.year == 2075
     assert [len(der_integer(each.serial_number)) for each in chain] == [22, 4, 3]
+
+
+def test_each_object_of_a_token_has_an_id_of_its_own_that_stays(
+    sealwright: Provider, key: str
+) -> None:
+    def ids() -> dict[tuple[int, bytes], str]:
+        with sealwright.open(key) as session:
+            found = session.find()
+            return {
+                (each.number(CKA.CLASS), each.label.encode()): unique_id(each) for each in found
+            }
+
+    first = ids()
+    assert len(set(first.values())) == len(first) > 3
+    sealwright.module.finalize()
+    sealwright.module.initialize()
+    assert ids() == first
+
+
+def unique_id(found: Object) -> str:
+    """CKA_UNIQUE_ID (PKCS#11 v3.0 §4.4): printable text, by which nothing else is found."""
+    value = found[CKA.UNIQUE_ID]
+    assert [each.handle for each in found.session.find({CKA.UNIQUE_ID: value})] == [found.handle]
+    return value.decode("ascii")

@@ -91,6 +91,27 @@ def test_after_a_renewal_an_old_handle_refuses_and_a_new_tool_signs(
         session.sign(CKM.ECDSA_SHA256, renewed, b"data")
 
 
+def test_after_a_refused_renewal_the_next_search_finds_the_new_key(tool: Tool) -> None:
+    """A host that runs for weeks searches for each signature, and goes on by itself."""
+    old = tool.key
+    before = old[CKA.ID]
+    tool.admin.renew_signer(tool.signer)
+    assert private_key(tool.session).handle == old.handle  # the list is fresh yet
+    assert tool.refusal() == CKR.FUNCTION_REJECTED
+    renewed = private_key(tool.session)
+    assert renewed[CKA.ID] != before
+    tool.session.sign(CKM.ECDSA_SHA256, renewed, b"data")
+    with pytest.raises(Pkcs11Error) as refused:
+        tool.session.sign(CKM.ECDSA_SHA256, old, b"data")
+    assert refused.value.rv == CKR.FUNCTION_REJECTED
+
+
+def test_a_refused_signer_is_gone_from_the_next_list(tool: Tool) -> None:
+    tool.admin.remove_member(tool.signer, tool.machine)
+    assert tool.refusal() == CKR.DEVICE_REMOVED
+    assert [slot.token().label for slot in tool.module.slots()] == []
+
+
 def test_a_deleted_signer_is_a_removed_device(
     tool: Tool, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,3 +165,22 @@ def test_a_refusal_can_be_kept_from_stderr(
         with pytest.raises(Pkcs11Error, match="CKR_FUNCTION_REJECTED"):
             session.sign(CKM.ECDSA_SHA256, key, b"data")
     assert capfd.readouterr().err == ""
+
+
+def test_a_key_that_is_rotated_in_its_file_reaches_a_tool_that_runs(
+    environment: Environment, control_plane: ControlPlane, module_file: Path, tmp_path: Path
+) -> None:
+    old = control_plane.create_machine("rotating")
+    control_plane.create_signer("rotating", "p256", rotating="operator")
+    key_file = tmp_path / "builder.key"
+    key_file.touch(0o600)
+    key_file.write_text(f"{old}\n")
+    environment.set(url=control_plane.url, api_key_file=str(key_file))
+    with initialised(module_file) as module, module.slot("rotating").open() as session:
+        key = private_key(session)
+        session.sign(CKM.ECDSA_SHA256, key, b"data")
+        admin = control_plane.client()
+        (old_key,) = admin.identity("rotating").value.keys or []
+        key_file.write_text(f"{admin.add_key('rotating').value.api_key}\n")
+        admin.revoke_key("rotating", old_key.id)
+        assert len(session.sign(CKM.ECDSA_SHA256, key, b"data")) == 64

@@ -30,8 +30,8 @@ def output_places(function: Function) -> tuple[int, int, int]:
         for place, parameter in enumerate(function.parameters)
         if parameter.type == "CK_ULONG_PTR"
     )
-    element = 1 if function.parameters[length - 1].type == "CK_BYTE_PTR" else 8
-    return length - 1, length, element
+    elements = {"CK_BYTE_PTR": 1, "CK_INTERFACE_PTR": 24}
+    return length - 1, length, elements.get(function.parameters[length - 1].type, 8)
 
 
 @pytest.mark.parametrize("function", WRITING)
@@ -39,6 +39,8 @@ def test_output_is_told_its_length_and_written_where_it_fits(
     provider_file: Path, builder_key: str, function: str
 ) -> None:
     is_softhsm = provider_file == SOFTHSM
+    if is_softhsm and SUPPORTED[function].since != "2.40":
+        pytest.skip("SoftHSM2 is of 2.40")
     buffer_place, length_place, element = output_places(SUPPORTED[function])
 
     with initialised(provider_file) as module:

@@ -1,4 +1,4 @@
-"""PKCS#11 v2.40 §5: each return value that the standard lists for a function, provoked.
+"""PKCS#11 v2.40 and v3.0 §5: each return value that the standard lists for a function, provoked.
 
 A function has one entry in CALLS: arguments with which it succeeds, after what has to come before
 it. Wrong arguments are derived from these, so a function that is new in functions.toml needs an
@@ -24,6 +24,8 @@ from sealwright.cryptoki import (
     CKR,
     CKU,
     InitializeFlag,
+    InterfaceFlag,
+    MechanismFlag,
     SessionFlag,
 )
 from sealwright.pkcs11 import Module, Session, Slot, return_value, template
@@ -53,6 +55,7 @@ RSA, EC = "rsa-2048", "p256"
 RSA_LENGTH = 256  # octets of a signature
 HASHING = CKM.SHA256_RSA_PKCS
 DATA = b"data"
+LOGINS = ("C_Login", "C_LoginUser")
 
 
 @dataclass
@@ -166,6 +169,12 @@ def logout(situation: Situation) -> list[Argument]:
     return [session.handle]
 
 
+def interface(
+    name: bytes = b"PKCS 11", version: tuple[int, int] = (3, 0), flags: int = 0
+) -> list[Argument]:
+    return [name + bytes(1), bytes(version), number(0), flags]
+
+
 def verify(situation: Situation) -> list[Argument]:
     signature = situation.signature()
     return [situation.verifying(), DATA, len(DATA), signature, len(signature)]
@@ -217,6 +226,10 @@ CALLS: Mapping[str, Call] = {
     "C_GetFunctionStatus": lambda s: [s.handle],
     "C_CancelFunction": lambda s: [s.handle],
     "C_WaitForSlotEvent": lambda _: [CKF_DONT_BLOCK, number(0), None],
+    "C_GetInterfaceList": lambda _: [_native.Buffer(512), number(2)],
+    "C_GetInterface": lambda _: interface(),
+    "C_LoginUser": lambda s: [*login(s), None, 0],
+    "C_SessionCancel": lambda s: [s.signing(), int(MechanismFlag.SIGN)],
 }
 
 SUCCESS = {
@@ -232,6 +245,9 @@ MAY_BE_NULL = {
     ("C_OpenSession", "pApplication"),
     ("C_OpenSession", "Notify"),
     ("C_WaitForSlotEvent", "pReserved"),
+    ("C_GetInterface", "pInterfaceName"),
+    ("C_GetInterface", "pVersion"),
+    ("C_LoginUser", "pUsername"),
     # These ask for a length:
     ("C_GetSlotList", "pSlotList"),
     ("C_GetMechanismList", "pMechanismList"),
@@ -239,6 +255,7 @@ MAY_BE_NULL = {
     ("C_DigestFinal", "pDigest"),
     ("C_Sign", "pSignature"),
     ("C_SignFinal", "pSignature"),
+    ("C_GetInterfaceList", "pInterfacesList"),
 }
 
 
@@ -341,15 +358,17 @@ def derived(function: Function) -> Iterator[Case]:
             yield Case(f"{parameter.name} is {what}", expected, wrong, what != "absurd")
     if CKR.CRYPTOKI_NOT_INITIALIZED in LISTED[function.name]:
         yield Case("before C_Initialize", CKR.CRYPTOKI_NOT_INITIALIZED, before_initialise(call))
-    if CKR.OPERATION_NOT_INITIALIZED in LISTED[function.name] and function.name != "C_Login":
+    if CKR.OPERATION_NOT_INITIALIZED in LISTED[function.name] and function.name not in LOGINS:
         nothing_started = in_another_session(call)
         yield Case("nothing started", CKR.OPERATION_NOT_INITIALIZED, nothing_started)
     if CKR.OPERATION_ACTIVE in LISTED[function.name] and function.name.endswith("Init"):
         yield Case("a second time", CKR.OPERATION_ACTIVE, twice(function.name, call))
 
 
-def logging_in(pin: bytes, user: int = CKU.USER) -> Call:
-    return lambda s: [s.slot.open().handle, int(user), pin, len(pin)]
+def logging_in(pin: bytes, user: int = CKU.USER, name: bytes | None = None) -> Call:
+    """With a name, as C_LoginUser."""
+    by_name: list[Argument] = [] if name is None else [name, len(name)]
+    return lambda s: [s.slot.open().handle, int(user), pin, len(pin), *by_name]
 
 
 def reading(attribute: int, capacity: int = 512) -> Call:
@@ -389,6 +408,21 @@ def verifying(signature: bytes) -> Call:
 
 def ending_verification(signature: bytes) -> Call:
     return lambda s: [s.verifying(DATA), signature, len(signature)]
+
+
+def login_refusals(name: bytes | None = None) -> list[Case]:
+    return [
+        Case("a wrong PIN", CKR.PIN_INCORRECT, logging_in(b"4321", name=name)),
+        Case("a PIN of 255 octets", CKR.PIN_INCORRECT, logging_in(b"1" * 255, name=name)),
+        Case("a PIN of 256 octets", CKR.PIN_INCORRECT, logging_in(b"1" * 256, name=name), OURS),
+        Case("an unknown user", CKR.USER_TYPE_INVALID, logging_in(b"", 99, name)),
+        Case("a security officer", CKR.USER_TYPE_INVALID, logging_in(b"", CKU.SO, name), OURS),
+        Case(
+            "nothing to authenticate",
+            CKR.OPERATION_NOT_INITIALIZED,
+            logging_in(PIN.encode(), CKU.CONTEXT_SPECIFIC, name),
+        ),
+    ]
 
 
 PARAMETER = _native.Mechanism(HASHING, b"parameter")
@@ -435,16 +469,7 @@ MORE: Mapping[str, list[Case]] = {
         ),
     ],
     "C_Login": [
-        Case("a wrong PIN", CKR.PIN_INCORRECT, logging_in(b"4321")),
-        Case("a PIN of 255 octets", CKR.PIN_INCORRECT, logging_in(b"1" * 255)),
-        Case("a PIN of 256 octets", CKR.PIN_INCORRECT, logging_in(b"1" * 256), OURS),
-        Case("an unknown user", CKR.USER_TYPE_INVALID, logging_in(b"", 99)),
-        Case("a security officer", CKR.USER_TYPE_INVALID, logging_in(b"", CKU.SO), OURS),
-        Case(
-            "nothing to authenticate",
-            CKR.OPERATION_NOT_INITIALIZED,
-            logging_in(PIN.encode(), CKU.CONTEXT_SPECIFIC),
-        ),
+        *login_refusals(),
         Case("a second time", CKR.USER_ALREADY_LOGGED_IN, twice("C_Login", login)),
     ],
     "C_Logout": [
@@ -463,6 +488,7 @@ MORE: Mapping[str, list[Case]] = {
             lambda s: [s.handle, _native.Mechanism(CKM.SHA256, b"parameter")],
             OURS,
         ),
+        Case("null, to cancel", CKR.OK, lambda s: [s.digesting(), None], OURS),
     ],
     "C_Digest": [
         Case(
@@ -471,7 +497,10 @@ MORE: Mapping[str, list[Case]] = {
             lambda s: [s.digesting(DATA), DATA, len(DATA), *output(32)],
         ),
     ],
-    "C_SignInit": keyed_refusals(CKO.PRIVATE_KEY, other=("a public key", CKO.PUBLIC_KEY)),
+    "C_SignInit": [
+        *keyed_refusals(CKO.PRIVATE_KEY, other=("a public key", CKO.PUBLIC_KEY)),
+        Case("null, to cancel", CKR.OK, lambda s: [s.signing(), None, 0], OURS),
+    ],
     "C_Sign": [
         Case("too much data", CKR.DATA_LEN_RANGE, raw_sign(TOO_MUCH), OURS),
         Case(
@@ -496,7 +525,10 @@ MORE: Mapping[str, list[Case]] = {
             OURS,
         ),
     ],
-    "C_VerifyInit": keyed_refusals(CKO.PUBLIC_KEY, other=("a private key", CKO.PRIVATE_KEY)),
+    "C_VerifyInit": [
+        *keyed_refusals(CKO.PUBLIC_KEY, other=("a private key", CKO.PRIVATE_KEY)),
+        Case("null, to cancel", CKR.OK, lambda s: [s.verifying(), None, 0], OURS),
+    ],
     "C_Verify": [
         Case("another signature", CKR.SIGNATURE_INVALID, verifying(bytes(RSA_LENGTH))),
         Case("a short signature", CKR.SIGNATURE_LEN_RANGE, verifying(bytes(RSA_LENGTH - 1))),
@@ -532,6 +564,26 @@ MORE: Mapping[str, list[Case]] = {
     ],
     "C_WaitForSlotEvent": [
         Case("something reserved", CKR.ARGUMENTS_BAD, lambda _: [1, number(0), bytearray(8)], OURS),
+    ],
+    "C_GetInterface": [
+        Case("the older version", CKR.OK, lambda _: interface(version=(2, 40))),
+        Case("a newer version", CKR.ARGUMENTS_BAD, lambda _: interface(version=(3, 1))),
+        Case("another name", CKR.ARGUMENTS_BAD, lambda _: interface(b"PKCS 12")),
+        Case("half the name", CKR.ARGUMENTS_BAD, lambda _: interface(b"PKCS")),
+        Case(
+            "what outlives a fork",
+            CKR.ARGUMENTS_BAD,
+            lambda _: interface(flags=InterfaceFlag.FORK_SAFE),
+        ),
+    ],
+    "C_LoginUser": [
+        *login_refusals(b""),
+        Case("a user's name", CKR.ARGUMENTS_BAD, lambda s: [*login(s), b"builder", 7]),
+        Case(
+            "a second time",
+            CKR.USER_ALREADY_LOGGED_IN,
+            twice("C_LoginUser", lambda s: [*login(s), None, 0]),
+        ),
     ],
 }
 
@@ -569,6 +621,8 @@ def test_each_wrong_use_gets_the_return_value_that_the_standard_lists(
     provider_file: Path, builder_key: str, function: str
 ) -> None:
     is_softhsm = provider_file == SOFTHSM
+    if is_softhsm and SUPPORTED[function].since != "2.40":
+        pytest.skip("SoftHSM2 is of 2.40")
     answers: dict[str, int] = {}
     expected: dict[str, int] = {}
     for case in cases(function):
@@ -615,7 +669,7 @@ OF_SLOTS = [
 def test_without_any_list_of_signers_the_functions_of_slots_fail(
     environment: Environment, module_file: Path, function: str
 ) -> None:
-    environment.set(url="http://127.0.0.1:9", api_key="swk_" + "A" * 43, request_timeout="0.1")
+    environment.set(url="http://127.0.0.1:9", api_key="swk_" + "A" * 43, list_timeout="0.1")
     with initialised(module_file) as module:
         arguments = CALLS[function](Situation(module, "", False, slot_number=1))
         assert module.native.call(function, *arguments) == CKR.FUNCTION_FAILED
@@ -725,12 +779,19 @@ AT_LOGIN = {
 }
 
 
+def arguments_of_login(function: str, session: int, pin: bytes) -> list[Argument]:
+    given: list[Argument] = [session, int(CKU.USER), pin, len(pin)]
+    return given if function == "C_Login" else [*given, None, 0]
+
+
 @pytest.mark.parametrize("status", AT_LOGIN)
+@pytest.mark.parametrize("function", LOGINS)
 def test_what_the_control_plane_refuses_at_a_login_is_told(
     environment: Environment,
     control_plane: ControlPlane,
     builder_key: str,
     module_file: Path,
+    function: str,
     status: int,
 ) -> None:
     with gateway_to(control_plane) as gateway:
@@ -738,19 +799,20 @@ def test_what_the_control_plane_refuses_at_a_login_is_told(
         with initialised(module_file) as module, module.slot(RSA).open() as session:
             gateway.answer = instead_of("/v1/catalogue", status)
             pin = b"swk_" + b"A" * 43
-            answer = module.native.login(session.handle, CKU.USER, pin)
-            assert answer == AT_LOGIN[status]
+            given = arguments_of_login(function, session.handle, pin)
+            assert module.native.call(function, *given) == AT_LOGIN[status]
 
 
+@pytest.mark.parametrize("function", LOGINS)
 def test_a_login_finds_that_the_token_of_a_disabled_signer_is_gone(
-    disabled: Disabled, environment: Environment, module_file: Path
+    disabled: Disabled, environment: Environment, module_file: Path, function: str
 ) -> None:
     """The configuration names it; until somebody logs in, nobody was asked."""
     environment.set(api_key="")
     environment.write_configuration(f"[signers]\n{disabled.name} = {disabled.number}\n")
     with initialised(module_file) as module, module.slot(disabled.name).open() as session:
-        answer = module.native.login(session.handle, CKU.USER, disabled.api_key.encode())
-        assert answer == CKR.DEVICE_REMOVED
+        given = arguments_of_login(function, session.handle, disabled.api_key.encode())
+        assert module.native.call(function, *given) == CKR.DEVICE_REMOVED
 
 
 HIDDEN = ("C_SignInit", "C_VerifyInit")
@@ -782,8 +844,8 @@ OTHERWISE_PROVOKED = {
     *((function, CKR.TOKEN_NOT_PRESENT) for function in NEEDING_A_TOKEN),
     *((function, rv) for function in SIGNING for rv in SAID.values()),
     *((function, CKR.FUNCTION_CANCELED) for function in SIGNING),
-    *(("C_Login", rv) for rv in AT_LOGIN.values()),
-    ("C_Login", CKR.DEVICE_REMOVED),
+    *((function, rv) for function in LOGINS for rv in AT_LOGIN.values()),
+    *((function, CKR.DEVICE_REMOVED) for function in LOGINS),
     *((function, CKR.USER_NOT_LOGGED_IN) for function in HIDDEN),
     ("C_Initialize", CKR.GENERAL_ERROR),
 }
@@ -812,10 +874,11 @@ NEVER: Mapping[CKR, str] = {
     CKR.DATA_INVALID: "any octets of a length that fits are signed",
     CKR.RANDOM_NO_RNG: "there is one",
     CKR.RANDOM_SEED_NOT_SUPPORTED: "a seed is accepted",
+    CKR.OPERATION_CANCEL_FAILED: "whatever is active can be cancelled",
 }
 """By no function."""
 
-LOCAL = {name for name in SUPPORTED if name not in {*OF_SLOTS, *SIGNING, "C_Login", "C_Initialize"}}
+LOCAL = {name for name in SUPPORTED if name not in {*OF_SLOTS, *SIGNING, *LOGINS, "C_Initialize"}}
 WITH_A_TOKEN = {name for name in SUPPORTED if CKR.DEVICE_ERROR in LISTED[name]}
 
 NOT_BY: Mapping[CKR, tuple[str, set[str]]] = {
@@ -825,9 +888,9 @@ NOT_BY: Mapping[CKR, tuple[str, set[str]]] = {
     ),
     CKR.DEVICE_ERROR: (
         "nobody is asked; where the list of signers is, it is its function that fails",
-        WITH_A_TOKEN - {*SIGNING, "C_Login"},
+        WITH_A_TOKEN - {*SIGNING, *LOGINS},
     ),
-    CKR.DEVICE_REMOVED: ("the same", WITH_A_TOKEN - {*SIGNING, "C_Login", "C_GetSlotInfo"}),
+    CKR.DEVICE_REMOVED: ("the same", WITH_A_TOKEN - {*SIGNING, *LOGINS, "C_GetSlotInfo"}),
     CKR.FUNCTION_CANCELED: (
         "only a wait for an approval is cancelled",
         {name for name in SUPPORTED if CKR.FUNCTION_CANCELED in LISTED[name]} - {*SIGNING},
@@ -852,6 +915,7 @@ NOT_BY: Mapping[CKR, tuple[str, set[str]]] = {
         "the answer is the same for every handle",
         {"C_GetFunctionStatus", "C_CancelFunction"},
     ),
+    CKR.ARGUMENTS_BAD: ("flags of nothing that is active mean nothing", {"C_SessionCancel"}),
     CKR.OK: ("there is never an event", {"C_WaitForSlotEvent"}),
 }
 """By these functions not, though by others."""

@@ -17,6 +17,7 @@ from tests.module.providers import initialised, private_key
 from tests.server import ControlPlane
 
 LIMIT = "1"  # seconds for a whole call, retries included
+START_LIMIT = "5"  # the same, where a server that was just started has to answer
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ def gateway(
     environment: Environment, control_plane: ControlPlane, builder_key: str
 ) -> Iterator[Gateway]:
     with gateway_to(control_plane) as opened:
-        environment.set(url=opened.url, api_key=builder_key, request_timeout=LIMIT)
+        environment.set(
+            url=opened.url, api_key=builder_key, request_timeout=LIMIT, list_timeout=LIMIT
+        )
         yield opened
 
 
@@ -301,7 +304,12 @@ def test_where_nobody_listens_the_list_fails_and_one_line_says_why(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    environment.set(url=f"http://127.0.0.1:{port}", api_key=builder_key, request_timeout=LIMIT)
+    environment.set(
+        url=f"http://127.0.0.1:{port}",
+        api_key=builder_key,
+        request_timeout=LIMIT,
+        list_timeout=LIMIT,
+    )
     with initialised(module_file) as module:
         with pytest.raises(Pkcs11Error, match="C_GetSlotList: CKR_FUNCTION_FAILED"):
             module.slots()
@@ -348,7 +356,7 @@ class TestOwnServer:
     ) -> Iterator[Module]:
         key = own_plane.create_machine("builder")
         own_plane.create_signer("release", "p256", builder="operator")
-        environment.set(url=own_plane.url, api_key=key, request_timeout="5")
+        environment.set(url=own_plane.url, api_key=key, request_timeout=START_LIMIT)
         with initialised(module_file) as opened:
             yield opened
 

@@ -9,7 +9,7 @@ from sealwright.cryptoki import CKA, CKM, CKO, CKR, CKS, CKU, TokenFlag
 from sealwright.pkcs11 import Module, Object, Pkcs11Error, Session, TokenInfo
 from tests.conftest import Environment
 from tests.gateway import gateway_to
-from tests.module.providers import Provider, initialised, private_key
+from tests.module.providers import Provider, initialised, private_key, public_key
 from tests.server import ControlPlane
 
 WELL_FORMED = "swk_" + "A" * 43
@@ -120,6 +120,17 @@ def test_a_pin_that_is_no_key_is_wrong_and_asks_nobody(
             assert len(gateway.requests) == asked
 
 
+def test_a_wrong_pin_shows_on_its_token_until_a_right_one(sealwright: Provider) -> None:
+    slot, other = sealwright.slot("p256"), sealwright.slot("p384")
+    with slot.open() as session:
+        assert TokenFlag.USER_PIN_COUNT_LOW not in slot.token().flags
+        assert login(session, b"1234") == CKR.PIN_INCORRECT
+        assert TokenFlag.USER_PIN_COUNT_LOW in slot.token().flags
+        assert TokenFlag.USER_PIN_COUNT_LOW not in other.token().flags
+        assert login(session, b"") == CKR.OK
+        assert TokenFlag.USER_PIN_COUNT_LOW not in slot.token().flags
+
+
 def test_a_key_that_nobody_has_is_a_wrong_pin(
     sealwright: Provider, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,16 +203,38 @@ class TestLoginRequired:
             with pytest.raises(Pkcs11Error) as refused:
                 key[CKA.LABEL]
             assert refused.value.rv == CKR.OBJECT_HANDLE_INVALID
-            session.login(builder_key)
-            assert private_key(session).handle == key.handle
-            sign(session, key)
 
-    def test_logout_ends_a_signature_that_was_begun(self, module: Module, builder_key: str) -> None:
+    def test_another_login_gives_the_private_key_another_handle(
+        self, module: Module, builder_key: str
+    ) -> None:
+        with module.slot("p256").open() as session:
+            session.login(builder_key)
+            private, public = private_key(session), public_key(session)
+            session.logout()
+            session.login(builder_key)
+            mechanism = _native.Mechanism(CKM.ECDSA_SHA256)
+            answer = module.native.sign_init(session.handle, mechanism, private.handle)
+            assert answer == CKR.KEY_HANDLE_INVALID
+            with pytest.raises(Pkcs11Error) as refused:
+                private[CKA.LABEL]
+            assert refused.value.rv == CKR.OBJECT_HANDLE_INVALID
+            assert public_key(session).handle == public.handle
+            again = private_key(session)
+            assert again.handle != private.handle
+            assert private_key(session).handle == again.handle
+            sign(session, again)
+
+    @pytest.mark.parametrize("logged_in_again", [False, True])
+    def test_logout_ends_a_signature_that_was_begun(
+        self, module: Module, builder_key: str, logged_in_again: bool
+    ) -> None:
         with module.slot("p256").open() as session:
             session.login(builder_key)
             mechanism, key = _native.Mechanism(CKM.ECDSA_SHA256), private_key(session)
             assert module.native.sign_init(session.handle, mechanism, key.handle) == CKR.OK
             session.logout()
+            if logged_in_again:
+                session.login(builder_key)
             room = _native.Buffer(64)
             answer = module.native.sign(session.handle, b"data", room)
             assert answer == CKR.USER_NOT_LOGGED_IN

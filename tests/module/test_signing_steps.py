@@ -53,6 +53,33 @@ def test_the_end_of_parts_can_be_asked_for_its_length_and_repeated(provider: Pro
         assert native.sign_final(session.handle, enough) == CKR.OPERATION_NOT_INITIALIZED
 
 
+def test_a_length_that_was_asked_with_all_data_is_no_start_of_parts(sealwright: Provider) -> None:
+    """The end of parts would be a digest, or a signature, of nothing."""
+    native = sealwright.module.native
+    with sealwright.open("rsa-2048") as session:
+        room = _native.Buffer(LENGTH)
+        assert start(session) == CKR.OK
+        assert native.sign(session.handle, b"data", _native.Buffer()) == CKR.OK
+        assert native.sign_final(session.handle, room) == CKR.OPERATION_NOT_INITIALIZED
+        assert native.digest_init(session.handle, _native.Mechanism(CKM.SHA256)) == CKR.OK
+        assert native.digest(session.handle, b"data", _native.Buffer()) == CKR.OK
+        assert native.digest_final(session.handle, room) == CKR.OPERATION_NOT_INITIALIZED
+        assert room.untouched
+        # Both operations have ended with that.
+        assert native.sign(session.handle, b"data", room) == CKR.OPERATION_NOT_INITIALIZED
+        assert native.digest(session.handle, b"data", room) == CKR.OPERATION_NOT_INITIALIZED
+
+
+def test_digesting_all_at_once_after_a_part_ends_the_operation(sealwright: Provider) -> None:
+    native, room = sealwright.module.native, _native.Buffer(32)
+    with sealwright.open("rsa-2048") as session:
+        assert native.digest_init(session.handle, _native.Mechanism(CKM.SHA256)) == CKR.OK
+        assert native.digest_update(session.handle, b"da") == CKR.OK
+        assert native.digest(session.handle, b"ta", room) == CKR.OPERATION_NOT_INITIALIZED
+        assert native.digest_final(session.handle, room) == CKR.OPERATION_NOT_INITIALIZED
+        assert room.untouched
+
+
 def test_without_a_start_nothing_is_signed_or_verified(provider: Provider) -> None:
     native = provider.module.native
     with provider.open("rsa-2048") as session:

@@ -98,7 +98,7 @@ class ApprovalTest : public ::testing::Test {
 
   Answer answer(const std::string& asked) {
     const remote::SignerRecord signer =
-        (*keys_.fetch_catalogue(Secret(test::kApiKey), ""))->signers.at(0);
+        (*keys_.fetch_catalogue(Secret(test::kApiKey), std::nullopt))->signers.at(0);
     if (asked.starts_with("GET /v1/catalogue")) {
       return json_answer(200, R"({"signers":[{"id":")" + signer.id +
                                   R"(","number":7,"name":"release",)" +

@@ -3,12 +3,15 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -37,6 +40,15 @@ int in_child(Body body) {
   EXPECT_EQ(waitpid(child, &status, 0), child);
   return status;
 }
+
+// What a thread that forks does after the gate has closed and before the child is there: handlers
+// that were registered first are the last to run.
+thread_local std::function<void()> behind_the_gate;
+[[maybe_unused]] const int kRegistered = pthread_atfork(
+    [] {
+      if (behind_the_gate) behind_the_gate();
+    },
+    nullptr, nullptr);
 
 TEST(OpensslContext, is_private_and_the_same_for_everyone) {
   OSSL_LIB_CTX* context = openssl_context();
@@ -91,6 +103,49 @@ TEST(ForkGate, gives_up_on_a_section_that_does_not_end) {
   leave.notify_one();
   holder.join();
   EXPECT_TRUE(can_hash());
+}
+
+// Two forks, each shorter than a thread waits for one, both together longer.
+TEST(ForkGate, is_waited_at_anew_for_each_fork) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kHeld{200};
+  install_fork_gate();
+  bool slipped_in = false;
+  Clock::duration second_took{};
+  do {  // again, where the machine held the second fork up for longer than a thread waits
+    std::atomic<bool> first_begun{false};
+    std::atomic<bool> second_begun{false};
+    std::atomic<bool> entered{false};
+    std::thread first([&] {
+      behind_the_gate = [&] {
+        first_begun = true;
+        first_begun.notify_all();
+        second_begun.wait(false);
+      };
+      EXPECT_EQ(in_child([] { return true; }), 0);
+    });
+    first_begun.wait(false);
+    std::thread section([&] {
+      const GateSection held;
+      entered = true;
+    });
+    std::thread second([&] {
+      Clock::time_point begun;
+      behind_the_gate = [&] {
+        begun = Clock::now();
+        second_begun = true;
+        second_begun.notify_all();
+        std::this_thread::sleep_for(kHeld);
+        slipped_in = entered;
+        second_took = Clock::now() - begun;
+      };
+      std::this_thread::sleep_for(kHeld);
+      EXPECT_EQ(in_child([] { return true; }), 0);
+    });
+    for (std::thread* thread : {&first, &section, &second}) thread->join();
+    EXPECT_TRUE(entered);
+  } while (second_took > kHeld + kHeld / 4);
+  EXPECT_FALSE(slipped_in);
 }
 
 TEST(ForkGate, gives_children_a_working_openssl_while_threads_compute) {

@@ -195,8 +195,9 @@ void LocalSigningService::accept(const std::string& api_key) {
 }
 
 Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
-    const Secret& api_key, const std::string& etag) {
+    const Secret& api_key, const std::optional<std::string>& held) {
   ++fetches;
+  last_held = held;
   if (unreachable) {
     return fail(Error::tell(CKR_DEVICE_ERROR, "the control plane cannot be reached"));
   }
@@ -205,7 +206,7 @@ Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
     return fail(Error::tell(CKR_USER_NOT_LOGGED_IN, "the API key is not known"));
   }
   const std::string current = std::to_string(version_);
-  if (etag == current) {
+  if (held == current) {
     return std::unique_ptr<remote::Catalogue>{};
   }
   auto catalogue = std::make_unique<remote::Catalogue>();

@@ -43,8 +43,8 @@ class LocalSigningService : public remote::SigningService {
   // The keys that are known; anything else is answered as 401. Initially kApiKey.
   void accept(const std::string& api_key);
 
-  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(const Secret& api_key,
-                                                             const std::string& etag) override;
+  Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
+      const Secret& api_key, const std::optional<std::string>& held) override;
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,
                      const remote::DigestToSign& what) override;
@@ -57,6 +57,7 @@ class LocalSigningService : public remote::SigningService {
   std::function<void()> before_signing;  // runs on the calling thread
   std::function<void(Bytes&)> spoil;     // alters the signature on its way
   std::string last_api_key;              // of the last call to sign
+  std::optional<std::string> last_held;  // of the last call for the list
 
  private:
   struct Keys;

@@ -28,6 +28,24 @@ TEST(Url, MayHoldAnIpv6Address) {
   EXPECT_EQ(url->authority(), "[::1]:8080");
 }
 
+TEST(Url, MayNameTheInterfaceOfAnIpv6Address) {
+  for (const char* text : {"http://[fe80::1%25eth0]:8080", "http://[fe80::1%eth0]:8080"}) {
+    const auto url = parse_url(text);
+    ASSERT_TRUE(url) << text;
+    EXPECT_EQ(url->host, "fe80::1");
+    EXPECT_EQ(url->node(), "fe80::1%eth0");
+    EXPECT_EQ(url->authority(), "[fe80::1]:8080");
+    EXPECT_EQ(url->origin(), "http://[fe80::1%25eth0]:8080");
+  }
+  EXPECT_TRUE(parse_url("http://[::1%lo]")->is_local());
+}
+
+TEST(Url, MayHaveItsSchemeInCapitals) {
+  EXPECT_EQ(parse_url("HTTPS://sign.example")->origin(), "https://sign.example");
+  EXPECT_EQ(parse_url("Http://sign.example")->origin(), "http://sign.example");
+  EXPECT_EQ(parse_url("UNIX:/run/S.sock")->socket_path, "/run/S.sock");
+}
+
 TEST(Url, MayBeAUnixSocket) {
   for (const char* text : {"unix:/run/sealwright.sock", "unix:///run/sealwright.sock",
                            "unix://////run/sealwright.sock"}) {
@@ -62,14 +80,16 @@ INSTANTIATE_TEST_SUITE_P(All, BadUrl,
                          ::testing::Values("", "sign.example", "ftp://a", "http://", "http://:80",
                                            "http://a:", "http://a:0", "http://a:65536",
                                            "http://a:8x", "http://[::1", "http://[zz]",
-                                           "http://[::1]x", "http://a?b", "http://a/#b",
-                                           "http://a b", "http://a\r\nX: y", "unix:relative",
-                                           "unix:/" + std::string(200, 'x'), "http://exa%6d"));
+                                           "http://[::1]x", "http://[fe80::1%]", "http://[%eth0]",
+                                           "http://[fe80::1%a/b]", "http://a%25eth0", "http://a?b",
+                                           "http://a/#b", "http://a b", "http://a\r\nX: y",
+                                           "unix:relative", "unix:/" + std::string(200, 'x'),
+                                           "http://exa%6d"));
 
 TEST(Url, APasswordInItIsNotRepeated) {
   for (const char* text :
        {"http://user:hunter2@sign.example", "https://user:hunter2@sign.example/?query",
-        "http://user:hunter2 @sign.example", "ftp://user:hunter2@sign.example",
+        "HTTP://user:hunter2 @sign.example", "ftp://user:hunter2@sign.example",
         "user:hunter2@sign.example"}) {
     const auto url = parse_url(text);
     ASSERT_FALSE(url) << text;

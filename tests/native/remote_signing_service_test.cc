@@ -32,6 +32,7 @@ Settings settings_for(std::vector<std::string> urls) {
   Settings settings;
   settings.urls = std::move(urls);
   settings.request_timeout = std::chrono::milliseconds(3'000);
+  settings.list_timeout = std::chrono::milliseconds(3'000);
   settings.connect_timeout = std::chrono::milliseconds(1'000);
   settings.log_level = LogLevel::kOff;
   return settings;
@@ -47,8 +48,8 @@ class Client {
   Result<Bytes> sign() {
     return service_.sign(kKey, "release", "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 1), {}});
   }
-  Result<std::unique_ptr<Catalogue>> list(const std::string& etag = "") {
-    return service_.fetch_catalogue(kKey, etag);
+  Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
+    return service_.fetch_catalogue(kKey, held);
   }
   RemoteSigningService& service() { return service_; }
 
@@ -91,6 +92,44 @@ TEST(Catalogue, UnchangedIsNull) {
   ASSERT_TRUE(list) << list.error().message;
   EXPECT_EQ(*list, nullptr);
   EXPECT_EQ(field(server.requests().at(0), "If-None-Match"), "\"e1\"");
+}
+
+// Whatever passes: no answer, or one of a server that is busy, starting or ending.
+std::vector<Answer> bad_days() {
+  std::vector<Answer> script{{"", false, true}, {"", true}};
+  for (const int status : {429, 502, 503, 504, 503, 502, 429, 503}) {
+    script.push_back(json_answer(status, "{}"));
+  }
+  return script;
+}
+
+TEST(Catalogue, TheFirstIsTriedForUntilItIsThere) {
+  std::vector<Answer> script = bad_days();
+  script.push_back(json_answer(200, catalogue()));
+  ScriptedServer server(script);
+  Settings settings = settings_for({server.url()});
+  settings.list_timeout = std::chrono::milliseconds(60'000);
+  const auto list = Client(settings).list();
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_EQ((*list)->signers.size(), 1U);
+}
+
+TEST(Catalogue, ForAnotherEachServerIsAskedOnce) {
+  ScriptedServer busy({json_answer(503, "{}"), json_answer(200, catalogue())});
+  ScriptedServer starting({json_answer(502, "{}"), json_answer(200, catalogue())});
+  EXPECT_FALSE(Client(settings_for({busy.url(), starting.url()})).list("\"e1\""));
+  EXPECT_EQ(busy.requests().size(), 1U);
+  EXPECT_EQ(starting.requests().size(), 1U);
+}
+
+TEST(Catalogue, WhatAPersonMustPutRightIsToldAtOnce) {
+  Settings settings = settings_for({"https://localhost:1"});
+  settings.list_timeout = std::chrono::hours(1);
+  settings.tls.ca_file = "/nowhere/ca.pem";
+  const auto list = Client(settings).list();
+  ASSERT_FALSE(list);
+  EXPECT_NE(list.error().message.find("/nowhere/ca.pem"), std::string::npos)
+      << list.error().message;
 }
 
 TEST(Catalogue, InChunksIsRead) {
@@ -233,6 +272,80 @@ TEST(Signing, AServerThatStallsIsAnErrorWithinTheDeadline) {
             "control plane " + server.url() + " is not available: no answer in time");
 }
 
+TEST(Signing, AKeptConnectionThatFallsSilentIsReplaced) {
+  ScriptedServer server(
+      {json_answer(200, catalogue()), {"", false, false, true}, json_answer(200, kSigned)});
+  Client client(server);
+  ASSERT_TRUE(client.list());
+  const auto signature = client.sign();
+  ASSERT_TRUE(signature) << signature.error().message;
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(field(requests[1], "Idempotency-Key"), field(requests[2], "Idempotency-Key"));
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST(Signing, PlainHttpToAPortOfTlsIsToldInOneRoundTrip) {
+  ScriptedServer server({json_answer(400, R"({"title":"TLS.","code":"tls_expected"})")});
+  const auto signature = Client(server).sign();
+  ASSERT_FALSE(signature);
+  EXPECT_EQ(signature.error().rv, CKR_DEVICE_ERROR);
+  EXPECT_EQ(signature.error().message,
+            "control plane " + server.url() +
+                " is not available: this port speaks TLS: write https:// in the url");
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
+// A server that knows one key only.
+Answer only_for(const std::string& key, const std::string& request) {
+  if (field(request, "Authorization") == "Bearer " + key) return json_answer(200, kSigned);
+  return json_answer(401, R"({"title":"Unknown.","code":"api_key_unknown"})");
+}
+
+TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
+  const std::string rotated = "swk_" + std::string(43, 'z');
+  ScriptedServer server([&](const std::string& request) { return only_for(rotated, request); });
+  int read = 0;
+  Settings settings = settings_for({server.url()});
+  settings.api_key = kKey;
+  settings.read_api_key_again = [&]() -> Result<Secret> {
+    ++read;
+    return Secret(rotated);
+  };
+  Client client(settings);
+  EXPECT_TRUE(client.sign());
+  EXPECT_TRUE(client.sign());
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(server.requests().size(), 3U);
+}
+
+TEST(RotatedKey, IsLookedForOnceInACall) {
+  ScriptedServer server([](const std::string& request) { return only_for("none", request); });
+  int read = 0;
+  Settings settings = settings_for({server.url()});
+  settings.api_key = kKey;
+  settings.read_api_key_again = [&]() -> Result<Secret> {
+    return Secret("swk_" + std::string(43, static_cast<char>('b' + read++)));
+  };
+  const auto refused = Client(settings).sign();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().rv, CKR_USER_NOT_LOGGED_IN);
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(server.requests().size(), 2U);
+}
+
+TEST(RotatedKey, OfTheFileIsNotUsedForAnotherThatAPersonGave) {
+  ScriptedServer server([](const std::string& request) { return only_for("none", request); });
+  Settings settings = settings_for({server.url()});
+  settings.api_key = Secret("swk_" + std::string(43, 'y'));
+  settings.read_api_key_again = []() -> Result<Secret> {
+    ADD_FAILURE() << "the file was read";
+    return Secret();
+  };
+  EXPECT_FALSE(Client(settings).sign());
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST(Signing, AServerThatIsDownIsNamedWithTheCause) {
   std::string url;
   {
@@ -359,12 +472,25 @@ TEST(Endpoints, NoneConfiguredSaysWhatToSet) {
 TEST(ClientContext, HidesSecretsOfTheCommandLine) {
   const std::string key = "swk_" + std::string(43, 'x');
   EXPECT_EQ(mask_command({"jarsigner", "-storepass", "s3cret", "-keypass:env", "VAR", "a.jar"}),
-            "jarsigner -storepass *** -keypass:*** *** a.jar");
+            "jarsigner -storepass *** -keypass:env *** a.jar");
   EXPECT_EQ(mask_command({"pkcs11-tool", "--pin", "1234", "--pin=1234", "-p", "9", "--sign"}),
             "pkcs11-tool --pin *** --pin=*** -p *** --sign");
   EXPECT_EQ(mask_command({"openssl", "-passin", "pass:x", "pass:y", "-provider", "p"}),
             "openssl -passin *** pass:*** -provider p");
   EXPECT_EQ(mask_command({"tool", "--key=" + key, key}), "tool --key=swk_*** swk_***");
+  EXPECT_EQ(mask_command({"tool", "-P", "x", "--token", "x", "--password:x", "app.bin"}),
+            "tool -P *** --token *** --password:*** app.bin");
+  EXPECT_EQ(mask_command({"tool", "pkcs11:token=a;pin-value=1234;type=private", "app.bin"}),
+            "tool pkcs11:token=a;pin-value=***;type=private app.bin");
+  EXPECT_EQ(mask_command({"tool", "pkcs11:token=a;pin-value=", "app.bin"}),
+            "tool pkcs11:token=a;pin-value= app.bin");
+  EXPECT_EQ(mask_command({"tool", "-t", "https://builder:x@time.example/path", "https://a:1/@"}),
+            "tool -t https://builder:***@time.example/path https://a:1/@");
+}
+
+TEST(ClientContext, TellsTheArgumentsOfTheCommandLineApart) {
+  EXPECT_EQ(mask_command({"/opt/my tools/sign", "", "--pin", "two words", "it's", "a.jar"}),
+            R"('/opt/my tools/sign' '' --pin *** 'it'\''s' a.jar)");
 }
 
 }  // namespace

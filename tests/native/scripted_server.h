@@ -26,6 +26,7 @@ struct Answer {
   bool close_after = false;   // end the connection once written
   bool close_unread = false;  // end it without reading the request
   bool stall = false;         // read the request, then stay silent until the server stops
+  bool at_once = false;       // answer the first octets, whatever they are
 };
 
 inline Answer json_answer(int status, const std::string& body, const std::string& fields = "") {
@@ -161,7 +162,7 @@ class ScriptedServer {
       if (::recv(fd, &peek, 1, MSG_PEEK) != 1) return;
       Answer answer;
       if (!next_answer(answer) || answer.close_unread) return;
-      const std::string request = read_request(fd);
+      const std::string request = answer.at_once ? std::string(1, peek) : read_request(fd);
       if (request.empty()) return;
       {
         const std::lock_guard lock(mutex_);

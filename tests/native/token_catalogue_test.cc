@@ -1,15 +1,8 @@
 // When the list of signers is fetched, and what serves meanwhile.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <cstdio>
-#include <ctime>
-#include <fstream>
-#include <iomanip>
-#include <iterator>
-#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -89,9 +82,50 @@ TEST_F(CatalogueTest, AnUnreachableServerMakesNoTokenDisappear) {
   EXPECT_TRUE(signer(7)->has_token());
   EXPECT_EQ(service_.fetches, 2) << "not asked again at once";
   service_.unreachable = false;
-  time_ += Catalogue::kRetryPause;
+  time_ += Catalogue::kFirstPause;
   EXPECT_TRUE(signer(7)->has_token());
   EXPECT_EQ(service_.fetches, 3);
+}
+
+TEST_F(CatalogueTest, AServerThatStaysAwayIsAskedEverMoreSeldomAndNoMoreAnHourThanTwelveTimes) {
+  service_.unreachable = true;
+  EXPECT_FALSE(catalogue_.held());
+  int asked = 1;
+  for (const int pause : {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}) {
+    time_ += std::chrono::seconds(pause - 1);
+    EXPECT_FALSE(catalogue_.refreshed());
+    EXPECT_EQ(service_.fetches, asked) << "after less than " << pause << " s";
+    time_ += std::chrono::seconds(1);
+    EXPECT_FALSE(catalogue_.refreshed());
+    EXPECT_EQ(service_.fetches, ++asked) << "after " << pause << " s";
+  }
+}
+
+TEST_F(CatalogueTest, AnAnswerBringsTheFirstPauseBack) {
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = true;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  time_ += Catalogue::kFirstPause;
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = false;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  service_.unreachable = true;
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  const int before = service_.fetches;
+  time_ += Catalogue::kFirstPause;
+  ASSERT_TRUE(signer(7));
+  EXPECT_EQ(service_.fetches, before + 1);
+}
+
+TEST_F(CatalogueTest, OnlyTheFirstListIsWorthALongWait) {
+  ASSERT_TRUE(signer(7));
+  EXPECT_EQ(service_.last_held, std::nullopt);
+  let_it_age();
+  ASSERT_TRUE(signer(7));
+  EXPECT_NE(service_.last_held, std::nullopt);
 }
 
 TEST_F(CatalogueTest, AVanishedSignerIsASlotWithoutAToken) {
@@ -107,7 +141,7 @@ TEST_F(CatalogueTest, ARetryAfterAFirstFailureSucceeds) {
   EXPECT_FALSE(catalogue_.held());
   service_.unreachable = false;
   EXPECT_FALSE(catalogue_.held()) << "the pause is not over";
-  time_ += Catalogue::kRetryPause;
+  time_ += Catalogue::kFirstPause;
   EXPECT_TRUE(catalogue_.held());
 }
 
@@ -126,56 +160,6 @@ TEST_F(CatalogueTest, ManyThreadsThatWantASignerFirstReadItOnce) {
   for (const Signer::Objects* other : read) {
     EXPECT_EQ(other, read[0]);
   }
-}
-
-// The day that is so many from now.
-std::string in_days(int days) {
-  const std::time_t then = std::time(nullptr) + days * std::time_t{86'400};
-  std::ostringstream text;
-  text << std::put_time(std::gmtime(&then), "%Y-%m-%dT%H:%M:%SZ");
-  return text.str();
-}
-
-TEST(Expiry, IsWarnedOfThirtyDaysBeforeAndInNoYearThatATimeMayName) {
-  const std::string path = ::testing::TempDir() + "sealwright-expiry-" + std::to_string(::getpid());
-  test::LocalSigningService service;
-  const std::string soon = in_days(29);
-  service.issue({.name = "soon", .number = 11, .not_after = soon});
-  service.issue({.name = "later", .number = 12, .not_after = in_days(32)});
-  service.issue({.name = "for-ever", .number = 13, .not_after = "9999-12-31T23:59:59Z"});
-  service.issue({.name = "before-1678", .number = 14, .not_after = "1013-11-25T11:01:17Z"});
-  Handles handles;
-  const Log log(LogLevel::kWarning, path);
-  Catalogue catalogue(Secret(test::kApiKey), false, service, handles, log,
-                      [] { return Catalogue::Clock::time_point(); });
-  ASSERT_TRUE(catalogue.held());
-  std::ifstream file(path);
-  const std::string lines{std::istreambuf_iterator<char>(file), {}};
-  std::remove(path.c_str());
-  EXPECT_EQ(lines, "sealwright: signer soon: the certificate ends on " + soon +
-                       "\nsealwright: signer before-1678: the certificate ends on "
-                       "1013-11-25T11:01:17Z\n");
-}
-
-TEST(Expiry, OfManySignersIsOneLine) {
-  const std::string path =
-      ::testing::TempDir() + "sealwright-expiries-" + std::to_string(::getpid());
-  test::LocalSigningService service;
-  for (std::uint32_t number = 21; number < 25; ++number) {
-    service.issue({.name = "release-" + std::to_string(number), .number = number});
-    service.set_status(number, remote::SignerStatus::kExpired);
-  }
-  Handles handles;
-  const Log log(LogLevel::kWarning, path);
-  Catalogue catalogue(Secret(test::kApiKey), false, service, handles, log,
-                      [] { return Catalogue::Clock::time_point(); });
-  ASSERT_TRUE(catalogue.held());
-  std::ifstream file(path);
-  const std::string lines{std::istreambuf_iterator<char>(file), {}};
-  std::remove(path.c_str());
-  EXPECT_EQ(lines,
-            "sealwright: the certificates of 4 signers have expired or end within 30 days: "
-            "release-21, release-22, release-23, …\n");
 }
 
 TEST_F(CatalogueTest, OneOfManyThreadsFetches) {

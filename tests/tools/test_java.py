@@ -4,8 +4,10 @@ import re
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509.oid import NameOID
 
+from tests.module.foreign_authority import certify
 from tests.server import ControlPlane
 from tests.tools.matrix import ShellFor, every_access, every_signer
 from tests.tools.recipes import Access, must_script, recipe, with_login
@@ -30,6 +32,27 @@ def test_keytool_sees_one_key_with_its_whole_chain(
     assert re.findall(r"Alias name: (.*)", listed) == [signer]
     assert re.findall(r"Entry type: (.*)", listed) == ["PrivateKeyEntry"]
     assert re.findall(r"Certificate chain length: (\d+)", listed) == ["3"]
+
+
+def test_an_authority_that_has_the_signers_name_does_not_hide_the_chain(
+    workbench: Workbench, control_plane: ControlPlane
+) -> None:
+    """Java asks for certificates by label, and takes two of them for none."""
+    admin = control_plane.client()
+    signer = admin.create_signer("namesake", "p256", "ACME", external=True).value
+    key = control_plane.create_machine("of-the-namesake")
+    admin.add_member("namesake", "of-the-namesake", "operator")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "namesake")])
+    chain = certify(admin.signing_request("namesake").value.csr.encode(), issuer=name)
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in chain)
+    admin.install_certificate("namesake", pem.decode())
+
+    bench = workbench.with_variables(api_key=key)
+    store = bench.java_store(signer.number)
+    listed = bench.must("keytool", "-list", "-v", *store)
+    assert re.findall(r"Alias name: (.*)", listed) == ["namesake"]
+    assert re.findall(r"Certificate chain length: (\d+)", listed) == ["3"]
+    bench.must("jarsigner", *store, bench.jar("app"), "namesake")
 
 
 @pytest.mark.parametrize(

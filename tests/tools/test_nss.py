@@ -145,7 +145,7 @@ def test_modutil_shows_each_token_and_whether_it_wants_a_login(
     listed = bench.must("modutil", "-dbdir", "sql:.", "-list", "Sealwright")
     assert set(re.findall(r"Token Name: (\S+)", listed)) == set(slots)
     assert set(re.findall(r"Login Type: (.*)", listed)) == {login}
-    assert "PKCS #11 Version 2.40" in listed
+    assert "PKCS #11 Version 3.0" in listed  # NSS looks for the newer interface first
     bench.must("modutil", "-force", "-dbdir", "sql:.", "-delete", "Sealwright")
     assert "Sealwright" not in bench.must("modutil", "-dbdir", "sql:.", "-list")
 

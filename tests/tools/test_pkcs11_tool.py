@@ -33,6 +33,16 @@ def test_each_signer_is_a_token(
     }
 
 
+def test_both_interfaces_are_listed(shell_for: ShellFor) -> None:
+    """It chooses one with C_GetInterface for all that it does."""
+    bench = shell_for("rsa-3072", Access.CONFIGURED)
+    listed = tool_in(bench, Access.CONFIGURED, "--list-interfaces")
+    assert re.findall(r"'(.*)'\n +version: (\S+)", listed.out) == [
+        ("PKCS 11", "3.0"),
+        ("PKCS 11", "2.40"),
+    ]
+
+
 @every_signer
 def test_the_key_and_the_whole_chain_are_listed(
     workbench: Workbench, control_plane: ControlPlane, slots: dict[str, int], signer: str
@@ -48,7 +58,7 @@ def test_the_key_and_the_whole_chain_are_listed(
     assert kinds == ["Private Key Object", "Public Key Object", *["Certificate Object"] * 3]
     labels = re.findall(r"label: +(.*)", listed.out)
     assert labels == [signer] * 3 + [name.removeprefix("CN=") for name in names[1:]]
-    ids = re.findall(r"ID: +(\w+)", listed.out)
+    ids = re.findall(r"^ +ID: +(\w+)", listed.out, re.MULTILINE)
     assert len(set(ids[:3])) == 1
     assert len(set(ids)) == 3
     for certificate, issuer in pairwise(chain):

@@ -133,7 +133,8 @@ def _describe(fault: ClientError | CommandError) -> _Report:
         return _Report(
             "unreachable",
             f"No control plane answered: {fault}",
-            next_step="Check --url or SEALWRIGHT_URL, and that `sealwright serve` runs there.",
+            next_step=fault.next_step
+            or "Check --url or SEALWRIGHT_URL, and that `sealwright serve` runs there.",
         )
     if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")

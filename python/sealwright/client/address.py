@@ -1,13 +1,20 @@
 """Where a control plane is: http://HOST:PORT, https://HOST:PORT or unix:PATH."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sealwright.client.errors import MisconfiguredError
 
 DEFAULT_URL = "http://127.0.0.1:8443"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HIGHEST_PORT = 65535
+_LONGEST_SOCKET = 107  # as the system has it
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<path>/.*)?(?:[?#].*)?")
+_AUTHORITY = re.compile(
+    r"(?:(?P<name>[0-9A-Za-z._-]+)"
+    r"|\[(?P<literal>[0-9A-Fa-f:.]+)(?:%(?:25(?=.))?(?P<zone>[0-9A-Za-z._-]+))?\])"
+    r"(?::(?P<port>[0-9]{1,20}))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +23,25 @@ class NetworkAddress:
 
     url: str
     secure: bool
-    host: str  # IPv6 without brackets
+    host: str  # IPv6 without brackets, with its zone behind a % if it has one
     port: int
     prefix: str
 
     @property
+    def is_local(self) -> bool:
+        return _is_loopback(self.host.partition("%")[0])
+
+    @property
     def exposes_keys(self) -> bool:
         """An API key sent there could be read on the way."""
-        return not self.secure and not _is_loopback(self.host)
+        return not self.secure and not self.is_local
+
+    @property
+    def host_field(self) -> str | None:
+        """For an address with a zone, which means something on this machine only: the value of the
+        Host field without it. None: as any HTTP client writes it."""
+        address, zone, _ = self.host.partition("%")
+        return f"[{address}]:{self.port}" if zone else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,7 @@ class SocketAddress:
     url: str
     path: str
     prefix: str = ""
+    host_field: None = None
 
     @property
     def exposes_keys(self) -> bool:
@@ -52,38 +71,58 @@ def parse_addresses(urls: str) -> tuple[Address, ...]:
     return addresses
 
 
-def _parse_address(url: str) -> Address:
-    if url.startswith("unix:"):
-        path = url.removeprefix("unix:")
-        if path.startswith("//"):
-            path = path.removeprefix("//")
-        if not path.startswith("/"):
-            raise MisconfiguredError(
-                f"{url}: a socket's path is absolute: unix:/run/sealwright.sock"
-            )
-        return SocketAddress(url, path)
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as fault:
-        raise MisconfiguredError(f"{url} is no URL: {fault}") from None
-    if parts.username is not None or parts.password is not None:
+def _parse_address(written: str) -> Address:
+    """By the rules of the module's `parse_url`, so that both take the same URLs."""
+    scheme, colon, rest = written.partition(":")
+    url = scheme.lower() + colon + rest
+    if "@" in url:
         raise MisconfiguredError(
             "the URL carries a user name or password: API keys have their own file"
         )
-    if parts.scheme not in _DEFAULT_PORTS:
+    if not all("!" <= character <= "~" for character in url):
+        raise MisconfiguredError(
+            f"{url}: a URL holds no blanks, control characters or letters outside ASCII"
+        )
+    if url.startswith("unix:"):
+        return _parse_socket(url)
+    if (parts := _URL.fullmatch(url)) is None:
         raise MisconfiguredError(f"{url}: a URL starts with http://, https:// or unix:/")
-    if not host:
-        raise MisconfiguredError(f"{url}: there is no host in it")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise MisconfiguredError(f"{url}: a URL of a control plane has no query or fragment")
+    if (authority := _AUTHORITY.fullmatch(parts["authority"])) is None:
+        raise MisconfiguredError(f"{url}: there is no host in it, or something odd after it")
+    host, zone = authority["name"] or authority["literal"], authority["zone"]
+    if authority["literal"] and not _is_ipv6(host):
+        raise MisconfiguredError(f"{url}: there is no IPv6 address between the brackets")
+    secure = parts["scheme"] == "https"
+    port = int(authority["port"] or (443 if secure else 80))
+    if not 1 <= port <= _HIGHEST_PORT:
+        raise MisconfiguredError(f"{url}: a port is a number from 1 to {_HIGHEST_PORT}")
     return NetworkAddress(
         url=url.rstrip("/"),
-        secure=parts.scheme == "https",
-        host=host,
-        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
-        prefix=parts.path.rstrip("/"),
+        secure=secure,
+        host=f"{host}%{zone}" if zone else host,
+        port=port,
+        prefix=(parts["path"] or "").rstrip("/"),
     )
+
+
+def _parse_socket(url: str) -> SocketAddress:
+    path = url.removeprefix("unix:").removeprefix("//")
+    if not path.startswith("/"):
+        raise MisconfiguredError(f"{url}: a socket's path is absolute: unix:/run/sealwright.sock")
+    path = "/" + path.lstrip("/")
+    if len(path) > _LONGEST_SOCKET:
+        raise MisconfiguredError(f"{url}: a socket's path has at most {_LONGEST_SOCKET} characters")
+    return SocketAddress(url, path)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

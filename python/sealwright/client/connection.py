@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sealwright.client.address import DEFAULT_URL, Address, parse_addresses
 from sealwright.client.errors import MisconfiguredError
+from sealwright.client.private_file import changed_by_others, readable_by_others
+from sealwright.client.proxy import Proxy, find_proxy
 
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
 _LONGEST_KEY_FILE = 4096  # bytes
@@ -28,6 +30,7 @@ class Connection:
     ca_file: Path | None = None  # None: the system's store
     client_cert: Path | None = None
     client_key: Path | None = None
+    proxy: Proxy | None = None  # for https to other machines
     connect_timeout: float = 5
     read_timeout: float = 30
 
@@ -44,12 +47,13 @@ class Connection:
         insecure: bool = False,
     ) -> "Connection":
         """Arguments win over SEALWRIGHT_URL, _API_KEY, _API_KEY_FILE, _CA_FILE, _CLIENT_CERT,
-        _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset.
+        _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset. The proxy is
+        that of the environment.
 
         Raises:
             MisconfiguredError: says which of them cannot be used, and why.
         """
-        addresses = parse_addresses(url or environment.get("SEALWRIGHT_URL") or DEFAULT_URL)
+        addresses = parse_addresses(url or variable(environment, "URL") or DEFAULT_URL)
         api_key = find_api_key(environment, api_key_file)
         exposed = next((address for address in addresses if address.exposes_keys), None)
         if api_key and exposed and not (insecure or variable_is_true(environment, "INSECURE")):
@@ -60,13 +64,12 @@ class Connection:
         return cls(
             addresses=addresses,
             api_key=api_key,
-            ca_file=_readable("--ca-file", ca_file or environment.get("SEALWRIGHT_CA_FILE")),
+            ca_file=_readable("--ca-file", ca_file or variable(environment, "CA_FILE")),
             client_cert=_readable(
-                "--client-cert", client_cert or environment.get("SEALWRIGHT_CLIENT_CERT")
+                "--client-cert", client_cert or variable(environment, "CLIENT_CERT")
             ),
-            client_key=_readable(
-                "--client-key", client_key or environment.get("SEALWRIGHT_CLIENT_KEY")
-            ),
+            client_key=_readable("--client-key", client_key or variable(environment, "CLIENT_KEY")),
+            proxy=find_proxy(environment),
         )
 
 
@@ -76,11 +79,11 @@ def find_api_key(environment: Mapping[str, str], api_key_file: str | None = None
     Raises:
         MisconfiguredError: no key in there, or a file that others can read.
     """
-    if not api_key_file and (key := environment.get("SEALWRIGHT_API_KEY", "").strip()):
+    if not api_key_file and (key := variable(environment, "API_KEY")):
         if not _API_KEY.fullmatch(key):
             raise MisconfiguredError(f"SEALWRIGHT_API_KEY does not hold an API key: {SHAPE}")
         return key
-    path = api_key_file or environment.get("SEALWRIGHT_API_KEY_FILE")
+    path = api_key_file or variable(environment, "API_KEY_FILE")
     return read_api_key(Path(path)) if path else None
 
 
@@ -88,26 +91,38 @@ SHAPE = "it is swk_ and 43 letters or digits"
 
 
 def read_api_key(path: Path) -> str:
-    """The API key in a file that nobody else can read.
+    """The API key in a file that nobody else can read or change.
 
     Raises:
-        MisconfiguredError: unreadable, readable by others, or no key in it.
+        MisconfiguredError: unreadable, readable or changeable by others, or no key in it.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-                raise MisconfiguredError(
-                    f"{path}: others on this machine can read this API key "
-                    f"(mode {stat.S_IMODE(mode):04o}): chmod 600 {path}"
-                )
+            facts = os.fstat(file.fileno())
+            if stat.S_ISREG(facts.st_mode):
+                if fault := changed_by_others(facts):
+                    raise MisconfiguredError(f"{path}: {fault}")
+                if readable_by_others(facts):
+                    raise MisconfiguredError(
+                        f"{path}: others on this machine can read this API key "
+                        f"(mode {stat.S_IMODE(facts.st_mode):04o}): chmod 600 {path}"
+                    )
             content = file.read(_LONGEST_KEY_FILE)
     except OSError as fault:
         raise MisconfiguredError(f"{path}: cannot read the API key: {fault.strerror}") from None
-    key = content.decode("ascii", "replace").strip()
+    key = _trimmed(content.decode(errors="replace"))
     if not _API_KEY.fullmatch(key):
         raise MisconfiguredError(f"{path} does not hold an API key: {SHAPE}")
     return key
+
+
+def variable(environment: Mapping[str, str], name: str) -> str:
+    """SEALWRIGHT_<name> without what editors and shells leave around it; empty if unset."""
+    return _trimmed(environment.get(f"SEALWRIGHT_{name}", ""))
+
+
+def _trimmed(text: str) -> str:
+    return text.removeprefix("\ufeff").strip(" \t\r\n\f\v")
 
 
 def variable_is_true(environment: Mapping[str, str], name: str) -> bool:
@@ -116,7 +131,7 @@ def variable_is_true(environment: Mapping[str, str], name: str) -> bool:
     Raises:
         MisconfiguredError: it is neither.
     """
-    text = environment.get(f"SEALWRIGHT_{name}", "").strip().lower()
+    text = variable(environment, name).lower()
     if text in _TRUE:
         return True
     if text in _FALSE or not text:
@@ -129,4 +144,6 @@ def _readable(option: str, path: str | None) -> Path | None:
         return None
     if not os.access(path, os.R_OK):
         raise MisconfiguredError(f"{option}: cannot read {path}")
+    if fault := changed_by_others(Path(path).stat()):
+        raise MisconfiguredError(f"{option} {path}: {fault}")
     return Path(path)

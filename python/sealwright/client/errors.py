@@ -10,7 +10,11 @@ class MisconfiguredError(ClientError):
 
 
 class UnreachableError(ClientError):
-    """No control plane answered."""
+    """No control plane answered; `next_step` says what to do about it, where that is known."""
+
+    def __init__(self, text: str, next_step: str | None = None) -> None:
+        super().__init__(text)
+        self.next_step = next_step
 
 
 class UnexpectedAnswerError(ClientError):

@@ -28,6 +28,15 @@ from sealwright.client.errors import MisconfiguredError, UnexpectedAnswerError, 
 
 _LARGEST_BODY = 64 << 20  # bytes
 _CHUNK = 1 << 16  # bytes
+_NAME_ITS_CA = "Name its CA with --ca-file or SEALWRIGHT_CA_FILE."
+_ANOTHER_NAME = "Call the server by a name that its certificate is for, or give it one for this."
+_REMEDIES = {  # of X509_V_ERR_…
+    9: "Is this machine's clock right? If so, the server's certificate is not valid yet.",
+    10: "Renew the server's certificate, or the one of the authority above it.",
+    62: _ANOTHER_NAME,
+    64: _ANOTHER_NAME,
+}
+_OF_PLAIN_HTTP = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +79,13 @@ class Transport:
     ) -> tuple[Address, urllib3.BaseHTTPResponse]:
         failures: list[str] = []
         for address in self._connection.addresses:
+            field = address.host_field
             try:
                 response = self._pool(address).urlopen(
                     method,
                     address.prefix + path,
                     body=body,
-                    headers=dict(headers),
+                    headers=dict(headers) | ({"Host": field} if field else {}),
                     retries=False,
                     redirect=False,
                     timeout=self._timeout,
@@ -85,7 +95,7 @@ class Transport:
             except (NewConnectionError, ConnectTimeoutError) as fault:
                 failures.append(f"{address.url}: {_cause(fault)}")
             except (HTTPError, OSError) as fault:
-                raise UnreachableError(f"{address.url}: {_cause(fault)}") from None
+                raise UnreachableError(f"{address.url}: {_cause(fault)}", _remedy(fault)) from None
             else:
                 return address, response
         raise UnreachableError("; ".join(failures))
@@ -104,13 +114,20 @@ class Transport:
 def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
     if isinstance(address, SocketAddress):
         return _SocketPool(address.path)
+    # urllib3 knows a zone in the form of RFC 6874 only.
+    host = f"[{address.host.replace('%', '%25')}]" if "%" in address.host else address.host
     if not address.secure:
-        return HTTPConnectionPool(address.host, address.port)
+        return HTTPConnectionPool(host, address.port)
     context = ssl.create_default_context(cafile=connection.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
-    return urllib3.HTTPSConnectionPool(address.host, address.port, ssl_context=context)
+    proxy = connection.proxy
+    if proxy is None or address.is_local or not proxy.serves(address.host, address.port):
+        return urllib3.HTTPSConnectionPool(host, address.port, ssl_context=context)
+    credentials = urllib3.make_headers(proxy_basic_auth=proxy.credentials)
+    manager = urllib3.ProxyManager(proxy.url, proxy_headers=credentials, ssl_context=context)
+    return manager.connection_from_host(address.host, address.port, "https")
 
 
 class _SocketConnection(HTTPConnection):
@@ -171,6 +188,35 @@ def _cause(fault: Exception) -> str:
         return "no answer to a connection in time"
     if isinstance(fault, ReadTimeoutError):
         return "no answer in time"
+    inner = _innermost(fault)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"its TLS certificate is not trusted ({inner.verify_message.rstrip('.')})"
+    if _is_plain_http(inner):
+        return "this port speaks plain HTTP, not TLS"
+    if isinstance(inner, ssl.SSLError | SSLError):
+        return f"TLS failed ({getattr(inner, 'reason', None) or inner})"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return str(inner) or type(inner).__name__
+
+
+def _remedy(fault: Exception) -> str | None:
+    """What to do about a fault that is no server's being away."""
+    inner = _innermost(fault)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return _REMEDIES.get(inner.verify_code, _NAME_ITS_CA)
+    if _is_plain_http(inner):
+        return "Name the port that speaks TLS, or write http:// in the URL."
+    if "407" in str(inner):  # of a proxy
+        return "Put a name and a password into SEALWRIGHT_PROXY_URL: http://NAME:PASSWORD@HOST:PORT"
+    return None
+
+
+def _is_plain_http(fault: BaseException) -> bool:
+    return isinstance(fault, ssl.SSLError) and fault.reason in _OF_PLAIN_HTTP
+
+
+def _innermost(fault: BaseException) -> BaseException:
     inner: BaseException = fault
     while True:
         below = inner.__cause__ or inner.__context__
@@ -180,13 +226,4 @@ def _cause(fault: Exception) -> str:
         if below is None:
             break
         inner = below
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return (
-            f"its TLS certificate is not trusted ({inner.verify_message}); "
-            "name its CA with --ca-file or SEALWRIGHT_CA_FILE"
-        )
-    if isinstance(inner, ssl.SSLError | SSLError):
-        return f"TLS failed ({getattr(inner, 'reason', None) or inner})"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
-    return str(inner) or type(inner).__name__
+    return inner

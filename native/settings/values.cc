@@ -1,4 +1,4 @@
-#include "library/approval_values.h"
+#include "settings/values.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "base/utf8.h"
 
-namespace sealwright {
+namespace sealwright::settings {
 namespace {
 
 using std::chrono::seconds;
@@ -64,4 +64,24 @@ bool to_justification(std::string_view text, std::string& justification) {
   return true;
 }
 
-}  // namespace sealwright
+bool to_timeout(double seconds, std::chrono::milliseconds& span) {
+  if (!(seconds >= 0.1 && seconds <= 3600.0)) return false;
+  span = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000.0));
+  return true;
+}
+
+bool to_log_level(std::string_view text, LogLevel& level) {
+  constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"off", LogLevel::kOff},
+                                                               {"error", LogLevel::kError},
+                                                               {"warning", LogLevel::kWarning},
+                                                               {"info", LogLevel::kInfo},
+                                                               {"debug", LogLevel::kDebug}};
+  for (const auto& [name, value] : kLevels) {
+    if (name != text) continue;
+    level = value;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace sealwright::settings

@@ -5,8 +5,8 @@
 
 #include "base/redact.h"
 #include "fuzz/input.h"
-#include "library/config_file.h"
 #include "remote/endpoints.h"
+#include "settings/file.h"
 
 namespace {
 
@@ -33,7 +33,7 @@ class MemoryFile {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const MemoryFile file(Input(data, size).rest_as_text());
-  const auto read = sealwright::read_config_file(file.path());
+  const auto read = sealwright::settings::read_config_file(file.path());
   if (!read) {
     require(read.error().for_person && read.error().rv == CKR_GENERAL_ERROR &&
                 read.error().message.starts_with(file.path()),

@@ -7,13 +7,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "library/config.h"
+#include "settings/load.h"
 
-namespace sealwright {
+namespace sealwright::settings {
 namespace {
 
 const std::string kKey = "swk_" + std::string(43, 'k');
 const std::string kOther = "swk_" + std::string(43, 'o');
+
+constexpr uid_t kStranger = 54'321;
 
 class Config : public ::testing::Test {
  protected:
@@ -58,6 +60,7 @@ class Config : public ::testing::Test {
                                                "SEALWRIGHT_LOGIN_REQUIRED",
                                                "SEALWRIGHT_CONNECT_TIMEOUT",
                                                "SEALWRIGHT_REQUEST_TIMEOUT",
+                                               "SEALWRIGHT_LIST_TIMEOUT",
                                                "SEALWRIGHT_APPROVAL_REQUEST",
                                                "SEALWRIGHT_APPROVAL_WINDOW",
                                                "SEALWRIGHT_APPROVAL_SIGNINGS",
@@ -81,6 +84,7 @@ TEST_F(Config, WithNothingSetHasTheDefaults) {
   EXPECT_FALSE(settings->api_key);
   EXPECT_EQ(settings->connect_timeout, std::chrono::seconds(5));
   EXPECT_EQ(settings->request_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(settings->list_timeout, std::chrono::seconds(15));
   EXPECT_EQ(settings->log_level, LogLevel::kWarning);
   EXPECT_FALSE(settings->approval.request);
   EXPECT_FALSE(settings->approval.window);
@@ -93,7 +97,7 @@ TEST_F(Config, AFileMaySetEverything) {
   use("url = [\"https://a\", \"unix:/s\"]\napi_key = \"" + kKey +
       "\"\nlogin_required = true\ninsecure = true\n"
       "[signers]\nrelease = 7\n[tls]\nca_file = \"/ca\"\n"
-      "[timeouts]\nconnect = 2\nrequest = 1.5\n"
+      "[timeouts]\nconnect = 2\nrequest = 1.5\nlist = 7\n"
       "[approval]\nrequest = true\nwindow = \"8h\"\nsignings = 3\njustification = \"why\"\n"
       "wait = \"10m\"\n[log]\nlevel = \"debug\"\nfile = \"/log\"\n");
   const auto settings = load_settings();
@@ -106,6 +110,7 @@ TEST_F(Config, AFileMaySetEverything) {
   EXPECT_EQ(settings->tls.ca_file, "/ca");
   EXPECT_EQ(settings->connect_timeout, std::chrono::seconds(2));
   EXPECT_EQ(settings->request_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->list_timeout, std::chrono::seconds(7));
   EXPECT_EQ(settings->log_level, LogLevel::kDebug);
   EXPECT_EQ(settings->log_file, "/log");
   EXPECT_TRUE(settings->approval.request);
@@ -166,7 +171,7 @@ TEST_F(Config, AKeyFileIsReadWithItsLineEnd) {
 }
 
 TEST_F(Config, FilesWithSecretsMustNotBeReadableByOthers) {
-  const std::string open = write("key", kKey, 0640);
+  const std::string open = write("key", kKey, 0644);
   ::setenv("SEALWRIGHT_API_KEY_FILE", open.c_str(), 1);
   expect_refused(open + " holds a secret and can be read by others; chmod 600 it");
   ::unsetenv("SEALWRIGHT_API_KEY_FILE");
@@ -174,10 +179,123 @@ TEST_F(Config, FilesWithSecretsMustNotBeReadableByOthers) {
   expect_refused(config + " holds a secret and can be read by others; chmod 600 it");
 }
 
+// As a pod gets it: root's, for a group of the process.
+TEST_F(Config, AKeyFileOfRootMayBeForAGroupOfTheProcess) {
+  const std::string key = write("key", kKey, 0440);
+  ::setenv("SEALWRIGHT_API_KEY_FILE", key.c_str(), 1);
+  if (::geteuid() != 0) {
+    expect_refused(key + " holds a secret and can be read by others; chmod 600 it");
+    return;
+  }
+  EXPECT_EQ(load_settings()->api_key->reveal(), kKey);
+  ASSERT_EQ(::chown(key.c_str(), 0, kStranger), 0);
+  expect_refused(key + " holds a secret and can be read by others; chmod 600 it");
+}
+
+TEST_F(Config, FilesThatOthersCanChangeAreRefused) {
+  const auto refused = [](const std::string& path) {
+    expect_refused(path + " can be changed by others; chmod go-w it");
+  };
+  const std::string config = use("url = \"https://a\"\n", 0664);
+  refused(config);
+  ::chmod(config.c_str(), 0644);
+  const std::string key = write("key", kKey, 0620);
+  ::setenv("SEALWRIGHT_API_KEY_FILE", key.c_str(), 1);
+  refused(key);
+  ::chmod(key.c_str(), 0600);
+  for (const char* name : {"SEALWRIGHT_CA_FILE", "SEALWRIGHT_CLIENT_CERT"}) {
+    ::setenv("SEALWRIGHT_CLIENT_KEY", key.c_str(), 1);
+    ::setenv("SEALWRIGHT_CLIENT_CERT", key.c_str(), 1);
+    const std::string open = write("open.pem", "x", 0646);
+    ::setenv(name, open.c_str(), 1);
+    refused(open);
+    ::unsetenv(name);
+  }
+}
+
+TEST_F(Config, AFileOfAStrangerIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give things away";
+  const std::string ca = write("ca.pem", "x", 0644);
+  ::setenv("SEALWRIGHT_CA_FILE", ca.c_str(), 1);
+  EXPECT_TRUE(load_settings());
+  ASSERT_EQ(::chown(ca.c_str(), kStranger, kStranger), 0);
+  expect_refused(ca +
+                 " belongs to user 54321, who can change it; chown it to root, or to user 0 as "
+                 "whom this program runs");
+}
+
 TEST_F(Config, AFileThatIsNamedMustBeThere) {
   const std::string path = folder_ / "none.toml";
   ::setenv("SEALWRIGHT_CONFIG", path.c_str(), 1);
   expect_refused(path + ": No such file or directory");
+}
+
+// As editors, shells and secret stores leave them.
+TEST_F(Config, WhatStandsAroundAValueIsNotPartOfIt) {
+  const std::string mark = "\xEF\xBB\xBF";
+  use(mark + "url = \" https://a\\n\"\napi_key_file = \" key \"\n");
+  write("key", mark + " " + kKey + "\r\n\n");
+  auto settings = load_settings();
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->urls, std::vector<std::string>{"https://a"});
+  EXPECT_EQ(settings->api_key->reveal(), kKey);
+
+  ::setenv("SEALWRIGHT_URL", (mark + "https://b , https://c\r\n").c_str(), 1);
+  ::setenv("SEALWRIGHT_API_KEY", (kOther + "\n").c_str(), 1);
+  ::setenv("SEALWRIGHT_REQUEST_TIMEOUT", " 0.5\n", 1);
+  ::setenv("SEALWRIGHT_LOGIN_REQUIRED", "True\n", 1);
+  ::setenv("SEALWRIGHT_APPROVAL_SIGNINGS", "25 ", 1);
+  ::setenv("SEALWRIGHT_LOG_LEVEL", " debug", 1);
+  ::setenv("SEALWRIGHT_CA_FILE", " \t\n", 1);  // nothing is left of it: unset
+  settings = load_settings();
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->urls, (std::vector<std::string>{"https://b", "https://c"}));
+  EXPECT_EQ(settings->api_key->reveal(), kOther);
+  EXPECT_EQ(settings->request_timeout, std::chrono::milliseconds(500));
+  EXPECT_TRUE(settings->login_required);
+  EXPECT_EQ(settings->approval.signings, 25U);
+  EXPECT_EQ(settings->log_level, LogLevel::kDebug);
+  EXPECT_EQ(settings->tls.ca_file, "");
+}
+
+TEST_F(Config, ARelativePathStartsAtTheFileThatNamesIt) {
+  write("secrets/key", kKey);
+  use("api_key_file = \"secrets/key\"\n[tls]\nca_file = \"ca.pem\"\n[log]\nfile = \"log\"\n");
+  const auto settings = load_settings();
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->api_key->reveal(), kKey);
+  EXPECT_EQ(settings->tls.ca_file, folder_ / "ca.pem");
+  EXPECT_EQ(settings->log_file, folder_ / "log");
+}
+
+TEST_F(Config, ARelativePathInAVariableStartsHere) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  use("[tls]\nca_file = \"ca.pem\"\n");
+  std::filesystem::current_path(folder_);
+  ::setenv("SEALWRIGHT_CONFIG", "pkcs11.toml", 1);
+  ::setenv("SEALWRIGHT_LOG_FILE", "../log", 1);
+  const auto settings = load_settings();
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->tls.ca_file, folder_ / "ca.pem");
+  EXPECT_EQ(settings->log_file, folder_.string() + "/../log");
+}
+
+TEST_F(Config, SaysWhereItComesFrom) {
+  const std::string path = use("url = \"https://a\"\napi_key = \"" + kKey + "\"\n");
+  EXPECT_EQ(load_settings()->file, path);
+  EXPECT_EQ(load_settings()->key_source, path);
+  EXPECT_TRUE(load_settings()->variables.empty());
+  const std::string key = write("key", kOther);
+  ::setenv("SEALWRIGHT_API_KEY_FILE", key.c_str(), 1);
+  ::setenv("SEALWRIGHT_URL", "https://b", 1);
+  EXPECT_EQ(load_settings()->api_key->reveal(), kOther);
+  EXPECT_EQ(load_settings()->key_source, key);
+  EXPECT_EQ(load_settings()->variables,
+            (std::vector<std::string>{"SEALWRIGHT_URL", "SEALWRIGHT_API_KEY_FILE"}));
+  ::setenv("SEALWRIGHT_API_KEY", kKey.c_str(), 1);
+  EXPECT_EQ(load_settings()->api_key->reveal(), kKey);
+  EXPECT_EQ(load_settings()->key_source, "SEALWRIGHT_API_KEY");
 }
 
 struct Mistake {
@@ -224,6 +342,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "2: approval.justification must be a text of 1 to 2048 characters"},
         Mistake{"[approval]\njustification = \"\"\n",
                 "2: approval.justification must be a text of 1 to 2048 characters"},
+        Mistake{"[approval]\njustification = \" \"\n",
+                "2: approval.justification must be a text of 1 to 2048 characters"},
+        Mistake{"\"tls.ca_file\" = \"x\"\n", "1: tls.ca_file: unknown key"},
+        Mistake{"url = []\n", "1: url must be a url or a list of urls"},
+        Mistake{"[tls]\nca_file = \" \"\n", "2: tls.ca_file must be a text that is not empty"},
         Mistake{"[signers]\nrelease = 0\n", "2: signers.release must be the signer's number"},
         Mistake{"[signers]\na = 1\nb = 1\n", "3: signers.b: another signer has the same number"}));
 
@@ -267,9 +390,9 @@ TEST_P(Waits, AreFromOneSecondToSevenDays) {
 }
 
 const auto kSpans = ::testing::Values(
-    Span{"1s", 1}, Span{"90s", 90}, Span{"030m", 1'800}, Span{"8h", 28'800}, Span{"7d", 604'800},
-    Span{"0s", 0}, Span{"0d", 0}, Span{"s", 0}, Span{"8", 0}, Span{"h8", 0}, Span{"8 h", 0},
-    Span{" 8h", 0}, Span{"8H", 0}, Span{"8w", 0}, Span{"-8h", 0}, Span{"+8h", 0}, Span{"8.5h", 0},
+    Span{"1s", 1}, Span{"90s", 90}, Span{"030m", 1'800}, Span{"8h", 28'800}, Span{" 8h ", 28'800},
+    Span{"7d", 604'800}, Span{"0s", 0}, Span{"0d", 0}, Span{"s", 0}, Span{"8", 0}, Span{"h8", 0},
+    Span{"8 h", 0}, Span{"8H", 0}, Span{"8w", 0}, Span{"-8h", 0}, Span{"+8h", 0}, Span{"8.5h", 0},
     Span{"1h30m", 0}, Span{"soon", 0}, Span{"99999999999999999999s", 0},
     Span{"18446744073709551615d", 0}, Span{"213503982334602d", 0});
 INSTANTIATE_TEST_SUITE_P(All, Windows, kSpans);
@@ -286,7 +409,7 @@ TEST_F(Config, AJustificationIsCountedInCharacters) {
   for (int i = 0; i < 2048; ++i) longest += "ü";
   ::setenv("SEALWRIGHT_APPROVAL_JUSTIFICATION", longest.c_str(), 1);
   EXPECT_EQ(load_settings()->approval.justification, longest);
-  for (const std::string& wrong : {longest + "x", std::string(" \t "), std::string("\xff")}) {
+  for (const std::string& wrong : {longest + "x", std::string("\xff")}) {
     ::setenv("SEALWRIGHT_APPROVAL_JUSTIFICATION", wrong.c_str(), 1);
     expect_refused("SEALWRIGHT_APPROVAL_JUSTIFICATION must be a text of 1 to 2048 characters");
   }
@@ -311,7 +434,7 @@ TEST_F(Config, TextThatIsNoTomlNamesTheLine) {
 
 TEST_F(Config, AWrongVariableIsNamedWithoutItsSecret) {
   ::setenv("SEALWRIGHT_API_KEY", "hunter2", 1);
-  expect_refused("SEALWRIGHT_API_KEY is not an API key (swk_ and 43 characters)");
+  expect_refused("SEALWRIGHT_API_KEY must be an API key (swk_ and 43 characters)");
   ::unsetenv("SEALWRIGHT_API_KEY");
   ::setenv("SEALWRIGHT_CONNECT_TIMEOUT", "5s", 1);
   expect_refused("SEALWRIGHT_CONNECT_TIMEOUT must be seconds, from 0.1 to 3600");
@@ -330,4 +453,4 @@ TEST_F(Config, AClientCertificateNeedsItsKey) {
 }
 
 }  // namespace
-}  // namespace sealwright
+}  // namespace sealwright::settings

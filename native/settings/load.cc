@@ -1,0 +1,167 @@
+#include "settings/load.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/redact.h"
+#include "base/trust.h"
+#include "net/proxy.h"
+#include "net/reentry.h"
+#include "remote/endpoints.h"
+#include "settings/file.h"
+#include "settings/text.h"
+#include "settings/trusted_file.h"
+#include "settings/variables.h"
+
+namespace sealwright::settings {
+namespace {
+
+constexpr std::size_t kKeyFileLimit = 4096;
+
+tl::unexpected<Error> complaint(std::string what) {
+  return fail(Error::tell(CKR_GENERAL_ERROR, std::move(what)));
+}
+
+std::string home_folder() {
+  if (auto home = variable("HOME")) return *home;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16'384> room{};
+  const net::NetworkCall call;
+  if (::getpwuid_r(::getuid(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr) {
+    return "";
+  }
+  return found->pw_dir;
+}
+
+std::string machine_file() { return std::string(kMachineFolder) + "/pkcs11.toml"; }
+
+// The caller of a privileged process has no say: neither variables nor a home count then.
+std::string config_path() {
+  std::vector<std::string> candidates{machine_file()};
+  if (!is_privileged()) {
+    if (auto named = variable("SEALWRIGHT_CONFIG")) return *named;
+    candidates.insert(candidates.begin(), home_folder() + "/.config/sealwright/pkcs11.toml");
+  }
+  for (const std::string& path : candidates) {
+    if (::access(path.c_str(), F_OK) == 0) return path;
+  }
+  return "";
+}
+
+bool is_withheld(const std::string& path) {
+  return !is_privileged() && path == machine_file() &&
+         ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES;
+}
+
+Result<Draft> read_file_in_force(LoadedSettings& loaded) {
+  const std::string path = config_path();
+  if (path.empty()) return Draft{};
+  if (is_withheld(path)) {
+    loaded.withheld = path;
+    return Draft{};
+  }
+  loaded.file = path;
+  return read_config_file(path);
+}
+
+Result<Secret> read_key_file(const std::string& path) {
+  Result<std::string> text = read_private_file(path, kKeyFileLimit);
+  if (!text) return fail(text.error());
+  const Secret content = Secret::adopt(*text);
+  const std::string_view key = trimmed(content.reveal());
+  if (!is_api_key(key)) {
+    return complaint(path + " does not hold an API key (swk_ and 43 characters)");
+  }
+  return Secret(key);
+}
+
+// The variables before the file, a key before the name of a file with one.
+Result<void> apply(Draft& draft, LoadedSettings& loaded) {
+  loaded.key_source = draft.settings.api_key ? loaded.file : "";
+  const bool key = variable("SEALWRIGHT_API_KEY").has_value();
+  if (key || variable("SEALWRIGHT_API_KEY_FILE")) {
+    draft.settings.api_key.reset();
+    draft.api_key_file.clear();
+    loaded.key_source = key ? "SEALWRIGHT_API_KEY" : "";
+  }
+  Result<std::vector<std::string>> set = apply_variables(draft);
+  if (!set) return fail(set.error());
+  loaded.variables = std::move(*set);
+  if (draft.settings.api_key || draft.api_key_file.empty()) return {};
+  Result<Secret> read = read_key_file(draft.api_key_file);
+  if (!read) return fail(read.error());
+  draft.settings.api_key = std::move(*read);
+  draft.settings.read_api_key_again = [path = draft.api_key_file] { return read_key_file(path); };
+  loaded.key_source = draft.api_key_file;
+  return {};
+}
+
+// Our own setting before the variable that every program reads, which may hold what we do not know:
+// that is told where it would be needed.
+Result<void> settle_proxy(Settings::Proxy& proxy) {
+  if (proxy.url) {
+    if (const auto parsed = net::parse_proxy(proxy); !parsed) {
+      return complaint("SEALWRIGHT_PROXY_URL (proxy.url): " + parsed.error().message);
+    }
+  }
+  for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+    const auto value = variable(name);
+    if (value && !proxy.url) proxy.url = Secret(*value);
+  }
+  for (const char* name : {"NO_PROXY", "no_proxy"}) {
+    if (auto value = variable(name)) proxy.except = std::move(*value);
+  }
+  return {};
+}
+
+Result<void> check_files(const Settings::Tls& tls) {
+  if (tls.client_cert.empty() != tls.client_key.empty()) {
+    return complaint("a client certificate needs both client_cert and client_key");
+  }
+  if (!tls.client_key.empty()) {
+    const Result<std::string> key = read_private_file(tls.client_key, 1U << 20U);
+    if (!key) return fail(key.error());
+  }
+  for (const std::string* path : {&tls.ca_file, &tls.client_cert}) {
+    if (path->empty()) continue;
+    if (auto sound = check_file(*path); !sound) return sound;
+  }
+  return {};
+}
+
+Result<void> check_together(const LoadedSettings& loaded) {
+  if (!loaded.withheld.empty() && (loaded.urls.empty() || !loaded.api_key)) {
+    return complaint(loaded.withheld +
+                     ": Permission denied, and the variables do not say both where and who: "
+                     "set SEALWRIGHT_URL and SEALWRIGHT_API_KEY_FILE");
+  }
+  if (auto sound = check_files(loaded.tls); !sound) return sound;
+  if (loaded.urls.empty()) return {};
+  const auto urls = remote::endpoints(loaded);
+  if (!urls) return complaint(urls.error().message);
+  return {};
+}
+
+}  // namespace
+
+Result<LoadedSettings> load_settings() {
+  LoadedSettings loaded;
+  Result<Draft> draft = read_file_in_force(loaded);
+  if (!draft) return fail(draft.error());
+  if (auto done = apply(*draft, loaded); !done) return fail(done.error());
+  static_cast<Settings&>(loaded) = std::move(draft->settings);
+  if (is_privileged()) loaded.log_file.clear();
+  if (auto done = settle_proxy(loaded.proxy); !done) return fail(done.error());
+  if (auto done = check_together(loaded); !done) return fail(done.error());
+  return loaded;
+}
+
+}  // namespace sealwright::settings
