@@ -11,8 +11,6 @@
 namespace sealwright::crypto::ecdsa {
 namespace {
 
-using remote::Hash;
-
 Hash hash_with_length(std::size_t length) {
   switch (length) {
     case 32:
@@ -44,10 +42,10 @@ Bytes to_der(ByteView signature) {
 
 }  // namespace
 
-Result<remote::DigestToSign> from_raw(Bytes raw) {
+Result<DigestToSign> from_raw(Bytes raw) {
   if (raw.empty()) return fail(CKR_DATA_LEN_RANGE, "CKM_ECDSA needs a digest");
   const Hash hash = hash_with_length(raw.size());
-  return remote::DigestToSign{remote::Scheme::kEcdsa, hash, std::move(raw), std::nullopt};
+  return DigestToSign{Scheme::kEcdsa, hash, std::move(raw), std::nullopt};
 }
 
 std::optional<Bytes> pad(ByteView signature, std::size_t length) {
@@ -61,7 +59,7 @@ std::optional<Bytes> pad(ByteView signature, std::size_t length) {
   return padded;
 }
 
-Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {
+Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature) {
   const OpensslCall call;
   const PkeyContext context = call.use(key);
   const Bytes der = to_der(signature);

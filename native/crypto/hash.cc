@@ -2,8 +2,6 @@
 
 namespace sealwright::crypto {
 
-using remote::Hash;
-
 std::size_t hash_length(Hash hash) {
   switch (hash) {
     case Hash::kSha256:

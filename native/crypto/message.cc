@@ -11,8 +11,6 @@
 namespace sealwright::crypto {
 namespace {
 
-using remote::DigestToSign;
-
 // A mechanism with a hash: data of any length, never kept.
 class DigestedMessage final : public Message {
  public:
@@ -50,11 +48,11 @@ class RawMessage final : public Message {
 
   Result<DigestToSign> finish() override {
     switch (form_.scheme) {
-      case remote::Scheme::kRsaPkcs1v15:
+      case Scheme::kRsaPkcs1v15:
         return rsa_pkcs1::from_raw(std::move(raw_));
-      case remote::Scheme::kEcdsa:
+      case Scheme::kEcdsa:
         return ecdsa::from_raw(std::move(raw_));
-      case remote::Scheme::kRsaPss:
+      case Scheme::kRsaPss:
         break;
     }
     if (raw_.size() != capacity_) {
@@ -79,7 +77,7 @@ KeyKind key_kind(MechanismFamily family) {
 // Scheme, hash and PSS parameters as mechanism and parameters say; the digest comes later.
 Result<DigestToSign> read_form(const MechanismSpec& spec, const CK_MECHANISM& mechanism,
                                const PublicKey& key) {
-  const remote::Hash hash = spec.digest ? hash_of(*spec.digest) : remote::Hash::kNone;
+  const Hash hash = spec.digest ? hash_of(*spec.digest) : Hash::kNone;
   if (spec.family == MechanismFamily::kRsaPss) {
     auto form = rsa_pss::parse_parameters(mechanism, key.bits());
     if (form && spec.digest && form->hash != hash) {
@@ -90,18 +88,18 @@ Result<DigestToSign> read_form(const MechanismSpec& spec, const CK_MECHANISM& me
   if (mechanism.ulParameterLen != 0) {
     return fail(CKR_MECHANISM_PARAM_INVALID, "the mechanism takes no parameters");
   }
-  const auto scheme = spec.family == MechanismFamily::kEcdsa ? remote::Scheme::kEcdsa
-                                                             : remote::Scheme::kRsaPkcs1v15;
+  const auto scheme =
+      spec.family == MechanismFamily::kEcdsa ? Scheme::kEcdsa : Scheme::kRsaPkcs1v15;
   return DigestToSign{scheme, hash, {}, std::nullopt};
 }
 
 std::size_t raw_capacity(const DigestToSign& form, const PublicKey& key) {
   switch (form.scheme) {
-    case remote::Scheme::kRsaPkcs1v15:
+    case Scheme::kRsaPkcs1v15:
       return rsa_pkcs1::capacity(key.signature_length());
-    case remote::Scheme::kRsaPss:
+    case Scheme::kRsaPss:
       return hash_length(form.hash);
-    case remote::Scheme::kEcdsa:
+    case Scheme::kEcdsa:
       break;
   }
   return ecdsa::kCapacity;

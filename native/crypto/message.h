@@ -8,9 +8,9 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "crypto/digest_to_sign.h"
 #include "crypto/mechanism.h"
 #include "crypto/public_key.h"
-#include "remote/signing_service.h"
 
 namespace sealwright::crypto {
 
@@ -25,7 +25,7 @@ class Message {
   // Errors: CKR_DATA_LEN_RANGE once a raw mechanism has more than one signature can hold.
   virtual Result<void> update(ByteView data) = 0;
   // Errors: CKR_DATA_LEN_RANGE for a digest of the wrong length.
-  virtual Result<remote::DigestToSign> finish() = 0;
+  virtual Result<DigestToSign> finish() = 0;
 };
 
 }  // namespace sealwright::crypto

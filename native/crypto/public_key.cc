@@ -194,18 +194,18 @@ std::optional<Bytes> PublicKey::in_full_length(ByteView signature) const {
   return ecdsa::pad(signature, signature_length_);
 }
 
-Result<bool> PublicKey::verify(const remote::DigestToSign& what, ByteView signature) const {
-  const bool for_rsa = what.scheme != remote::Scheme::kEcdsa;
+Result<bool> PublicKey::verify(const DigestToSign& what, ByteView signature) const {
+  const bool for_rsa = what.scheme != Scheme::kEcdsa;
   if (for_rsa != (kind_ == KeyKind::kRsa)) {
     return fail(CKR_KEY_TYPE_INCONSISTENT, "the scheme is for another type of key");
   }
   if (signature.size() != signature_length_) return false;
   switch (what.scheme) {
-    case remote::Scheme::kRsaPkcs1v15:
+    case Scheme::kRsaPkcs1v15:
       return rsa_pkcs1::verify(key_, what, signature);
-    case remote::Scheme::kRsaPss:
+    case Scheme::kRsaPss:
       return rsa_pss::verify(key_, what, signature);
-    case remote::Scheme::kEcdsa:
+    case Scheme::kEcdsa:
       break;
   }
   return ecdsa::verify(key_, what, signature);

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "remote/signing_service.h"
+#include "crypto/digest_to_sign.h"
 
 struct evp_pkey_st;
 
@@ -44,7 +44,7 @@ class PublicKey {
   [[nodiscard]] std::optional<Bytes> in_full_length(ByteView signature) const;
 
   // True exactly for a valid signature over `what` (RSA octets, or r‖s), in full length.
-  [[nodiscard]] Result<bool> verify(const remote::DigestToSign& what, ByteView signature) const;
+  [[nodiscard]] Result<bool> verify(const DigestToSign& what, ByteView signature) const;
 
   ~PublicKey();
   PublicKey(const PublicKey&) = delete;

@@ -14,8 +14,6 @@
 namespace sealwright::crypto::rsa_pkcs1 {
 namespace {
 
-using remote::Hash;
-
 constexpr std::size_t kPaddingLength = 11;  // 00 01, eight FF at least, 00
 
 // DER of a DigestInfo up to the digest: RFC 8017 §9.2, note 1.
@@ -68,19 +66,19 @@ Result<bool> carries(EVP_PKEY* key, const Bytes& octets, ByteView signature) {
 
 std::size_t capacity(std::size_t modulus_length) { return modulus_length - kPaddingLength; }
 
-remote::DigestToSign from_raw(Bytes raw) {
+DigestToSign from_raw(Bytes raw) {
   const auto start = raw.begin();
   for (const DigestInfo& info : kDigestInfos) {
     if (raw.size() == info.prefix.size() + hash_length(info.hash) &&
         std::ranges::equal(info.prefix, std::span(raw).first(info.prefix.size()))) {
       raw.erase(start, start + static_cast<std::ptrdiff_t>(info.prefix.size()));
-      return {remote::Scheme::kRsaPkcs1v15, info.hash, std::move(raw), std::nullopt};
+      return {Scheme::kRsaPkcs1v15, info.hash, std::move(raw), std::nullopt};
     }
   }
-  return {remote::Scheme::kRsaPkcs1v15, Hash::kNone, std::move(raw), std::nullopt};
+  return {Scheme::kRsaPkcs1v15, Hash::kNone, std::move(raw), std::nullopt};
 }
 
-Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {
+Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature) {
   if (what.hash == Hash::kNone) return carries(key, what.digest, signature);
   const OpensslCall call;
   const PkeyContext context = call.use(key);

@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "remote/signing_service.h"
+#include "crypto/digest_to_sign.h"
 
 namespace sealwright::crypto::rsa_pkcs1 {
 
@@ -16,8 +16,8 @@ std::size_t capacity(std::size_t modulus_length);
 
 // What CKM_RSA_PKCS was given: the digest of a DigestInfo of SHA-256, SHA-384 or SHA-512 in DER
 // with NULL parameters; anything else as it is, under Hash::kNone.
-remote::DigestToSign from_raw(Bytes raw);
+DigestToSign from_raw(Bytes raw);
 
-Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature);
+Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature);
 
 }  // namespace sealwright::crypto::rsa_pkcs1

@@ -18,8 +18,7 @@ tl::unexpected<Error> invalid(std::string reason) {
 
 }  // namespace
 
-Result<remote::DigestToSign> parse_parameters(const CK_MECHANISM& mechanism,
-                                              std::size_t modulus_bits) {
+Result<DigestToSign> parse_parameters(const CK_MECHANISM& mechanism, std::size_t modulus_bits) {
   CK_RSA_PKCS_PSS_PARAMS given;
   if (mechanism.pParameter == nullptr) return invalid("missing");
   if (mechanism.ulParameterLen != sizeof(given)) return invalid("wrong size");
@@ -35,15 +34,14 @@ Result<remote::DigestToSign> parse_parameters(const CK_MECHANISM& mechanism,
   if (given.s_len > longest_salt) {
     return invalid("sLen is more than " + std::to_string(longest_salt));
   }
-  return remote::DigestToSign{
-      remote::Scheme::kRsaPss,
-      *hash,
-      {},
-      remote::PssParameters{*mgf_hash, static_cast<std::uint32_t>(given.s_len)}};
+  return DigestToSign{Scheme::kRsaPss,
+                      *hash,
+                      {},
+                      PssParameters{*mgf_hash, static_cast<std::uint32_t>(given.s_len)}};
 }
 
-Result<bool> verify(EVP_PKEY* key, const remote::DigestToSign& what, ByteView signature) {
-  if (!what.pss || what.hash == remote::Hash::kNone || what.pss->mgf_hash == remote::Hash::kNone) {
+Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature) {
+  if (!what.pss || what.hash == Hash::kNone || what.pss->mgf_hash == Hash::kNone) {
     return invalid("missing");
   }
   const OpensslCall call;

@@ -35,7 +35,7 @@ class SharedControlPlane final : public remote::SigningService {
   }
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,
-                     const remote::DigestToSign& what) override {
+                     const crypto::DigestToSign& what) override {
     return control_plane().sign(api_key, signer, certificate_serial, what);
   }
   void stop() noexcept override {}

@@ -10,9 +10,9 @@ namespace {
 
 using sealwright::Bytes;
 using sealwright::ByteView;
+using sealwright::crypto::Hash;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
-using sealwright::remote::Hash;
 
 struct Free {
   void operator()(X509_SIG* info) const { X509_SIG_free(info); }

@@ -6,13 +6,13 @@ namespace {
 
 using sealwright::Bytes;
 using sealwright::ByteView;
+using sealwright::crypto::DigestToSign;
+using sealwright::crypto::Hash;
 using sealwright::crypto::KeyKind;
 using sealwright::crypto::PublicKey;
+using sealwright::crypto::Scheme;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
-using sealwright::remote::DigestToSign;
-using sealwright::remote::Hash;
-using sealwright::remote::Scheme;
 
 // As long as the key's signatures are, so that the length alone does not refuse it.
 Bytes signature_from(Input& input, std::size_t length) {

@@ -8,12 +8,12 @@
 
 namespace {
 
+using sealwright::crypto::DigestToSign;
+using sealwright::crypto::Hash;
+using sealwright::crypto::Scheme;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
 using sealwright::remote::ClientContext;
-using sealwright::remote::DigestToSign;
-using sealwright::remote::Hash;
-using sealwright::remote::Scheme;
 
 constexpr Scheme kSchemes[] = {Scheme::kRsaPkcs1v15, Scheme::kRsaPss, Scheme::kEcdsa};
 constexpr Hash kHashes[] = {Hash::kNone, Hash::kSha256, Hash::kSha384, Hash::kSha512};

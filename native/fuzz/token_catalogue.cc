@@ -32,7 +32,7 @@ class Lists final : public remote::SigningService {
     return remote::parse_catalogue(body, "\"tag\"");
   }
   Result<Bytes> sign(const Secret&, const std::string&, const std::string&,
-                     const remote::DigestToSign&) override {
+                     const crypto::DigestToSign&) override {
     return sealwright::fail(CKR_DEVICE_ERROR, "nothing is signed here");
   }
   void stop() noexcept override {}

@@ -191,7 +191,7 @@ Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
 
 Reply<Bytes> HttpControlPlane::sign(const Secret& api_key, const std::string& signer,
                                     const std::string& certificate_serial,
-                                    const DigestToSign& what) {
+                                    const crypto::DigestToSign& what) {
   if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
   Result<std::string> key = make_uuid7();
   if (!key) return unanswered(key.error());

@@ -26,7 +26,7 @@ class RecentRefusals {
   struct Call {
     const Secret& api_key;
     const std::string& signer;
-    const DigestToSign& what;
+    const crypto::DigestToSign& what;
     Time began;
   };
 
@@ -39,7 +39,7 @@ class RecentRefusals {
   struct Entry {
     Secret api_key;
     std::string signer;
-    DigestToSign what;
+    crypto::DigestToSign what;
     Error error;
     Time ended;
   };

@@ -17,7 +17,7 @@ Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(
 
 Result<Bytes> RemoteSigningService::sign(const Secret& api_key, const std::string& signer,
                                          const std::string& certificate_serial,
-                                         const DigestToSign& what) {
+                                         const crypto::DigestToSign& what) {
   const RecentRefusals::Call call{api_key, signer, what, Deadline::Clock::now()};
   auto signature = plane_->sign(api_key, signer, certificate_serial, what);
   if (!signature && signature.error().is_want_of_grant()) {

@@ -10,26 +10,9 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "crypto/digest_to_sign.h"
 
 namespace sealwright::remote {
-
-enum class Scheme { kRsaPkcs1v15, kRsaPss, kEcdsa };
-
-// kNone: rsa-pkcs1v15 over bytes that are no SHA-2 DigestInfo, or an ecdsa digest of unusual size.
-enum class Hash { kNone, kSha256, kSha384, kSha512 };
-
-struct PssParameters {
-  Hash mgf_hash = Hash::kSha256;
-  std::uint32_t salt_length = 0;  // octets
-};
-
-// What a private key is asked to sign. The artifact itself never leaves this machine.
-struct DigestToSign {
-  Scheme scheme = Scheme::kRsaPkcs1v15;
-  Hash hash = Hash::kNone;
-  Bytes digest;                      // of `hash`; for kNone whatever the tool gave
-  std::optional<PssParameters> pss;  // kRsaPss only
-};
 
 // kGone: the control plane listed it once and does not any more.
 enum class SignerStatus { kPending, kActive, kDisabled, kExpired, kGone };
@@ -69,7 +52,8 @@ class SigningService {
   // CKR_USER_NOT_LOGGED_IN (401), CKR_FUNCTION_CANCELED (waited in vain for an approval),
   // CKR_DEVICE_ERROR; those that a person can act on say so.
   virtual Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                             const std::string& certificate_serial, const DigestToSign& what) = 0;
+                             const std::string& certificate_serial,
+                             const crypto::DigestToSign& what) = 0;
 
   // Any thread, any time. Waits for an approval end soon with CKR_FUNCTION_CANCELED; whatever else
   // runs is left alone.

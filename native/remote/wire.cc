@@ -245,27 +245,27 @@ std::string read_sentences(Reader& reader, std::string_view name) {
   return shortened(joined, kSentence);
 }
 
-std::string_view name_of(Scheme scheme) {
+std::string_view name_of(crypto::Scheme scheme) {
   switch (scheme) {
-    case Scheme::kRsaPkcs1v15:
+    case crypto::Scheme::kRsaPkcs1v15:
       return "rsa-pkcs1v15";
-    case Scheme::kRsaPss:
+    case crypto::Scheme::kRsaPss:
       return "rsa-pss";
-    case Scheme::kEcdsa:
+    case crypto::Scheme::kEcdsa:
       break;
   }
   return "ecdsa";
 }
 
-std::string_view name_of(Hash hash) {
+std::string_view name_of(crypto::Hash hash) {
   switch (hash) {
-    case Hash::kSha256:
+    case crypto::Hash::kSha256:
       return "sha256";
-    case Hash::kSha384:
+    case crypto::Hash::kSha384:
       return "sha384";
-    case Hash::kSha512:
+    case crypto::Hash::kSha512:
       return "sha512";
-    case Hash::kNone:
+    case crypto::Hash::kNone:
       break;
   }
   return "none";
@@ -365,7 +365,7 @@ std::string write_approval_request(const Settings::Approval& terms, const Client
   return json::serialize(body);
 }
 
-std::string write_sign_body(const std::string& certificate_serial, const DigestToSign& what,
+std::string write_sign_body(const std::string& certificate_serial, const crypto::DigestToSign& what,
                             const ClientContext& client) {
   json::object body;
   body["scheme"] = name_of(what.scheme);
@@ -375,7 +375,7 @@ std::string write_sign_body(const std::string& certificate_serial, const DigestT
     body["pss"] = {{"mgf_hash", name_of(what.pss->mgf_hash)},
                    {"salt_length", what.pss->salt_length}};
   }
-  if (what.scheme == Scheme::kEcdsa) body["ecdsa_encoding"] = "p1363";
+  if (what.scheme == crypto::Scheme::kEcdsa) body["ecdsa_encoding"] = "p1363";
   json::object about;
   const auto add = [&about](std::string_view name, const std::string& text) {
     if (!text.empty()) about[json::string_view(name.data(), name.size())] = text;

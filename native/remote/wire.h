@@ -27,7 +27,7 @@ struct Problem {
 };
 Problem parse_problem(std::string_view body);
 
-std::string write_sign_body(const std::string& certificate_serial, const DigestToSign& what,
+std::string write_sign_body(const std::string& certificate_serial, const crypto::DigestToSign& what,
                             const ClientContext& client);
 
 // Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.

@@ -310,7 +310,7 @@ Result<std::shared_ptr<const Object>> Tokens::key(CK_SLOT_ID id, CK_OBJECT_HANDL
   return found;
 }
 
-Result<Bytes> Tokens::sign(const Object& key, const remote::DigestToSign& what) {
+Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) {
   const auto catalogue = catalogue_of(key.slot);
   if (catalogue == nullptr || hidden(key) || handles_.ended(key.handle)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");

@@ -76,7 +76,7 @@ class Tokens {
   // One request to the control plane; the signature that comes back is checked against the key
   // that the handle named. Errors: those of SigningService::sign, CKR_USER_NOT_LOGGED_IN,
   // CKR_DEVICE_ERROR for an answer that is no signature of this key.
-  Result<Bytes> sign(const Object& key, const remote::DigestToSign& what);
+  Result<Bytes> sign(const Object& key, const crypto::DigestToSign& what);
 
  private:
   Result<void> log_in(CK_SLOT_ID id, std::string_view pin);

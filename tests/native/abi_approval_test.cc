@@ -114,7 +114,7 @@ class ApprovalTest : public ::testing::Test {
     if (asked.starts_with("GET ")) return json_answer(200, request);
     if (!approved_) return json_answer(403, R"({"code":"no_active_grant","title":"No grant."})");
     const Bytes signature = *keys_.sign(Secret(test::kApiKey), "release", signer.certificate_serial,
-                                        {remote::Scheme::kEcdsa, remote::Hash::kSha256,
+                                        {crypto::Scheme::kEcdsa, crypto::Hash::kSha256,
                                          *from_base64(member(asked, "digest")), std::nullopt});
     return json_answer(200, R"({"signature":")" + to_base64(signature) + "\"}");
   }
@@ -157,7 +157,7 @@ TEST_F(ApprovalTest, AChildForkedMeanwhileStartsAnewAndTheWaitGoesOn) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(20);
-    if (p11.C_Finalize(nullptr) != CKR_CRYPTOKI_NOT_INITIALIZED) ::_exit(1);
+    if (p11.C_Finalize(nullptr) != CKR_OK) ::_exit(1);  // of what the parent began
     if (p11.C_Initialize(nullptr) != CKR_OK) ::_exit(2);
     CK_SESSION_HANDLE own = CK_INVALID_HANDLE;
     if (p11.C_OpenSession(kSlot, CKF_SERIAL_SESSION, nullptr, nullptr, &own) != CKR_OK) ::_exit(3);

@@ -10,9 +10,9 @@
 namespace sealwright::crypto {
 namespace {
 
-using remote::DigestToSign;
-using remote::Hash;
-using remote::Scheme;
+using crypto::DigestToSign;
+using crypto::Hash;
+using crypto::Scheme;
 
 class MessageTest : public testing::Test {
  protected:

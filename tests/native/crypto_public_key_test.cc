@@ -15,9 +15,9 @@
 namespace sealwright::crypto {
 namespace {
 
-using remote::DigestToSign;
-using remote::Hash;
-using remote::Scheme;
+using crypto::DigestToSign;
+using crypto::Hash;
+using crypto::Scheme;
 using test::Key;
 
 const ByteView kData = as_bytes("the artifact");

@@ -74,15 +74,15 @@ Certificate certify(EVP_PKEY* key, const std::string& subject, const std::string
   return certificate;
 }
 
-const EVP_MD* message_digest(remote::Hash hash) {
+const EVP_MD* message_digest(crypto::Hash hash) {
   switch (hash) {
-    case remote::Hash::kSha256:
+    case crypto::Hash::kSha256:
       return EVP_sha256();
-    case remote::Hash::kSha384:
+    case crypto::Hash::kSha384:
       return EVP_sha384();
-    case remote::Hash::kSha512:
+    case crypto::Hash::kSha512:
       return EVP_sha512();
-    case remote::Hash::kNone:
+    case crypto::Hash::kNone:
       break;
   }
   return nullptr;
@@ -98,19 +98,19 @@ Bytes p1363(const Bytes& encoded, int field) {
   return out;
 }
 
-Bytes sign_digest(EVP_PKEY* key, const remote::DigestToSign& what) {
+Bytes sign_digest(EVP_PKEY* key, const crypto::DigestToSign& what) {
   const KeyContext context(required(EVP_PKEY_CTX_new_from_pkey(openssl_context(), key, nullptr)));
   required(EVP_PKEY_sign_init(context.get()));
-  if (what.scheme == remote::Scheme::kRsaPkcs1v15) {
+  if (what.scheme == crypto::Scheme::kRsaPkcs1v15) {
     required(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING));
   }
-  if (what.scheme == remote::Scheme::kRsaPss) {
+  if (what.scheme == crypto::Scheme::kRsaPss) {
     required(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING));
     required(
         EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), static_cast<int>(what.pss->salt_length)));
     required(EVP_PKEY_CTX_set_rsa_mgf1_md(context.get(), message_digest(what.pss->mgf_hash)));
   }
-  if (what.hash != remote::Hash::kNone) {
+  if (what.hash != crypto::Hash::kNone) {
     required(EVP_PKEY_CTX_set_signature_md(context.get(), message_digest(what.hash)));
   }
   std::size_t length = 0;
@@ -120,7 +120,7 @@ Bytes sign_digest(EVP_PKEY* key, const remote::DigestToSign& what) {
                          what.digest.size()));
   signature.resize(length);
   constexpr int kP256Field = 32;
-  return what.scheme == remote::Scheme::kEcdsa ? p1363(signature, kP256Field) : signature;
+  return what.scheme == crypto::Scheme::kEcdsa ? p1363(signature, kP256Field) : signature;
 }
 
 }  // namespace
@@ -219,7 +219,7 @@ Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
 
 Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string& signer,
                                         const std::string& certificate_serial,
-                                        const remote::DigestToSign& what) {
+                                        const crypto::DigestToSign& what) {
   ++signatures;
   if (before_signing) {
     before_signing();

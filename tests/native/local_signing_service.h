@@ -47,7 +47,7 @@ class LocalSigningService : public remote::SigningService {
       const Secret& api_key, const std::optional<std::string>& held) override;
   Result<Bytes> sign(const Secret& api_key, const std::string& signer,
                      const std::string& certificate_serial,
-                     const remote::DigestToSign& what) override;
+                     const crypto::DigestToSign& what) override;
   void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}
 

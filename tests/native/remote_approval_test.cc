@@ -78,7 +78,8 @@ class ApprovalTest : public ::testing::Test {
     return sign();
   }
   Result<Bytes> sign(const std::string& signer = "release") {
-    return service_->sign(kKey, signer, "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 1), {}});
+    return service_->sign(kKey, signer, "0a",
+                          {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
 
   // What the person has been told so far, apart from what the call itself returns.
@@ -481,8 +482,8 @@ TEST_F(ApprovalTest, AnotherCallIsAWishOfItsOwn) {
   ScriptedServer server(
       {denied(), opened(), seen("rejected"), denied(), opened("approved"), kSigned});
   ASSERT_FALSE(sign(server, kAsksAndWaits));
-  expect_signed(
-      service_->sign(kKey, "release", "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 2), {}}));
+  expect_signed(service_->sign(kKey, "release", "0a",
+                               {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 2), {}}));
 }
 
 TEST_F(ApprovalTest, WithoutAWaitEveryCallIsAWishOfItsOwn) {

@@ -46,7 +46,8 @@ class Client {
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
   Result<Bytes> sign() {
-    return service_.sign(kKey, "release", "0a", {Scheme::kEcdsa, Hash::kSha256, Bytes(32, 1), {}});
+    return service_.sign(kKey, "release", "0a",
+                         {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
   Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
     return service_.fetch_catalogue(kKey, held);

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "base/cryptoki.h"
 #include "local_signing_service.h"
 #include "token/object.h"
 #include "token/tokens.h"
@@ -55,8 +56,9 @@ std::set<CK_ATTRIBUTE_TYPE> with(std::set<CK_ATTRIBUTE_TYPE> types,
   return types;
 }
 
-const std::set<CK_ATTRIBUTE_TYPE> kStorage{CKA_CLASS, CKA_TOKEN,    CKA_PRIVATE,    CKA_MODIFIABLE,
-                                           CKA_LABEL, CKA_COPYABLE, CKA_DESTROYABLE};
+const std::set<CK_ATTRIBUTE_TYPE> kStorage{CKA_CLASS,       CKA_TOKEN,         CKA_PRIVATE,
+                                           CKA_MODIFIABLE,  CKA_LABEL,         CKA_COPYABLE,
+                                           CKA_DESTROYABLE, kUniqueIdAttribute};
 const std::set<CK_ATTRIBUTE_TYPE> kKey =
     with(kStorage, {CKA_KEY_TYPE, CKA_ID, CKA_START_DATE, CKA_END_DATE, CKA_DERIVE, CKA_LOCAL,
                     CKA_KEY_GEN_MECHANISM, CKA_ALLOWED_MECHANISMS});

@@ -58,8 +58,8 @@ class TokensTest : public ::testing::Test {
   std::optional<Tokens> tokens_;
 };
 
-remote::DigestToSign some_digest() {
-  return {remote::Scheme::kEcdsa, remote::Hash::kSha256, Bytes(32, 0x5A), std::nullopt};
+crypto::DigestToSign some_digest() {
+  return {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 0x5A), std::nullopt};
 }
 
 template <typename T>
