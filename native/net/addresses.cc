@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "base/openssl.h"
+#include "base/fork.h"
 
 namespace sealwright::net {
 namespace {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/openssl.h"
+#include "base/fork.h"
 #include "base/redact.h"
 #include "base/utf8.h"
 #include "net/reentry.h"
