@@ -86,7 +86,7 @@ Result<Bytes> identify(const X509* certificate) {
   if (bits == nullptr) return unusable("no public key");
   const ByteView content(ASN1_STRING_get0_data(bits),
                          static_cast<std::size_t>(ASN1_STRING_length(bits)));
-  return digest_of(DigestAlgorithm::kSha1, content);
+  return digest_of(Hash::kSha1, content);
 }
 
 }  // namespace

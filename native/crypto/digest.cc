@@ -9,16 +9,14 @@
 namespace sealwright::crypto {
 namespace {
 
-constexpr std::array<const char*, 5> kNames{"SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512"};
-
 // Fetched once and kept for ever: a fetch costs more than hashing a short message.
-constinit std::array<std::atomic<EVP_MD*>, kNames.size()> fetched{};
+constinit std::array<std::atomic<EVP_MD*>, kHashRows.size()> fetched{};
 
-const EVP_MD* find(DigestAlgorithm algorithm, const OpensslCall& call) {
-  const auto index = static_cast<std::size_t>(algorithm);
+const EVP_MD* find(Hash hash, const OpensslCall& call) {
+  const auto index = static_cast<std::size_t>(hash);
   if (const EVP_MD* known = fetched[index].load(std::memory_order_acquire)) return known;
   if (call.context() == nullptr) return nullptr;
-  EVP_MD* mine = EVP_MD_fetch(call.context(), kNames[index], nullptr);
+  EVP_MD* mine = EVP_MD_fetch(call.context(), row_of(hash).openssl_name, nullptr);
   if (mine == nullptr) return nullptr;
   EVP_MD* first = nullptr;
   if (fetched[index].compare_exchange_strong(first, mine)) return mine;
@@ -28,26 +26,10 @@ const EVP_MD* find(DigestAlgorithm algorithm, const OpensslCall& call) {
 
 }  // namespace
 
-std::size_t digest_length(DigestAlgorithm algorithm) {
-  switch (algorithm) {
-    case DigestAlgorithm::kSha1:
-      return 20;
-    case DigestAlgorithm::kSha224:
-      return 28;
-    case DigestAlgorithm::kSha256:
-      return 32;
-    case DigestAlgorithm::kSha384:
-      return 48;
-    case DigestAlgorithm::kSha512:
-      return 64;
-  }
-  return 0;
-}
-
-Result<Bytes> digest_of(DigestAlgorithm algorithm, ByteView content) {
+Result<Bytes> digest_of(Hash hash, ByteView content) {
   const OpensslCall call;
-  Bytes value(digest_length(algorithm));
-  const EVP_MD* md = find(algorithm, call);
+  Bytes value(row_of(hash).length);
+  const EVP_MD* md = find(hash, call);
   if (md == nullptr ||
       EVP_Digest(content.data(), content.size(), value.data(), nullptr, md, nullptr) != 1) {
     return out_of_memory();
@@ -65,15 +47,15 @@ Digest::Digest(Digest&&) noexcept = default;
 Digest& Digest::operator=(Digest&&) noexcept = default;
 Digest::~Digest() = default;
 
-Result<Digest> Digest::start(DigestAlgorithm algorithm) {
+Result<Digest> Digest::start(Hash hash) {
   const OpensslCall call;
-  const EVP_MD* md = find(algorithm, call);
+  const EVP_MD* md = find(hash, call);
   auto context = std::make_unique<Context>();
   if (md == nullptr || context->state == nullptr ||
       EVP_DigestInit_ex2(context->state.get(), md, nullptr) != 1) {
     return out_of_memory();
   }
-  return Digest(std::move(context), digest_length(algorithm));
+  return Digest(std::move(context), row_of(hash).length);
 }
 
 Result<void> Digest::update(ByteView data) {

@@ -6,18 +6,16 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "crypto/mechanism.h"
+#include "crypto/hash.h"
 
 namespace sealwright::crypto {
 
-std::size_t digest_length(DigestAlgorithm algorithm);  // octets
-
-// Of all of `content` at once.
-Result<Bytes> digest_of(DigestAlgorithm algorithm, ByteView content);
+// Of all of `content` at once. Here as below any hash but kNone.
+Result<Bytes> digest_of(Hash hash, ByteView content);
 
 class Digest {
  public:
-  static Result<Digest> start(DigestAlgorithm algorithm);
+  static Result<Digest> start(Hash hash);
   Result<void> update(ByteView data);
   Result<Bytes> finish();  // once; the object is spent afterwards
   [[nodiscard]] std::size_t length() const { return length_; }

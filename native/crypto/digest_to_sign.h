@@ -5,13 +5,11 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "crypto/hash.h"
 
 namespace sealwright::crypto {
 
-enum class Scheme { kRsaPkcs1v15, kRsaPss, kEcdsa };
-
-// kNone: rsa-pkcs1v15 over bytes that are no SHA-2 DigestInfo, or an ecdsa digest of unusual size.
-enum class Hash { kNone, kSha256, kSha384, kSha512 };
+struct Scheme;
 
 struct PssParameters {
   Hash mgf_hash = Hash::kSha256;
@@ -19,10 +17,10 @@ struct PssParameters {
 };
 
 struct DigestToSign {
-  Scheme scheme = Scheme::kRsaPkcs1v15;
+  const Scheme* scheme = nullptr;
   Hash hash = Hash::kNone;
-  Bytes digest;                      // of `hash`; for kNone whatever the tool gave
-  std::optional<PssParameters> pss;  // kRsaPss only
+  Bytes digest;  // of `hash`; for kNone what the tool gave, for a scheme of messages all of it
+  std::optional<PssParameters> pss;  // rsa-pss only
 };
 
 }  // namespace sealwright::crypto

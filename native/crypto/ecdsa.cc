@@ -11,18 +11,7 @@
 namespace sealwright::crypto::ecdsa {
 namespace {
 
-Hash hash_with_length(std::size_t length) {
-  switch (length) {
-    case 32:
-      return Hash::kSha256;
-    case 48:
-      return Hash::kSha384;
-    case 64:
-      return Hash::kSha512;
-    default:
-      return Hash::kNone;
-  }
-}
+constexpr std::size_t kCapacity = 64;  // octets: the longest digest there is
 
 // r‖s, each half of `signature`, as DER; empty when memory is out.
 Bytes to_der(ByteView signature) {
@@ -40,23 +29,15 @@ Bytes to_der(ByteView signature) {
   return der;
 }
 
-}  // namespace
-
-Result<DigestToSign> from_raw(Bytes raw) {
-  if (raw.empty()) return fail(CKR_DATA_LEN_RANGE, "CKM_ECDSA needs a digest");
-  const Hash hash = hash_with_length(raw.size());
-  return DigestToSign{Scheme::kEcdsa, hash, std::move(raw), std::nullopt};
+Result<DigestToSign> begin(const CK_MECHANISM& mechanism, Hash hash, const PublicKey& /*key*/) {
+  return without_parameters(kScheme, mechanism, hash);
 }
 
-std::optional<Bytes> pad(ByteView signature, std::size_t length) {
-  if (signature.empty() || signature.size() % 2 != 0 || signature.size() > length) {
-    return std::nullopt;
-  }
-  const std::size_t half = signature.size() / 2;
-  Bytes padded(length);
-  std::ranges::copy(signature.first(half), padded.begin() + static_cast<long>(length / 2 - half));
-  std::ranges::copy(signature.last(half), padded.end() - static_cast<long>(half));
-  return padded;
+Result<DigestToSign> from_raw(DigestToSign form, Bytes raw) {
+  if (raw.empty()) return fail(CKR_DATA_LEN_RANGE, "CKM_ECDSA needs a digest");
+  if (const HashRow* row = signing_hash_of_length(raw.size())) form.hash = row->hash;
+  form.digest = std::move(raw);
+  return form;
 }
 
 Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature) {
@@ -71,5 +52,28 @@ Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature)
   return EVP_PKEY_verify(context.get(), der.data(), der.size(), what.digest.data(),
                          what.digest.size()) == 1;
 }
+
+}  // namespace
+
+std::optional<Bytes> lengthen(ByteView signature, std::size_t length) {
+  if (signature.empty() || signature.size() % 2 != 0 || signature.size() > length) {
+    return std::nullopt;
+  }
+  const std::size_t half = signature.size() / 2;
+  Bytes padded(length);
+  std::ranges::copy(signature.first(half), padded.begin() + static_cast<long>(length / 2 - half));
+  std::ranges::copy(signature.last(half), padded.end() - static_cast<long>(half));
+  return padded;
+}
+
+constinit const Scheme kScheme{
+    .name = "ecdsa",
+    .signs_message = false,
+    .has_encodings = true,
+    .begin = begin,
+    .capacity = [](const DigestToSign&, const PublicKey&) { return kCapacity; },
+    .from_raw = from_raw,
+    .verify = verify,
+};
 
 }  // namespace sealwright::crypto::ecdsa

@@ -1,74 +1,40 @@
 #include "crypto/hash.h"
 
+#include <algorithm>
+
 namespace sealwright::crypto {
+namespace {
 
-std::size_t hash_length(Hash hash) {
-  switch (hash) {
-    case Hash::kSha256:
-      return 32;
-    case Hash::kSha384:
-      return 48;
-    case Hash::kSha512:
-      return 64;
-    case Hash::kNone:
-      break;
-  }
-  return 0;
+constexpr bool is_in_place(const HashRow& row) {
+  return &row == &kHashRows[static_cast<std::size_t>(row.hash)];
+}
+static_assert(std::ranges::all_of(kHashRows, is_in_place));
+
+template <typename Condition>
+const HashRow* find(Condition condition) {
+  const auto* found = std::ranges::find_if(
+      kHashRows, [&](const HashRow& row) { return row.hash != Hash::kNone && condition(row); });
+  return found == kHashRows.end() ? nullptr : found;
 }
 
-const char* openssl_name(Hash hash) {
-  switch (hash) {
-    case Hash::kSha256:
-      return "SHA256";
-    case Hash::kSha384:
-      return "SHA384";
-    case Hash::kSha512:
-      return "SHA512";
-    case Hash::kNone:
-      break;
-  }
-  return nullptr;
+}  // namespace
+
+const HashRow& row_of(Hash hash) { return kHashRows[static_cast<std::size_t>(hash)]; }
+
+const HashRow* signing_hash_of_mechanism(CK_MECHANISM_TYPE type) {
+  return find([type](const HashRow& row) { return !row.name.empty() && row.mechanism == type; });
 }
 
-Hash hash_of(DigestAlgorithm algorithm) {
-  switch (algorithm) {
-    case DigestAlgorithm::kSha256:
-      return Hash::kSha256;
-    case DigestAlgorithm::kSha384:
-      return Hash::kSha384;
-    case DigestAlgorithm::kSha512:
-      return Hash::kSha512;
-    case DigestAlgorithm::kSha1:
-    case DigestAlgorithm::kSha224:
-      break;
-  }
-  return Hash::kNone;
+const HashRow* signing_hash_of_mgf(CK_RSA_PKCS_MGF_TYPE type) {
+  return find([type](const HashRow& row) { return !row.name.empty() && row.mgf == type; });
 }
 
-std::optional<Hash> hash_of_mechanism(CK_MECHANISM_TYPE type) {
-  switch (type) {
-    case CKM_SHA256:
-      return Hash::kSha256;
-    case CKM_SHA384:
-      return Hash::kSha384;
-    case CKM_SHA512:
-      return Hash::kSha512;
-    default:
-      return std::nullopt;
-  }
+const HashRow* signing_hash_of_length(std::size_t length) {
+  return find([length](const HashRow& row) { return !row.name.empty() && row.length == length; });
 }
 
-std::optional<Hash> hash_of_mgf(CK_RSA_PKCS_MGF_TYPE type) {
-  switch (type) {
-    case CKG_MGF1_SHA256:
-      return Hash::kSha256;
-    case CKG_MGF1_SHA384:
-      return Hash::kSha384;
-    case CKG_MGF1_SHA512:
-      return Hash::kSha512;
-    default:
-      return std::nullopt;
-  }
+const HashRow* digest_of_mechanism(CK_MECHANISM_TYPE type) {
+  return find([type](const HashRow& row) { return row.mechanism == type; });
 }
 
 }  // namespace sealwright::crypto

@@ -1,12 +1,11 @@
 #include "crypto/message.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "crypto/digest.h"
-#include "crypto/ecdsa.h"
-#include "crypto/hash.h"
-#include "crypto/rsa_pkcs1.h"
-#include "crypto/rsa_pss.h"
+#include "crypto/mechanism.h"
+#include "crypto/scheme.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -31,7 +30,7 @@ class DigestedMessage final : public Message {
   DigestToSign form_;
 };
 
-// A raw mechanism: the caller's own digest, in one part or several.
+// A raw mechanism: what the caller brings, in one part or several.
 class RawMessage final : public Message {
  public:
   RawMessage(std::size_t capacity, DigestToSign form)
@@ -47,21 +46,8 @@ class RawMessage final : public Message {
   }
 
   Result<DigestToSign> finish() override {
-    switch (form_.scheme) {
-      case Scheme::kRsaPkcs1v15:
-        return rsa_pkcs1::from_raw(std::move(raw_));
-      case Scheme::kEcdsa:
-        return ecdsa::from_raw(std::move(raw_));
-      case Scheme::kRsaPss:
-        break;
-    }
-    if (raw_.size() != capacity_) {
-      return fail(CKR_DATA_LEN_RANGE, "CKM_RSA_PKCS_PSS needs a digest of " +
-                                          std::to_string(capacity_) + " octets, not " +
-                                          std::to_string(raw_.size()));
-    }
-    form_.digest = std::move(raw_);
-    return std::move(form_);
+    const Scheme& scheme = *form_.scheme;
+    return scheme.from_raw(std::move(form_), std::move(raw_));
   }
 
  private:
@@ -70,59 +56,29 @@ class RawMessage final : public Message {
   Bytes raw_;
 };
 
-KeyKind key_kind(MechanismFamily family) {
-  return family == MechanismFamily::kEcdsa ? KeyKind::kEc : KeyKind::kRsa;
-}
-
-// Scheme, hash and PSS parameters as mechanism and parameters say; the digest comes later.
-Result<DigestToSign> read_form(const MechanismSpec& spec, const CK_MECHANISM& mechanism,
-                               const PublicKey& key) {
-  const Hash hash = spec.digest ? hash_of(*spec.digest) : Hash::kNone;
-  if (spec.family == MechanismFamily::kRsaPss) {
-    auto form = rsa_pss::parse_parameters(mechanism, key.bits());
-    if (form && spec.digest && form->hash != hash) {
-      return fail(CKR_MECHANISM_PARAM_INVALID, "hashAlg is not the hash of the mechanism");
-    }
-    return form;
-  }
-  if (mechanism.ulParameterLen != 0) {
-    return fail(CKR_MECHANISM_PARAM_INVALID, "the mechanism takes no parameters");
-  }
-  const auto scheme =
-      spec.family == MechanismFamily::kEcdsa ? Scheme::kEcdsa : Scheme::kRsaPkcs1v15;
-  return DigestToSign{scheme, hash, {}, std::nullopt};
-}
-
-std::size_t raw_capacity(const DigestToSign& form, const PublicKey& key) {
-  switch (form.scheme) {
-    case Scheme::kRsaPkcs1v15:
-      return rsa_pkcs1::capacity(key.signature_length());
-    case Scheme::kRsaPss:
-      return hash_length(form.hash);
-    case Scheme::kEcdsa:
-      break;
-  }
-  return ecdsa::kCapacity;
+bool signs_with(const KeyKind& kind, CK_MECHANISM_TYPE type) {
+  return std::ranges::find(kind.mechanisms, type, &SignatureMechanism::type) !=
+         kind.mechanisms.end();
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Message>> Message::start(const CK_MECHANISM& mechanism,
                                                 const PublicKey& key) {
-  const MechanismSpec* spec = find_mechanism(mechanism.mechanism);
-  if (spec == nullptr || spec->family == MechanismFamily::kDigest) {
+  const SignatureMechanism* known = find_signature_mechanism(mechanism.mechanism);
+  if (known == nullptr) {
     return fail(CKR_MECHANISM_INVALID, "not a mechanism for signatures");
   }
-  if (key.kind() != key_kind(spec->family)) {
+  if (!signs_with(key.kind(), mechanism.mechanism)) {
     return fail(CKR_KEY_TYPE_INCONSISTENT, "the mechanism is for another type of key");
   }
-  auto form = read_form(*spec, mechanism, key);
+  auto form = known->scheme->begin(mechanism, known->hash, key);
   if (!form) return fail(std::move(form.error()));
-  if (!spec->digest) {
-    const std::size_t capacity = raw_capacity(*form, key);
+  if (known->hash == Hash::kNone) {
+    const std::size_t capacity = known->scheme->capacity(*form, key);
     return std::make_unique<RawMessage>(capacity, std::move(*form));
   }
-  auto digest = Digest::start(*spec->digest);
+  auto digest = Digest::start(known->hash);
   if (!digest) return fail(std::move(digest.error()));
   return std::make_unique<DigestedMessage>(std::move(*digest), std::move(*form));
 }

@@ -8,29 +8,28 @@
 #include <array>
 #include <utility>
 
-#include "crypto/hash.h"
+#include "crypto/key_values.h"
 #include "crypto/openssl_call.h"
+#include "crypto/public_key.h"
 
 namespace sealwright::crypto::rsa_pkcs1 {
 namespace {
 
 constexpr std::size_t kPaddingLength = 11;  // 00 01, eight FF at least, 00
 
-// DER of a DigestInfo up to the digest: RFC 8017 §9.2, note 1.
-using Prefix = std::array<std::uint8_t, 19>;
-constexpr Prefix prefix(std::uint8_t total, std::uint8_t oid_arc, std::uint8_t digest) {
-  return {0x30, total, 0x30, 0x0d, 0x06,    0x09, 0x60, 0x86, 0x48,  0x01,
-          0x65, 0x03,  0x04, 0x02, oid_arc, 0x05, 0x00, 0x04, digest};
+// DER of a DigestInfo of SHA-2 up to the digest (RFC 8017 §9.2, note 1).
+constexpr std::size_t kPrefixLength = 19;
+std::array<std::uint8_t, kPrefixLength> prefix_of(const HashRow& row) {
+  std::array<std::uint8_t, kPrefixLength> prefix{0x30, 0,    0x30, 0x0d, 0x06, 0x09, 0x60,
+                                                 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                                 0,    0x05, 0x00, 0x04, 0};
+  constexpr std::size_t kTotal = 1;
+  constexpr std::size_t kOidArc = 14;
+  prefix[kTotal] = static_cast<std::uint8_t>(kPrefixLength - 2 + row.length);
+  prefix[kOidArc] = row.oid_arc;
+  prefix.back() = static_cast<std::uint8_t>(row.length);
+  return prefix;
 }
-struct DigestInfo {
-  Hash hash;
-  Prefix prefix;
-};
-constexpr std::array kDigestInfos{
-    DigestInfo{Hash::kSha256, prefix(0x31, 0x01, 0x20)},
-    DigestInfo{Hash::kSha384, prefix(0x41, 0x02, 0x30)},
-    DigestInfo{Hash::kSha512, prefix(0x51, 0x03, 0x40)},
-};
 
 std::array<OSSL_PARAM, 3> parameters(Hash hash) {
   // OSSL_PARAM takes text to read through a pointer that it could write through.
@@ -41,7 +40,7 @@ std::array<OSSL_PARAM, 3> parameters(Hash hash) {
   }
   return {OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, padding, 0),
           OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST,
-                                           const_cast<char*>(openssl_name(hash)), 0),
+                                           const_cast<char*>(row_of(hash).openssl_name), 0),
           OSSL_PARAM_construct_end()};
 }
 
@@ -62,20 +61,19 @@ Result<bool> carries(EVP_PKEY* key, const Bytes& octets, ByteView signature) {
   return length == octets.size() && CRYPTO_memcmp(recovered.data(), octets.data(), length) == 0;
 }
 
-}  // namespace
+Result<DigestToSign> begin(const CK_MECHANISM& mechanism, Hash hash, const PublicKey& /*key*/) {
+  return without_parameters(kScheme, mechanism, hash);
+}
 
-std::size_t capacity(std::size_t modulus_length) { return modulus_length - kPaddingLength; }
-
-DigestToSign from_raw(Bytes raw) {
-  const auto start = raw.begin();
-  for (const DigestInfo& info : kDigestInfos) {
-    if (raw.size() == info.prefix.size() + hash_length(info.hash) &&
-        std::ranges::equal(info.prefix, std::span(raw).first(info.prefix.size()))) {
-      raw.erase(start, start + static_cast<std::ptrdiff_t>(info.prefix.size()));
-      return {Scheme::kRsaPkcs1v15, info.hash, std::move(raw), std::nullopt};
-    }
+Result<DigestToSign> from_raw(DigestToSign form, Bytes raw) {
+  const HashRow* row =
+      raw.size() <= kPrefixLength ? nullptr : signing_hash_of_length(raw.size() - kPrefixLength);
+  form.digest = std::move(raw);
+  if (row != nullptr && begins_with(form.digest, prefix_of(*row))) {
+    form.hash = row->hash;
+    form.digest.erase(form.digest.begin(), form.digest.begin() + kPrefixLength);
   }
-  return {Scheme::kRsaPkcs1v15, Hash::kNone, std::move(raw), std::nullopt};
+  return form;
 }
 
 Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature) {
@@ -89,5 +87,18 @@ Result<bool> verify(EVP_PKEY* key, const DigestToSign& what, ByteView signature)
   return EVP_PKEY_verify(context.get(), signature.data(), signature.size(), what.digest.data(),
                          what.digest.size()) == 1;
 }
+
+}  // namespace
+
+constinit const Scheme kScheme{
+    .name = "rsa-pkcs1v15",
+    .signs_message = false,
+    .has_encodings = false,
+    .begin = begin,
+    .capacity = [](const DigestToSign&,
+                   const PublicKey& key) { return key.signature_length() - kPaddingLength; },
+    .from_raw = from_raw,
+    .verify = verify,
+};
 
 }  // namespace sealwright::crypto::rsa_pkcs1

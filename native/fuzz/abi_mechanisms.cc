@@ -27,6 +27,7 @@ constexpr CK_MECHANISM_TYPE kMechanisms[] = {CKM_RSA_PKCS,
                                              CKM_ECDSA_SHA256,
                                              CKM_ECDSA_SHA384,
                                              CKM_ECDSA_SHA512,
+                                             CKM_EDDSA,
                                              CKM_SHA_1,
                                              CKM_SHA224,
                                              CKM_SHA256,
@@ -119,7 +120,8 @@ void digest(const Key& key, CK_MECHANISM& mechanism, const std::vector<Buffer>& 
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Key keys[] = {key_on(fuzz::kRsaSlot), key_on(fuzz::kEcSlot)};
+  static const Key keys[] = {key_on(fuzz::kRsaSlot), key_on(fuzz::kEcSlot),
+                             key_on(fuzz::kEdwardsSlot)};
   Input input(data, size);
   const Key& key = keys[input.below(std::size(keys))];
   const std::size_t choice = input.below(std::size(kMechanisms) + 2);

@@ -1,4 +1,4 @@
-// What the targets behind the C surface share: two tokens, RSA and EC, whose keys are in this
+// What the targets behind the C surface share: a token for each kind of key, whose keys are in this
 // process.
 #pragma once
 
@@ -12,6 +12,7 @@ namespace sealwright::fuzz {
 
 constexpr CK_SLOT_ID kRsaSlot = 1;
 constexpr CK_SLOT_ID kEcSlot = 2;
+constexpr CK_SLOT_ID kEdwardsSlot = 3;
 
 inline CK_RV rv(const Result<void>& result) { return result ? CKR_OK : result.error().rv; }
 
@@ -19,8 +20,9 @@ inline CK_RV rv(const Result<void>& result) { return result ? CKR_OK : result.er
 inline test::LocalSigningService& control_plane() {
   static auto* const made = [] {
     auto* const service = new test::LocalSigningService;
-    service->issue({"rsa", kRsaSlot, crypto::KeyKind::kRsa});
-    service->issue({"ec", kEcSlot, crypto::KeyKind::kEc});
+    service->issue({"rsa", kRsaSlot, &crypto::kRsa});
+    service->issue({"ec", kEcSlot, &crypto::kEc});
+    service->issue({"edwards", kEdwardsSlot, &crypto::kEdwards});
     return service;
   }();
   return *made;

@@ -2,15 +2,17 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include <memory>
+
 #include "crypto/hash.h"
 #include "crypto/rsa_pkcs1.h"
 #include "fuzz/input.h"
 
 namespace {
 
-using sealwright::Bytes;
 using sealwright::ByteView;
 using sealwright::crypto::Hash;
+using sealwright::crypto::rsa_pkcs1::kScheme;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
 
@@ -49,8 +51,8 @@ Hash judge(ByteView octets) {
   int parameter = V_ASN1_UNDEF;
   X509_ALGOR_get0(&name, &parameter, nullptr, algorithm);
   const Hash hash = hash_of(OBJ_obj2nid(name));
-  const bool fits =
-      static_cast<std::size_t>(ASN1_STRING_length(digest)) == sealwright::crypto::hash_length(hash);
+  const bool fits = static_cast<std::size_t>(ASN1_STRING_length(digest)) ==
+                    sealwright::crypto::row_of(hash).length;
   return is_der && parameter == V_ASN1_NULL && fits ? hash : Hash::kNone;
 }
 
@@ -58,10 +60,13 @@ Hash judge(ByteView octets) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView octets = Input(data, size).rest();
-  const auto what = sealwright::crypto::rsa_pkcs1::from_raw(Bytes(octets.begin(), octets.end()));
+  const auto made =
+      kScheme.from_raw({&kScheme, Hash::kNone, {}, {}}, {octets.begin(), octets.end()});
+  require(made.has_value(), "any octets are signed");
+  const auto& what = *made;
   require(what.hash == judge(octets), "a DigestInfo is recognised exactly when it is one");
   const ByteView digest =
-      what.hash == Hash::kNone ? octets : octets.last(sealwright::crypto::hash_length(what.hash));
+      what.hash == Hash::kNone ? octets : octets.last(sealwright::crypto::row_of(what.hash).length);
   require(std::equal(digest.begin(), digest.end(), what.digest.begin(), what.digest.end()),
           "the digest is the one that was given");
   return 0;

@@ -8,9 +8,8 @@ using sealwright::Bytes;
 using sealwright::ByteView;
 using sealwright::crypto::DigestToSign;
 using sealwright::crypto::Hash;
-using sealwright::crypto::KeyKind;
+using sealwright::crypto::PssParameters;
 using sealwright::crypto::PublicKey;
-using sealwright::crypto::Scheme;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
 
@@ -33,26 +32,27 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   require(std::equal(spki.begin(), spki.end(), key.spki().begin(), key.spki().end()),
           "the key is what was sent");
   require(key.key_identifier().size() == 20, "an identifier is a SHA-1");
-  if (key.kind() == KeyKind::kRsa) {
+  require(!key.attributes().empty(), "a key has something to show");
+  for (const auto& attribute : key.attributes()) {
+    require(!attribute.value.empty(), "and shows it");
+  }
+  if (const Bytes* modulus = key.attribute(CKA_MODULUS)) {
     require(key.bits() >= 2048 && key.bits() <= 4096, "RSA has its limits");
-    require(key.modulus().size() == key.signature_length() && key.modulus().front() != 0,
+    require(modulus->size() == key.signature_length() && modulus->front() != 0,
             "a modulus has no leading zero");
-  } else {
-    require(key.ec_point().size() > 2 && !key.ec_params().empty(), "EC has a point on a curve");
   }
   DigestToSign what;
   what.digest = Bytes(32, 0x5a);
-  what.hash = Hash::kSha256;
   const Bytes signature = signature_from(input, key.signature_length());
-  for (const Scheme scheme : {Scheme::kRsaPkcs1v15, Scheme::kRsaPss, Scheme::kEcdsa}) {
-    what.scheme = scheme;
-    what.pss.reset();
-    if (scheme == Scheme::kRsaPss) what.pss = {Hash::kSha256, 32};
-    (void)key.verify(what, signature);
+  for (const auto* kind : sealwright::crypto::kKeyKinds) {
+    for (const auto& mechanism : kind->mechanisms) {
+      what.scheme = mechanism.scheme;
+      what.hash = mechanism.hash;
+      what.pss = PssParameters{Hash::kSha256, 32};
+      const bool own = kind == &key.kind();
+      require(own || !key.verify(what, signature), "a scheme is for its own kind of key");
+      (void)key.verify(what, signature);
+    }
   }
-  what.scheme = Scheme::kRsaPkcs1v15;
-  what.hash = Hash::kNone;
-  what.pss.reset();
-  (void)key.verify(what, signature);
   return 0;
 }

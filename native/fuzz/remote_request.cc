@@ -2,6 +2,8 @@
 // that.
 #include <boost/json.hpp>
 
+#include "crypto/key_kind.h"
+#include "crypto/scheme.h"
 #include "fuzz/input.h"
 #include "remote/client_context.h"
 #include "remote/wire.h"
@@ -10,12 +12,11 @@ namespace {
 
 using sealwright::crypto::DigestToSign;
 using sealwright::crypto::Hash;
-using sealwright::crypto::Scheme;
+using sealwright::crypto::kKeyKinds;
 using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
 using sealwright::remote::ClientContext;
 
-constexpr Scheme kSchemes[] = {Scheme::kRsaPkcs1v15, Scheme::kRsaPss, Scheme::kEcdsa};
 constexpr Hash kHashes[] = {Hash::kNone, Hash::kSha256, Hash::kSha384, Hash::kSha512};
 
 // Every member of a ClientContext is UTF-8; any octet below 128 is that.
@@ -30,9 +31,10 @@ std::string short_ascii(Input& input) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   DigestToSign what;
-  what.scheme = kSchemes[input.below(std::size(kSchemes))];
+  const auto& kind = *kKeyKinds[input.below(std::size(kKeyKinds))];
+  what.scheme = kind.mechanisms[input.below(kind.mechanisms.size())].scheme;
   what.hash = kHashes[input.below(std::size(kHashes))];
-  if (what.scheme == Scheme::kRsaPss) {
+  if (input.flag()) {
     what.pss = {kHashes[input.below(std::size(kHashes))], input.number<std::uint32_t>()};
   }
   const sealwright::ByteView digest = input.short_octets();
@@ -54,7 +56,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const boost::json::value value = boost::json::parse(body, fault);
   require(!fault, "the body is JSON");
   const boost::json::object& object = value.as_object();
-  const auto sent = sealwright::from_base64(object.at("digest").as_string().c_str());
+  const auto sent = sealwright::from_base64(
+      object.at(what.scheme->signs_message ? "message" : "digest").as_string().c_str());
   require(sent && *sent == what.digest, "the digest is what was asked for");
   require(object.at("certificate_serial").as_string() == serial, "so is the serial");
   const boost::json::object& about = object.at("client").as_object();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "crypto/scheme.h"
 #include "remote/json_object.h"
 
 namespace sealwright::remote {
@@ -245,31 +246,7 @@ std::string read_sentences(Reader& reader, std::string_view name) {
   return shortened(joined, kSentence);
 }
 
-std::string_view name_of(crypto::Scheme scheme) {
-  switch (scheme) {
-    case crypto::Scheme::kRsaPkcs1v15:
-      return "rsa-pkcs1v15";
-    case crypto::Scheme::kRsaPss:
-      return "rsa-pss";
-    case crypto::Scheme::kEcdsa:
-      break;
-  }
-  return "ecdsa";
-}
-
-std::string_view name_of(crypto::Hash hash) {
-  switch (hash) {
-    case crypto::Hash::kSha256:
-      return "sha256";
-    case crypto::Hash::kSha384:
-      return "sha384";
-    case crypto::Hash::kSha512:
-      return "sha512";
-    case crypto::Hash::kNone:
-      break;
-  }
-  return "none";
-}
+std::string_view name_of(crypto::Hash hash) { return crypto::row_of(hash).name; }
 
 }  // namespace
 
@@ -368,14 +345,14 @@ std::string write_approval_request(const Settings::Approval& terms, const Client
 std::string write_sign_body(const std::string& certificate_serial, const crypto::DigestToSign& what,
                             const ClientContext& client) {
   json::object body;
-  body["scheme"] = name_of(what.scheme);
+  body["scheme"] = what.scheme->name;
   body["hash"] = name_of(what.hash);
-  body["digest"] = to_base64(what.digest);
+  body[what.scheme->signs_message ? "message" : "digest"] = to_base64(what.digest);
   if (what.pss) {
     body["pss"] = {{"mgf_hash", name_of(what.pss->mgf_hash)},
                    {"salt_length", what.pss->salt_length}};
   }
-  if (what.scheme == crypto::Scheme::kEcdsa) body["ecdsa_encoding"] = "p1363";
+  if (what.scheme->has_encodings) body["ecdsa_encoding"] = "p1363";
   json::object about;
   const auto add = [&about](std::string_view name, const std::string& text) {
     if (!text.empty()) about[json::string_view(name.data(), name.size())] = text;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "crypto/mechanism.h"
+#include "crypto/hash.h"
 
 namespace sealwright::session {
 
@@ -14,14 +14,14 @@ std::vector<CK_OBJECT_HANDLE> Find::next(std::size_t limit) {
 }
 
 Result<Digesting> Digesting::start(const CK_MECHANISM& mechanism) {
-  const crypto::MechanismSpec* spec = crypto::find_mechanism(mechanism.mechanism);
-  if (spec == nullptr || spec->family != crypto::MechanismFamily::kDigest) {
+  const crypto::HashRow* hash = crypto::digest_of_mechanism(mechanism.mechanism);
+  if (hash == nullptr) {
     return fail(CKR_MECHANISM_INVALID, "the mechanism is no digest of this token");
   }
   if (mechanism.ulParameterLen != 0) {
     return fail(CKR_MECHANISM_PARAM_INVALID, "a digest takes no parameter");
   }
-  return crypto::Digest::start(*spec->digest).map([](crypto::Digest digest) {
+  return crypto::Digest::start(hash->hash).map([](crypto::Digest digest) {
     return Digesting(std::move(digest));
   });
 }

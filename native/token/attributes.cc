@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/cryptoki.h"
-#include "crypto/mechanism.h"
+#include "crypto/key_kind.h"
 
 namespace sealwright::token {
 namespace {
@@ -35,13 +35,10 @@ Attribute empty(CK_ATTRIBUTE_TYPE type) { return {type, {}}; }
 
 Attribute secret(CK_ATTRIBUTE_TYPE type) { return {type, {}, true}; }
 
-Attribute mechanisms(CK_ATTRIBUTE_TYPE type, crypto::KeyKind kind) {
+Attribute mechanisms(CK_ATTRIBUTE_TYPE type, const crypto::KeyKind& kind) {
   Bytes list;
-  for (const CK_MECHANISM_TYPE mechanism : crypto::mechanisms_for(kind)) {
-    if (crypto::find_mechanism(mechanism)->family == crypto::MechanismFamily::kDigest) {
-      continue;
-    }
-    const Bytes octets = octets_of(mechanism);
+  for (const crypto::SignatureMechanism& mechanism : kind.mechanisms) {
+    const Bytes octets = octets_of(mechanism.type);
     list.insert(list.end(), octets.begin(), octets.end());
   }
   return {type, std::move(list)};
@@ -72,10 +69,9 @@ Attribute unique_id(const char* kind, const Bytes& digest) {
 
 // §4.7 Key objects.
 void append_key(Object& object, const crypto::PublicKey& key) {
-  const bool rsa = key.kind() == crypto::KeyKind::kRsa;
   append(object,
          {
-             number(CKA_KEY_TYPE, rsa ? CKK_RSA : CKK_EC),
+             number(CKA_KEY_TYPE, key.kind().type),
              {CKA_ID, key.key_identifier()},
              unique_id(object.object_class == CKO_PRIVATE_KEY ? "private-key" : "public-key",
                        key.key_identifier()),
@@ -83,7 +79,7 @@ void append_key(Object& object, const crypto::PublicKey& key) {
              empty(CKA_END_DATE),
              boolean(CKA_DERIVE, false),
              boolean(CKA_LOCAL, true),
-             number(CKA_KEY_GEN_MECHANISM, rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN),
+             number(CKA_KEY_GEN_MECHANISM, key.kind().generation),
              mechanisms(CKA_ALLOWED_MECHANISMS, key.kind()),
          });
 }
@@ -120,26 +116,14 @@ Object private_key_object(const KeyFacts& facts) {
                      boolean(CKA_ALWAYS_AUTHENTICATE, false),
                      {CKA_PUBLIC_KEY_INFO, key.spki()},
                  });
-  if (key.kind() == crypto::KeyKind::kRsa) {
-    // Mechanisms §2.1.3 RSA private key objects.
-    append(object, {
-                       {CKA_MODULUS, key.modulus()},
-                       {CKA_PUBLIC_EXPONENT, key.public_exponent()},
-                       secret(CKA_PRIVATE_EXPONENT),
-                       secret(CKA_PRIME_1),
-                       secret(CKA_PRIME_2),
-                       secret(CKA_EXPONENT_1),
-                       secret(CKA_EXPONENT_2),
-                       secret(CKA_COEFFICIENT),
-                   });
-  } else {
-    // Mechanisms §2.3.4 Elliptic curve private key objects; the point is there for tools that
-    // look for it on the private key.
-    append(object, {
-                       {CKA_EC_PARAMS, key.ec_params()},
-                       {CKA_EC_POINT, key.ec_point()},
-                       secret(CKA_VALUE),
-                   });
+  // Mechanisms §2.1.3, §2.3.4; an EC point is there for tools that look for it on the private key.
+  for (const crypto::KeyAttribute& one : key.attributes()) {
+    if (one.of_private_key) {
+      append(object, {{one.type, one.value}});
+    }
+  }
+  for (const CK_ATTRIBUTE_TYPE type : key.kind().secrets) {
+    append(object, {secret(type)});
   }
   return object;
 }
@@ -158,19 +142,9 @@ Object public_key_object(const KeyFacts& facts) {
                      empty(CKA_WRAP_TEMPLATE),
                      {CKA_PUBLIC_KEY_INFO, key.spki()},
                  });
-  if (key.kind() == crypto::KeyKind::kRsa) {
-    // Mechanisms §2.1.2 RSA public key objects.
-    append(object, {
-                       {CKA_MODULUS, key.modulus()},
-                       number(CKA_MODULUS_BITS, key.bits()),
-                       {CKA_PUBLIC_EXPONENT, key.public_exponent()},
-                   });
-  } else {
-    // Mechanisms §2.3.3 Elliptic curve public key objects.
-    append(object, {
-                       {CKA_EC_PARAMS, key.ec_params()},
-                       {CKA_EC_POINT, key.ec_point()},
-                   });
+  // Mechanisms §2.1.2, §2.3.3.
+  for (const crypto::KeyAttribute& one : key.attributes()) {
+    append(object, {{one.type, one.value}});
   }
   return object;
 }

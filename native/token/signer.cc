@@ -27,20 +27,19 @@ Result<std::shared_ptr<const Object>> bind_certificate(CK_SLOT_ID slot,
                                                        CertificateCategory category,
                                                        const std::string& label, const Bytes& id,
                                                        Handles& handles) {
-  return crypto::digest_of(crypto::DigestAlgorithm::kSha1, certificate.der)
-      .map([&](const Bytes& sha1) {
-        return handles.bind(certificate_object(slot, certificate, category, label, id, sha1));
-      });
+  return crypto::digest_of(crypto::Hash::kSha1, certificate.der).map([&](const Bytes& sha1) {
+    return handles.bind(certificate_object(slot, certificate, category, label, id, sha1));
+  });
 }
 
 }  // namespace
 
 Result<std::shared_ptr<const Signer>> Signer::make(remote::SignerRecord record, bool login_required,
                                                    Handles& handles, const Log& log) {
-  std::optional<crypto::KeyKind> kind;
+  const crypto::KeyKind* kind = nullptr;
   if (!record.certificate.empty()) {
     kind = crypto::PublicKey::kind_of(record.public_key);
-    if (!kind) {
+    if (kind == nullptr) {
       return unreadable(record, {CKR_DEVICE_ERROR, "its public key is of no type that is known"});
     }
     if (!crypto::is_one_der_sequence(record.certificate)) {

@@ -30,12 +30,12 @@ class Signer {
   Signer& operator=(const Signer&) = delete;
 
   [[nodiscard]] const remote::SignerRecord& record() const { return record_; }
-  // None while there is nothing to show.
-  [[nodiscard]] std::optional<crypto::KeyKind> key_kind() const { return key_kind_; }
+  // Null while there is nothing to show.
+  [[nodiscard]] const crypto::KeyKind* key_kind() const { return key_kind_; }
   // Only an active signer is a token; any other is an empty slot, and so is one that turned out to
   // be unreadable.
   [[nodiscard]] bool has_token() const {
-    return record_.status == remote::SignerStatus::kActive && key_kind_.has_value() &&
+    return record_.status == remote::SignerStatus::kActive && key_kind_ != nullptr &&
            !unreadable_.load(std::memory_order_relaxed);
   }
 
@@ -44,7 +44,7 @@ class Signer {
   [[nodiscard]] const Objects* objects() const;
 
  private:
-  Signer(remote::SignerRecord record, std::optional<crypto::KeyKind> key_kind, bool login_required,
+  Signer(remote::SignerRecord record, const crypto::KeyKind* key_kind, bool login_required,
          Handles& handles, const Log& log)
       : record_(std::move(record)),
         key_kind_(key_kind),
@@ -54,7 +54,7 @@ class Signer {
   [[nodiscard]] Result<Objects> parse() const;
 
   const remote::SignerRecord record_;
-  const std::optional<crypto::KeyKind> key_kind_;
+  const crypto::KeyKind* const key_kind_;
   const bool login_required_;
   Handles& handles_;
   const Log& log_;

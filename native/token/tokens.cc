@@ -32,6 +32,14 @@ Error list_unavailable(const Error& cause) {
   return error;
 }
 
+// All of them while the key is not known yet.
+std::vector<const crypto::KeyKind*> kinds_of(const Slot& slot) {
+  if (slot.signer != nullptr && slot.signer->key_kind() != nullptr) {
+    return {slot.signer->key_kind()};
+  }
+  return {crypto::kKeyKinds.begin(), crypto::kKeyKinds.end()};
+}
+
 }  // namespace
 
 Tokens::Tokens(const Settings& settings, const Log& log, remote::SigningService& service)
@@ -235,29 +243,15 @@ Result<void> Tokens::logout(CK_SLOT_ID id) {
 }
 
 std::vector<CK_MECHANISM_TYPE> Tokens::mechanisms(const Slot& slot) {
-  if (slot.signer != nullptr && slot.signer->key_kind()) {
-    return crypto::mechanisms_for(*slot.signer->key_kind());
-  }
-  auto all = crypto::mechanisms_for(crypto::KeyKind::kRsa);
-  for (const CK_MECHANISM_TYPE type : crypto::mechanisms_for(crypto::KeyKind::kEc)) {
-    if (std::find(all.begin(), all.end(), type) == all.end()) {
-      all.push_back(type);
-    }
-  }
-  return all;
+  return crypto::mechanisms_for(kinds_of(slot));
 }
 
 Result<CK_MECHANISM_INFO> Tokens::mechanism_info(const Slot& slot, CK_MECHANISM_TYPE type) {
-  std::vector<crypto::KeyKind> kinds{crypto::KeyKind::kRsa, crypto::KeyKind::kEc};
-  if (slot.signer != nullptr && slot.signer->key_kind()) {
-    kinds = {*slot.signer->key_kind()};
+  const auto info = crypto::mechanism_info(type, kinds_of(slot));
+  if (!info) {
+    return fail(CKR_MECHANISM_INVALID, "this token does not offer the mechanism");
   }
-  for (const crypto::KeyKind kind : kinds) {
-    if (const auto info = crypto::mechanism_info(type, kind)) {
-      return *info;
-    }
-  }
-  return fail(CKR_MECHANISM_INVALID, "this token does not offer the mechanism");
+  return *info;
 }
 
 bool Tokens::hidden(const Object& object) const {

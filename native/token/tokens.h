@@ -61,7 +61,7 @@ class Tokens {
   // Since the last right PIN.
   [[nodiscard]] bool had_wrong_pin(CK_SLOT_ID id) const;
 
-  // The exact mechanisms of a token; of both kinds of key while the key is not known yet.
+  // The exact mechanisms of a token; of all kinds of key while the key is not known yet.
   static std::vector<CK_MECHANISM_TYPE> mechanisms(const Slot& slot);
   // Errors: CKR_MECHANISM_INVALID.
   static Result<CK_MECHANISM_INFO> mechanism_info(const Slot& slot, CK_MECHANISM_TYPE type);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "crypto/ecdsa.h"
 #include "local_signing_service.h"
 #include "scripted_server.h"
 
@@ -46,7 +47,7 @@ class ApprovalTest : public ::testing::Test {
  protected:
   ApprovalTest()
       : p11(load()), server_([this](const std::string& asked) { return answer(asked); }) {
-    keys_.issue({"release", kSlot, crypto::KeyKind::kEc});
+    keys_.issue({"release", kSlot, &crypto::kEc});
     const std::array<std::pair<const char*, std::string>, 6> variables{
         {{"SEALWRIGHT_CONFIG", ""},
          {"SEALWRIGHT_URL", server_.url()},
@@ -114,7 +115,7 @@ class ApprovalTest : public ::testing::Test {
     if (asked.starts_with("GET ")) return json_answer(200, request);
     if (!approved_) return json_answer(403, R"({"code":"no_active_grant","title":"No grant."})");
     const Bytes signature = *keys_.sign(Secret(test::kApiKey), "release", signer.certificate_serial,
-                                        {crypto::Scheme::kEcdsa, crypto::Hash::kSha256,
+                                        {&crypto::ecdsa::kScheme, crypto::Hash::kSha256,
                                          *from_base64(member(asked, "digest")), std::nullopt});
     return json_answer(200, R"({"signature":")" + to_base64(signature) + "\"}");
   }

@@ -13,12 +13,11 @@
 namespace sealwright::abi {
 namespace {
 
-using crypto::KeyKind;
 using test::LocalSigningService;
 
 constexpr CK_SLOT_ID kSlot = 7;
 
-class SigningTest : public ::testing::TestWithParam<KeyKind> {
+class SigningTest : public ::testing::TestWithParam<const crypto::KeyKind*> {
  protected:
   SigningTest() {
     auto service = std::make_unique<LocalSigningService>();
@@ -53,9 +52,10 @@ class SigningTest : public ::testing::TestWithParam<KeyKind> {
   }
 
   CK_MECHANISM_TYPE hashing() const {
-    return GetParam() == KeyKind::kRsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256;
+    if (GetParam() == &crypto::kEdwards) return CKM_EDDSA;
+    return GetParam() == &crypto::kRsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256;
   }
-  std::size_t length() const { return GetParam() == KeyKind::kRsa ? 256 : 64; }
+  std::size_t length() const { return GetParam() == &crypto::kRsa ? 256 : 64; }
 
   CK_RV start() { return start(session_); }
   CK_RV start(CK_SESSION_HANDLE session) {
@@ -200,7 +200,7 @@ TEST_P(SigningTest, OnlyTheRightKeyWithTheRightMechanismStarts) {
             CKR_KEY_FUNCTION_NOT_PERMITTED);
   mechanism.mechanism = CKM_SHA1_RSA_PKCS;
   EXPECT_EQ(rv(sign_init(*provider_, session_, &mechanism, private_key_)), CKR_MECHANISM_INVALID);
-  mechanism.mechanism = GetParam() == KeyKind::kRsa ? CKM_ECDSA : CKM_RSA_PKCS;
+  mechanism.mechanism = GetParam() == &crypto::kRsa ? CKM_ECDSA : CKM_RSA_PKCS;
   EXPECT_EQ(rv(sign_init(*provider_, session_, &mechanism, private_key_)),
             CKR_KEY_TYPE_INCONSISTENT);
   EXPECT_EQ(rv(sign_init(*provider_, 4711, &mechanism, private_key_)), CKR_SESSION_HANDLE_INVALID);
@@ -261,10 +261,8 @@ TEST_P(SigningTest, ManyThreadsSignAtOnce) {
   EXPECT_EQ(signed_well, 40);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, SigningTest, ::testing::Values(KeyKind::kRsa, KeyKind::kEc),
-                         [](const auto& info) {
-                           return info.param == KeyKind::kRsa ? "Rsa" : "Ec";
-                         });
+INSTANTIATE_TEST_SUITE_P(Kinds, SigningTest, ::testing::ValuesIn(crypto::kKeyKinds),
+                         [](const auto& info) { return std::string(info.param->openssl_name); });
 
 }  // namespace
 }  // namespace sealwright::abi

@@ -12,25 +12,24 @@ namespace sealwright::crypto {
 namespace {
 
 struct KnownAnswer {
-  DigestAlgorithm algorithm;
+  Hash algorithm;
   std::size_t length;
   const char* of_abc;  // FIPS 180-4 examples
 };
 
 const std::vector<KnownAnswer> kKnownAnswers{
-    {DigestAlgorithm::kSha1, 20, "a9993e364706816aba3e25717850c26c9cd0d89d"},
-    {DigestAlgorithm::kSha224, 28, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"},
-    {DigestAlgorithm::kSha256, 32,
-     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-    {DigestAlgorithm::kSha384, 48,
+    {Hash::kSha1, 20, "a9993e364706816aba3e25717850c26c9cd0d89d"},
+    {Hash::kSha224, 28, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"},
+    {Hash::kSha256, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {Hash::kSha384, 48,
      "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
      "8086072ba1e7cc2358baeca134c825a7"},
-    {DigestAlgorithm::kSha512, 64,
+    {Hash::kSha512, 64,
      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
 };
 
-std::string hash(DigestAlgorithm algorithm, std::initializer_list<std::string_view> parts) {
+std::string hash(Hash algorithm, std::initializer_list<std::string_view> parts) {
   auto digest = Digest::start(algorithm);
   for (const auto part : parts) EXPECT_TRUE(digest->update(as_bytes(part)));
   return to_hex(digest->finish().value());
@@ -39,7 +38,6 @@ std::string hash(DigestAlgorithm algorithm, std::initializer_list<std::string_vi
 TEST(Digest, gives_the_known_answers) {
   for (const auto& known : kKnownAnswers) {
     EXPECT_EQ(hash(known.algorithm, {"abc"}), known.of_abc);
-    EXPECT_EQ(digest_length(known.algorithm), known.length);
     EXPECT_EQ(Digest::start(known.algorithm)->length(), known.length);
   }
 }
@@ -48,7 +46,7 @@ TEST(Digest, takes_data_in_any_parts_and_none_at_all) {
   for (const auto& known : kKnownAnswers) {
     EXPECT_EQ(hash(known.algorithm, {"a", "", "bc"}), known.of_abc);
   }
-  EXPECT_EQ(hash(DigestAlgorithm::kSha256, {}),
+  EXPECT_EQ(hash(Hash::kSha256, {}),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 

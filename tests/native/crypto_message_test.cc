@@ -4,15 +4,14 @@
 #include <array>
 #include <cstring>
 
+#include "crypto/ecdsa.h"
 #include "crypto/message.h"
+#include "crypto/rsa_pkcs1.h"
+#include "crypto/rsa_pss.h"
 #include "openssl_keys.h"
 
 namespace sealwright::crypto {
 namespace {
-
-using crypto::DigestToSign;
-using crypto::Hash;
-using crypto::Scheme;
 
 class MessageTest : public testing::Test {
  protected:
@@ -72,7 +71,7 @@ TEST_F(MessageTest, of_a_hash_mechanism_is_its_digest_whatever_the_parts) {
   for (const auto* part : {"a", "", "bc"}) ASSERT_TRUE((*message)->update(as_bytes(part)));
   const auto done = (*message)->finish();
   ASSERT_TRUE(done);
-  EXPECT_EQ(done->scheme, Scheme::kRsaPkcs1v15);
+  EXPECT_EQ(done->scheme, &rsa_pkcs1::kScheme);
   EXPECT_EQ(done->hash, Hash::kSha256);
   EXPECT_EQ(to_hex(done->digest),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -143,7 +142,7 @@ TEST_F(MessageTest, of_ecdsa_takes_one_to_sixty_four_octets) {
   for (const auto& [length, hash] : lengths) {
     const auto done = run(plain(CKM_ECDSA), *ec(), Bytes(length, 9));
     ASSERT_TRUE(done) << length;
-    EXPECT_EQ(done->scheme, Scheme::kEcdsa);
+    EXPECT_EQ(done->scheme, &ecdsa::kScheme);
     EXPECT_EQ(done->hash, hash) << length;
     EXPECT_EQ(done->digest, Bytes(length, 9));
   }
@@ -171,7 +170,7 @@ TEST_F(MessageTest, of_pss_carries_the_parameters_and_wants_a_whole_digest) {
   CK_RSA_PKCS_PSS_PARAMS parameters{CKM_SHA384, CKG_MGF1_SHA256, 20};
   const auto done = run(with(CKM_RSA_PKCS_PSS, parameters), *rsa(), Bytes(48, 3));
   ASSERT_TRUE(done);
-  EXPECT_EQ(done->scheme, Scheme::kRsaPss);
+  EXPECT_EQ(done->scheme, &rsa_pss::kScheme);
   EXPECT_EQ(done->hash, Hash::kSha384);
   EXPECT_EQ(done->digest, Bytes(48, 3));
   ASSERT_TRUE(done->pss);

@@ -10,33 +10,31 @@
 #include "crypto/digest.h"
 #include "crypto/message.h"
 #include "crypto/public_key.h"
+#include "crypto/rsa_pkcs1.h"
 #include "openssl_keys.h"
 
 namespace sealwright::crypto {
 namespace {
 
-using crypto::DigestToSign;
-using crypto::Hash;
-using crypto::Scheme;
 using test::Key;
 
 const ByteView kData = as_bytes("the artifact");
 
 struct HashNames {
   const char* openssl;
-  DigestAlgorithm algorithm;
+  Hash algorithm;
   CK_MECHANISM_TYPE plain, mgf, rsa_pkcs1, rsa_pss, ecdsa;
 };
 constexpr std::array<HashNames, 3> kHashes{{
-    {"SHA256", DigestAlgorithm::kSha256, CKM_SHA256, CKG_MGF1_SHA256, CKM_SHA256_RSA_PKCS,
+    {"SHA256", Hash::kSha256, CKM_SHA256, CKG_MGF1_SHA256, CKM_SHA256_RSA_PKCS,
      CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256},
-    {"SHA384", DigestAlgorithm::kSha384, CKM_SHA384, CKG_MGF1_SHA384, CKM_SHA384_RSA_PKCS,
+    {"SHA384", Hash::kSha384, CKM_SHA384, CKG_MGF1_SHA384, CKM_SHA384_RSA_PKCS,
      CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384},
-    {"SHA512", DigestAlgorithm::kSha512, CKM_SHA512, CKG_MGF1_SHA512, CKM_SHA512_RSA_PKCS,
+    {"SHA512", Hash::kSha512, CKM_SHA512, CKG_MGF1_SHA512, CKM_SHA512_RSA_PKCS,
      CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512},
 }};
 
-Bytes digest(DigestAlgorithm algorithm, ByteView data) {
+Bytes digest(Hash algorithm, ByteView data) {
   auto started = Digest::start(algorithm);
   EXPECT_TRUE(started->update(data));
   return started->finish().value();
@@ -76,13 +74,13 @@ TEST_P(RsaKeys, verify_every_rsa_mechanism) {
   const Key key = test::make_rsa(GetParam());
   const auto shown = test::public_part(key);
   ASSERT_NE(shown, nullptr);
-  EXPECT_EQ(shown->kind(), KeyKind::kRsa);
+  EXPECT_EQ(&shown->kind(), &kRsa);
   EXPECT_EQ(shown->bits(), GetParam());
   EXPECT_EQ(shown->signature_length(), GetParam() / 8);
-  EXPECT_EQ(shown->modulus().size(), GetParam() / 8);
-  EXPECT_EQ(to_hex(shown->public_exponent()), "010001");
+  EXPECT_EQ(shown->attribute(CKA_MODULUS)->size(), GetParam() / 8);
+  EXPECT_EQ(to_hex(*shown->attribute(CKA_PUBLIC_EXPONENT)), "010001");
   EXPECT_EQ(shown->spki(), test::spki_of(key));
-  EXPECT_TRUE(shown->ec_point().empty());
+  EXPECT_EQ(shown->attribute(CKA_EC_POINT), nullptr);
 
   for (const HashNames& hash : kHashes) {
     expect_exact(*shown, message({hash.rsa_pkcs1, nullptr, 0}, *shown, kData),
@@ -183,19 +181,19 @@ TEST_P(EcKeys, show_curve_and_point_in_der) {
   const Key key = test::make_ec(curve.openssl);
   const auto shown = test::public_part(key);
   ASSERT_NE(shown, nullptr);
-  EXPECT_EQ(shown->kind(), KeyKind::kEc);
+  EXPECT_EQ(&shown->kind(), &kEc);
   EXPECT_EQ(shown->bits(), curve.bits);
   EXPECT_EQ(shown->signature_length(), 2 * curve.half);
-  EXPECT_EQ(to_hex(shown->ec_params()), curve.params);
+  EXPECT_EQ(to_hex(*shown->attribute(CKA_EC_PARAMS)), curve.params);
   const std::string header(curve.point_header);
-  const std::string point = to_hex(shown->ec_point());
+  const std::string point = to_hex(*shown->attribute(CKA_EC_POINT));
   EXPECT_EQ(point.substr(0, header.size()), header);
   // The SubjectPublicKeyInfo ends with the same 04‖x‖y.
   const std::string spki = to_hex(shown->spki());
   const std::string coordinates = point.substr(header.size() - 2);
   EXPECT_EQ(coordinates.size(), 2 * (1 + 2 * curve.half));
   EXPECT_EQ(spki.substr(spki.size() - coordinates.size()), coordinates);
-  EXPECT_TRUE(shown->modulus().empty());
+  EXPECT_EQ(shown->attribute(CKA_MODULUS), nullptr);
 }
 
 TEST_P(EcKeys, lengthen_what_came_without_leading_zeros) {
@@ -243,15 +241,47 @@ TEST_P(EcKeys, refuse_r_and_s_outside_the_group) {
   ERR_clear_error();
 }
 
+TEST(EdwardsKeys, verify_messages_of_any_length_up_to_a_bound) {
+  const Key key = test::make("ED25519");
+  const auto shown = test::public_part(key);
+  EXPECT_EQ(&shown->kind(), &kEdwards);
+  EXPECT_EQ(shown->bits(), 255U);
+  EXPECT_EQ(shown->signature_length(), 64U);
+  EXPECT_EQ(to_hex(*shown->attribute(CKA_EC_PARAMS)), "130c656477617264733235353139");
+  const ByteView encoded = ByteView(shown->spki()).last(32);
+  EXPECT_EQ(to_hex(*shown->attribute(CKA_EC_POINT)), "0420" + to_hex(encoded));
+  EXPECT_EQ(shown->key_identifier(), digest(Hash::kSha1, encoded));
+  for (const std::size_t length : {1U, 32U, 65'536U}) {
+    const Bytes data(length, 0x5a);
+    const DigestToSign what = message({CKM_EDDSA, nullptr, 0}, *shown, data);
+    EXPECT_EQ(what.digest, data) << "it is not hashed here";
+    EXPECT_EQ(what.hash, Hash::kNone);
+    EXPECT_EQ(what.scheme->name, "ed25519");
+    expect_exact(*shown, what, test::sign_data(key, nullptr, data));
+  }
+  const DigestToSign nothing = message({CKM_EDDSA, nullptr, 0}, *shown, {});
+  EXPECT_TRUE(shown->verify(nothing, test::sign_data(key, nullptr, {})).value());
+  EXPECT_EQ(shown->in_full_length(Bytes(62)), std::nullopt);
+  EXPECT_FALSE((*Message::start({CKM_EDDSA, nullptr, 0}, *shown))->update(Bytes(65'537)));
+}
+
+TEST(EdwardsKeys, take_no_parameters_as_others_would_be_other_signatures) {
+  const auto shown = test::public_part(test::make("ED25519"));
+  Bytes parameters(24);
+  const auto started = Message::start({CKM_EDDSA, parameters.data(), parameters.size()}, *shown);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().rv, CKR_MECHANISM_PARAM_INVALID);
+}
+
 TEST(PublicKey, is_identified_by_the_sha1_of_its_bits) {
   // RFC 5280 §4.2.1.2 (1): the value of the BIT STRING, without tag, length and unused bits.
   const auto ec = test::public_part(test::make_ec("P-256"));
-  const ByteView point = ByteView(ec->ec_point()).subspan(2);
-  EXPECT_EQ(ec->key_identifier(), digest(DigestAlgorithm::kSha1, point));
+  const ByteView point = ByteView(*ec->attribute(CKA_EC_POINT)).subspan(2);
+  EXPECT_EQ(ec->key_identifier(), digest(Hash::kSha1, point));
   const auto rsa = test::public_part(test::make_rsa(2048));
   const ByteView sequence = ByteView(rsa->spki()).subspan(24);  // fixed header of RSA-2048
   EXPECT_EQ(sequence.front(), 0x30);
-  EXPECT_EQ(rsa->key_identifier(), digest(DigestAlgorithm::kSha1, sequence));
+  EXPECT_EQ(rsa->key_identifier(), digest(Hash::kSha1, sequence));
 }
 
 TEST(PublicKey, refuses_what_is_not_one_usable_key) {
@@ -266,11 +296,10 @@ TEST(PublicKey, refuses_what_is_not_one_usable_key) {
   cut.pop_back();
   Bytes off_curve = good;
   off_curve.back() ^= 1;
-  const Key ed25519 = test::hold(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "ED25519"));
   EXPECT_EQ(error(good), CKR_OK);
-  for (const Bytes& bad :
-       {Bytes{}, Bytes{0x30}, Bytes(100, 0x41), trailing, cut, off_curve, test::spki_of(ed25519),
-        test::spki_of(test::make_rsa(1024)), test::spki_of(test::make_ec("secp256k1"))}) {
+  for (const Bytes& bad : {Bytes{}, Bytes{0x30}, Bytes(100, 0x41), trailing, cut, off_curve,
+                           test::spki_of(test::make("ED448")), test::spki_of(test::make_rsa(1024)),
+                           test::spki_of(test::make_ec("secp256k1"))}) {
     EXPECT_EQ(error(bad), CKR_DEVICE_ERROR) << to_hex(bad);
     EXPECT_EQ(ERR_peek_error(), 0U);
   }
@@ -278,29 +307,29 @@ TEST(PublicKey, refuses_what_is_not_one_usable_key) {
 
 TEST(PublicKey, tells_its_kind_without_being_parsed) {
   for (const std::size_t bits : {1024U, 2048U, 4096U}) {
-    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_rsa(bits))), KeyKind::kRsa);
+    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_rsa(bits))), &kRsa);
   }
   for (const char* curve : {"P-256", "P-384", "P-521"}) {
-    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec(curve))), KeyKind::kEc);
+    EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec(curve))), &kEc);
   }
-  const Key ed25519 = test::hold(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "ED25519"));
-  EXPECT_EQ(PublicKey::kind_of(test::spki_of(ed25519)), std::nullopt);
-  EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec("secp256k1"))), std::nullopt);
+  EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make("ED25519"))), &kEdwards);
+  EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make("ED448"))), nullptr);
+  EXPECT_EQ(PublicKey::kind_of(test::spki_of(test::make_ec("secp256k1"))), nullptr);
 }
 
 TEST(PublicKey, has_no_kind_unless_it_is_whole) {
-  for (const Key& key : {test::make_rsa(2048), test::make_ec("P-256")}) {
+  for (const Key& key : {test::make_rsa(2048), test::make_ec("P-256"), test::make("ED25519")}) {
     Bytes spki = test::spki_of(key);
-    const auto kind = PublicKey::kind_of(spki);
+    const KeyKind* kind = PublicKey::kind_of(spki);
     spki.push_back(0);
-    EXPECT_EQ(PublicKey::kind_of(spki), std::nullopt);
+    EXPECT_EQ(PublicKey::kind_of(spki), nullptr);
     spki.pop_back();
     spki.front() = 0x31;
-    EXPECT_EQ(PublicKey::kind_of(spki), std::nullopt);
+    EXPECT_EQ(PublicKey::kind_of(spki), nullptr);
     spki.front() = 0x30;
     EXPECT_EQ(PublicKey::kind_of(spki), kind);
     for (std::size_t length = 0; length < spki.size(); ++length) {
-      EXPECT_EQ(PublicKey::kind_of(ByteView(spki).first(length)), std::nullopt) << length;
+      EXPECT_EQ(PublicKey::kind_of(ByteView(spki).first(length)), nullptr) << length;
     }
   }
   // Every length that a header can claim and the octets do not have.
@@ -308,13 +337,13 @@ TEST(PublicKey, has_no_kind_unless_it_is_whole) {
        {Bytes{0x30}, Bytes{0x30, 0x00}, Bytes{0x30, 0x80}, Bytes{0x30, 0x81},
         Bytes{0x30, 0x83, 0xff, 0xff, 0xff}, Bytes{0x30, 0x84, 0, 0, 0, 0}, Bytes{0x30, 0xff},
         Bytes{0x30, 0x01, 0x30}, Bytes{0x30, 0x02, 0x30, 0}}) {
-    EXPECT_EQ(PublicKey::kind_of(der), std::nullopt) << to_hex(der);
+    EXPECT_EQ(PublicKey::kind_of(der), nullptr) << to_hex(der);
   }
 }
 
 TEST(PublicKey, refuses_the_scheme_of_another_type_of_key) {
   const auto ec = test::public_part(test::make_ec("P-256"));
-  const DigestToSign what{Scheme::kRsaPkcs1v15, Hash::kSha256, Bytes(32, 1), std::nullopt};
+  const DigestToSign what{&rsa_pkcs1::kScheme, Hash::kSha256, Bytes(32, 1), std::nullopt};
   const auto verified = ec->verify(what, Bytes(64, 1));
   ASSERT_FALSE(verified);
   EXPECT_EQ(verified.error().rv, CKR_KEY_TYPE_INCONSISTENT);

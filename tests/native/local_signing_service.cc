@@ -11,6 +11,9 @@
 #include <stdexcept>
 
 #include "base/openssl.h"
+#include "crypto/ecdsa.h"
+#include "crypto/rsa_pkcs1.h"
+#include "crypto/rsa_pss.h"
 
 namespace sealwright::test {
 namespace {
@@ -21,6 +24,7 @@ struct Freer {
 };
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
+using MessageContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
 
 template <typename T>
@@ -37,8 +41,11 @@ void required(int code) {
   }
 }
 
-Key make_key(crypto::KeyKind kind) {
-  if (kind == crypto::KeyKind::kRsa) {
+Key make_key(const crypto::KeyKind* kind) {
+  if (kind == &crypto::kEdwards) {
+    return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "ED25519")));
+  }
+  if (kind == &crypto::kRsa) {
     return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "RSA", std::size_t{2048})));
   }
   return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "EC", "P-256")));
@@ -74,18 +81,10 @@ Certificate certify(EVP_PKEY* key, const std::string& subject, const std::string
   return certificate;
 }
 
+// Null for kNone.
 const EVP_MD* message_digest(crypto::Hash hash) {
-  switch (hash) {
-    case crypto::Hash::kSha256:
-      return EVP_sha256();
-    case crypto::Hash::kSha384:
-      return EVP_sha384();
-    case crypto::Hash::kSha512:
-      return EVP_sha512();
-    case crypto::Hash::kNone:
-      break;
-  }
-  return nullptr;
+  return hash == crypto::Hash::kNone ? nullptr
+                                     : EVP_get_digestbyname(crypto::row_of(hash).openssl_name);
 }
 
 Bytes p1363(const Bytes& encoded, int field) {
@@ -98,13 +97,28 @@ Bytes p1363(const Bytes& encoded, int field) {
   return out;
 }
 
+Bytes sign_message(EVP_PKEY* key, const Bytes& message) {
+  const MessageContext context(required(EVP_MD_CTX_new()));
+  required(EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, openssl_context(), nullptr, key,
+                                 nullptr));
+  Bytes signature(static_cast<std::size_t>(EVP_PKEY_get_size(key)));
+  std::size_t length = signature.size();
+  required(
+      EVP_DigestSign(context.get(), signature.data(), &length, message.data(), message.size()));
+  signature.resize(length);
+  return signature;
+}
+
 Bytes sign_digest(EVP_PKEY* key, const crypto::DigestToSign& what) {
+  if (what.scheme->signs_message) {
+    return sign_message(key, what.digest);
+  }
   const KeyContext context(required(EVP_PKEY_CTX_new_from_pkey(openssl_context(), key, nullptr)));
   required(EVP_PKEY_sign_init(context.get()));
-  if (what.scheme == crypto::Scheme::kRsaPkcs1v15) {
+  if (what.scheme == &crypto::rsa_pkcs1::kScheme) {
     required(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING));
   }
-  if (what.scheme == crypto::Scheme::kRsaPss) {
+  if (what.scheme == &crypto::rsa_pss::kScheme) {
     required(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING));
     required(
         EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), static_cast<int>(what.pss->salt_length)));
@@ -120,14 +134,14 @@ Bytes sign_digest(EVP_PKEY* key, const crypto::DigestToSign& what) {
                          what.digest.size()));
   signature.resize(length);
   constexpr int kP256Field = 32;
-  return what.scheme == crypto::Scheme::kEcdsa ? p1363(signature, kP256Field) : signature;
+  return what.scheme == &crypto::ecdsa::kScheme ? p1363(signature, kP256Field) : signature;
 }
 
 }  // namespace
 
 struct LocalSigningService::Keys {
-  Key root = make_key(crypto::KeyKind::kEc);
-  Key intermediate = make_key(crypto::KeyKind::kEc);
+  Key root = make_key(&crypto::kEc);
+  Key intermediate = make_key(&crypto::kEc);
   std::shared_ptr<const Bytes> root_der;
   std::shared_ptr<const Bytes> intermediate_der;
   std::map<std::string, Key> by_signer;

@@ -22,7 +22,7 @@ inline const std::string kOtherApiKey = "swk_" + std::string(43, 'b');
 struct NewSigner {
   std::string name;
   std::uint32_t number = 0;
-  crypto::KeyKind kind = crypto::KeyKind::kEc;
+  const crypto::KeyKind* kind = &crypto::kEc;
   int days = 400;                                  // from now to the end of the certificate
   std::string not_after = "2030-01-01T00:00:00Z";  // as the control plane tells it
 };

@@ -31,6 +31,10 @@ inline Key make_ec(const char* curve) {
   return hold(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "EC", curve));
 }
 
+inline Key make(const char* type) {
+  return hold(EVP_PKEY_Q_keygen(openssl_context(), nullptr, type));
+}
+
 inline Bytes spki_of(const Key& key) {
   Bytes der(static_cast<std::size_t>(i2d_PUBKEY(key.get(), nullptr)));
   std::uint8_t* end = der.data();

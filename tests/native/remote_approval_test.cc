@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "crypto/ecdsa.h"
 #include "remote/http_control_plane.h"
 #include "remote/remote_signing_service.h"
 #include "scripted_server.h"
@@ -79,7 +80,7 @@ class ApprovalTest : public ::testing::Test {
   }
   Result<Bytes> sign(const std::string& signer = "release") {
     return service_->sign(kKey, signer, "0a",
-                          {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
+                          {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
 
   // What the person has been told so far, apart from what the call itself returns.
@@ -483,7 +484,7 @@ TEST_F(ApprovalTest, AnotherCallIsAWishOfItsOwn) {
       {denied(), opened(), seen("rejected"), denied(), opened("approved"), kSigned});
   ASSERT_FALSE(sign(server, kAsksAndWaits));
   expect_signed(service_->sign(kKey, "release", "0a",
-                               {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 2), {}}));
+                               {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 2), {}}));
 }
 
 TEST_F(ApprovalTest, WithoutAWaitEveryCallIsAWishOfItsOwn) {

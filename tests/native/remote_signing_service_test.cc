@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "crypto/ecdsa.h"
 #include "remote/http_control_plane.h"
 #include "scripted_server.h"
 
@@ -47,7 +48,7 @@ class Client {
 
   Result<Bytes> sign() {
     return service_.sign(kKey, "release", "0a",
-                         {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
+                         {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
   Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
     return service_.fetch_catalogue(kKey, held);

@@ -16,7 +16,7 @@ using crypto::KeyKind;
 
 class CatalogueTest : public ::testing::Test {
  protected:
-  CatalogueTest() { service_.issue({"release", 7, KeyKind::kEc}); }
+  CatalogueTest() { service_.issue({"release", 7, &crypto::kEc}); }
 
   std::shared_ptr<const Signer> signer(CK_SLOT_ID number) {
     const auto snapshot = catalogue_.refreshed();
@@ -35,7 +35,7 @@ class CatalogueTest : public ::testing::Test {
 
 TEST_F(CatalogueTest, IsFetchedAgainWhenItIsNoLongerFresh) {
   EXPECT_EQ(signer(3), nullptr);
-  service_.issue({"nightly", 3, KeyKind::kEc});
+  service_.issue({"nightly", 3, &crypto::kEc});
   EXPECT_EQ(signer(3), nullptr);
   let_it_age();
   EXPECT_NE(signer(3), nullptr);
@@ -51,7 +51,7 @@ TEST_F(CatalogueTest, WhatIsHeldIsNeverFetchedAgain) {
 
 TEST_F(CatalogueTest, AnUnchangedSignerKeepsItsParsedFormAndHandles) {
   const auto before = signer(7);
-  service_.issue({"nightly", 3, KeyKind::kEc});
+  service_.issue({"nightly", 3, &crypto::kEc});
   let_it_age();
   EXPECT_EQ(signer(7), before);
   service_.set_status(7, remote::SignerStatus::kDisabled);
@@ -63,7 +63,7 @@ TEST_F(CatalogueTest, AnUnchangedSignerKeepsItsParsedFormAndHandles) {
 
 TEST_F(CatalogueTest, ARenewalMakesNewHandles) {
   const auto before = signer(7);
-  service_.issue({"release", 7, KeyKind::kEc});
+  service_.issue({"release", 7, &crypto::kEc});
   let_it_age();
   const auto after = signer(7);
   for (const std::size_t own : {0U, 1U, 2U}) {

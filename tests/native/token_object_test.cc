@@ -12,9 +12,7 @@
 namespace sealwright::token {
 namespace {
 
-using crypto::KeyKind;
-
-class ObjectTest : public ::testing::TestWithParam<KeyKind> {
+class ObjectTest : public ::testing::TestWithParam<const crypto::KeyKind*> {
  protected:
   ObjectTest() {
     settings_.log_level = LogLevel::kOff;
@@ -41,7 +39,7 @@ class ObjectTest : public ::testing::TestWithParam<KeyKind> {
     return all;
   }
 
-  bool rsa() const { return GetParam() == KeyKind::kRsa; }
+  bool rsa() const { return GetParam() == &crypto::kRsa; }
 
   test::LocalSigningService service_;
   Settings settings_;
@@ -138,10 +136,8 @@ TEST_P(ObjectTest, ASearchMatchesEveryAttributeExactly) {
   EXPECT_FALSE(matches(key, std::array<Criterion, 1>{{{CKA_ID, {}}}}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, ObjectTest, ::testing::Values(KeyKind::kRsa, KeyKind::kEc),
-                         [](const auto& info) {
-                           return info.param == KeyKind::kRsa ? "Rsa" : "Ec";
-                         });
+INSTANTIATE_TEST_SUITE_P(Kinds, ObjectTest, ::testing::ValuesIn(crypto::kKeyKinds),
+                         [](const auto& info) { return std::string(info.param->openssl_name); });
 
 }  // namespace
 }  // namespace sealwright::token

@@ -28,7 +28,7 @@ class ReasonsTest : public ::testing::Test {
  protected:
   ReasonsTest() {
     settings_.api_key = Secret(test::kApiKey);
-    service_.issue({"release", kSlot, KeyKind::kEc});
+    service_.issue({"release", kSlot, &crypto::kEc});
   }
   ~ReasonsTest() override { std::remove(path_.c_str()); }
 

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "crypto/certificate.h"
+#include "crypto/ecdsa.h"
+#include "crypto/mechanism.h"
 #include "local_signing_service.h"
 #include "token/tokens.h"
 
@@ -32,7 +34,7 @@ Settings without_key() {
 
 class TokensTest : public ::testing::Test {
  protected:
-  TokensTest() { service_.issue({"release", 7, KeyKind::kEc}); }
+  TokensTest() { service_.issue({"release", 7, &crypto::kEc}); }
 
   Tokens& tokens(Settings settings) {
     settings_ = std::move(settings);
@@ -59,7 +61,7 @@ class TokensTest : public ::testing::Test {
 };
 
 crypto::DigestToSign some_digest() {
-  return {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 0x5A), std::nullopt};
+  return {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 0x5A), std::nullopt};
 }
 
 template <typename T>
@@ -68,7 +70,7 @@ CK_RV rv(const Result<T>& result) {
 }
 
 TEST_F(TokensTest, EverySignerIsASlotUnderItsNumber) {
-  service_.issue({"nightly", 3, KeyKind::kEc});
+  service_.issue({"nightly", 3, &crypto::kEc});
   auto& all = tokens(with_key());
   const auto slots = all.slots();
   ASSERT_TRUE(slots);
@@ -90,7 +92,7 @@ TEST_F(TokensTest, ASignerThatIsNotActiveIsASlotWithoutAToken) {
 
 TEST_F(TokensTest, ASignerThatCannotBeReadIsATokenUntilSomebodyLooks) {
   service_.break_certificate(7);
-  service_.issue({"nightly", 3, KeyKind::kEc});
+  service_.issue({"nightly", 3, &crypto::kEc});
   auto& all = tokens(with_key());
   ASSERT_TRUE(all.slots());
   EXPECT_TRUE(all.slots()->at(1).has_token);
@@ -148,7 +150,7 @@ TEST_F(TokensTest, AHandleStaysBoundToKeyAndCertificateAfterARenewal) {
   auto& all = tokens(with_key());
   const auto old_key = only(all, CKO_PRIVATE_KEY);
   ASSERT_NE(old_key, nullptr);
-  service_.issue({"release", 7, KeyKind::kEc});
+  service_.issue({"release", 7, &crypto::kEc});
   EXPECT_EQ(rv(all.sign(*old_key, some_digest())), CKR_FUNCTION_REJECTED);
   EXPECT_EQ((*all.object(7, old_key->handle))->key->certificate_serial,
             old_key->key->certificate_serial);
@@ -231,7 +233,9 @@ TEST_F(TokensTest, WithoutAKeyTheNamedSignersAreEmptyUntilLogin) {
   auto& all = tokens(without_key());
   ASSERT_EQ(all.slots()->size(), 1U);
   EXPECT_TRUE(all.visible_objects(7)->empty());
-  EXPECT_EQ(Tokens::mechanisms(*all.token(7)).size(), 8U + 4U + 5U) << "the key is not known yet";
+  EXPECT_EQ(Tokens::mechanisms(*all.token(7)).size(),
+            crypto::mechanisms_for(crypto::kKeyKinds).size())
+      << "the key is not known yet";
   EXPECT_EQ(service_.fetches, 0);
   const std::string serial = *all.serial(*all.token(7));
 
@@ -258,7 +262,7 @@ TEST_F(TokensTest, WithNeitherKeyNorNamesThereAreNoSlots) {
 }
 
 TEST_F(TokensTest, AHandleOfOneTokenIsUnknownToAnother) {
-  service_.issue({"nightly", 3, KeyKind::kEc});
+  service_.issue({"nightly", 3, &crypto::kEc});
   auto& all = tokens(with_key());
   const auto key = only(all, CKO_PRIVATE_KEY);
   EXPECT_EQ(rv(all.object(3, key->handle)), CKR_OBJECT_HANDLE_INVALID);
