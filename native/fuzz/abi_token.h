@@ -33,9 +33,9 @@ class SharedControlPlane final : public remote::SigningService {
       const Secret& api_key, const std::optional<std::string>& held) override {
     return control_plane().fetch_catalogue(api_key, held);
   }
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial,
-                     const crypto::DigestToSign& what) override {
+  Result<remote::Signed> sign(const Secret& api_key, const std::string& signer,
+                              const std::string& certificate_serial,
+                              const crypto::DigestToSign& what) override {
     return control_plane().sign(api_key, signer, certificate_serial, what);
   }
   void stop() noexcept override {}

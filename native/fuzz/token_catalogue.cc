@@ -31,8 +31,8 @@ class Lists final : public remote::SigningService {
     left_.remove_prefix(std::min(body.size() + 1, left_.size()));
     return remote::parse_catalogue(body, "\"tag\"");
   }
-  Result<Bytes> sign(const Secret&, const std::string&, const std::string&,
-                     const crypto::DigestToSign&) override {
+  Result<remote::Signed> sign(const Secret&, const std::string&, const std::string&,
+                              const sealwright::crypto::DigestToSign&) override {
     return sealwright::fail(CKR_DEVICE_ERROR, "nothing is signed here");
   }
   void stop() noexcept override {}

@@ -48,9 +48,9 @@ class ControlPlane {
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key. Tries until the request timeout:
   // nobody repeats a signature.
-  virtual Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
-                            const std::string& certificate_serial,
-                            const crypto::DigestToSign& what) = 0;
+  virtual Reply<Signed> sign(const Secret& api_key, const std::string& signer,
+                             const std::string& certificate_serial,
+                             const crypto::DigestToSign& what) = 0;
 
   // POST /v1/signers/{signer}/requests, or the equal one that is pending. Tries as `sign` does.
   virtual Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,

@@ -189,9 +189,9 @@ Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
   return parse_catalogue(response->body, std::move(response->etag));
 }
 
-Reply<Bytes> HttpControlPlane::sign(const Secret& api_key, const std::string& signer,
-                                    const std::string& certificate_serial,
-                                    const crypto::DigestToSign& what) {
+Reply<Signed> HttpControlPlane::sign(const Secret& api_key, const std::string& signer,
+                                     const std::string& certificate_serial,
+                                     const crypto::DigestToSign& what) {
   if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
   Result<std::string> key = make_uuid7();
   if (!key) return unanswered(key.error());
@@ -205,7 +205,7 @@ Reply<Bytes> HttpControlPlane::sign(const Secret& api_key, const std::string& si
       call(request, kAnswerLimit, {kWithoutLimit, request_deadline()});
   if (!response) return unanswered(response.error());
   if (response->status != 200) return refused(*response);
-  return reply(parse_signature(response->body), response->status);
+  return reply(parse_signed(response->body), response->status);
 }
 
 Reply<ApprovalRequest> HttpControlPlane::open_request(const Secret& api_key,
@@ -228,7 +228,7 @@ Reply<ApprovalRequest> HttpControlPlane::open_request(const Secret& api_key,
 
 Reply<ApprovalRequest> HttpControlPlane::read_request(const Secret& api_key, const std::string& id,
                                                       const std::atomic<bool>& called_off) {
-  if (!is_request_id(id)) return unanswered({CKR_ARGUMENTS_BAD, "a request's id is malformed"});
+  if (!is_record_id(id)) return unanswered({CKR_ARGUMENTS_BAD, "a request's id is malformed"});
   net::Request request;
   request.method = "GET";
   request.path = "/v1/requests/" + id;

@@ -25,9 +25,9 @@ class HttpControlPlane final : public ControlPlane {
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
       const Secret& api_key, const std::optional<std::string>& held) override;
-  Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
-                    const std::string& certificate_serial,
-                    const crypto::DigestToSign& what) override;
+  Reply<Signed> sign(const Secret& api_key, const std::string& signer,
+                     const std::string& certificate_serial,
+                     const crypto::DigestToSign& what) override;
   Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,
                                       const Settings::Approval& terms) override;
   Reply<ApprovalRequest> read_request(const Secret& api_key, const std::string& id,

@@ -22,9 +22,9 @@ class RemoteSigningService final : public SigningService {
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
       const Secret& api_key, const std::optional<std::string>& held) override;
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial,
-                     const crypto::DigestToSign& what) override;
+  Result<Signed> sign(const Secret& api_key, const std::string& signer,
+                      const std::string& certificate_serial,
+                      const crypto::DigestToSign& what) override;
   void stop() noexcept override;
   void abandon_after_fork() noexcept override;
 

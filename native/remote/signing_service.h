@@ -34,6 +34,11 @@ struct Catalogue {
   std::string etag;
 };
 
+struct Signed {
+  Bytes signature;           // RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363)
+  std::string operation_id;  // of the audit row; empty: not told
+};
+
 class SigningService {
  public:
   virtual ~SigningService() = default;
@@ -47,13 +52,12 @@ class SigningService {
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key, retried within one deadline; with
   // `[approval]`, denied for want of a grant, again once one was asked for and given.
-  // Returns RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363).
   // Errors: CKR_FUNCTION_REJECTED (denied, or the certificate changed), CKR_DEVICE_REMOVED (404),
   // CKR_USER_NOT_LOGGED_IN (401), CKR_FUNCTION_CANCELED (waited in vain for an approval),
   // CKR_DEVICE_ERROR; those that a person can act on say so.
-  virtual Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                             const std::string& certificate_serial,
-                             const crypto::DigestToSign& what) = 0;
+  virtual Result<Signed> sign(const Secret& api_key, const std::string& signer,
+                              const std::string& certificate_serial,
+                              const crypto::DigestToSign& what) = 0;
 
   // Any thread, any time. Waits for an approval end soon with CKR_FUNCTION_CANCELED; whatever else
   // runs is left alone.

@@ -26,6 +26,12 @@ Slot slot_of(const std::shared_ptr<const Signer>& signer) {
   return {signer->record().number, signer->record().name, signer->has_token(), signer};
 }
 
+// So that a build log names the row of the audit log.
+std::string report_of(const std::string& signer, const std::string& operation_id) {
+  const std::string report = "signer \"" + signer + "\": signed";
+  return operation_id.empty() ? report : report + " [operation " + operation_id + "]";
+}
+
 Error list_unavailable(const Error& cause) {
   Error error(CKR_FUNCTION_FAILED, "no list of signers: " + cause.message);
   error.for_person = cause.for_person;
@@ -315,15 +321,15 @@ Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) 
   if (catalogue == nullptr || hidden(key) || handles_.ended(key.handle)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
   }
-  auto signature =
+  auto made =
       service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
-  if (!signature) {
-    if (signature.error().list_is_old) {
+  if (!made) {
+    if (made.error().list_is_old) {
       catalogue->mark_old();
     }
-    return signature;
+    return fail(std::move(made).error());
   }
-  const auto genuine = key.key->public_key->verify(what, *signature);
+  const auto genuine = key.key->public_key->verify(what, made->signature);
   if (!genuine) {
     return fail(genuine.error());
   }
@@ -332,7 +338,8 @@ Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) 
                                                   ": the control plane's answer is no signature "
                                                   "of this key; nothing was signed"));
   }
-  return signature;
+  log_.write(LogLevel::kInfo, report_of(key.key->signer, made->operation_id));
+  return std::move(made->signature);
 }
 
 }  // namespace sealwright::token

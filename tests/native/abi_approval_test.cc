@@ -113,9 +113,11 @@ class ApprovalTest : public ::testing::Test {
     if (asked.starts_with("POST /v1/signers/release/requests")) return json_answer(201, request);
     if (asked.starts_with("GET ")) return json_answer(200, request);
     if (!approved_) return json_answer(403, R"({"code":"no_active_grant","title":"No grant."})");
-    const Bytes signature = *keys_.sign(Secret(test::kApiKey), "release", signer.certificate_serial,
-                                        {crypto::Scheme::kEcdsa, crypto::Hash::kSha256,
-                                         *from_base64(member(asked, "digest")), std::nullopt});
+    const Bytes signature = keys_
+                                .sign(Secret(test::kApiKey), "release", signer.certificate_serial,
+                                      {crypto::Scheme::kEcdsa, crypto::Hash::kSha256,
+                                       *from_base64(member(asked, "digest")), std::nullopt})
+                                ->signature;
     return json_answer(200, R"({"signature":")" + to_base64(signature) + "\"}");
   }
 };

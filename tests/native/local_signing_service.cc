@@ -217,10 +217,10 @@ Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
   return catalogue;
 }
 
-Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string& signer,
-                                        const std::string& certificate_serial,
-                                        const crypto::DigestToSign& what) {
-  ++signatures;
+Result<remote::Signed> LocalSigningService::sign(const Secret& api_key, const std::string& signer,
+                                                 const std::string& certificate_serial,
+                                                 const crypto::DigestToSign& what) {
+  const int count = ++signatures;
   if (before_signing) {
     before_signing();
   }
@@ -245,7 +245,7 @@ Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string
   if (spoil) {
     spoil(signature);
   }
-  return signature;
+  return remote::Signed{std::move(signature), "operation-" + std::to_string(count)};
 }
 
 }  // namespace sealwright::test

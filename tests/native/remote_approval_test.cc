@@ -72,12 +72,12 @@ class ApprovalTest : public ::testing::Test {
         std::make_unique<HttpControlPlane>(settings, log_), approval, log_);
     return *service_;
   }
-  Result<Bytes> sign(const ScriptedServer& server, const Given& given,
-                     Settings::Approval approval = {}) {
+  Result<Signed> sign(const ScriptedServer& server, const Given& given,
+                      Settings::Approval approval = {}) {
     service(server, given, std::move(approval));
     return sign();
   }
-  Result<Bytes> sign(const std::string& signer = "release") {
+  Result<Signed> sign(const std::string& signer = "release") {
     return service_->sign(kKey, signer, "0a",
                           {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
@@ -95,12 +95,12 @@ class ApprovalTest : public ::testing::Test {
   std::unique_ptr<RemoteSigningService> service_;
 };
 
-void expect_signed(const Result<Bytes>& signature) {
+void expect_signed(const Result<Signed>& signature) {
   ASSERT_TRUE(signature) << signature.error().message;
-  EXPECT_EQ(*signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(signature->signature, (Bytes{1, 2, 3}));
 }
 
-void expect_refused(const Result<Bytes>& signature, CK_RV rv, const std::string& what) {
+void expect_refused(const Result<Signed>& signature, CK_RV rv, const std::string& what) {
   ASSERT_FALSE(signature);
   EXPECT_EQ(signature.error().rv, rv);
   EXPECT_TRUE(signature.error().for_person);

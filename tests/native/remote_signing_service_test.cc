@@ -45,7 +45,7 @@ class Client {
         service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval, log_) {}
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
-  Result<Bytes> sign() {
+  Result<Signed> sign() {
     return service_.sign(kKey, "release", "0a",
                          {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
@@ -186,7 +186,7 @@ TEST(Signing, SendsTheDigestTheKeyAndWhoAsks) {
   ScriptedServer server({json_answer(200, kSigned)});
   const auto signature = Client(server).sign();
   ASSERT_TRUE(signature) << signature.error().message;
-  EXPECT_EQ(*signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(signature->signature, (Bytes{1, 2, 3}));
   const std::string request = server.requests().at(0);
   EXPECT_TRUE(request.starts_with("POST /v1/signers/release/sign HTTP/1.1\r\n"));
   EXPECT_EQ(field(request, "Authorization"), "Bearer " + std::string(kKey.reveal()));
@@ -200,6 +200,27 @@ TEST(Signing, SendsTheDigestTheKeyAndWhoAsks) {
     EXPECT_NE(request.find(part), std::string::npos) << part;
   }
 }
+
+TEST(Signing, TellsTheOperation) {
+  ScriptedServer server({json_answer(200, kSigned)});
+  EXPECT_EQ(Client(server).sign()->operation_id, "o");
+}
+
+class WithoutOperation : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(WithoutOperation, ASignatureIsOne) {
+  ScriptedServer server({json_answer(200, R"({"signature":"AQID")" + GetParam() + "}")});
+  const auto made = Client(server).sign();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(made->operation_id, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Signing, WithoutOperation,
+                         ::testing::Values("", R"(,"operation_id":null)", R"(,"operation_id":7)",
+                                           R"(,"operation_id":"")",
+                                           R"(,"operation_id":"a] sealwright: forged")",
+                                           R"(,"operation_id":")" + std::string(65, 'a') + "\""));
 
 TEST(Signing, TwoRequestsShareOneConnection) {
   ScriptedServer server({json_answer(200, catalogue()), json_answer(200, kSigned)});
@@ -430,7 +451,7 @@ TEST(Signing, ASecondAnswerNobodyAskedForIsNotTakenForTheNext) {
   ASSERT_TRUE(client.sign());
   const auto second = client.sign();
   ASSERT_TRUE(second) << second.error().message;
-  EXPECT_EQ(*second, (Bytes{4, 5, 6}));
+  EXPECT_EQ(second->signature, (Bytes{4, 5, 6}));
 }
 
 TEST(Signing, ManyThreadsShareOneService) {
