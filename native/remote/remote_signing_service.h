@@ -21,8 +21,8 @@ class RemoteSigningService final : public SigningService {
                        const Log& log);
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) override;
-  Result<Signed> sign(const Secret& api_key, const std::string& signer,
+      const Credential& credential, const std::optional<std::string>& held) override;
+  Result<Signed> sign(const Credential& credential, const std::string& signer,
                       const std::string& certificate_serial,
                       const crypto::DigestToSign& what) override;
   void stop() noexcept override;

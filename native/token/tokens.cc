@@ -15,11 +15,12 @@ constexpr std::size_t kMaxPinLength = 255;
 
 std::shared_ptr<Catalogue> configured_catalogue(const Settings& settings, const Log& log,
                                                 remote::SigningService& service, Handles& handles) {
-  if (!settings.api_key) {
+  auto credential = remote::configured_credential(settings);
+  if (!credential) {
     return nullptr;
   }
-  return std::make_shared<Catalogue>(*settings.api_key, settings.login_required, service, handles,
-                                     log);
+  return std::make_shared<Catalogue>(*std::move(credential), settings.login_required, service,
+                                     handles, log);
 }
 
 Slot slot_of(const std::shared_ptr<const Signer>& signer) {
@@ -194,11 +195,14 @@ Result<void> Tokens::log_in(CK_SLOT_ID id, std::string_view pin) {
     if (!is_api_key(pin)) {
       return fail(Error::tell(CKR_PIN_INCORRECT, "the PIN is no API key (swk_ and 43 characters)"));
     }
-    const Secret api_key(pin);
-    const bool is_configured = configured_ != nullptr && configured_->api_key() == api_key;
-    catalogue = is_configured ? configured_
-                              : std::make_shared<Catalogue>(api_key, login_required_, service_,
-                                                            handles_, log_);
+    Secret api_key(pin);
+    const bool is_configured =
+        configured_ != nullptr && configured_->credential().bearer() == api_key;
+    catalogue = is_configured
+                    ? configured_
+                    : std::make_shared<Catalogue>(
+                          remote::Credential("the API key of the login", std::move(api_key)),
+                          login_required_, service_, handles_, log_);
   }
 
   auto shown = find_slot(id);
@@ -322,7 +326,7 @@ Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) 
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
   }
   auto made =
-      service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
+      service_.sign(catalogue->credential(), key.key->signer, key.key->certificate_serial, what);
   if (!made) {
     if (made.error().list_is_old) {
       catalogue->mark_old();

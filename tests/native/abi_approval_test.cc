@@ -26,6 +26,7 @@ using testing::json_answer;
 using testing::ScriptedServer;
 
 constexpr CK_SLOT_ID kSlot = 7;
+const remote::Credential kCaller("a key", Secret(test::kApiKey));
 
 CK_FUNCTION_LIST& load() {
   void* library = dlopen(SEALWRIGHT_MODULE, RTLD_NOW | RTLD_LOCAL);
@@ -98,7 +99,7 @@ class ApprovalTest : public ::testing::Test {
 
   Answer answer(const std::string& asked) {
     const remote::SignerRecord signer =
-        (*keys_.fetch_catalogue(Secret(test::kApiKey), std::nullopt))->signers.at(0);
+        (*keys_.fetch_catalogue(kCaller, std::nullopt))->signers.at(0);
     if (asked.starts_with("GET /v1/catalogue")) {
       return json_answer(200, R"({"signers":[{"id":")" + signer.id +
                                   R"(","number":7,"name":"release",)" +
@@ -114,7 +115,7 @@ class ApprovalTest : public ::testing::Test {
     if (asked.starts_with("GET ")) return json_answer(200, request);
     if (!approved_) return json_answer(403, R"({"code":"no_active_grant","title":"No grant."})");
     const Bytes signature = keys_
-                                .sign(Secret(test::kApiKey), "release", signer.certificate_serial,
+                                .sign(kCaller, "release", signer.certificate_serial,
                                       {crypto::Scheme::kEcdsa, crypto::Hash::kSha256,
                                        *from_base64(member(asked, "digest")), std::nullopt})
                                 ->signature;

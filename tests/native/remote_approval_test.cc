@@ -21,7 +21,7 @@ using sealwright::testing::Answer;
 using sealwright::testing::json_answer;
 using sealwright::testing::ScriptedServer;
 
-const Secret kKey("swk_" + std::string(43, 'a'));
+const Credential kCaller("a key", Secret("swk_" + std::string(43, 'a')));
 const Answer kSigned = json_answer(200, R"({"signature":"AQID"})");
 const std::string kAsk = "POST /v1/signers/release/requests";
 const std::string kSign = "POST /v1/signers/release/sign";
@@ -78,7 +78,7 @@ class ApprovalTest : public ::testing::Test {
     return sign();
   }
   Result<Signed> sign(const std::string& signer = "release") {
-    return service_->sign(kKey, signer, "0a",
+    return service_->sign(kCaller, signer, "0a",
                           {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
 
@@ -163,7 +163,8 @@ TEST_F(ApprovalTest, WhatIsConfiguredIsAskedFor) {
   approval.signings = 25;
   ASSERT_FALSE(sign(server, kAsks, approval));
   const std::string asked = server.requests().at(1);
-  EXPECT_TRUE(has(asked, "\r\nAuthorization: Bearer " + std::string(kKey.reveal()) + "\r\n"));
+  EXPECT_TRUE(
+      has(asked, "\r\nAuthorization: Bearer " + std::string(kCaller.bearer().reveal()) + "\r\n"));
   EXPECT_TRUE(
       asked.ends_with("\r\n\r\n"
                       R"({"justification":"Grüße, \"release\" 4.2",)"
@@ -482,7 +483,7 @@ TEST_F(ApprovalTest, AnotherCallIsAWishOfItsOwn) {
   ScriptedServer server(
       {denied(), opened(), seen("rejected"), denied(), opened("approved"), kSigned});
   ASSERT_FALSE(sign(server, kAsksAndWaits));
-  expect_signed(service_->sign(kKey, "release", "0a",
+  expect_signed(service_->sign(kCaller, "release", "0a",
                                {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 2), {}}));
 }
 

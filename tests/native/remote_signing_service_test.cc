@@ -17,6 +17,7 @@ using sealwright::testing::json_answer;
 using sealwright::testing::ScriptedServer;
 
 const Secret kKey("swk_" + std::string(43, 'a'));
+const Credential kCaller("a key", kKey);
 const std::string kSigned = R"({"signature":"AQID","operation_id":"o","certificate_serial":"0a"})";
 const std::string kSha = std::string(64, 'a');
 
@@ -40,21 +41,23 @@ Settings settings_for(std::vector<std::string> urls) {
 
 class Client {
  public:
-  explicit Client(Settings settings)
-      : log_(settings.log_level, ""),
+  explicit Client(Settings settings, Credential caller = kCaller)
+      : caller_(std::move(caller)),
+        log_(settings.log_level, ""),
         service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval, log_) {}
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
   Result<Signed> sign() {
-    return service_.sign(kKey, "release", "0a",
+    return service_.sign(caller_, "release", "0a",
                          {crypto::Scheme::kEcdsa, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
   Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
-    return service_.fetch_catalogue(kKey, held);
+    return service_.fetch_catalogue(caller_, held);
   }
   RemoteSigningService& service() { return service_; }
 
  private:
+  Credential caller_;
   Log log_;
   RemoteSigningService service_;
 };
@@ -328,13 +331,11 @@ TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
   const std::string rotated = "swk_" + std::string(43, 'z');
   ScriptedServer server([&](const std::string& request) { return only_for(rotated, request); });
   int read = 0;
-  Settings settings = settings_for({server.url()});
-  settings.api_key = kKey;
-  settings.read_api_key_again = [&]() -> Result<Secret> {
+  const Credential caller("a key", kKey, [&]() -> Result<Secret> {
     ++read;
     return Secret(rotated);
-  };
-  Client client(settings);
+  });
+  Client client(settings_for({server.url()}), caller);
   EXPECT_TRUE(client.sign());
   EXPECT_TRUE(client.sign());
   EXPECT_EQ(read, 1);
@@ -344,27 +345,19 @@ TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
 TEST(RotatedKey, IsLookedForOnceInACall) {
   ScriptedServer server([](const std::string& request) { return only_for("none", request); });
   int read = 0;
-  Settings settings = settings_for({server.url()});
-  settings.api_key = kKey;
-  settings.read_api_key_again = [&]() -> Result<Secret> {
+  const Credential caller("a key", kKey, [&]() -> Result<Secret> {
     return Secret("swk_" + std::string(43, static_cast<char>('b' + read++)));
-  };
-  const auto refused = Client(settings).sign();
+  });
+  const auto refused = Client(settings_for({server.url()}), caller).sign();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().rv, CKR_USER_NOT_LOGGED_IN);
   EXPECT_EQ(read, 1);
   EXPECT_EQ(server.requests().size(), 2U);
 }
 
-TEST(RotatedKey, OfTheFileIsNotUsedForAnotherThatAPersonGave) {
+TEST(RotatedKey, ThatAPersonGaveIsNotAskedForAgain) {
   ScriptedServer server([](const std::string& request) { return only_for("none", request); });
-  Settings settings = settings_for({server.url()});
-  settings.api_key = Secret("swk_" + std::string(43, 'y'));
-  settings.read_api_key_again = []() -> Result<Secret> {
-    ADD_FAILURE() << "the file was read";
-    return Secret();
-  };
-  EXPECT_FALSE(Client(settings).sign());
+  EXPECT_FALSE(Client(server).sign());
   EXPECT_EQ(server.requests().size(), 1U);
 }
 
