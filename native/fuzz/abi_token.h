@@ -32,13 +32,13 @@ inline test::LocalSigningService& control_plane() {
 class SharedControlPlane final : public remote::SigningService {
  public:
   Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) override {
-    return control_plane().fetch_catalogue(api_key, held);
+      const remote::Credential& credential, const std::optional<std::string>& held) override {
+    return control_plane().fetch_catalogue(credential, held);
   }
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial,
-                     const crypto::DigestToSign& what) override {
-    return control_plane().sign(api_key, signer, certificate_serial, what);
+  Result<remote::Signed> sign(const remote::Credential& credential, const std::string& signer,
+                              const std::string& certificate_serial,
+                              const crypto::DigestToSign& what) override {
+    return control_plane().sign(credential, signer, certificate_serial, what);
   }
   void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}

@@ -6,11 +6,14 @@ using sealwright::fuzz::Input;
 using sealwright::fuzz::require;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto signature = sealwright::remote::parse_signature(Input(data, size).rest_as_text());
-  if (signature) {
-    require(!signature->empty() && signature->size() <= 4096, "a signature has its limits");
+  const auto made = sealwright::remote::parse_signed(Input(data, size).rest_as_text());
+  if (made) {
+    require(!made->signature.empty() && made->signature.size() <= 4096,
+            "a signature has its limits");
+    require(made->operation_id.empty() || sealwright::remote::is_record_id(made->operation_id),
+            "what is logged is an identifier");
   } else {
-    require(signature.error().rv == CKR_DEVICE_ERROR, "nonsense is the device's fault");
+    require(made.error().rv == CKR_DEVICE_ERROR, "nonsense is the device's fault");
   }
   return 0;
 }

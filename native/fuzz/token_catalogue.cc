@@ -27,13 +27,13 @@ class Lists final : public remote::SigningService {
   explicit Lists(std::string_view bodies) : left_(bodies) {}
 
   Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
-      const Secret&, const std::optional<std::string>&) override {
+      const remote::Credential&, const std::optional<std::string>&) override {
     const std::string_view body = left_.substr(0, left_.find('\0'));
     left_.remove_prefix(std::min(body.size() + 1, left_.size()));
     return remote::parse_catalogue(body, "\"tag\"");
   }
-  Result<Bytes> sign(const Secret&, const std::string&, const std::string&,
-                     const crypto::DigestToSign&) override {
+  Result<remote::Signed> sign(const remote::Credential&, const std::string&, const std::string&,
+                              const sealwright::crypto::DigestToSign&) override {
     return sealwright::fail(CKR_DEVICE_ERROR, "nothing is signed here");
   }
   void stop() noexcept override {}
@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   sealwright::token::Handles handles;
   const Log log(LogLevel::kOff, "");
   auto now = Catalogue::Clock::now();
-  Catalogue catalogue(Secret("swk_"), false, lists, handles, log, [&now] { return now; });
+  Catalogue catalogue({"a key", Secret("swk_")}, false, lists, handles, log,
+                      [&now] { return now; });
   const auto first = catalogue.held();
   if (!first) return 0;
   check(**first);

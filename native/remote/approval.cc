@@ -70,9 +70,9 @@ Error for_person(const std::string& signer, const Refusal& refusal) {
   return error;
 }
 
-Approval::Approval(const Means& means, const Secret& api_key, const std::string& signer)
+Approval::Approval(const Means& means, const Credential& credential, const std::string& signer)
     : means_(means),
-      api_key_(api_key),
+      credential_(credential),
       signer_(signer),
       until_(Deadline::after(means.settings.wait).unless(means.stopped)),
       pause_(kFirstPause) {}
@@ -98,7 +98,7 @@ Result<void> Approval::obtain(const Refusal& denial) {
   }
   if (!means_.settings.request) return fail(for_person(signer_, denial));
 
-  const auto opened = means_.plane.open_request(api_key_, signer_, means_.settings);
+  const auto opened = means_.plane.open_request(credential_, signer_, means_.settings);
   if (!opened) {
     const Error& why = opened.error().error;
     return end(as_rejection(why.rv),
@@ -131,7 +131,7 @@ Result<void> Approval::await(const std::string& id, std::string missing) {
   for (milliseconds pause = kFirstPause; !until_.passed(); pause = longer(pause)) {
     rest(pause, until_);
     if (means_.stopped) break;
-    const auto request = means_.plane.read_request(api_key_, id, means_.stopped);
+    const auto request = means_.plane.read_request(credential_, id, means_.stopped);
     if (request) {
       if (request->state != RequestState::kPending) return judge(*request);
       fault.reset();

@@ -25,7 +25,7 @@ class Approval {
     const Log& log;
     const std::atomic<bool>& stopped;  // ends a wait
   };
-  Approval(const Means& means, const Secret& api_key, const std::string& signer);
+  Approval(const Means& means, const Credential& credential, const std::string& signer);
 
   // Success: signing is worth another try, even if an earlier one was denied again because others
   // had used the grant up. All rounds share one wait; without a wait there is one round.
@@ -48,7 +48,7 @@ class Approval {
   [[nodiscard]] tl::unexpected<Error> stopped(const std::string& request) const;
 
   const Means means_;
-  const Secret& api_key_;
+  const Credential& credential_;
   const std::string& signer_;
   const Deadline until_;
   unsigned rounds_ = 0;

@@ -44,20 +44,21 @@ class ControlPlane {
 
   // As SigningService.
   virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) = 0;
+      const Credential& credential, const std::optional<std::string>& held) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key. Tries until the request timeout:
   // nobody repeats a signature.
-  virtual Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
-                            const std::string& certificate_serial,
-                            const crypto::DigestToSign& what) = 0;
+  virtual Reply<Signed> sign(const Credential& credential, const std::string& signer,
+                             const std::string& certificate_serial,
+                             const crypto::DigestToSign& what) = 0;
 
   // POST /v1/signers/{signer}/requests, or the equal one that is pending. Tries as `sign` does.
-  virtual Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,
+  virtual Reply<ApprovalRequest> open_request(const Credential& credential,
+                                              const std::string& signer,
                                               const Settings::Approval& terms) = 0;
 
   // GET /v1/requests/{id}, each url tried once; gives up when `called_off` is set meanwhile.
-  virtual Reply<ApprovalRequest> read_request(const Secret& api_key, const std::string& id,
+  virtual Reply<ApprovalRequest> read_request(const Credential& credential, const std::string& id,
                                               const std::atomic<bool>& called_off) = 0;
 
   // As SigningService.

@@ -103,7 +103,6 @@ HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
       request_timeout_(settings.request_timeout),
       list_timeout_(settings.list_timeout),
       log_(log),
-      key_(settings),
       pool_(files_of(settings.tls), settings.connect_timeout, net::parse_proxy(settings.proxy)) {}
 
 const ClientContext& HttpControlPlane::client() {
@@ -112,14 +111,14 @@ const ClientContext& HttpControlPlane::client() {
   return client_;
 }
 
-Result<net::Response> HttpControlPlane::call(net::Request& request, std::size_t body_limit,
-                                             const Effort& effort) {
-  const Secret named = request.bearer;
-  request.bearer = key_.current(named);
+Result<net::Response> HttpControlPlane::call(const Credential& credential, net::Request& request,
+                                             std::size_t body_limit, const Effort& effort) {
+  request.bearer = credential.bearer();
   auto response = ask(request, body_limit, effort);
-  if (!response || response->status != 401 || !key_.renew(named, request.bearer)) return response;
-  log_.write(LogLevel::kInfo, "the API key was refused; its file holds another one, which is used");
-  request.bearer = key_.current(named);
+  if (!response || response->status != 401 || !credential.renew(request.bearer)) return response;
+  log_.write(LogLevel::kInfo,
+             credential.who() + " was refused; there is a newer one, which is used");
+  request.bearer = credential.bearer();
   return ask(request, body_limit, effort);
 }
 
@@ -168,15 +167,14 @@ Result<net::Response> HttpControlPlane::ask(const net::Request& request, std::si
 }
 
 Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
-    const Secret& api_key, const std::optional<std::string>& held) {
+    const Credential& credential, const std::optional<std::string>& held) {
   net::Request request;
   request.method = "GET";
   request.path = "/v1/catalogue";
-  request.bearer = api_key;
   request.if_none_match = held.value_or("");
   const Effort effort = held ? Effort{1, Deadline::after(kRefresh)}
                              : Effort{kWithoutLimit, Deadline::after(list_timeout_)};
-  Result<net::Response> response = call(request, kCatalogueLimit, effort);
+  Result<net::Response> response = call(credential, request, kCatalogueLimit, effort);
   if (!response) return fail(response.error());
   if (response->status == 304 && !request.if_none_match.empty()) return nullptr;
   if (response->status == 404) {
@@ -189,52 +187,50 @@ Result<std::unique_ptr<Catalogue>> HttpControlPlane::fetch_catalogue(
   return parse_catalogue(response->body, std::move(response->etag));
 }
 
-Reply<Bytes> HttpControlPlane::sign(const Secret& api_key, const std::string& signer,
-                                    const std::string& certificate_serial,
-                                    const crypto::DigestToSign& what) {
+Reply<Signed> HttpControlPlane::sign(const Credential& credential, const std::string& signer,
+                                     const std::string& certificate_serial,
+                                     const crypto::DigestToSign& what) {
   if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
   Result<std::string> key = make_uuid7();
   if (!key) return unanswered(key.error());
   net::Request request;
   request.method = "POST";
   request.path = "/v1/signers/" + signer + "/sign";
-  request.bearer = api_key;
   request.idempotency_key = std::move(*key);
   request.body = write_sign_body(certificate_serial, what, client());
   const Result<net::Response> response =
-      call(request, kAnswerLimit, {kWithoutLimit, request_deadline()});
+      call(credential, request, kAnswerLimit, {kWithoutLimit, request_deadline()});
   if (!response) return unanswered(response.error());
   if (response->status != 200) return refused(*response);
-  return reply(parse_signature(response->body), response->status);
+  return reply(parse_signed(response->body), response->status);
 }
 
-Reply<ApprovalRequest> HttpControlPlane::open_request(const Secret& api_key,
+Reply<ApprovalRequest> HttpControlPlane::open_request(const Credential& credential,
                                                       const std::string& signer,
                                                       const Settings::Approval& terms) {
   if (!is_signer_name(signer)) return unanswered({CKR_ARGUMENTS_BAD, kMalformedName});
   net::Request request;
   request.method = "POST";
   request.path = "/v1/signers/" + signer + "/requests";
-  request.bearer = api_key;
   request.body = write_approval_request(terms, client());
   // Sent twice it is still one request, as an equal one that is pending is the answer; where it is
   // approved at once, one more grant for the same caller does no harm.
   const Result<net::Response> response =
-      call(request, kAnswerLimit, {kWithoutLimit, request_deadline()});
+      call(credential, request, kAnswerLimit, {kWithoutLimit, request_deadline()});
   if (!response) return unanswered(response.error());
   if (response->status != 200 && response->status != 201) return refused(*response);
   return reply(parse_approval_request(response->body), response->status);
 }
 
-Reply<ApprovalRequest> HttpControlPlane::read_request(const Secret& api_key, const std::string& id,
+Reply<ApprovalRequest> HttpControlPlane::read_request(const Credential& credential,
+                                                      const std::string& id,
                                                       const std::atomic<bool>& called_off) {
-  if (!is_request_id(id)) return unanswered({CKR_ARGUMENTS_BAD, "a request's id is malformed"});
+  if (!is_record_id(id)) return unanswered({CKR_ARGUMENTS_BAD, "a request's id is malformed"});
   net::Request request;
   request.method = "GET";
   request.path = "/v1/requests/" + id;
-  request.bearer = api_key;
   const Result<net::Response> response =
-      call(request, kAnswerLimit, {1, request_deadline().unless(called_off)});
+      call(credential, request, kAnswerLimit, {1, request_deadline().unless(called_off)});
   if (!response) return unanswered(response.error());
   if (response->status != 200) return refused(*response);
   Result<ApprovalRequest> content = parse_approval_request(response->body);

@@ -12,7 +12,6 @@
 #include "net/connection_pool.h"
 #include "remote/client_context.h"
 #include "remote/control_plane.h"
-#include "remote/renewable_key.h"
 
 namespace sealwright::remote {
 
@@ -24,13 +23,13 @@ class HttpControlPlane final : public ControlPlane {
   HttpControlPlane(const Settings& settings, const Log& log);
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) override;
-  Reply<Bytes> sign(const Secret& api_key, const std::string& signer,
-                    const std::string& certificate_serial,
-                    const crypto::DigestToSign& what) override;
-  Reply<ApprovalRequest> open_request(const Secret& api_key, const std::string& signer,
+      const Credential& credential, const std::optional<std::string>& held) override;
+  Reply<Signed> sign(const Credential& credential, const std::string& signer,
+                     const std::string& certificate_serial,
+                     const crypto::DigestToSign& what) override;
+  Reply<ApprovalRequest> open_request(const Credential& credential, const std::string& signer,
                                       const Settings::Approval& terms) override;
-  Reply<ApprovalRequest> read_request(const Secret& api_key, const std::string& id,
+  Reply<ApprovalRequest> read_request(const Credential& credential, const std::string& id,
                                       const std::atomic<bool>& called_off) override;
   void abandon_after_fork() noexcept override;
 
@@ -41,8 +40,9 @@ class HttpControlPlane final : public ControlPlane {
     Deadline deadline;
   };
 
-  // With the newest key in the place of the configured one.
-  Result<net::Response> call(net::Request& request, std::size_t body_limit, const Effort& effort);
+  // In the name of `credential`; once more where it could be renewed after a 401.
+  Result<net::Response> call(const Credential& credential, net::Request& request,
+                             std::size_t body_limit, const Effort& effort);
   // An answer that no retry would change, or the last failure.
   // The error is for the person and names the url and the cause.
   Result<net::Response> ask(const net::Request& request, std::size_t body_limit,
@@ -54,7 +54,6 @@ class HttpControlPlane final : public ControlPlane {
   const std::chrono::milliseconds request_timeout_;
   const std::chrono::milliseconds list_timeout_;
   const Log& log_;
-  RenewableKey key_;
   net::ConnectionPool pool_;
   std::atomic<std::size_t> preferred_{0};  // index of the url that answered last
   std::once_flag described_;

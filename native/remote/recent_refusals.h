@@ -14,6 +14,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "remote/credential.h"
 #include "remote/signing_service.h"
 
 namespace sealwright::remote {
@@ -24,20 +25,20 @@ class RecentRefusals {
   using Time = Deadline::Clock::time_point;
 
   struct Call {
-    const Secret& api_key;
+    const Credential& credential;
     const std::string& signer;
     const crypto::DigestToSign& what;
     Time began;
   };
 
-  // Of the same key, signer and digest, if it ended at most 1 s before `call` began; not for the
+  // Of the same bearer, signer and digest, if it ended at most 1 s before `call` began; not for the
   // person, who was told already.
   [[nodiscard]] std::optional<Error> recall(const Call& call) const;
   void remember(const Call& call, const Error& error);
 
  private:
   struct Entry {
-    Secret api_key;
+    Secret bearer;
     std::string signer;
     crypto::DigestToSign what;
     Error error;

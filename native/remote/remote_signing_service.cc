@@ -11,28 +11,28 @@ RemoteSigningService::RemoteSigningService(std::unique_ptr<ControlPlane> plane,
     : plane_(std::move(plane)), approval_(std::move(approval)), log_(log) {}
 
 Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(
-    const Secret& api_key, const std::optional<std::string>& held) {
-  return plane_->fetch_catalogue(api_key, held);
+    const Credential& credential, const std::optional<std::string>& held) {
+  return plane_->fetch_catalogue(credential, held);
 }
 
-Result<Bytes> RemoteSigningService::sign(const Secret& api_key, const std::string& signer,
-                                         const std::string& certificate_serial,
-                                         const crypto::DigestToSign& what) {
-  const RecentRefusals::Call call{api_key, signer, what, Deadline::Clock::now()};
-  auto signature = plane_->sign(api_key, signer, certificate_serial, what);
-  if (!signature && signature.error().is_want_of_grant()) {
+Result<Signed> RemoteSigningService::sign(const Credential& credential, const std::string& signer,
+                                          const std::string& certificate_serial,
+                                          const crypto::DigestToSign& what) {
+  const RecentRefusals::Call call{credential, signer, what, Deadline::Clock::now()};
+  auto answer = plane_->sign(credential, signer, certificate_serial, what);
+  if (!answer && answer.error().is_want_of_grant()) {
     if (auto refused = refusals_.recall(call)) return fail(*std::move(refused));
-    Approval approval({*plane_, approval_, log_, stopped_}, api_key, signer);
+    Approval approval({*plane_, approval_, log_, stopped_}, credential, signer);
     do {
-      if (auto granted = approval.obtain(signature.error()); !granted) {
+      if (auto granted = approval.obtain(answer.error()); !granted) {
         if (approval.waits()) refusals_.remember(call, granted.error());
         return fail(std::move(granted).error());
       }
-      signature = plane_->sign(api_key, signer, certificate_serial, what);
-    } while (!signature && signature.error().is_want_of_grant());
+      answer = plane_->sign(credential, signer, certificate_serial, what);
+    } while (!answer && answer.error().is_want_of_grant());
   }
-  if (!signature) return fail(for_person(signer, signature.error()));
-  return *std::move(signature);
+  if (!answer) return fail(for_person(signer, answer.error()));
+  return *std::move(answer);
 }
 
 void RemoteSigningService::stop() noexcept { stopped_ = true; }

@@ -21,10 +21,10 @@ class RemoteSigningService final : public SigningService {
                        const Log& log);
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) override;
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial,
-                     const crypto::DigestToSign& what) override;
+      const Credential& credential, const std::optional<std::string>& held) override;
+  Result<Signed> sign(const Credential& credential, const std::string& signer,
+                      const std::string& certificate_serial,
+                      const crypto::DigestToSign& what) override;
   void stop() noexcept override;
   void abandon_after_fork() noexcept override;
 

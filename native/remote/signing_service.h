@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "base/secret.h"
 #include "crypto/digest_to_sign.h"
+#include "remote/credential.h"
 
 namespace sealwright::remote {
 
@@ -34,6 +34,11 @@ struct Catalogue {
   std::string etag;
 };
 
+struct Signed {
+  Bytes signature;           // RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363)
+  std::string operation_id;  // of the audit row; empty: not told
+};
+
 class SigningService {
  public:
   virtual ~SigningService() = default;
@@ -43,17 +48,16 @@ class SigningService {
   // one each url is asked once, for a second at most, as nobody waits for news.
   // Errors: CKR_USER_NOT_LOGGED_IN (401), CKR_DEVICE_ERROR (unreachable, nonsense, 5xx).
   virtual Result<std::unique_ptr<Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) = 0;
+      const Credential& credential, const std::optional<std::string>& held) = 0;
 
   // POST /v1/signers/{signer}/sign with a new Idempotency-Key, retried within one deadline; with
   // `[approval]`, denied for want of a grant, again once one was asked for and given.
-  // Returns RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363).
   // Errors: CKR_FUNCTION_REJECTED (denied, or the certificate changed), CKR_DEVICE_REMOVED (404),
   // CKR_USER_NOT_LOGGED_IN (401), CKR_FUNCTION_CANCELED (waited in vain for an approval),
   // CKR_DEVICE_ERROR; those that a person can act on say so.
-  virtual Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                             const std::string& certificate_serial,
-                             const crypto::DigestToSign& what) = 0;
+  virtual Result<Signed> sign(const Credential& credential, const std::string& signer,
+                              const std::string& certificate_serial,
+                              const crypto::DigestToSign& what) = 0;
 
   // Any thread, any time. Waits for an approval end soon with CKR_FUNCTION_CANCELED; whatever else
   // runs is left alone.

@@ -258,7 +258,7 @@ bool is_signer_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), fits);
 }
 
-bool is_request_id(std::string_view id) {
+bool is_record_id(std::string_view id) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_';
@@ -287,16 +287,20 @@ Result<std::unique_ptr<Catalogue>> parse_catalogue(std::string_view body, std::s
   return catalogue;
 }
 
-Result<Bytes> parse_signature(std::string_view body) {
+Result<Signed> parse_signed(std::string_view body) {
   const JsonObject answer(body);
   if (!answer.is_json()) {
     return fail(Error::tell(CKR_DEVICE_ERROR,
                             "the control plane answers nonsense: the signature is no JSON"));
   }
   Reader reader(answer.members(), "answer");
-  Bytes signature = reader.octets("signature", kSignature);
+  Signed made;
+  made.signature = reader.octets("signature", kSignature);
   if (!reader.ok()) return fail(reader.error());
-  return signature;
+  // For a log alone: no signature is thrown away for it.
+  made.operation_id = reader.text_if_any("operation_id", kIdText);
+  if (!is_record_id(made.operation_id)) made.operation_id.clear();
+  return made;
 }
 
 Problem parse_problem(std::string_view body) {
@@ -310,7 +314,7 @@ Problem parse_problem(std::string_view body) {
   problem.code = read("code", kIdText);
   problem.title = shortened(read("title", kText), kTitle);
   problem.request = read("request", kIdText);
-  if (!is_request_id(problem.request)) problem.request.clear();
+  if (!is_record_id(problem.request)) problem.request.clear();
   return problem;
 }
 
@@ -323,7 +327,7 @@ Result<ApprovalRequest> parse_approval_request(std::string_view body) {
   Reader reader(answer.members(), "request");
   ApprovalRequest request;
   request.id = reader.text("id", kIdText);
-  if (!is_request_id(request.id)) reader.refuse("id");
+  if (!is_record_id(request.id)) reader.refuse("id");
   const auto state = request_state_of(reader.text("state", kIdText));
   if (!state) reader.refuse("state");
   request.state = state.value_or(RequestState::kPending);

@@ -16,8 +16,9 @@ namespace sealwright::remote {
 // Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
 Result<std::unique_ptr<Catalogue>> parse_catalogue(std::string_view body, std::string etag);
 
-// At most 4096 octets. Errors: CKR_DEVICE_ERROR.
-Result<Bytes> parse_signature(std::string_view body);
+// A signature of at most 4096 octets; an operation's id that is absent or no identifier is empty.
+// Errors: CKR_DEVICE_ERROR.
+Result<Signed> parse_signed(std::string_view body);
 
 // RFC 9457; members that are absent or of another type are empty.
 struct Problem {
@@ -38,6 +39,6 @@ std::string write_approval_request(const Settings::Approval& terms, const Client
 // Letters, digits and inner hyphens, at most 32 octets: safe in a path.
 bool is_signer_name(std::string_view name);
 // Letters, digits, hyphens and underscores, at most 64 octets: safe in a path.
-bool is_request_id(std::string_view id);
+bool is_record_id(std::string_view id);
 
 }  // namespace sealwright::remote

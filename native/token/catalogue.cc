@@ -42,9 +42,9 @@ class Turn {
 
 }  // namespace
 
-Catalogue::Catalogue(Secret api_key, bool login_required, remote::SigningService& service,
-                     Handles& handles, const Log& log, Now now)
-    : api_key_(std::move(api_key)),
+Catalogue::Catalogue(remote::Credential credential, bool login_required,
+                     remote::SigningService& service, Handles& handles, const Log& log, Now now)
+    : credential_(std::move(credential)),
       login_required_(login_required),
       service_(service),
       handles_(handles),
@@ -84,7 +84,7 @@ Result<std::shared_ptr<const Snapshot>> Catalogue::fetch(std::unique_lock<std::m
   marked_old_ = false;
   const auto held = old == nullptr ? std::nullopt : std::optional(etag);
   Turn turn(lock, fetching_, fetched_);
-  auto answer = service_.fetch_catalogue(api_key_, held);
+  auto answer = service_.fetch_catalogue(credential_, held);
   std::shared_ptr<const Snapshot> fresh = old;
   if (answer && *answer != nullptr) {
     fresh = parse(**answer, old.get());

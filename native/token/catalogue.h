@@ -33,10 +33,10 @@ class Catalogue {
   static constexpr std::chrono::seconds kFirstPause{1};
   static constexpr std::chrono::seconds kLongestPause{300};
 
-  Catalogue(Secret api_key, bool login_required, remote::SigningService& service, Handles& handles,
-            const Log& log, Now now = &Clock::now);
+  Catalogue(remote::Credential credential, bool login_required, remote::SigningService& service,
+            Handles& handles, const Log& log, Now now = &Clock::now);
 
-  [[nodiscard]] const Secret& api_key() const { return api_key_; }
+  [[nodiscard]] const remote::Credential& credential() const { return credential_; }
 
   // The snapshot that is there, whatever its age; fetched only when there is none.
   // Errors: those of SigningService::fetch_catalogue, when there never was a snapshot.
@@ -56,7 +56,7 @@ class Catalogue {
   // Takes the records out of `answer`.
   std::shared_ptr<const Snapshot> parse(remote::Catalogue& answer, const Snapshot* old) const;
 
-  const Secret api_key_;
+  const remote::Credential credential_;
   const bool login_required_;
   remote::SigningService& service_;
   Handles& handles_;

@@ -15,15 +15,22 @@ constexpr std::size_t kMaxPinLength = 255;
 
 std::shared_ptr<Catalogue> configured_catalogue(const Settings& settings, const Log& log,
                                                 remote::SigningService& service, Handles& handles) {
-  if (!settings.api_key) {
+  auto credential = remote::configured_credential(settings);
+  if (!credential) {
     return nullptr;
   }
-  return std::make_shared<Catalogue>(*settings.api_key, settings.login_required, service, handles,
-                                     log);
+  return std::make_shared<Catalogue>(*std::move(credential), settings.login_required, service,
+                                     handles, log);
 }
 
 Slot slot_of(const std::shared_ptr<const Signer>& signer) {
   return {signer->record().number, signer->record().name, signer->has_token(), signer};
+}
+
+// So that a build log names the row of the audit log.
+std::string report_of(const std::string& signer, const std::string& operation_id) {
+  const std::string report = "signer \"" + signer + "\": signed";
+  return operation_id.empty() ? report : report + " [operation " + operation_id + "]";
 }
 
 Error list_unavailable(const Error& cause) {
@@ -196,11 +203,14 @@ Result<void> Tokens::log_in(CK_SLOT_ID id, std::string_view pin) {
     if (!is_api_key(pin)) {
       return fail(Error::tell(CKR_PIN_INCORRECT, "the PIN is no API key (swk_ and 43 characters)"));
     }
-    const Secret api_key(pin);
-    const bool is_configured = configured_ != nullptr && configured_->api_key() == api_key;
-    catalogue = is_configured ? configured_
-                              : std::make_shared<Catalogue>(api_key, login_required_, service_,
-                                                            handles_, log_);
+    Secret api_key(pin);
+    const bool is_configured =
+        configured_ != nullptr && configured_->credential().bearer() == api_key;
+    catalogue = is_configured
+                    ? configured_
+                    : std::make_shared<Catalogue>(
+                          remote::Credential("the API key of the login", std::move(api_key)),
+                          login_required_, service_, handles_, log_);
   }
 
   auto shown = find_slot(id);
@@ -309,15 +319,15 @@ Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) 
   if (catalogue == nullptr || hidden(key) || handles_.ended(key.handle)) {
     return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in to this token any more");
   }
-  auto signature =
-      service_.sign(catalogue->api_key(), key.key->signer, key.key->certificate_serial, what);
-  if (!signature) {
-    if (signature.error().list_is_old) {
+  auto made =
+      service_.sign(catalogue->credential(), key.key->signer, key.key->certificate_serial, what);
+  if (!made) {
+    if (made.error().list_is_old) {
       catalogue->mark_old();
     }
-    return signature;
+    return fail(std::move(made).error());
   }
-  const auto genuine = key.key->public_key->verify(what, *signature);
+  const auto genuine = key.key->public_key->verify(what, made->signature);
   if (!genuine) {
     return fail(genuine.error());
   }
@@ -326,7 +336,8 @@ Result<Bytes> Tokens::sign(const Object& key, const crypto::DigestToSign& what) 
                                                   ": the control plane's answer is no signature "
                                                   "of this key; nothing was signed"));
   }
-  return signature;
+  log_.write(LogLevel::kInfo, report_of(key.key->signer, made->operation_id));
+  return std::move(made->signature);
 }
 
 }  // namespace sealwright::token

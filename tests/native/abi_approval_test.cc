@@ -27,6 +27,7 @@ using testing::json_answer;
 using testing::ScriptedServer;
 
 constexpr CK_SLOT_ID kSlot = 7;
+const remote::Credential kCaller("a key", Secret(test::kApiKey));
 
 CK_FUNCTION_LIST& load() {
   void* library = dlopen(SEALWRIGHT_MODULE, RTLD_NOW | RTLD_LOCAL);
@@ -99,7 +100,7 @@ class ApprovalTest : public ::testing::Test {
 
   Answer answer(const std::string& asked) {
     const remote::SignerRecord signer =
-        (*keys_.fetch_catalogue(Secret(test::kApiKey), std::nullopt))->signers.at(0);
+        (*keys_.fetch_catalogue(kCaller, std::nullopt))->signers.at(0);
     if (asked.starts_with("GET /v1/catalogue")) {
       return json_answer(200, R"({"signers":[{"id":")" + signer.id +
                                   R"(","number":7,"name":"release",)" +
@@ -114,9 +115,11 @@ class ApprovalTest : public ::testing::Test {
     if (asked.starts_with("POST /v1/signers/release/requests")) return json_answer(201, request);
     if (asked.starts_with("GET ")) return json_answer(200, request);
     if (!approved_) return json_answer(403, R"({"code":"no_active_grant","title":"No grant."})");
-    const Bytes signature = *keys_.sign(Secret(test::kApiKey), "release", signer.certificate_serial,
-                                        {&crypto::ecdsa::kScheme, crypto::Hash::kSha256,
-                                         *from_base64(member(asked, "digest")), std::nullopt});
+    const Bytes signature = keys_
+                                .sign(kCaller, "release", signer.certificate_serial,
+                                      {&crypto::ecdsa::kScheme, crypto::Hash::kSha256,
+                                       *from_base64(member(asked, "digest")), std::nullopt})
+                                ->signature;
     return json_answer(200, R"({"signature":")" + to_base64(signature) + "\"}");
   }
 };

@@ -209,14 +209,15 @@ void LocalSigningService::accept(const std::string& api_key) {
 }
 
 Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
-    const Secret& api_key, const std::optional<std::string>& held) {
+    const remote::Credential& credential, const std::optional<std::string>& held) {
   ++fetches;
   last_held = held;
   if (unreachable) {
     return fail(Error::tell(CKR_DEVICE_ERROR, "the control plane cannot be reached"));
   }
   const std::lock_guard lock(mutex_);
-  if (std::find(accepted_.begin(), accepted_.end(), api_key.reveal()) == accepted_.end()) {
+  if (std::find(accepted_.begin(), accepted_.end(), credential.bearer().reveal()) ==
+      accepted_.end()) {
     return fail(Error::tell(CKR_USER_NOT_LOGGED_IN, "the API key is not known"));
   }
   const std::string current = std::to_string(version_);
@@ -231,10 +232,11 @@ Result<std::unique_ptr<remote::Catalogue>> LocalSigningService::fetch_catalogue(
   return catalogue;
 }
 
-Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string& signer,
-                                        const std::string& certificate_serial,
-                                        const crypto::DigestToSign& what) {
-  ++signatures;
+Result<remote::Signed> LocalSigningService::sign(const remote::Credential& credential,
+                                                 const std::string& signer,
+                                                 const std::string& certificate_serial,
+                                                 const crypto::DigestToSign& what) {
+  const int count = ++signatures;
   if (before_signing) {
     before_signing();
   }
@@ -242,7 +244,7 @@ Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string
     return fail(Error::tell(CKR_DEVICE_ERROR, "the control plane cannot be reached"));
   }
   const std::lock_guard lock(mutex_);
-  last_api_key = api_key.reveal();
+  last_api_key = credential.bearer().reveal();
   const auto record = std::find_if(records_.begin(), records_.end(),
                                    [&](const auto& entry) { return entry.second.name == signer; });
   if (record == records_.end()) {
@@ -259,7 +261,7 @@ Result<Bytes> LocalSigningService::sign(const Secret& api_key, const std::string
   if (spoil) {
     spoil(signature);
   }
-  return signature;
+  return remote::Signed{std::move(signature), "operation-" + std::to_string(count)};
 }
 
 }  // namespace sealwright::test

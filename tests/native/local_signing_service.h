@@ -44,10 +44,10 @@ class LocalSigningService : public remote::SigningService {
   void accept(const std::string& api_key);
 
   Result<std::unique_ptr<remote::Catalogue>> fetch_catalogue(
-      const Secret& api_key, const std::optional<std::string>& held) override;
-  Result<Bytes> sign(const Secret& api_key, const std::string& signer,
-                     const std::string& certificate_serial,
-                     const crypto::DigestToSign& what) override;
+      const remote::Credential& credential, const std::optional<std::string>& held) override;
+  Result<remote::Signed> sign(const remote::Credential& credential, const std::string& signer,
+                              const std::string& certificate_serial,
+                              const crypto::DigestToSign& what) override;
   void stop() noexcept override {}
   void abandon_after_fork() noexcept override {}
 

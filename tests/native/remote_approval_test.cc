@@ -22,7 +22,7 @@ using sealwright::testing::Answer;
 using sealwright::testing::json_answer;
 using sealwright::testing::ScriptedServer;
 
-const Secret kKey("swk_" + std::string(43, 'a'));
+const Credential kCaller("a key", Secret("swk_" + std::string(43, 'a')));
 const Answer kSigned = json_answer(200, R"({"signature":"AQID"})");
 const std::string kAsk = "POST /v1/signers/release/requests";
 const std::string kSign = "POST /v1/signers/release/sign";
@@ -73,13 +73,13 @@ class ApprovalTest : public ::testing::Test {
         std::make_unique<HttpControlPlane>(settings, log_), approval, log_);
     return *service_;
   }
-  Result<Bytes> sign(const ScriptedServer& server, const Given& given,
-                     Settings::Approval approval = {}) {
+  Result<Signed> sign(const ScriptedServer& server, const Given& given,
+                      Settings::Approval approval = {}) {
     service(server, given, std::move(approval));
     return sign();
   }
-  Result<Bytes> sign(const std::string& signer = "release") {
-    return service_->sign(kKey, signer, "0a",
+  Result<Signed> sign(const std::string& signer = "release") {
+    return service_->sign(kCaller, signer, "0a",
                           {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
 
@@ -96,12 +96,12 @@ class ApprovalTest : public ::testing::Test {
   std::unique_ptr<RemoteSigningService> service_;
 };
 
-void expect_signed(const Result<Bytes>& signature) {
+void expect_signed(const Result<Signed>& signature) {
   ASSERT_TRUE(signature) << signature.error().message;
-  EXPECT_EQ(*signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(signature->signature, (Bytes{1, 2, 3}));
 }
 
-void expect_refused(const Result<Bytes>& signature, CK_RV rv, const std::string& what) {
+void expect_refused(const Result<Signed>& signature, CK_RV rv, const std::string& what) {
   ASSERT_FALSE(signature);
   EXPECT_EQ(signature.error().rv, rv);
   EXPECT_TRUE(signature.error().for_person);
@@ -164,7 +164,8 @@ TEST_F(ApprovalTest, WhatIsConfiguredIsAskedFor) {
   approval.signings = 25;
   ASSERT_FALSE(sign(server, kAsks, approval));
   const std::string asked = server.requests().at(1);
-  EXPECT_TRUE(has(asked, "\r\nAuthorization: Bearer " + std::string(kKey.reveal()) + "\r\n"));
+  EXPECT_TRUE(
+      has(asked, "\r\nAuthorization: Bearer " + std::string(kCaller.bearer().reveal()) + "\r\n"));
   EXPECT_TRUE(
       asked.ends_with("\r\n\r\n"
                       R"({"justification":"Grüße, \"release\" 4.2",)"
@@ -483,7 +484,7 @@ TEST_F(ApprovalTest, AnotherCallIsAWishOfItsOwn) {
   ScriptedServer server(
       {denied(), opened(), seen("rejected"), denied(), opened("approved"), kSigned});
   ASSERT_FALSE(sign(server, kAsksAndWaits));
-  expect_signed(service_->sign(kKey, "release", "0a",
+  expect_signed(service_->sign(kCaller, "release", "0a",
                                {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 2), {}}));
 }
 

@@ -18,6 +18,7 @@ using sealwright::testing::json_answer;
 using sealwright::testing::ScriptedServer;
 
 const Secret kKey("swk_" + std::string(43, 'a'));
+const Credential kCaller("a key", kKey);
 const std::string kSigned = R"({"signature":"AQID","operation_id":"o","certificate_serial":"0a"})";
 const std::string kSha = std::string(64, 'a');
 
@@ -41,21 +42,23 @@ Settings settings_for(std::vector<std::string> urls) {
 
 class Client {
  public:
-  explicit Client(Settings settings)
-      : log_(settings.log_level, ""),
+  explicit Client(Settings settings, Credential caller = kCaller)
+      : caller_(std::move(caller)),
+        log_(settings.log_level, ""),
         service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval, log_) {}
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
-  Result<Bytes> sign() {
-    return service_.sign(kKey, "release", "0a",
+  Result<Signed> sign() {
+    return service_.sign(caller_, "release", "0a",
                          {&crypto::ecdsa::kScheme, crypto::Hash::kSha256, Bytes(32, 1), {}});
   }
   Result<std::unique_ptr<Catalogue>> list(const std::optional<std::string>& held = {}) {
-    return service_.fetch_catalogue(kKey, held);
+    return service_.fetch_catalogue(caller_, held);
   }
   RemoteSigningService& service() { return service_; }
 
  private:
+  Credential caller_;
   Log log_;
   RemoteSigningService service_;
 };
@@ -187,7 +190,7 @@ TEST(Signing, SendsTheDigestTheKeyAndWhoAsks) {
   ScriptedServer server({json_answer(200, kSigned)});
   const auto signature = Client(server).sign();
   ASSERT_TRUE(signature) << signature.error().message;
-  EXPECT_EQ(*signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(signature->signature, (Bytes{1, 2, 3}));
   const std::string request = server.requests().at(0);
   EXPECT_TRUE(request.starts_with("POST /v1/signers/release/sign HTTP/1.1\r\n"));
   EXPECT_EQ(field(request, "Authorization"), "Bearer " + std::string(kKey.reveal()));
@@ -201,6 +204,27 @@ TEST(Signing, SendsTheDigestTheKeyAndWhoAsks) {
     EXPECT_NE(request.find(part), std::string::npos) << part;
   }
 }
+
+TEST(Signing, TellsTheOperation) {
+  ScriptedServer server({json_answer(200, kSigned)});
+  EXPECT_EQ(Client(server).sign()->operation_id, "o");
+}
+
+class WithoutOperation : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(WithoutOperation, ASignatureIsOne) {
+  ScriptedServer server({json_answer(200, R"({"signature":"AQID")" + GetParam() + "}")});
+  const auto made = Client(server).sign();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->signature, (Bytes{1, 2, 3}));
+  EXPECT_EQ(made->operation_id, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Signing, WithoutOperation,
+                         ::testing::Values("", R"(,"operation_id":null)", R"(,"operation_id":7)",
+                                           R"(,"operation_id":"")",
+                                           R"(,"operation_id":"a] sealwright: forged")",
+                                           R"(,"operation_id":")" + std::string(65, 'a') + "\""));
 
 TEST(Signing, TwoRequestsShareOneConnection) {
   ScriptedServer server({json_answer(200, catalogue()), json_answer(200, kSigned)});
@@ -308,13 +332,11 @@ TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
   const std::string rotated = "swk_" + std::string(43, 'z');
   ScriptedServer server([&](const std::string& request) { return only_for(rotated, request); });
   int read = 0;
-  Settings settings = settings_for({server.url()});
-  settings.api_key = kKey;
-  settings.read_api_key_again = [&]() -> Result<Secret> {
+  const Credential caller("a key", kKey, [&]() -> Result<Secret> {
     ++read;
     return Secret(rotated);
-  };
-  Client client(settings);
+  });
+  Client client(settings_for({server.url()}), caller);
   EXPECT_TRUE(client.sign());
   EXPECT_TRUE(client.sign());
   EXPECT_EQ(read, 1);
@@ -324,27 +346,19 @@ TEST(RotatedKey, IsReadAgainFromItsFileAfterARefusal) {
 TEST(RotatedKey, IsLookedForOnceInACall) {
   ScriptedServer server([](const std::string& request) { return only_for("none", request); });
   int read = 0;
-  Settings settings = settings_for({server.url()});
-  settings.api_key = kKey;
-  settings.read_api_key_again = [&]() -> Result<Secret> {
+  const Credential caller("a key", kKey, [&]() -> Result<Secret> {
     return Secret("swk_" + std::string(43, static_cast<char>('b' + read++)));
-  };
-  const auto refused = Client(settings).sign();
+  });
+  const auto refused = Client(settings_for({server.url()}), caller).sign();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().rv, CKR_USER_NOT_LOGGED_IN);
   EXPECT_EQ(read, 1);
   EXPECT_EQ(server.requests().size(), 2U);
 }
 
-TEST(RotatedKey, OfTheFileIsNotUsedForAnotherThatAPersonGave) {
+TEST(RotatedKey, ThatAPersonGaveIsNotAskedForAgain) {
   ScriptedServer server([](const std::string& request) { return only_for("none", request); });
-  Settings settings = settings_for({server.url()});
-  settings.api_key = Secret("swk_" + std::string(43, 'y'));
-  settings.read_api_key_again = []() -> Result<Secret> {
-    ADD_FAILURE() << "the file was read";
-    return Secret();
-  };
-  EXPECT_FALSE(Client(settings).sign());
+  EXPECT_FALSE(Client(server).sign());
   EXPECT_EQ(server.requests().size(), 1U);
 }
 
@@ -431,7 +445,7 @@ TEST(Signing, ASecondAnswerNobodyAskedForIsNotTakenForTheNext) {
   ASSERT_TRUE(client.sign());
   const auto second = client.sign();
   ASSERT_TRUE(second) << second.error().message;
-  EXPECT_EQ(*second, (Bytes{4, 5, 6}));
+  EXPECT_EQ(second->signature, (Bytes{4, 5, 6}));
 }
 
 TEST(Signing, ManyThreadsShareOneService) {

@@ -29,7 +29,7 @@ class CatalogueTest : public ::testing::Test {
   Handles handles_;
   Log log_{LogLevel::kOff, ""};
   Catalogue::Clock::time_point time_;
-  Catalogue catalogue_{Secret(test::kApiKey),   false, service_, handles_, log_,
+  Catalogue catalogue_{{"a key", Secret(test::kApiKey)}, false, service_, handles_, log_,
                        [this] { return time_; }};
 };
 

@@ -1,7 +1,11 @@
 // Slots, logins, objects and handles, against a control plane in the test's own process.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "crypto/certificate.h"
 #include "crypto/ecdsa.h"
@@ -154,6 +158,21 @@ TEST_F(TokensTest, AHandleStaysBoundToKeyAndCertificateAfterARenewal) {
   EXPECT_EQ(rv(all.sign(*old_key, some_digest())), CKR_FUNCTION_REJECTED);
   EXPECT_EQ((*all.object(7, old_key->handle))->key->certificate_serial,
             old_key->key->certificate_serial);
+}
+
+TEST_F(TokensTest, ASignatureIsReportedWithItsOperation) {
+  const std::string file = ::testing::TempDir() + "sw-report-" + std::to_string(::getpid());
+  const Log log(LogLevel::kInfo, file);
+  const Settings settings = with_key();
+  Tokens all(settings, log, service_);
+  const auto key = only(all, CKO_PRIVATE_KEY);
+  ASSERT_TRUE(all.sign(*key, some_digest()));
+  service_.spoil = [](Bytes& signature) { signature.back() ^= 1; };
+  ASSERT_FALSE(all.sign(*key, some_digest()));
+  std::stringstream lines;
+  lines << std::ifstream(file).rdbuf();
+  EXPECT_EQ(lines.str(), "sealwright: signer \"release\": signed [operation operation-1]\n");
+  std::filesystem::remove(file);
 }
 
 TEST_F(TokensTest, ASignatureThatIsNotOfTheKeyNeverLeaves) {
