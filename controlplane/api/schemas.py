@@ -5,10 +5,11 @@ must be able to hold them.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from controlplane.algorithms.hashes import RealHash
 from controlplane.api.text import MAX_INTEGER, Parameter, Text, check_time
 from controlplane.domain.model import (
     EcdsaEncoding,
@@ -74,7 +75,7 @@ Ttl = Annotated[
     int, Meta(ge=1, le=MAX_TTL, description="seconds after which a pending request expires")
 ]
 Hashes = Annotated[
-    list[Literal["sha256", "sha384", "sha512"]],
+    list[RealHash],
     Meta(description="that may be signed; empty: every one, and none"),
 ]
 Window = Annotated[
@@ -203,7 +204,7 @@ class AddMember(Body, frozen=True):
 
 
 class Pss(Body, frozen=True):
-    mgf_hash: Literal["sha256", "sha384", "sha512"]
+    mgf_hash: RealHash
     salt_length: Annotated[int, Meta(ge=0, le=478, description="octets")]
 
 
