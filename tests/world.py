@@ -36,6 +36,7 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
         scheme=Scheme("ecdsa"),
         hash=HashAlgorithm.SHA256,
         digest=DIGEST,
+        message=None,
         pss=None,
         ecdsa_encoding=EcdsaEncoding.DER,
         client=Client(tool="pytest"),

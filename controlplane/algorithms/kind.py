@@ -11,14 +11,20 @@ class KeyKind(ABC):
     """One kind of key pair.
 
     `schemes`: those that it signs with. `certificate_hash`: that certificates and requests are
-    signed with, by such a key. `is_slow`: a signature takes so long that others must not wait for
-    it. `warning`: a sentence for those who have such a key.
+    signed with, by such a key; None: it takes none. `is_slow`: a signature takes so long that
+    others must not wait for it. `warning`: a sentence for those who have such a key.
     """
 
     schemes: tuple[SchemeRules, ...]
-    certificate_hash: HashAlgorithm
+    certificate_hash: HashAlgorithm | None = None
     is_slow = False
     warning: str | None = None
+
+    @property
+    def message_hash(self) -> HashAlgorithm | None:
+        """Of a kind that signs messages, whatever the scheme: as the scheme's."""
+        (only,) = {each.message_hash for each in self.schemes}
+        return only
 
     @abstractmethod
     def generate(self) -> PrivateKey: ...

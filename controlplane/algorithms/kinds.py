@@ -6,6 +6,7 @@ from typing import Self, TypeGuard
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from controlplane.algorithms.ecdsa import Curve
+from controlplane.algorithms.ed25519 import Ed25519
 from controlplane.algorithms.hashes import Function, HashAlgorithm
 from controlplane.algorithms.kind import KeyKind
 from controlplane.algorithms.rsa import Rsa
@@ -23,6 +24,7 @@ class KeyAlgorithm(StrEnum):
     P256 = "p256", Curve(ec.SECP256R1(), HashAlgorithm.SHA256)
     P384 = "p384", Curve(ec.SECP384R1(), HashAlgorithm.SHA384)
     P521 = "p521", Curve(ec.SECP521R1(), HashAlgorithm.SHA512)
+    ED25519 = "ed25519", Ed25519()
 
     _value_: str
     kind: KeyKind
@@ -61,7 +63,7 @@ def is_ours(key: object) -> TypeGuard[PrivateKey]:
     return any(each.kind.owns(key) for each in KeyAlgorithm)
 
 
-def certificate_hash(key: PrivateKey) -> Function:
+def certificate_hash(key: PrivateKey) -> Function | None:
     """That certificates and requests are signed with, by this key."""
-    kind = next(each.kind for each in KeyAlgorithm if each.kind.owns(key))
-    return kind.certificate_hash.function
+    hash_ = next(each.kind.certificate_hash for each in KeyAlgorithm if each.kind.owns(key))
+    return None if hash_ is None else hash_.function

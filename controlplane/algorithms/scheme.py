@@ -25,19 +25,28 @@ class PssParameters:
 
 @dataclass(frozen=True, slots=True)
 class ToSign:
-    """What there is to sign. A field that the scheme does not take is None."""
+    """What there is to sign. A field that the scheme does not take is None.
+
+    `digest`: of a message that travels, the one that stands for it on record.
+    """
 
     hash: HashAlgorithm
     digest: bytes
+    message: bytes | None
     pss: PssParameters | None
     ecdsa_encoding: EcdsaEncoding | None
 
 
 class SchemeRules(ABC):
-    """One scheme. `name` is that on the wire; `fields`: those of a call to sign that go with it."""
+    """One scheme. `name` is that on the wire; `fields`: those of a call to sign that go with it.
+
+    `message_hash`: of a scheme that takes the message itself, the hash by which it is on record
+    and is judged by policies. None: the scheme takes a digest.
+    """
 
     name: str
     fields: frozenset[str]
+    message_hash: HashAlgorithm | None = None
 
     @abstractmethod
     def find_fault(self, given: ToSign) -> Refused | None:

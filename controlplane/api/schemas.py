@@ -35,6 +35,8 @@ from controlplane.domain.policy import (
     MIN_WINDOW,
 )
 
+LARGEST_MESSAGE = 64 * 1024  # octets
+
 IdentityName = Annotated[
     str,
     Meta(
@@ -219,25 +221,33 @@ class SigningClient(Body, frozen=True):
     module_version: Told | None = None
 
 
+Digest = Annotated[
+    bytes,
+    Meta(
+        max_length=512,
+        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
+    ),
+]
+Message = Annotated[
+    bytes, Meta(max_length=LARGEST_MESSAGE, description="with ed25519, in the place of digest")
+]
+
+
 class ToSign(Struct, frozen=True, kw_only=True):
     """What there is to sign, whatever else a body says."""
 
     scheme: Scheme
     hash: HashAlgorithm
-    digest: Annotated[
-        bytes,
-        Meta(
-            max_length=512,
-            description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
-        ),
-    ]
+    digest: Digest | None = None
+    message: Message | None = None
     pss: Pss | None = None
     ecdsa_encoding: EcdsaEncoding | None = None
     certificate_serial: Serial | None = None
 
 
 class Sign(ToSign, frozen=True, forbid_unknown_fields=True):
-    """A digest to sign, never the artifact."""
+    """A digest to sign, never the artifact; or a short message, with a scheme that takes no
+    digest."""
 
     client: SigningClient | None = None
 

@@ -1,6 +1,7 @@
 """The call to sign."""
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from functools import partial
 
@@ -25,7 +26,8 @@ from controlplane.errors import Refused, invalid
 from controlplane.service.signing import Elsewhere, Signing, Steps
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
-_OPTIONAL = ("pss", "ecdsa_encoding")
+_OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
+_LARGEST_CALL = 96 * 1024  # bytes: the largest message in base64, and what stands around it
 _decoder = msgspec.json.Decoder(schemas.ToSign)
 
 
@@ -36,7 +38,9 @@ class Sign:
         self._signing = signing
         self._metrics = metrics
 
-    @endpoint("Sign a digest", refusals=(403, 404, 409, 429))
+    @endpoint(
+        "Sign a digest or a message", refusals=(403, 404, 409, 429), largest_body=_LARGEST_CALL
+    )
     async def on_post(
         self,
         request: Request,
@@ -127,7 +131,8 @@ def _parse(
         signer=signer,
         scheme=body.scheme,
         hash=body.hash,
-        digest=body.digest,
+        digest=_digest(body),
+        message=body.message,
         pss=None
         if body.pss is None
         else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
@@ -139,3 +144,15 @@ def _parse(
     if fault := rules.find_fault(call):
         raise fault
     return call
+
+
+def _digest(body: schemas.ToSign) -> bytes:
+    """As it goes on record."""
+    hash_ = body.scheme.rules.message_hash
+    if hash_ is None:
+        if body.digest is None:
+            raise invalid("digest", f"digest: {body.scheme} signs a digest; send it.")
+        return body.digest
+    if body.message is None:
+        raise invalid("message", f"message: {body.scheme} signs the message itself; send it.")
+    return hashlib.new(hash_, body.message).digest()

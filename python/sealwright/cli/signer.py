@@ -161,7 +161,7 @@ def certificate(name: str, chain: bool) -> None:
     "--hash",
     "hash_",
     type=OneOf(hash_names),
-    help="With which hash; none: bytes that are no digest.  [any that may be signed]",
+    help="With which hash; none: bytes that are no digest, or a message.  [any that may be signed]",
 )
 def explain(name: str, identity: str, hash_: str | None) -> None:
     """Would this call to sign be allowed, and what is missing?
