@@ -41,7 +41,7 @@ def _entries(actor: str, signer: str) -> Iterator[Entry]:
             api_key_id="00000000-0000-7000-8000-000000000000",
             signer=signer,
             outcome=Outcome.SUCCEEDED,
-            scheme=Scheme.ECDSA,
+            scheme=Scheme("ecdsa"),
             hash=HashAlgorithm.SHA256,
             digest=bytes(range(32)),
             ecdsa_encoding=EcdsaEncoding.P1363,

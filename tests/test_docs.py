@@ -3,11 +3,13 @@
 import re
 import shlex
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import pytest
 
+from controlplane.algorithms.kinds import KeyAlgorithm
 from sealwright import _native
 from sealwright.cli.commands import root
 
@@ -85,6 +87,20 @@ def test_the_table_of_settings_is_the_modules_own() -> None:
     ]
     documented = [line for line in MODULE_DOCUMENT.splitlines() if "| `SEALWRIGHT_" in line]
     assert [row for row in documented if "SEALWRIGHT_CONFIG" not in row] == rows
+
+
+def test_the_table_of_kinds_of_keys_is_the_servers_own() -> None:
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    rows = [
+        f"| `{key}` | {listed(each.name for each in key.kind.schemes)} | "
+        f"{listed(sorted({field for each in key.kind.schemes for field in each.fields}))} |"
+        for key in KeyAlgorithm
+    ]
+    lines = (HERE / "docs/api.md").read_text().splitlines()
+    first = lines.index("| key | schemes | the call has |") + 2
+    assert lines[first : lines.index("", first)] == rows
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -33,9 +33,10 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
     """ECDSA over a SHA-256 digest, in DER, unless told otherwise."""
     call = SignCall(
         signer=signer,
-        scheme=Scheme.ECDSA,
+        scheme=Scheme("ecdsa"),
         hash=HashAlgorithm.SHA256,
         digest=DIGEST,
+        message=None,
         pss=None,
         ecdsa_encoding=EcdsaEncoding.DER,
         client=Client(tool="pytest"),

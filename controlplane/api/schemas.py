@@ -5,10 +5,11 @@ must be able to hold them.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from controlplane.algorithms.hashes import RealHash
 from controlplane.api.text import MAX_INTEGER, Parameter, Text, check_time
 from controlplane.domain.model import (
     EcdsaEncoding,
@@ -33,6 +34,8 @@ from controlplane.domain.policy import (
     MAX_WINDOW,
     MIN_WINDOW,
 )
+
+LARGEST_MESSAGE = 64 * 1024  # octets
 
 IdentityName = Annotated[
     str,
@@ -74,7 +77,7 @@ Ttl = Annotated[
     int, Meta(ge=1, le=MAX_TTL, description="seconds after which a pending request expires")
 ]
 Hashes = Annotated[
-    list[Literal["sha256", "sha384", "sha512"]],
+    list[RealHash],
     Meta(description="that may be signed; empty: every one, and none"),
 ]
 Window = Annotated[
@@ -203,7 +206,7 @@ class AddMember(Body, frozen=True):
 
 
 class Pss(Body, frozen=True):
-    mgf_hash: Literal["sha256", "sha384", "sha512"]
+    mgf_hash: RealHash
     salt_length: Annotated[int, Meta(ge=0, le=478, description="octets")]
 
 
@@ -218,25 +221,33 @@ class SigningClient(Body, frozen=True):
     module_version: Told | None = None
 
 
+Digest = Annotated[
+    bytes,
+    Meta(
+        max_length=512,
+        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
+    ),
+]
+Message = Annotated[
+    bytes, Meta(max_length=LARGEST_MESSAGE, description="with ed25519, in the place of digest")
+]
+
+
 class ToSign(Struct, frozen=True, kw_only=True):
     """What there is to sign, whatever else a body says."""
 
     scheme: Scheme
     hash: HashAlgorithm
-    digest: Annotated[
-        bytes,
-        Meta(
-            max_length=512,
-            description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
-        ),
-    ]
+    digest: Digest | None = None
+    message: Message | None = None
     pss: Pss | None = None
     ecdsa_encoding: EcdsaEncoding | None = None
     certificate_serial: Serial | None = None
 
 
 class Sign(ToSign, frozen=True, forbid_unknown_fields=True):
-    """A digest to sign, never the artifact."""
+    """A digest to sign, never the artifact; or a short message, with a scheme that takes no
+    digest."""
 
     client: SigningClient | None = None
 

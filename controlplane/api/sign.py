@@ -1,6 +1,7 @@
 """The call to sign."""
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from functools import partial
 
@@ -24,15 +25,9 @@ from controlplane.domain.model import (
 from controlplane.errors import Refused, invalid
 from controlplane.service.signing import Elsewhere, Signing, Steps
 
-_DIGEST_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
-_MOST_ECDSA_OCTETS = 64
-# DER of a DigestInfo up to the digest: RFC 8017 §9.2, note 1.
-_DIGEST_INFO = {
-    HashAlgorithm.SHA256: bytes.fromhex("3031300d060960864801650304020105000420"),
-    HashAlgorithm.SHA384: bytes.fromhex("3041300d060960864801650304020205000430"),
-    HashAlgorithm.SHA512: bytes.fromhex("3051300d060960864801650304020305000440"),
-}
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
+_OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
+_LARGEST_CALL = 96 * 1024  # bytes: the largest message in base64, and what stands around it
 _decoder = msgspec.json.Decoder(schemas.ToSign)
 
 
@@ -43,7 +38,9 @@ class Sign:
         self._signing = signing
         self._metrics = metrics
 
-    @endpoint("Sign a digest", refusals=(403, 404, 409, 429))
+    @endpoint(
+        "Sign a digest or a message", refusals=(403, 404, 409, 429), largest_body=_LARGEST_CALL
+    )
     async def on_post(
         self,
         request: Request,
@@ -122,47 +119,40 @@ def _parse(
     signer: str, body: schemas.ToSign, client: Client, idempotency_key: str | None
 ) -> SignCall:
     """What the struct's types cannot say: which fields go with which scheme."""
-    is_ecdsa = body.scheme is Scheme.ECDSA
-    is_pss = body.scheme is Scheme.RSA_PSS
-    if is_pss and body.pss is None:
-        raise invalid("pss", "pss: rsa-pss needs mgf_hash and salt_length.")
-    if body.pss is not None and not is_pss:
-        raise invalid("pss", f"pss: goes with rsa-pss only, not with {body.scheme}.")
-    if body.ecdsa_encoding is not None and not is_ecdsa:
-        raise invalid("ecdsa_encoding", f"ecdsa_encoding: goes with ecdsa only, not {body.scheme}.")
-    if is_pss and body.hash is HashAlgorithm.NONE:
-        raise invalid("hash", "hash: rsa-pss needs the digest's hash.")
-    wanted = _DIGEST_OCTETS.get(body.hash)
-    if wanted is not None and len(body.digest) != wanted:
-        raise invalid(
-            "digest", f"digest: {body.hash} has {wanted} octets, these are {len(body.digest)}."
-        )
-    if is_ecdsa and not 1 <= len(body.digest) <= _MOST_ECDSA_OCTETS:
-        raise invalid("digest", f"digest: ecdsa takes 1 to {_MOST_ECDSA_OCTETS} octets.")
-    if body.scheme is Scheme.RSA_PKCS1V15 and body.hash is HashAlgorithm.NONE:
-        _refuse_digest_info(body.digest)
-    return SignCall(
+    rules = body.scheme.rules
+    for field in _OPTIONAL:
+        if getattr(body, field) is not None and field not in rules.fields:
+            whose = ", ".join(each for each in Scheme if field in each.rules.fields)
+            raise invalid(field, f"{field}: goes with {whose} only, not with {body.scheme}.")
+    encoding = body.ecdsa_encoding
+    if encoding is None and "ecdsa_encoding" in rules.fields:
+        encoding = EcdsaEncoding.DER
+    call = SignCall(
         signer=signer,
         scheme=body.scheme,
         hash=body.hash,
-        digest=body.digest,
+        digest=_digest(body),
+        message=body.message,
         pss=None
         if body.pss is None
         else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
-        ecdsa_encoding=(body.ecdsa_encoding or EcdsaEncoding.DER) if is_ecdsa else None,
+        ecdsa_encoding=encoding,
         client=client,
         certificate_serial=body.certificate_serial,
         idempotency_key=idempotency_key,
     )
+    if fault := rules.find_fault(call):
+        raise fault
+    return call
 
 
-def _refuse_digest_info(octets: bytes) -> None:
-    """A row that names no hash is not found by who looks for the digest, and the signature would
-    be the same."""
-    for algorithm, prefix in _DIGEST_INFO.items():
-        if len(octets) == len(prefix) + _DIGEST_OCTETS[algorithm] and octets.startswith(prefix):
-            raise invalid(
-                "hash",
-                f"hash: this is the DigestInfo of a {algorithm} digest; send hash {algorithm} and "
-                f"the last {_DIGEST_OCTETS[algorithm]} octets alone as digest.",
-            )
+def _digest(body: schemas.ToSign) -> bytes:
+    """As it goes on record."""
+    hash_ = body.scheme.rules.message_hash
+    if hash_ is None:
+        if body.digest is None:
+            raise invalid("digest", f"digest: {body.scheme} signs a digest; send it.")
+        return body.digest
+    if body.message is None:
+        raise invalid("message", f"message: {body.scheme} signs the message itself; send it.")
+    return hashlib.new(hash_, body.message).digest()

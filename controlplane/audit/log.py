@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from peewee import Database
 
-from controlplane.audit.row import canonical_bytes, hash_row
+from controlplane.audit.hashing import hash_row
+from controlplane.audit.row import canonical_bytes
 from controlplane.domain.operation import Entry, Head, Operation
 from controlplane.store import operations
 

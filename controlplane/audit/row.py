@@ -5,12 +5,12 @@ Version 1: the line `sealwright-row-v1`, then the row as the API and the export 
 anyone with an export can compute the hashes. docs/audit.md has all of it, with examples.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
+from controlplane.audit.hashing import PREFIX
 from controlplane.domain.model import (
     Client,
     EcdsaEncoding,
@@ -21,8 +21,6 @@ from controlplane.domain.model import (
     Scheme,
 )
 from controlplane.domain.operation import DetailValue, Entry
-
-PREFIX = b"sealwright-row-v1\n"
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -81,7 +79,3 @@ def canonical_bytes(sequence: int, entry: Entry, previous_hash: str) -> bytes:
             signer=entry.signer,
         )
     )
-
-
-def hash_row(canonical: bytes) -> str:
-    return hashlib.sha256(canonical).hexdigest()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controlplane.audit.row import PREFIX, hash_row
+from controlplane.audit.hashing import PREFIX, hash_row
 
 _FIRST_HASH = "0" * 64
 _ROW_HASH = "row_hash"

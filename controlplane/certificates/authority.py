@@ -7,17 +7,17 @@ knows the CA/B Forum's code-signing rules.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from controlplane.algorithms.kinds import certificate_hash
+from controlplane.algorithms.scheme import PrivateKey
 from controlplane.certificates.reading import describe
 from controlplane.domain.model import Certificate
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 MAX_DAYS = 460  # CA/B Forum Code Signing Baseline Requirements §6.3.2
 DEFAULT_DAYS = 365
@@ -43,7 +43,7 @@ def make_root(key: PrivateKey, now: datetime) -> x509.Certificate:
 
 
 def make_intermediate(
-    root: Issuer, public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, now: datetime
+    root: Issuer, public_key: CertificatePublicKeyTypes, now: datetime
 ) -> x509.Certificate:
     name = _authority_name("Code Signing CA")
     issuer = root.chain[0]
@@ -60,9 +60,7 @@ def issue_leaf(
     authority = issuer.chain[0]
     start = now - _CLOCK_SKEW
     end = min(start + timedelta(days=days), authority.not_valid_after_utc)
-    key = load_der_public_key(public_key)
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        raise TypeError("signers have RSA or EC keys")
+    key = cast("CertificatePublicKeyTypes", load_der_public_key(public_key))  # else a TypeError
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = (
         _identify_issuer(_builder(subject, authority.subject, key, start, end), authority)
@@ -70,7 +68,7 @@ def issue_leaf(
         .add_extension(_key_usage(signatures=True), critical=True)
         .add_extension(_CODE_SIGNING, critical=False)
     )
-    return describe(builder.sign(issuer.key, _hash_for(issuer.key)), issuer.chain)
+    return describe(builder.sign(issuer.key, certificate_hash(issuer.key)), issuer.chain)
 
 
 _CODE_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
@@ -90,7 +88,7 @@ def _years(now: datetime, years: int) -> datetime:
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    public_key: CertificatePublicKeyTypes,
     start: datetime,
     end: datetime,
 ) -> x509.CertificateBuilder:
@@ -123,7 +121,7 @@ def _finish_authority(
             x509.BasicConstraints(ca=True, path_length=path_length), critical=True
         )
         .add_extension(_key_usage(signatures=False), critical=True)
-        .sign(key, _hash_for(key))
+        .sign(key, certificate_hash(key))
     )
 
 
@@ -140,7 +138,3 @@ def _key_usage(*, signatures: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _hash_for(key: PrivateKey) -> SHA256 | SHA384:
-    return SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) else SHA256()

@@ -116,9 +116,11 @@ def _decide_by_policy(
     allowed = counting[0].hashes if counting else policy.terms.hashes
     if given.hash is not None and allowed and given.hash not in allowed:
         who = f"the grant of {given.identity.name}" if counting else f"the policy {policy.name!r}"
+        key, hash_ = keyed.signer.key, given.hash.value
+        what = f"{key} counts as {hash_}, which" if key.kind.message_hash == hash_ else hash_
         return _forbid(
             "algorithm_not_allowed",
-            f"{given.hash.value} is not allowed: {who} allows {', '.join(allowed)} only.",
+            f"{what} is not allowed: {who} allows {', '.join(allowed)} only.",
         )
     return _forbid(
         "no_active_grant",

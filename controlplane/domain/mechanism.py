@@ -1,45 +1,34 @@
-"""What each kind of key can sign."""
+"""What each kind of key can sign, and as which hash a policy judges it."""
 
-from controlplane.domain.model import HashAlgorithm, KeyAlgorithm, Scheme, SignCall
+from controlplane.domain.model import HashAlgorithm, KeyAlgorithm, SignCall
 from controlplane.errors import Refused, invalid
-
-HASH_OCTETS = {HashAlgorithm.SHA256: 32, HashAlgorithm.SHA384: 48, HashAlgorithm.SHA512: 64}
-MAX_ECDSA_DIGEST = 64  # octets
-
-_RSA_BITS = {KeyAlgorithm.RSA_2048: 2048, KeyAlgorithm.RSA_3072: 3072, KeyAlgorithm.RSA_4096: 4096}
-_PKCS1_PADDING = 11  # octets, RFC 8017 §7.2.1 and §9.2
 
 
 def find_mismatch(key: KeyAlgorithm, call: SignCall) -> Refused | None:
     """Why this key cannot make the signature asked for; None if it can."""
-    if key.is_rsa == (call.scheme is Scheme.ECDSA):
+    if call.scheme.rules not in key.kind.schemes:
         return Refused(
             "scheme_key_mismatch",
             f"The signer's key is {key.value}; it cannot sign with {call.scheme.value}.",
             status=400,
             field="scheme",
         )
-    length = len(call.digest)
-    expected = HASH_OCTETS.get(call.hash)
-    if expected is not None and length != expected:
-        return invalid("digest", f"A {call.hash.value} digest has {expected} octets, not {length}.")
-    if not key.is_rsa:
-        if not 1 <= length <= MAX_ECDSA_DIGEST:
-            return invalid("digest", f"ECDSA signs 1 to {MAX_ECDSA_DIGEST} octets, not {length}.")
-        return None
-    octets = _RSA_BITS[key] // 8
-    if call.scheme is Scheme.RSA_PKCS1V15:
-        if length > octets - _PKCS1_PADDING:
-            most = octets - _PKCS1_PADDING
-            return invalid("digest", f"A {key.value} key signs at most {most} octets.")
-        return None
-    return _find_pss_mismatch(call, octets)
+    return call.scheme.rules.find_fault(call) or key.kind.find_mismatch(call)
 
 
-def _find_pss_mismatch(call: SignCall, octets: int) -> Refused | None:
-    if call.pss is None or call.hash is HashAlgorithm.NONE:
-        return invalid("pss", "RSA-PSS needs its parameters and a hash.")
-    most = octets - HASH_OCTETS[call.hash] - 2  # RFC 8017 §9.1.1; moduli have whole octets
-    if not 0 <= call.pss.salt_length <= most:
-        return invalid("pss.salt_length", f"The salt can have 0 to {most} octets with this key.")
-    return None
+def judged_hash(call: SignCall) -> HashAlgorithm:
+    """That a policy must allow."""
+    return call.scheme.rules.message_hash or call.hash
+
+
+def judged_hash_of(key: KeyAlgorithm, hash_: HashAlgorithm | None) -> HashAlgorithm | None:
+    """That a policy must allow for a call with this key and hash; None: any. Refused 400 naming
+    `hash`: there is no such call."""
+    counted = key.kind.message_hash
+    if counted is None:
+        return hash_
+    if hash_ not in (None, HashAlgorithm.NONE, counted):
+        raise invalid(
+            "hash", f"hash: {key} takes none, which counts as {counted} for a policy, not {hash_}."
+        )
+    return counted

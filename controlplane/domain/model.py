@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
+from controlplane.algorithms.kinds import KeyAlgorithm as KeyAlgorithm
+from controlplane.algorithms.kinds import Scheme as Scheme
+from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
+from controlplane.algorithms.scheme import PssParameters as PssParameters
+from controlplane.algorithms.scheme import ToSign
+
 
 class IdentityKind(StrEnum):
     USER = "user"
@@ -33,37 +40,6 @@ class SignerStatus(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     EXPIRED = "expired"
-
-
-class KeyAlgorithm(StrEnum):
-    RSA_2048 = "rsa-2048"
-    RSA_3072 = "rsa-3072"
-    RSA_4096 = "rsa-4096"
-    P256 = "p256"
-    P384 = "p384"
-    P521 = "p521"
-
-    @property
-    def is_rsa(self) -> bool:
-        return self.value.startswith("rsa-")
-
-
-class Scheme(StrEnum):
-    RSA_PKCS1V15 = "rsa-pkcs1v15"
-    RSA_PSS = "rsa-pss"
-    ECDSA = "ecdsa"
-
-
-class HashAlgorithm(StrEnum):
-    SHA256 = "sha256"
-    SHA384 = "sha384"
-    SHA512 = "sha512"
-    NONE = "none"
-
-
-class EcdsaEncoding(StrEnum):
-    DER = "der"
-    P1363 = "p1363"
 
 
 class RequestState(StrEnum):
@@ -334,12 +310,6 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class PssParameters:
-    mgf_hash: HashAlgorithm
-    salt_length: int  # octets
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
     """What the caller says of itself; only `address` was seen by the server."""
 
@@ -353,15 +323,11 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class SignCall:
+class SignCall(ToSign):
     """One call to sign, parsed: ranges checked, key and scheme not yet matched."""
 
-    signer: str
     scheme: Scheme
-    hash: HashAlgorithm
-    digest: bytes
-    pss: PssParameters | None
-    ecdsa_encoding: EcdsaEncoding | None
+    signer: str
     client: Client
     certificate_serial: str | None
     idempotency_key: str | None

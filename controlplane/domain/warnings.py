@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from controlplane.domain.model import KeyAlgorithm, Signer
+from controlplane.domain.model import Signer
 
 SOON = timedelta(days=30)
 
@@ -19,8 +19,6 @@ def warnings_of(signer: Signer, now: datetime) -> tuple[str, ...]:
             days = (end - now).days
             left = "today" if days == 0 else f"in {days} day{'s' if days > 1 else ''}, on {day}"
             found.append(f"The certificate expires {left}: renew it.")
-    if signer.key is KeyAlgorithm.RSA_2048:
-        found.append(
-            "The key is RSA-2048: the CA/B Forum asks for 3072 bits or more for code signing."
-        )
+    if signer.key.kind.warning is not None:
+        found.append(signer.key.kind.warning)
     return tuple(found)

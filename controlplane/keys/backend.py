@@ -2,12 +2,9 @@
 
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
+from controlplane.algorithms.scheme import PrivateKey
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import KeyAlgorithm, SignCall
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class KeyUnusableError(Exception):
@@ -19,7 +16,7 @@ class KeyBackend(Protocol):
         """A new pair, bound to its owner and purpose."""
 
     def sign(self, key: KeyReference, call: SignCall) -> bytes:
-        """The signature over the digest of a call that fits the key. ECDSA: DER or r‖s as asked.
+        """The signature that a call asks for which fits the key (`domain.mechanism`).
 
         Raises KeyUnusableError, or what the backend's own library raises.
         """

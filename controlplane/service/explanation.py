@@ -9,6 +9,7 @@ from controlplane.domain import permissions
 from controlplane.domain.decision import Allowed, Circumstances, decide
 from controlplane.domain.explanation import describe_allowed, list_missing
 from controlplane.domain.instant import Clock
+from controlplane.domain.mechanism import judged_hash_of
 from controlplane.domain.model import Caller, Grant, HashAlgorithm, Identity, Request, Signer
 from controlplane.errors import not_found
 from controlplane.service.grants import GrantView
@@ -39,8 +40,8 @@ class Explanations:
     def explain(
         self, caller: Caller, name: str, identity: str, hash_: HashAlgorithm | None
     ) -> Explanation:
-        """About oneself, a member, or whom the caller may read. Refused 404 signer_not_found,
-        identity_not_found."""
+        """About oneself, a member, or whom the caller may read. Refused 400 naming
+        `hash`, which the signer's key does not take; 404 signer_not_found, identity_not_found."""
         with self._store.read() as database:
             stored, _ = find_visible(database, caller.identity, name)
             signer, now = stored.signer, self._clock()
@@ -56,7 +57,7 @@ class Explanations:
                 keyed=stored,
                 role=role,
                 grants=grants.find_active(database, now, signer=name, grantee=identity),
-                hash=hash_,
+                hash=judged_hash_of(signer.key, hash_),
                 certificate_serial=None,
                 now=now,
             )

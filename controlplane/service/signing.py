@@ -24,7 +24,7 @@ from controlplane.domain.explanation import list_missing_of_grant
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.mechanism import find_mismatch
+from controlplane.domain.mechanism import find_mismatch, judged_hash
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -202,7 +202,7 @@ class Signing:
                 keyed=keyed,
                 role=role,
                 grants=_grants(view, keyed, known.identity, role, now),
-                hash=call.hash,
+                hash=judged_hash(call),
                 certificate_serial=call.certificate_serial,
                 now=now,
             )

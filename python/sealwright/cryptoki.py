@@ -203,6 +203,7 @@ class CKK(IntEnum):
     EC = 0x3
     GENERIC_SECRET = 0x10
     AES = 0x1F
+    EC_EDWARDS = 0x40  # v3.0
 
 
 class CKC(IntEnum):
@@ -233,6 +234,8 @@ class CKM(IntEnum):
     ECDSA_SHA256 = 0x1044
     ECDSA_SHA384 = 0x1045
     ECDSA_SHA512 = 0x1046
+    EC_EDWARDS_KEY_PAIR_GEN = 0x1055  # v3.0, as EDDSA
+    EDDSA = 0x1057
     MD5 = 0x210
     SHA_1 = 0x220
     SHA224 = 0x255

@@ -1,16 +1,21 @@
 """The command against the control plane: what each prints, for people and for machines."""
 
+import base64
+import hashlib
 import json
 import re
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.cli.authority import certify
 from tests.cli.conftest import NOWHERE, Caller, run
+from tests.invariants.callers import call_over, connect
 from tests.server import COMMAND, ControlPlane, surroundings
 
 API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
@@ -162,6 +167,37 @@ def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     assert "code signer_not_found" in gone.err
     again = admin.run("signer", "create", "whole-life", "--key", "p256", "--common-name", "Again")
     assert again.code == 1
+
+
+def test_an_ed25519_signer_from_its_making_to_its_row(admin: Caller, machine: Caller) -> None:
+    name = machine.key_file.parent.name
+    made = admin.json("signer", "create", "edwards", "--key", "ed25519", "--common-name", "Edwards")
+    assert (made["key"], made["status"]) == ("ed25519", "active")
+    listed = admin.run("signer", "list", "--limit", "1000").out
+    assert any("edwards" in line and "ed25519" in line for line in listed.splitlines())
+    admin.json("member", "add", "edwards", name, "--role", "operator")
+
+    body = {"scheme": "ed25519", "hash": "none", "message": base64.b64encode(b"abc").decode()}
+    with closing(connect(int(admin.url.rpartition(":")[2]))) as connection:
+        reply = call_over(
+            connection, machine.key_file.read_text().strip(), body, signer="edwards", key="e-1"
+        )
+    assert reply.status == 200, reply
+    pem = admin.run("signer", "certificate", "edwards").out
+    public_key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    assert isinstance(public_key, Ed25519PublicKey)
+    public_key.verify(base64.b64decode(reply.text), b"abc")
+
+    (row,) = admin.json("audit", "list", "--signer", "edwards", "--kind", "sign")["items"]
+    digest = base64.b64encode(hashlib.sha512(b"abc").digest()).decode()
+    assert (row["scheme"], row["hash"], row["digest"]) == ("ed25519", "none", digest)
+    assert admin.json("audit", "verify")["intact"] is True
+
+    admin.json("policy", "create", "short", "--max-signings", "1", "--hash", "sha256")
+    admin.json("signer", "set-policy", "edwards", "short")
+    machine.json("request", "create", "edwards", "--why", "1.2")
+    told = admin.json("signer", "explain", "edwards", "--identity", name, "--hash", "none")
+    assert (told["allowed"], told["code"]) == (False, "algorithm_not_allowed")
 
 
 def test_certificates_are_pem_from_leaf_to_root(admin: Caller) -> None:

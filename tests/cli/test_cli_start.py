@@ -43,6 +43,12 @@ def test_commands_that_call_the_server_load_nothing_of_it(arguments: list[str]) 
     assert not {"controlplane", "falcon", "peewee", "cryptography", "rich"} & loaded
 
 
+def test_names_of_algorithms_are_the_servers_and_load_nothing_else_of_it() -> None:
+    loaded = imported_by("signer", "create", "release", "--key", "unknown")
+    assert "controlplane.algorithms.kinds" in loaded
+    assert not {"controlplane.domain", "falcon", "peewee"} & loaded
+
+
 def test_verifying_an_export_loads_no_server_and_no_http() -> None:
     loaded = imported_by("audit", "verify", "-")
     assert "controlplane.audit.verification" in loaded

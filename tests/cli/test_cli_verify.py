@@ -33,7 +33,7 @@ def entry(number: int) -> Entry:
         actor="ci",
         signer="release",
         outcome=Outcome.SUCCEEDED,
-        scheme=Scheme.ECDSA,
+        scheme=Scheme("ecdsa"),
         hash=HashAlgorithm.SHA256,
         digest=number.to_bytes(32),
         client=Client(address="127.0.0.1", tool="jarsigner", command="jarsigner app.jar release"),

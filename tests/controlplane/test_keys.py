@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from controlplane.algorithms.ecdsa import fit_digest
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import (
     EcdsaEncoding,
@@ -23,7 +24,6 @@ from controlplane.errors import Refused
 from controlplane.keys.backend import KeyUnusableError
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
-from controlplane.keys.signature import fit_digest
 from tests.world import a_call
 
 HASHES: dict[HashAlgorithm, hashes.HashAlgorithm] = {
@@ -174,7 +174,7 @@ class TestRsa:
         self, keys: EncryptedKeys, rsa_key: KeyReference, hash_: HashAlgorithm
     ) -> None:
         digest = hashlib.new(hash_.value, b"data").digest()
-        call = a_call(scheme=Scheme.RSA_PKCS1V15, hash=hash_, digest=digest)
+        call = a_call(scheme=Scheme("rsa-pkcs1v15"), hash=hash_, digest=digest)
         signature = keys.sign(rsa_key, call)
         public_rsa(rsa_key).verify(signature, digest, padding.PKCS1v15(), Prehashed(HASHES[hash_]))
 
@@ -182,7 +182,7 @@ class TestRsa:
     def test_pkcs1v15_over_raw_bytes(
         self, keys: EncryptedKeys, rsa_key: KeyReference, data: bytes
     ) -> None:
-        call = a_call(scheme=Scheme.RSA_PKCS1V15, hash=HashAlgorithm.NONE, digest=data)
+        call = a_call(scheme=Scheme("rsa-pkcs1v15"), hash=HashAlgorithm.NONE, digest=data)
         signature = keys.sign(rsa_key, call)
         numbers = public_rsa(rsa_key).public_numbers()
         block = pow(int.from_bytes(signature, "big"), numbers.e, numbers.n).to_bytes(256, "big")
@@ -201,7 +201,7 @@ class TestRsa:
     ) -> None:
         digest = hashlib.new(hash_.value, b"data").digest()
         pss = PssParameters(mgf_hash, salt)
-        call = a_call(scheme=Scheme.RSA_PSS, hash=hash_, digest=digest, pss=pss)
+        call = a_call(scheme=Scheme("rsa-pss"), hash=hash_, digest=digest, pss=pss)
         signature = keys.sign(rsa_key, call)
         public_rsa(rsa_key).verify(
             signature,

@@ -161,7 +161,7 @@ class TestDenials:
     def test_a_scheme_that_does_not_fit_the_key_is_denied(
         self, world: World, signing: Signing, ci: Caller
     ) -> None:
-        call = a_call(scheme=Scheme.RSA_PKCS1V15, ecdsa_encoding=None)
+        call = a_call(scheme=Scheme("rsa-pkcs1v15"), ecdsa_encoding=None)
         assert refuse(signing, ci, call) == (400, "scheme_key_mismatch")
         assert last(world) == (Outcome.DENIED, "scheme_key_mismatch")
 
@@ -170,7 +170,7 @@ class TestDenials:
     ) -> None:
         world.signer("rsa", KeyAlgorithm.RSA_2048, ci=MemberRole.OPERATOR)
         pss = PssParameters(HashAlgorithm.SHA256, 223)
-        call = a_call("rsa", scheme=Scheme.RSA_PSS, pss=pss, ecdsa_encoding=None)
+        call = a_call("rsa", scheme=Scheme("rsa-pss"), pss=pss, ecdsa_encoding=None)
         assert refuse(signing, ci, call) == (400, "invalid_request")
         assert last(world) == (Outcome.DENIED, "invalid_request")
 

@@ -47,10 +47,22 @@ def sign_over(
         "hash": "sha256",
         "digest": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
     }
+    return call_over(connection, api_key, body, signer=signer, key=key or text)
+
+
+def call_over(
+    connection: http.client.HTTPConnection,
+    api_key: str,
+    body: dict[str, str],
+    *,
+    signer: str,
+    key: str,
+) -> Reply:
+    """Any call to sign."""
     headers = {
         "Authorization": f"Bearer {api_key}",
         "Content-Type": "application/json",
-        "Idempotency-Key": key or text,
+        "Idempotency-Key": key,
     }
     connection.request("POST", f"/v1/signers/{signer}/sign", json.dumps(body), headers)
     answer = connection.getresponse()

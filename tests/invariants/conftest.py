@@ -30,8 +30,8 @@ with open_services(Location(Path(data_dir))) as services:
         for number in range(int(calls)):
             text = f"{name}-{thread}-{number}"
             digest = hashlib.sha256(text.encode()).digest()
-            call = SignCall("release", Scheme.ECDSA, HashAlgorithm.SHA256, digest, None,
-                            EcdsaEncoding.DER, Client(), None, text)
+            call = SignCall(HashAlgorithm.SHA256, digest, None, None, EcdsaEncoding.DER,
+                            Scheme("ecdsa"), "release", Client(), None, text)
             caller = services.identities.authenticate(api_key)
             signed = services.signing.sign(caller, call)
             with out:

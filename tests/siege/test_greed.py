@@ -16,6 +16,7 @@ from tests.siege.conftest import SIEGE, Besieged, besieged_at, sign_request, to_
 
 BUSY = 300  # connections of one caller; each call takes an RSA-4096 signature
 UNREAD = 200
+LONGEST = 96 * 1024  # octets of the body of a call to sign
 MOST_MEMORY = 200 * 1024 * 1024  # octets of a worker
 ROW_TEXT = 1024  # characters of each text of a large row
 
@@ -150,6 +151,23 @@ def test_answers_that_nobody_takes_fill_no_memory(
                 besieged.others_must_be_served(2 * SIEGE)
                 attack.must_be_on()
             assert besieged.peak() < MOST_MEMORY, path
+
+
+def test_the_longest_calls_that_do_not_end_fill_no_memory(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with besieged_at(tmp_path_factory.mktemp("messages")) as besieged:
+
+        def open_one(_number: int) -> socket.socket:
+            connection = besieged.target.connect()
+            said = head("POST", "/v1/signers/release/sign", key=besieged.greedy, length=LONGEST)
+            connection.sendall(said + b" " * (LONGEST - 1))
+            return connection
+
+        with Attack(open_one, UNREAD * SIEGE) as attack:
+            besieged.others_must_be_served(2 * SIEGE)
+            attack.must_be_on()
+        assert besieged.peak() < MOST_MEMORY
 
 
 def _fill_log(besieged: Besieged) -> None:

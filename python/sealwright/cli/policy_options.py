@@ -12,12 +12,12 @@ from msgspec import UNSET, UnsetType
 
 from sealwright.cli.bounds import Count
 from sealwright.cli.duration import Duration
+from sealwright.cli.tables import real_hashes
 from sealwright.client.objects import PolicyStep
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
 
-HASHES = ("sha256", "sha384", "sha512")
 _NONE = "none"
 _APPROVALS = re.compile(r"[1-9][0-9]{0,3}")
 _STEP = "NAME:REQUIRED:WHO,WHO"
@@ -82,14 +82,23 @@ class _Hashes(click.ParamType[list[str]]):
         self, value: object, parameter: click.Parameter | None, context: click.Context | None
     ) -> list[str]:
         named = [name.strip() for name in str(value).split(",")]
+        hashes = real_hashes()
         for name in named:
-            if name not in HASHES:
+            if name not in hashes:
                 self.fail(
-                    f"{name!r} is no hash that a policy can allow: {', '.join(HASHES)}",
+                    f"{name!r} is no hash that a policy can allow: {', '.join(hashes)}",
                     parameter,
                     context,
                 )
         return named
+
+
+class _HashOption(click.Option):
+    """Its help names the hashes."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = f"The only hashes to sign with, of {', '.join(real_hashes())}."
+        return super().get_help_record(ctx)
 
 
 def _all_steps(
@@ -163,6 +172,6 @@ _OPTIONS = [
         multiple=True,
         callback=_all_hashes,
         metavar="HASH,HASH",
-        help=f"The only hashes to sign with, of {', '.join(HASHES)}.",
+        cls=_HashOption,
     ),
 ]

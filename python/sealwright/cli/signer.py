@@ -8,6 +8,7 @@ from sealwright.cli.failure import CommandError
 from sealwright.cli.history import show_changes
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page, tell_deleted, warn
+from sealwright.cli.tables import OneOf, hash_names, key_kinds
 from sealwright.cli.text import bullets, facts, moment, printable
 from sealwright.client.call import Answer
 from sealwright.client.objects import Explanation, Signer
@@ -22,11 +23,7 @@ def signer() -> None:
 
 @signer.command()
 @click.argument("name")
-@click.option(
-    "--key",
-    type=click.Choice(["rsa-2048", "rsa-3072", "rsa-4096", "p256", "p384", "p521"]),
-    required=True,
-)
+@click.option("--key", type=OneOf(key_kinds), required=True)
 @click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
 @click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
 @click.option("--policy", metavar="NAME", help="What has to be approved first.  [none]")
@@ -163,8 +160,8 @@ def certificate(name: str, chain: bool) -> None:
 @click.option(
     "--hash",
     "hash_",
-    type=click.Choice(["sha256", "sha384", "sha512", "none"]),
-    help="With which hash; none: bytes that are no digest.  [any that may be signed]",
+    type=OneOf(hash_names),
+    help="With which hash; none: bytes that are no digest, or a message.  [any that may be signed]",
 )
 def explain(name: str, identity: str, hash_: str | None) -> None:
     """Would this call to sign be allowed, and what is missing?
