@@ -2,6 +2,7 @@
 
 #include "abi/arguments.h"
 #include "abi/functions.h"
+#include "abi/named_objects.h"
 #include "abi/steps.h"
 
 namespace sealwright::abi {
@@ -15,7 +16,7 @@ Result<void> sign_init(library::Provider& provider, session::Session& session,
     return cancel(session, &Operations::sign);
   }
   return session.begin(&Operations::sign, [&]() -> Result<Signing> {
-    auto key = provider.tokens().key(session.slot(), hKey);
+    auto key = find_key(provider, session.slot(), hKey);
     if (!key) {
       return fail(std::move(key).error());
     }

@@ -2,6 +2,7 @@
 
 #include "abi/arguments.h"
 #include "abi/functions.h"
+#include "abi/named_objects.h"
 #include "abi/steps.h"
 
 namespace sealwright::abi {
@@ -31,7 +32,7 @@ Result<void> verify_init(library::Provider& provider, session::Session& session,
     return cancel(session, &Operations::verify);
   }
   return session.begin(&Operations::verify, [&]() -> Result<Verifying> {
-    auto key = provider.tokens().key(session.slot(), hKey);
+    auto key = find_key(provider, session.slot(), hKey);
     if (!key) {
       return fail(std::move(key).error());
     }

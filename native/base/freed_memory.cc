@@ -22,18 +22,20 @@ namespace {
 void give_back(void* memory) noexcept {
   if (memory == nullptr) return;
   OPENSSL_cleanse(memory, ::malloc_usable_size(memory));
-  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): this is where delete ends
+  // NOLINTNEXTLINE(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory): delete ends here
+  std::free(memory);
 }
 
 }  // namespace
 
-// Those of arrays end here too. NOLINTBEGIN(misc-new-delete-overloads): new stays the library's
+// Those of arrays end here too.
+// NOLINTBEGIN(cert-dcl54-cpp,misc-new-delete-overloads): new stays the library's
 void operator delete(void* memory) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { give_back(memory); }
 void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
   give_back(memory);
 }
-// NOLINTEND(misc-new-delete-overloads)
+// NOLINTEND(cert-dcl54-cpp,misc-new-delete-overloads)
 
 #endif

@@ -1,4 +1,5 @@
 // Calls in any order, with any handles: each is answered, none harms another.
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -19,6 +20,14 @@ namespace test = sealwright::test;
 
 constexpr CK_MECHANISM_TYPE kMechanisms[] = {CKM_RSA_PKCS,     CKM_SHA256_RSA_PKCS, CKM_ECDSA,
                                              CKM_ECDSA_SHA256, CKM_SHA256,          CKM_AES_CBC};
+
+// A point of P-256, its generator (SEC 2 §2.4.2), as CKA_EC_POINT.
+constexpr std::array<std::uint8_t, 10> kCurve{0x06, 0x08, 0x2a, 0x86, 0x48,
+                                              0xce, 0x3d, 0x03, 0x01, 0x07};
+constexpr std::array<std::uint8_t, 35> kPoint{0x04, 0x21, 0x03, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c,
+                                              0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40,
+                                              0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0,
+                                              0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96};
 
 // One host: the handles that it was given, and octets that decide what it does next.
 class Host {
@@ -56,6 +65,8 @@ class Host {
         &Host::call_with_data<&abi::verify_final>,
         &Host::verify,
         &Host::read_attributes,
+        &Host::make_key,
+        &Host::destroy,
         &Host::ask_about_slots,
         &Host::ask_about_session,
         &Host::call_with_data<&abi::seed_random>,
@@ -172,6 +183,32 @@ class Host {
     CK_ULONG octets = 0;
     accept(abi::get_object_size(*provider_, session_, object(), &octets));
   }
+
+  // The values of a key, some of them spoilt.
+  void make_key() {
+    CK_OBJECT_CLASS object_class = CKO_PUBLIC_KEY;
+    CK_KEY_TYPE type = input_.flag() ? CKK_EC : CKK_RSA;
+    const Buffer curve(input_.flag() ? ByteView(kCurve) : input_.short_octets());
+    const Buffer point(input_.flag() ? ByteView(kPoint) : input_.short_octets());
+    const Buffer number(input_.number<std::uint16_t>() % 600);
+    std::array<CK_ATTRIBUTE, 6> values{
+        CK_ATTRIBUTE{CKA_CLASS, &object_class, sizeof object_class},
+        CK_ATTRIBUTE{CKA_KEY_TYPE, &type, sizeof type},
+        CK_ATTRIBUTE{CKA_EC_PARAMS, curve.data(), curve.size()},
+        CK_ATTRIBUTE{CKA_EC_POINT, point.data(), point.size()},
+        CK_ATTRIBUTE{CKA_MODULUS, number.data(), number.size()},
+        CK_ATTRIBUTE{CKA_PUBLIC_EXPONENT, number.data(), number.size()}};
+    if (type == CKK_RSA)
+      std::swap_ranges(values.begin() + 2, values.begin() + 4, values.begin() + 4);
+    const CK_ULONG count = input_.flag() ? 4 : input_.below(values.size() + 1);
+    CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+    const auto answer = abi::create_object(*provider_, session_, values.data(), count, &made);
+    accept(answer);
+    require(answer.has_value() == (made != CK_INVALID_HANDLE), "what is made has a handle");
+    if (answer && objects_.size() < 64) objects_.push_back(made);
+  }
+
+  void destroy() { accept(abi::destroy_object(*provider_, session_, object())); }
 
   void ask_about_slots() {
     std::vector<CK_SLOT_ID> slots(input_.below(4));

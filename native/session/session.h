@@ -9,9 +9,11 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "session/operations.h"
+#include "token/object.h"
 
 namespace sealwright::session {
 
@@ -20,8 +22,10 @@ enum class Progress { kGoesOn, kEnded };
 
 class Session {
  public:
-  Session(CK_SLOT_ID slot, bool read_write) : slot_(slot), read_write_(read_write) {}
+  Session(CK_SESSION_HANDLE handle, CK_SLOT_ID slot, bool read_write)
+      : handle_(handle), slot_(slot), read_write_(read_write) {}
 
+  [[nodiscard]] CK_SESSION_HANDLE handle() const { return handle_; }
   [[nodiscard]] CK_SLOT_ID slot() const { return slot_; }
   [[nodiscard]] bool read_write() const { return read_write_; }
 
@@ -71,14 +75,20 @@ class Session {
   }
 
  private:
+  const CK_SESSION_HANDLE handle_;
   const CK_SLOT_ID slot_;
   const bool read_write_;
   std::mutex mutex_;
   Operations operations_;
 };
 
+// And the objects that sessions have made: all sessions with the token see them, and each is gone
+// with the session that made it (PKCS#11 v2.40 §4.4).
 class Sessions {
  public:
+  using Objects = std::vector<std::shared_ptr<const token::Object>>;
+  static constexpr std::size_t kMostObjects = 1024;  // of one session
+
   struct Count {
     std::size_t all = 0;
     std::size_t read_write = 0;
@@ -92,9 +102,27 @@ class Sessions {
   void close_all(CK_SLOT_ID slot);
   [[nodiscard]] Count count(CK_SLOT_ID slot) const;
 
+  // Errors: CKR_SESSION_HANDLE_INVALID (closed meanwhile), CKR_DEVICE_MEMORY (no more of them).
+  Result<void> add_object(const Session& maker, token::Object object);
+  // Null: no session with this token has made it, or it is gone.
+  [[nodiscard]] std::shared_ptr<const token::Object> object(CK_SLOT_ID slot,
+                                                            CK_OBJECT_HANDLE handle) const;
+  [[nodiscard]] Objects objects(CK_SLOT_ID slot) const;
+  // Whoever uses it meanwhile holds it. False: as null above.
+  bool destroy_object(CK_SLOT_ID slot, CK_OBJECT_HANDLE handle);
+
  private:
+  struct Made {
+    CK_SESSION_HANDLE by;
+    std::shared_ptr<const token::Object> object;
+  };
+  // Takes out what `is_gone` says, to die outside the lock, which the caller holds.
+  template <typename Condition>
+  std::vector<Made> take_objects(Condition is_gone);
+
   mutable std::mutex mutex_;
   std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> sessions_;
+  std::map<CK_OBJECT_HANDLE, Made> objects_;
 };
 
 }  // namespace sealwright::session

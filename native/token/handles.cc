@@ -11,6 +11,8 @@ std::atomic<CK_OBJECT_HANDLE> next_handle{1};
 
 }  // namespace
 
+CK_OBJECT_HANDLE new_object_handle() { return next_handle.fetch_add(1, std::memory_order_relaxed); }
+
 std::shared_ptr<const Object> Handles::bind(Object object) {
   const CK_ATTRIBUTE_TYPE content =
       object.object_class == CKO_CERTIFICATE ? CKA_VALUE : CKA_PUBLIC_KEY_INFO;
@@ -23,7 +25,7 @@ std::shared_ptr<const Object> Handles::bind(Object object) {
   if (const auto known = by_identity_.find(identity); known != by_identity_.end()) {
     return known->second;
   }
-  object.handle = next_handle.fetch_add(1, std::memory_order_relaxed);
+  object.handle = new_object_handle();
   auto bound = std::make_shared<const Object>(std::move(object));
   by_handle_.emplace(bound->handle, bound);
   by_identity_.emplace(std::move(identity), bound);

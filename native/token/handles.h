@@ -11,6 +11,10 @@
 
 namespace sealwright::token {
 
+// One that nothing in this process has had: for what no Handles binds, because it goes with a
+// session.
+CK_OBJECT_HANDLE new_object_handle();
+
 class Handles {
  public:
   // The object under the handle that it has had since it was first seen, or under a new one. Two

@@ -38,7 +38,7 @@ struct Object {
   [[nodiscard]] const Attribute* find(CK_ATTRIBUTE_TYPE type) const;  // null: not of this class
 };
 
-// A search template entry (PKCS#11 v2.40 §5.7, C_FindObjectsInit).
+// An entry of a template to search with, or to make an object of (PKCS#11 v2.40 §5.7).
 struct Criterion {
   CK_ATTRIBUTE_TYPE type;
   Bytes value;

@@ -95,12 +95,13 @@ def _with_key(key: PublicKey) -> Answer:
 def _imported(key: PublicKey) -> Iterator[Verifier]:
     with initialised(SOFTHSM) as module, module.slot(TOKEN).open() as session:
         session.login(PIN)
-        rv, handle = module.native.create_object(session.handle, template(_values(key)))
+        rv, handle = module.native.create_object(session.handle, template(values_of(key)))
         check("C_CreateObject", rv)
         yield Verifier(Object(session, handle))
 
 
-def _values(key: PublicKey) -> dict[int, Value | None]:
+def values_of(key: PublicKey) -> dict[int, Value | None]:
+    """What C_CreateObject makes a session key of."""
     common: dict[int, Value | None] = {
         CKA.CLASS: CKO.PUBLIC_KEY,
         CKA.TOKEN: False,

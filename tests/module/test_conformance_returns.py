@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealwright import _native
 from sealwright.client.objects import PolicyStep, PolicyTerms
@@ -28,9 +29,10 @@ from sealwright.cryptoki import (
     MechanismFlag,
     SessionFlag,
 )
-from sealwright.pkcs11 import Module, Session, Slot, return_value, template
+from sealwright.pkcs11 import Module, Session, Slot, Value, return_value, template
 from tests.conftest import Environment
 from tests.gateway import Answer, Request, gateway_to, json_message
+from tests.module.known_keys import values_of
 from tests.module.providers import PIN, SOFTHSM, initialised, private_key, public_key
 from tests.module.standard import FUNCTIONS, LISTED, SUPPORTED, Function, Parameter
 from tests.server import ControlPlane
@@ -55,6 +57,7 @@ RSA, EC = "rsa-2048", "p256"
 RSA_LENGTH = 256  # octets of a signature
 HASHING = CKM.SHA256_RSA_PKCS
 DATA = b"data"
+VERIFYING_KEY = values_of(rsa.generate_private_key(65537, 2048).public_key())
 LOGINS = ("C_Login", "C_LoginUser")
 
 
@@ -125,6 +128,12 @@ class Situation:
             assert self.native.verify_update(self.handle, part) == CKR.OK
         return self.handle
 
+    def made(self) -> int:
+        """A public key that goes with the session."""
+        rv, handle = self.native.create_object(self.handle, template(VERIFYING_KEY))
+        assert rv == CKR.OK
+        return handle
+
     def signature(self) -> bytes:
         """Of DATA."""
         return self.session.sign(HASHING, private_key(self.session), DATA)
@@ -169,6 +178,14 @@ def logout(situation: Situation) -> list[Argument]:
     return [session.handle]
 
 
+def creating(values: Mapping[int, Value | None], *, read_write: bool = False) -> Call:
+    def arguments(situation: Situation) -> list[Argument]:
+        session = situation.slot.open(read_write=True) if read_write else situation.session
+        return [session.handle, template(values), len(values), number(0)]
+
+    return arguments
+
+
 def interface(
     name: bytes = b"PKCS 11", version: tuple[int, int] = (3, 0), flags: int = 0
 ) -> list[Argument]:
@@ -204,6 +221,8 @@ CALLS: Mapping[str, Call] = {
     "C_GetSessionInfo": lambda s: [s.handle, information()],
     "C_Login": login,
     "C_Logout": logout,
+    "C_CreateObject": creating(VERIFYING_KEY),
+    "C_DestroyObject": lambda s: [s.handle, s.made()],
     "C_GetObjectSize": lambda s: [s.handle, s.public, number(0)],
     "C_GetAttributeValue": lambda s: [s.handle, s.public, rooms(CKA.LABEL), 1],
     "C_FindObjectsInit": lambda s: [s.handle, template({CKA.TOKEN: True}), 1],
@@ -425,6 +444,20 @@ def login_refusals(name: bytes | None = None) -> list[Case]:
     ]
 
 
+FOR_GOOD: dict[int, Value | None] = {CKA.TOKEN: True}
+EC_KEY = values_of(ec.generate_private_key(ec.SECP256R1()).public_key())
+ON_NO_CURVE = EC_KEY | {CKA.EC_PARAMS: bytes.fromhex("3000")}
+ON_ANOTHER_CURVE = EC_KEY | {CKA.EC_PARAMS: bytes.fromhex("06052b8104000a")}  # secp256k1
+
+
+def with_value(attribute: int, value: Value) -> dict[int, Value | None]:
+    return VERIFYING_KEY | {attribute: value}
+
+
+def without(attribute: int) -> dict[int, Value | None]:
+    return {each: value for each, value in VERIFYING_KEY.items() if each != attribute}
+
+
 PARAMETER = _native.Mechanism(HASHING, b"parameter")
 TOO_MUCH = bytes(RSA_LENGTH)  # no room for padding
 OURS = False
@@ -474,6 +507,37 @@ MORE: Mapping[str, list[Case]] = {
     ],
     "C_Logout": [
         Case("a second time", CKR.USER_NOT_LOGGED_IN, twice("C_Logout", logout)),
+    ],
+    "C_CreateObject": [
+        Case("for good", CKR.SESSION_READ_ONLY, creating(VERIFYING_KEY | FOR_GOOD)),
+        Case(
+            "for good, read-write",
+            CKR.TOKEN_WRITE_PROTECTED,
+            creating(VERIFYING_KEY | FOR_GOOD, read_write=True),
+            OURS,
+        ),
+        Case(
+            "an unknown attribute", CKR.ATTRIBUTE_TYPE_INVALID, creating(with_value(UNKNOWN, b""))
+        ),
+        Case(
+            "its size", CKR.ATTRIBUTE_READ_ONLY, creating(with_value(CKA.MODULUS_BITS, 2048)), OURS
+        ),
+        Case(
+            "no modulus", CKR.ATTRIBUTE_VALUE_INVALID, creating(with_value(CKA.MODULUS, b"")), OURS
+        ),
+        Case("half a key", CKR.TEMPLATE_INCOMPLETE, creating(without(CKA.PUBLIC_EXPONENT))),
+        Case(
+            "a private key",
+            CKR.TEMPLATE_INCONSISTENT,
+            creating(with_value(CKA.CLASS, CKO.PRIVATE_KEY)),
+            OURS,
+        ),
+        Case("a curve without a name", CKR.DOMAIN_PARAMS_INVALID, creating(ON_NO_CURVE), OURS),
+        Case("an unknown curve", CKR.CURVE_NOT_SUPPORTED, creating(ON_ANOTHER_CURVE), OURS),
+        Case("16 KiB", CKR.DEVICE_MEMORY, creating(with_value(CKA.LABEL, bytes(16_384))), OURS),
+    ],
+    "C_DestroyObject": [
+        Case("the token's", CKR.ACTION_PROHIBITED, lambda s: [s.handle, s.public], OURS),
     ],
     "C_GetAttributeValue": [
         Case("no attribute of the class", CKR.ATTRIBUTE_TYPE_INVALID, reading(CKA.VALUE_LEN)),
@@ -604,7 +668,10 @@ SOFTHSM_STRAYS = {
         for function in ("C_SignInit", "C_VerifyInit")
         for kind in ("RSA", "EC")
     ),
-    *((function, "hObject is foreign") for function in ("C_GetObjectSize", "C_GetAttributeValue")),
+    *(
+        (function, "hObject is foreign")
+        for function in ("C_DestroyObject", "C_GetObjectSize", "C_GetAttributeValue")
+    ),
     ("C_Digest", "after a part"),
     ("C_Logout", "a second time"),
     ("C_WaitForSlotEvent", "pSlot is null"),
@@ -854,10 +921,8 @@ OTHERWISE_PROVOKED = {
 NEVER: Mapping[CKR, str] = {
     CKR.HOST_MEMORY: "memory cannot be made to run out for one call",
     CKR.GENERAL_ERROR: "only what nobody expects",
-    CKR.DEVICE_MEMORY: "the token stores nothing",
     CKR.SESSION_CLOSED: "a call in a session that is closed meanwhile ends well",
     CKR.TOKEN_NOT_RECOGNIZED: "a signer is always one that is understood",
-    CKR.TOKEN_WRITE_PROTECTED: "nothing is written, and read-write sessions must open",
     CKR.PIN_EXPIRED: "an API key that is revoked is a wrong PIN",
     CKR.PIN_LOCKED: "wrong PINs are not counted",
     CKR.CANT_LOCK: "the system's locks are always there",
@@ -869,7 +934,6 @@ NEVER: Mapping[CKR, str] = {
     CKR.USER_TOO_MANY_TYPES: "there is one kind of user",
     CKR.USER_PIN_NOT_INITIALIZED: "an identity has its keys before it has a token",
     CKR.INFORMATION_SENSITIVE: "the size of an object is not told, secret or not",
-    CKR.ATTRIBUTE_VALUE_INVALID: "a value that no object has finds none",
     CKR.KEY_SIZE_RANGE: "every key that can be a signer's fits every mechanism of its type",
     CKR.DATA_INVALID: "any octets of a length that fits are signed",
     CKR.RANDOM_NO_RNG: "there is one",
@@ -897,8 +961,15 @@ NOT_BY: Mapping[CKR, tuple[str, set[str]]] = {
     ),
     CKR.USER_NOT_LOGGED_IN: (
         "no login is needed, or none before the signature is fetched",
-        {"C_DigestInit", "C_SignUpdate", "C_SeedRandom", "C_GenerateRandom"},
+        {"C_CreateObject", "C_DigestInit", "C_SignUpdate", "C_SeedRandom", "C_GenerateRandom"},
     ),
+    CKR.DEVICE_MEMORY: ("nothing is stored", WITH_A_TOKEN - {"C_CreateObject", "C_GetSlotInfo"}),
+    CKR.SESSION_READ_ONLY: ("what can be destroyed is a session's own", {"C_DestroyObject"}),
+    CKR.TOKEN_WRITE_PROTECTED: (
+        "the same; and read-write sessions must open",
+        {"C_DestroyObject", "C_OpenSession"},
+    ),
+    CKR.ATTRIBUTE_VALUE_INVALID: ("a value that no object has finds none", {"C_FindObjectsInit"}),
     CKR.OPERATION_ACTIVE: (
         "random numbers come beside anything",
         {"C_SeedRandom", "C_GenerateRandom"},

@@ -13,6 +13,7 @@ from tests.tools.summary import JDK, SignedWith, package_version
 from tests.tools.tool import Ended, Workbench
 
 SIGN_FROM_THREADS = Path(__file__).parent / "SignFromThreads.java"
+VERIFY_THROUGH_PROVIDER = Path(__file__).parent / "VerifyThroughProvider.java"
 ABANDON_SIGNATURE = Path(__file__).parent / "AbandonSignature.java"
 THREADS, EACH = 8, 5
 
@@ -91,6 +92,26 @@ def test_the_jdk_cannot_give_up_a_raw_signature(
     assert "java.security.ProviderException: cancel failed" in ended.err
     assert "CKR_DATA_LEN_RANGE" in ended.err
     assert len(control_plane.signings("p256")) == before
+
+
+@pytest.mark.parametrize(
+    ("signer", "algorithms"),
+    [
+        ("rsa-3072", ["SHA256withRSA", "SHA512withRSA", "PSS/256"]),
+        ("p256", ["SHA256withECDSA", "SHA256withECDSAinP1363Format"]),
+        ("p384", ["SHA384withECDSA"]),
+    ],
+)
+def test_the_provider_verifies_by_the_key_of_a_certificate(
+    shell_for: ShellFor, slots: dict[str, int], signer: str, algorithms: list[str]
+) -> None:
+    """SunPKCS11 brings the key to the token for it."""
+    bench = shell_for(signer, Access.CONFIGURED)
+    write_provider_file(bench, slots[signer])
+    arguments = ["sealwright.cfg", signer, "leaf.pem", "3", *algorithms]
+    ended = bench.run("java", VERIFY_THROUGH_PROVIDER, *arguments)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [f"{algorithm} 3 0" for algorithm in algorithms]
 
 
 def abandon(

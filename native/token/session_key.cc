@@ -1,0 +1,329 @@
+#include "token/session_key.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/cryptoki.h"
+#include "crypto/public_key.h"
+#include "crypto/spki_from_attributes.h"
+#include "token/attributes.h"
+#include "token/handles.h"
+
+namespace sealwright::token {
+namespace {
+
+enum class Form { kOctets, kFlag, kNumber, kDate };
+// Who says what the value is: the caller; the token, which cannot do otherwise (a template may
+// repeat it); the token alone.
+enum class Origin { kCaller, kToken, kTokenAlone };
+
+struct Row {
+  CK_ATTRIBUTE_TYPE type;
+  Form form;
+  Origin origin;
+};
+
+// Of public keys (§4.4, §4.7, §4.8; mechanisms §2.1.2, §2.3.3; v3.0 §4.4).
+constexpr std::array kRows{
+    Row{CKA_CLASS, Form::kNumber, Origin::kToken},
+    Row{CKA_TOKEN, Form::kFlag, Origin::kToken},
+    Row{CKA_PRIVATE, Form::kFlag, Origin::kToken},
+    Row{CKA_MODIFIABLE, Form::kFlag, Origin::kToken},
+    Row{CKA_LABEL, Form::kOctets, Origin::kCaller},
+    Row{CKA_COPYABLE, Form::kFlag, Origin::kToken},
+    Row{CKA_DESTROYABLE, Form::kFlag, Origin::kToken},
+    Row{kUniqueIdAttribute, Form::kOctets, Origin::kTokenAlone},
+    Row{CKA_KEY_TYPE, Form::kNumber, Origin::kToken},
+    Row{CKA_ID, Form::kOctets, Origin::kCaller},
+    Row{CKA_START_DATE, Form::kDate, Origin::kCaller},
+    Row{CKA_END_DATE, Form::kDate, Origin::kCaller},
+    Row{CKA_DERIVE, Form::kFlag, Origin::kToken},
+    Row{CKA_LOCAL, Form::kFlag, Origin::kTokenAlone},
+    Row{CKA_KEY_GEN_MECHANISM, Form::kNumber, Origin::kTokenAlone},
+    Row{CKA_ALLOWED_MECHANISMS, Form::kOctets, Origin::kToken},
+    Row{CKA_SUBJECT, Form::kOctets, Origin::kCaller},
+    Row{CKA_ENCRYPT, Form::kFlag, Origin::kToken},
+    Row{CKA_VERIFY, Form::kFlag, Origin::kToken},
+    Row{CKA_VERIFY_RECOVER, Form::kFlag, Origin::kToken},
+    Row{CKA_WRAP, Form::kFlag, Origin::kToken},
+    Row{CKA_TRUSTED, Form::kFlag, Origin::kToken},
+    Row{CKA_WRAP_TEMPLATE, Form::kOctets, Origin::kToken},
+    Row{CKA_PUBLIC_KEY_INFO, Form::kOctets, Origin::kToken},
+    Row{CKA_MODULUS, Form::kOctets, Origin::kCaller},
+    Row{CKA_MODULUS_BITS, Form::kNumber, Origin::kTokenAlone},
+    Row{CKA_PUBLIC_EXPONENT, Form::kOctets, Origin::kCaller},
+    Row{CKA_EC_PARAMS, Form::kOctets, Origin::kCaller},
+    Row{CKA_EC_POINT, Form::kOctets, Origin::kCaller},
+};
+
+// Of other classes and types: known, but nothing that a public key of ours has.
+constexpr std::array<CK_ATTRIBUTE_TYPE, 47> kOfOthers{
+    CKA_APPLICATION,
+    CKA_VALUE,
+    CKA_OBJECT_ID,
+    CKA_CERTIFICATE_TYPE,
+    CKA_ISSUER,
+    CKA_SERIAL_NUMBER,
+    CKA_AC_ISSUER,
+    CKA_OWNER,
+    CKA_ATTR_TYPES,
+    CKA_CERTIFICATE_CATEGORY,
+    CKA_JAVA_MIDP_SECURITY_DOMAIN,
+    CKA_URL,
+    CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
+    CKA_HASH_OF_ISSUER_PUBLIC_KEY,
+    CKA_NAME_HASH_ALGORITHM,
+    CKA_CHECK_VALUE,
+    CKA_SENSITIVE,
+    CKA_DECRYPT,
+    CKA_UNWRAP,
+    CKA_SIGN,
+    CKA_SIGN_RECOVER,
+    CKA_PRIVATE_EXPONENT,
+    CKA_PRIME_1,
+    CKA_PRIME_2,
+    CKA_EXPONENT_1,
+    CKA_EXPONENT_2,
+    CKA_COEFFICIENT,
+    CKA_PRIME,
+    CKA_SUBPRIME,
+    CKA_BASE,
+    CKA_PRIME_BITS,
+    CKA_SUB_PRIME_BITS,
+    CKA_VALUE_BITS,
+    CKA_VALUE_LEN,
+    CKA_EXTRACTABLE,
+    CKA_NEVER_EXTRACTABLE,
+    CKA_ALWAYS_SENSITIVE,
+    CKA_ALWAYS_AUTHENTICATE,
+    CKA_WRAP_WITH_TRUSTED,
+    CKA_UNWRAP_TEMPLATE,
+    CKA_DERIVE_TEMPLATE,
+    CKA_SECONDARY_AUTH,
+    CKA_AUTH_PIN_FLAGS,
+    CKA_HW_FEATURE_TYPE,
+    CKA_RESET_ON_INIT,
+    CKA_HAS_RESET,
+    CKA_MECHANISM_TYPE,
+};
+
+using Given = std::span<const Criterion>;
+using Key = std::shared_ptr<const crypto::PublicKey>;
+
+tl::unexpected<Error> inconsistent(const std::string& what) {
+  return fail(CKR_TEMPLATE_INCONSISTENT, "an object that cannot be: " + what);
+}
+
+tl::unexpected<Error> no_value(const std::string& what) {
+  return fail(CKR_ATTRIBUTE_VALUE_INVALID, what);
+}
+
+std::string name_of(CK_ATTRIBUTE_TYPE type) { return "attribute " + std::to_string(type); }
+
+const Row* find_row(CK_ATTRIBUTE_TYPE type) {
+  const auto* const row = std::ranges::find(kRows, type, &Row::type);
+  return row == kRows.end() ? nullptr : row;
+}
+
+const Bytes* find(Given given, CK_ATTRIBUTE_TYPE type) {
+  const auto entry = std::ranges::find(given, type, &Criterion::type);
+  return entry == given.end() ? nullptr : &entry->value;
+}
+
+bool has_form(const Bytes& value, Form form) {
+  constexpr auto is_digit = [](std::uint8_t octet) { return octet >= '0' && octet <= '9'; };
+  switch (form) {
+    case Form::kOctets:
+      return true;
+    case Form::kFlag:
+      return value.size() == sizeof(CK_BBOOL) && value.front() <= CK_TRUE;
+    case Form::kNumber:
+      return value.size() == sizeof(CK_ULONG);
+    case Form::kDate:
+      return value.empty() ||
+             (value.size() == sizeof(CK_DATE) && std::ranges::all_of(value, is_digit));
+  }
+  return false;
+}
+
+Result<void> check_each(Given given) {
+  for (const Criterion& entry : given) {
+    const Row* const row = find_row(entry.type);
+    if (row == nullptr) {
+      if (std::ranges::find(kOfOthers, entry.type) != kOfOthers.end()) {
+        return inconsistent(name_of(entry.type) + " of a public key");
+      }
+      return fail(CKR_ATTRIBUTE_TYPE_INVALID, name_of(entry.type) + " is not known");
+    }
+    if (row->origin == Origin::kTokenAlone) {
+      return fail(CKR_ATTRIBUTE_READ_ONLY, name_of(entry.type) + " is the token's to say");
+    }
+    if (!has_form(entry.value, row->form)) {
+      return no_value(name_of(entry.type) + " has a value of another form");
+    }
+    if (*find(given, entry.type) != entry.value) {
+      return inconsistent(name_of(entry.type) + " with two values");
+    }
+  }
+  return {};
+}
+
+Result<void> check_place(Given given, bool read_write_session) {
+  const Bytes* const token = find(given, CKA_TOKEN);
+  if (token == nullptr || *token != Bytes{CK_TRUE}) {
+    return {};
+  }
+  if (!read_write_session) {
+    return fail(CKR_SESSION_READ_ONLY, "a read-only session makes no objects of the token");
+  }
+  return fail(CKR_TOKEN_WRITE_PROTECTED, "what the token holds is the control plane's to say");
+}
+
+Result<CK_ULONG> read_number(Given given, CK_ATTRIBUTE_TYPE type) {
+  const Bytes* const value = find(given, type);
+  if (value == nullptr) {
+    return fail(CKR_TEMPLATE_INCOMPLETE, name_of(type) + " is missing");
+  }
+  CK_ULONG number = 0;
+  std::memcpy(&number, value->data(), sizeof number);
+  return number;
+}
+
+Result<Key> parsed(ByteView spki) {
+  auto key = crypto::PublicKey::parse(spki);
+  if (!key && key.error().rv != CKR_HOST_MEMORY) {
+    return no_value(key.error().message);
+  }
+  return key;
+}
+
+Result<Key> make_rsa(const Bytes& modulus, const Bytes& exponent) {
+  const auto is_odd = [](const Bytes& number) { return !number.empty() && number.back() % 2 == 1; };
+  const auto is_one = [](const Bytes& number) {
+    return number.back() == 1 &&
+           std::count(number.begin(), number.end(), 0) + 1 == std::ssize(number);
+  };
+  if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
+    return no_value("an RSA key has an odd modulus and an odd exponent above 1");
+  }
+  return parsed(crypto::rsa_spki(modulus, exponent));
+}
+
+Result<Key> make_ec(const Bytes& params, const Bytes& point) {
+  constexpr std::uint8_t kObjectIdentifier = 0x06;
+  if (params.empty() || params.front() != kObjectIdentifier) {
+    return fail(CKR_DOMAIN_PARAMS_INVALID, "a curve goes by its OBJECT IDENTIFIER");
+  }
+  if (!crypto::PublicKey::kind_of(crypto::ec_spki(params, point))) {
+    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
+  }
+  // The standard wraps it; some programs do not.
+  if (const auto content = crypto::octet_string_content(point)) {
+    if (auto key = parsed(crypto::ec_spki(params, *content))) {
+      return key;
+    }
+  }
+  return parsed(crypto::ec_spki(params, point));
+}
+
+struct Type {
+  CK_KEY_TYPE type;
+  CK_ATTRIBUTE_TYPE first;
+  CK_ATTRIBUTE_TYPE second;
+  Result<Key> (*make)(const Bytes& first, const Bytes& second);
+};
+constexpr std::array kTypes{
+    Type{CKK_RSA, CKA_MODULUS, CKA_PUBLIC_EXPONENT, make_rsa},
+    Type{CKK_EC, CKA_EC_PARAMS, CKA_EC_POINT, make_ec},
+};
+
+Result<Key> make_key(Given given, CK_KEY_TYPE key_type) {
+  const auto* const type = std::ranges::find(kTypes, key_type, &Type::type);
+  if (type == kTypes.end()) {
+    return inconsistent("a key of a type that no token has");
+  }
+  const Bytes* const first = find(given, type->first);
+  const Bytes* const second = find(given, type->second);
+  if (first == nullptr || second == nullptr) {
+    return fail(CKR_TEMPLATE_INCOMPLETE, "a part of the key is missing");
+  }
+  return type->make(*first, *second);
+}
+
+void set(Object& object, CK_ATTRIBUTE_TYPE type, Bytes value) {
+  const auto attribute = std::ranges::find(object.attributes, type, &Attribute::type);
+  if (attribute != object.attributes.end()) {
+    attribute->value = std::move(value);
+  }
+}
+
+template <typename T>
+Bytes octets_of(T value) {
+  Bytes octets(sizeof value);
+  std::memcpy(octets.data(), &value, sizeof value);
+  return octets;
+}
+
+// As a signer's, but that it is nobody's, made elsewhere, and goes with its session.
+Object object_of(CK_SLOT_ID slot, Key key, Given given) {
+  KeyFacts facts;
+  facts.slot = slot;
+  facts.key = std::make_shared<const SigningKey>(SigningKey{"", "", std::move(key)});
+  Object object = public_key_object(facts);
+  object.handle = new_object_handle();
+  const std::string unique = "session-key-" + std::to_string(object.handle);
+  set(object, kUniqueIdAttribute, Bytes(unique.begin(), unique.end()));
+  set(object, CKA_TOKEN, {CK_FALSE});
+  set(object, CKA_DESTROYABLE, {CK_TRUE});
+  set(object, CKA_LOCAL, {CK_FALSE});
+  set(object, CKA_KEY_GEN_MECHANISM, octets_of<CK_MECHANISM_TYPE>(CK_UNAVAILABLE_INFORMATION));
+  set(object, CKA_ID, {});
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE}) {
+    if (const Bytes* const value = find(given, type)) {
+      set(object, type, *value);
+    }
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<Object> make_session_key(CK_SLOT_ID slot, bool read_write_session, Given given) {
+  if (auto placed = check_place(given, read_write_session); !placed) {
+    return fail(std::move(placed).error());
+  }
+  if (auto sound = check_each(given); !sound) {
+    return fail(std::move(sound).error());
+  }
+  const auto object_class = read_number(given, CKA_CLASS);
+  if (!object_class) {
+    return fail(object_class.error());
+  }
+  if (*object_class != CKO_PUBLIC_KEY) {
+    return inconsistent("anything but a public key is the control plane's to make");
+  }
+  const auto type = read_number(given, CKA_KEY_TYPE);
+  if (!type) {
+    return fail(type.error());
+  }
+  auto key = make_key(given, *type);
+  if (!key) {
+    return fail(std::move(key).error());
+  }
+  Object object = object_of(slot, *std::move(key), given);
+  for (const Criterion& entry : given) {
+    const Attribute* const attribute = object.find(entry.type);
+    const bool as_given = find_row(entry.type)->origin == Origin::kCaller;
+    if (attribute == nullptr || (!as_given && attribute->value != entry.value)) {
+      return inconsistent(name_of(entry.type) + " is otherwise for a key to verify with");
+    }
+  }
+  return object;
+}
+
+}  // namespace sealwright::token
