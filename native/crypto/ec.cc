@@ -6,6 +6,7 @@
 #include "crypto/ecdsa.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
+#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -83,6 +84,23 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   return values;
 }
 
+// The standard wraps the point into an OCTET STRING; some programs do not.
+Result<std::vector<Bytes>> assemble(const Bytes& params, const Bytes& point) {
+  constexpr std::uint8_t kObjectIdentifier = 0x06;
+  if (params.empty() || params.front() != kObjectIdentifier) {
+    return fail(CKR_DOMAIN_PARAMS_INVALID, "a curve goes by its OBJECT IDENTIFIER");
+  }
+  if (std::ranges::find_if(kCurves, [&params](const Curve& one) {
+        return std::ranges::equal(params, one.oid);
+      }) == kCurves.end()) {
+    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
+  }
+  std::vector<Bytes> made;
+  if (const auto content = octet_string_content(point)) made.push_back(ec_spki(params, *content));
+  made.push_back(ec_spki(params, point));
+  return made;
+}
+
 }  // namespace
 
 constinit const KeyKind kEc{
@@ -96,6 +114,8 @@ constinit const KeyKind kEc{
     .secrets = kSecrets,
     .begins = begins,
     .read = read,
+    .parts = {CKA_EC_PARAMS, CKA_EC_POINT},
+    .assemble = assemble,
     .lengthen = ecdsa::lengthen,
 };
 

@@ -1,8 +1,11 @@
 // Ed25519 keys and their signatures, which are of messages (RFC 8032 §5.1, RFC 8410; PKCS#11 v3.0
 // mechanisms §2.3.5, §2.3.14).
+#include <algorithm>
+
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/scheme.h"
+#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -68,6 +71,18 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   return values;
 }
 
+// The curve goes by its name or its OBJECT IDENTIFIER, and the key is wrapped or not.
+Result<std::vector<Bytes>> assemble(const Bytes& params, const Bytes& point) {
+  const ByteView identifier = ByteView(kAlgorithm).subspan(2);
+  if (!std::ranges::equal(params, kCurve) && !std::ranges::equal(params, identifier)) {
+    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
+  }
+  std::vector<Bytes> made;
+  if (const auto content = octet_string_content(point)) made.push_back(spki(identifier, *content));
+  made.push_back(spki(identifier, point));
+  return made;
+}
+
 }  // namespace
 
 constinit const KeyKind kEdwards{
@@ -81,6 +96,8 @@ constinit const KeyKind kEdwards{
     .secrets = kSecrets,
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
+    .parts = {CKA_EC_PARAMS, CKA_EC_POINT},
+    .assemble = assemble,
     .lengthen = nullptr,
 };
 

@@ -1,10 +1,13 @@
 // RSA keys (RFC 3279 §2.3.1; PKCS#11 v2.40 mechanisms §2.1).
 #include <openssl/core_names.h>
 
+#include <algorithm>
+
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/rsa_pkcs1.h"
 #include "crypto/rsa_pss.h"
+#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -49,6 +52,19 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   return values;
 }
 
+Result<std::vector<Bytes>> assemble(const Bytes& modulus, const Bytes& exponent) {
+  const auto is_odd = [](const Bytes& number) { return !number.empty() && number.back() % 2 == 1; };
+  const auto is_one = [](const Bytes& number) {
+    return number.back() == 1 &&
+           std::count(number.begin(), number.end(), 0) + 1 == std::ssize(number);
+  };
+  if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
+    return fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                "an RSA key has an odd modulus and an odd exponent above 1");
+  }
+  return std::vector<Bytes>{rsa_spki(modulus, exponent)};
+}
+
 }  // namespace
 
 constinit const KeyKind kRsa{
@@ -62,6 +78,8 @@ constinit const KeyKind kRsa{
     .secrets = kSecrets,
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
+    .parts = {CKA_MODULUS, CKA_PUBLIC_EXPONENT},
+    .assemble = assemble,
     .lengthen = nullptr,
 };
 

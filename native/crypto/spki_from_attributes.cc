@@ -46,13 +46,13 @@ Bytes integer(ByteView big_endian) {
   return encoded(kInteger, octets);
 }
 
+}  // namespace
+
 Bytes spki(ByteView algorithm, ByteView key) {
   const Bytes no_unused_bits{0};
   return encoded(kSequence, joined({encoded(kSequence, algorithm),
                                     encoded(kBitString, joined({no_unused_bits, key}))}));
 }
-
-}  // namespace
 
 Bytes rsa_spki(ByteView modulus, ByteView public_exponent) {
   return spki(kRsaEncryption,

@@ -9,6 +9,9 @@
 
 namespace sealwright::crypto {
 
+// `algorithm` is the content of an AlgorithmIdentifier, `key` that of the BIT STRING.
+Bytes spki(ByteView algorithm, ByteView key);
+
 // CKA_MODULUS and CKA_PUBLIC_EXPONENT: big-endian, leading zeros or not.
 Bytes rsa_spki(ByteView modulus, ByteView public_exponent);
 

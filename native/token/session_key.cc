@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/cryptoki.h"
+#include "crypto/key_kind.h"
 #include "crypto/public_key.h"
-#include "crypto/spki_from_attributes.h"
 #include "token/attributes.h"
 #include "token/handles.h"
 
@@ -193,65 +193,29 @@ Result<CK_ULONG> read_number(Given given, CK_ATTRIBUTE_TYPE type) {
   return number;
 }
 
-Result<Key> parsed(ByteView spki) {
-  auto key = crypto::PublicKey::parse(spki);
-  if (!key && key.error().rv != CKR_HOST_MEMORY) {
-    return no_value(key.error().message);
-  }
-  return key;
-}
-
-Result<Key> make_rsa(const Bytes& modulus, const Bytes& exponent) {
-  const auto is_odd = [](const Bytes& number) { return !number.empty() && number.back() % 2 == 1; };
-  const auto is_one = [](const Bytes& number) {
-    return number.back() == 1 &&
-           std::count(number.begin(), number.end(), 0) + 1 == std::ssize(number);
-  };
-  if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
-    return no_value("an RSA key has an odd modulus and an odd exponent above 1");
-  }
-  return parsed(crypto::rsa_spki(modulus, exponent));
-}
-
-Result<Key> make_ec(const Bytes& params, const Bytes& point) {
-  constexpr std::uint8_t kObjectIdentifier = 0x06;
-  if (params.empty() || params.front() != kObjectIdentifier) {
-    return fail(CKR_DOMAIN_PARAMS_INVALID, "a curve goes by its OBJECT IDENTIFIER");
-  }
-  if (!crypto::PublicKey::kind_of(crypto::ec_spki(params, point))) {
-    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
-  }
-  // The standard wraps it; some programs do not.
-  if (const auto content = crypto::octet_string_content(point)) {
-    if (auto key = parsed(crypto::ec_spki(params, *content))) {
+Result<Key> parse_first(const std::vector<Bytes>& candidates) {
+  Result<Key> key;
+  for (const Bytes& spki : candidates) {
+    key = crypto::PublicKey::parse(spki);
+    if (key || key.error().rv == CKR_HOST_MEMORY) {
       return key;
     }
   }
-  return parsed(crypto::ec_spki(params, point));
+  return no_value(key.error().message);
 }
 
-struct Type {
-  CK_KEY_TYPE type;
-  CK_ATTRIBUTE_TYPE first;
-  CK_ATTRIBUTE_TYPE second;
-  Result<Key> (*make)(const Bytes& first, const Bytes& second);
-};
-constexpr std::array kTypes{
-    Type{CKK_RSA, CKA_MODULUS, CKA_PUBLIC_EXPONENT, make_rsa},
-    Type{CKK_EC, CKA_EC_PARAMS, CKA_EC_POINT, make_ec},
-};
-
 Result<Key> make_key(Given given, CK_KEY_TYPE key_type) {
-  const auto* const type = std::ranges::find(kTypes, key_type, &Type::type);
-  if (type == kTypes.end()) {
+  const auto* const kind = std::ranges::find(crypto::kKeyKinds, key_type, &crypto::KeyKind::type);
+  if (kind == crypto::kKeyKinds.end()) {
     return inconsistent("a key of a type that no token has");
   }
-  const Bytes* const first = find(given, type->first);
-  const Bytes* const second = find(given, type->second);
-  if (first == nullptr || second == nullptr) {
+  const auto& [first, second] = (*kind)->parts;
+  const Bytes* const one = find(given, first);
+  const Bytes* const other = find(given, second);
+  if (one == nullptr || other == nullptr) {
     return fail(CKR_TEMPLATE_INCOMPLETE, "a part of the key is missing");
   }
-  return type->make(*first, *second);
+  return (*kind)->assemble(*one, *other).and_then(parse_first);
 }
 
 void set(Object& object, CK_ATTRIBUTE_TYPE type, Bytes value) {
