@@ -229,7 +229,11 @@ Digest = Annotated[
     ),
 ]
 Message = Annotated[
-    bytes, Meta(max_length=LARGEST_MESSAGE, description="with ed25519, in the place of digest")
+    bytes,
+    Meta(
+        max_length=LARGEST_MESSAGE,
+        description="in the place of digest, with a scheme that signs the message itself",
+    ),
 ]
 
 

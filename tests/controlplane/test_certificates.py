@@ -18,18 +18,30 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from controlplane.algorithms.kinds import KeyAlgorithm
+from controlplane.algorithms.scheme import PrivateKey
 from controlplane.certificates.authority import Issuer, issue_leaf, make_intermediate, make_root
 from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import format_serial, to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain.model import Certificate
 from controlplane.errors import Refused
+from tests.kinds import QUICK
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 
 
-def spki(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+SIGNED_WITH = {  # as openssl says it
+    KeyAlgorithm.RSA_3072: "sha256WithRSAEncryption",
+    KeyAlgorithm.P256: "ecdsa-with-SHA256",
+    KeyAlgorithm.P384: "ecdsa-with-SHA384",
+    KeyAlgorithm.P521: "ecdsa-with-SHA512",
+    KeyAlgorithm.ED25519: "ED25519",
+}
+
+
+def spki(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -94,9 +106,11 @@ class TestBuiltInCa:
         for certificate in (built_in.root, built_in.intermediate):
             assert certificate.not_valid_after_utc - NOW > 10 * 365 * DAY
 
+    @pytest.mark.parametrize("key", QUICK)
     def test_openssl_verifies_the_chain_for_code_signing(
-        self, leaf: Certificate, built_in: BuiltIn, tmp_path: Path
+        self, key: KeyAlgorithm, built_in: BuiltIn, tmp_path: Path
     ) -> None:
+        leaf = issue_leaf(built_in.issuer, spki(key.kind.generate()), "ACME Ltd", 460, NOW)
         (tmp_path / "leaf.pem").write_text(to_pem(leaf.der))
         (tmp_path / "between.pem").write_text(to_pem(leaf.chain[0]))
         (tmp_path / "root.pem").write_text(to_pem(leaf.chain[1]))
@@ -116,16 +130,15 @@ class TestBuiltInCa:
         assert check_chain(pem, [b"other", key], NOW) == (key, leaf)
 
 
-def test_openssl_reads_our_request(tmp_path: Path) -> None:
-    (tmp_path / "request.pem").write_text(
-        make_request(ec.generate_private_key(ec.SECP521R1()), "ACME Ltd")
-    )
+@pytest.mark.parametrize("key", QUICK)
+def test_openssl_reads_our_request(tmp_path: Path, key: KeyAlgorithm) -> None:
+    (tmp_path / "request.pem").write_text(make_request(key.kind.generate(), "ACME Ltd"))
     command = ["openssl", "req", "-in", "request.pem", "-verify", "-noout", "-text"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "verify OK" in done.stderr
     assert "Subject: CN = ACME Ltd" in done.stdout
     assert "Code Signing" in done.stdout
-    assert "ecdsa-with-SHA512" in done.stdout
+    assert SIGNED_WITH.get(key, "") in done.stdout
 
 
 @pytest.mark.parametrize(("serial", "text"), [(0, "00"), (10, "0a"), (0xABC, "0abc")])
