@@ -23,6 +23,7 @@ from sealwright.pkcs11 import (
 )
 from tests.module.known_keys import values_of
 from tests.module.providers import CURVES, Provider, public_key
+from tests.module.test_processes import in_child
 
 DATA = b"data"
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -163,6 +164,22 @@ def test_it_is_gone_with_the_library_and_its_handle_is_nobodys(module: Module) -
         assert read(seen_by(session, key)) == CKR.OBJECT_HANDLE_INVALID
         handles = {found.handle for found in session.find()} | {made(session, EC_VALUES).handle}
         assert key.handle not in handles
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_does_not_inherit_it(sealwright: Provider) -> None:
+    module = sealwright.module
+    with sealwright.open("p256") as session:
+        key = made(session, EC_VALUES)
+
+        def child() -> bool:
+            module.initialize()
+            with module.slot("p256").open() as own:
+                gone = read(seen_by(own, key)) == CKR.OBJECT_HANDLE_INVALID
+                return gone and made(own, EC_VALUES).handle != key.handle
+
+        assert in_child(child)
+        assert read(key) == CKR.OK
 
 
 def test_another_token_does_not_see_it(sealwright: Provider) -> None:
