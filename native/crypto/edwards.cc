@@ -1,5 +1,8 @@
 // Ed25519 keys and their signatures, which are of messages (RFC 8032 §5.1, RFC 8410; PKCS#11 v3.0
 // mechanisms §2.3.5, §2.3.14).
+#include <algorithm>
+
+#include "crypto/der.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/scheme.h"
@@ -50,6 +53,7 @@ constexpr std::array kSecrets{CKA_VALUE};
 
 // DER of the AlgorithmIdentifier, and of the curve's name as PKCS#11 has it.
 constexpr std::array<std::uint8_t, 7> kAlgorithm{0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
+constexpr std::array<std::uint8_t, 5> kCurveIdentifier{0x06, 0x03, 0x2b, 0x65, 0x70};
 constexpr std::array<std::uint8_t, 14> kCurve{0x13, 0x0c, 'e', 'd', 'w', 'a', 'r',
                                               'd',  's',  '2', '5', '5', '1', '9'};
 
@@ -64,8 +68,18 @@ Result<KeyValues> read(const EVP_PKEY* key) {
     return unusable_key("it cannot be encoded");
   }
   values.attributes = {{CKA_EC_PARAMS, Bytes(kCurve.begin(), kCurve.end())},
-                       {CKA_EC_POINT, octet_string(values.encoded)}};
+                       {CKA_EC_POINT, der::octet_string(values.encoded)}};
   return values;
+}
+
+// A curve goes by its name or its OBJECT IDENTIFIER, a point comes in an OCTET STRING or without.
+Result<Bytes> spki_of(ByteView params, ByteView point) {
+  if (!std::ranges::equal(params, kCurve) && !std::ranges::equal(params, kCurveIdentifier)) {
+    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not Ed25519");
+  }
+  const auto content = point.size() == kKeyLength ? point : der::octet_string_content(point);
+  if (!content || content->size() != kKeyLength) return no_such_key("a point of another length");
+  return der::spki(kAlgorithm, *content);
 }
 
 }  // namespace
@@ -81,6 +95,8 @@ constinit const KeyKind kEdwards{
     .secrets = kSecrets,
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
+    .parts = {CKA_EC_PARAMS, CKA_EC_POINT},
+    .spki = spki_of,
     .lengthen = nullptr,
 };
 

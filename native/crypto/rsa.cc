@@ -1,6 +1,9 @@
 // RSA keys (RFC 3279 §2.3.1; PKCS#11 v2.40 mechanisms §2.1).
 #include <openssl/core_names.h>
 
+#include <algorithm>
+
+#include "crypto/der.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/rsa_pkcs1.h"
@@ -49,6 +52,18 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   return values;
 }
 
+Result<Bytes> spki_of(ByteView modulus, ByteView exponent) {
+  const auto is_odd = [](ByteView number) { return !number.empty() && number.back() % 2 == 1; };
+  const auto is_one = [](ByteView number) {
+    return number.back() == 1 && std::ranges::count(number, 0) + 1 == std::ssize(number);
+  };
+  if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
+    return no_such_key("an RSA key has an odd modulus and an odd exponent above 1");
+  }
+  const Bytes key = der::sequence(der::joined({der::integer(modulus), der::integer(exponent)}));
+  return der::spki(kAlgorithm, key);
+}
+
 }  // namespace
 
 constinit const KeyKind kRsa{
@@ -62,6 +77,8 @@ constinit const KeyKind kRsa{
     .secrets = kSecrets,
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
+    .parts = {CKA_MODULUS, CKA_PUBLIC_EXPONENT},
+    .spki = spki_of,
     .lengthen = nullptr,
 };
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/cryptoki.h"
+#include "crypto/key_kind.h"
 #include "crypto/public_key.h"
-#include "crypto/spki_from_attributes.h"
 #include "token/attributes.h"
 #include "token/handles.h"
 
@@ -27,7 +27,8 @@ struct Row {
   Origin origin;
 };
 
-// Of public keys (§4.4, §4.7, §4.8; mechanisms §2.1.2, §2.3.3; v3.0 §4.4).
+// Of public keys (§4.4, §4.7, §4.8; mechanisms §2.1.2; v3.0 §4.4), but for the parts that a kind of
+// key has.
 constexpr std::array kRows{
     Row{CKA_CLASS, Form::kNumber, Origin::kToken},
     Row{CKA_TOKEN, Form::kFlag, Origin::kToken},
@@ -53,11 +54,7 @@ constexpr std::array kRows{
     Row{CKA_TRUSTED, Form::kFlag, Origin::kToken},
     Row{CKA_WRAP_TEMPLATE, Form::kOctets, Origin::kToken},
     Row{CKA_PUBLIC_KEY_INFO, Form::kOctets, Origin::kToken},
-    Row{CKA_MODULUS, Form::kOctets, Origin::kCaller},
     Row{CKA_MODULUS_BITS, Form::kNumber, Origin::kTokenAlone},
-    Row{CKA_PUBLIC_EXPONENT, Form::kOctets, Origin::kCaller},
-    Row{CKA_EC_PARAMS, Form::kOctets, Origin::kCaller},
-    Row{CKA_EC_POINT, Form::kOctets, Origin::kCaller},
 };
 
 // Of other classes and types: known, but nothing that a public key of ours has.
@@ -118,13 +115,19 @@ tl::unexpected<Error> inconsistent(const std::string& what) {
   return fail(CKR_TEMPLATE_INCONSISTENT, "an object that cannot be: " + what);
 }
 
-tl::unexpected<Error> no_value(const std::string& what) {
-  return fail(CKR_ATTRIBUTE_VALUE_INVALID, what);
-}
-
 std::string name_of(CK_ATTRIBUTE_TYPE type) { return "attribute " + std::to_string(type); }
 
+bool is_part_of_a_key(CK_ATTRIBUTE_TYPE type) {
+  return std::ranges::any_of(crypto::kKeyKinds, [type](const crypto::KeyKind* kind) {
+    return std::ranges::find(kind->parts, type) != kind->parts.end();
+  });
+}
+
 const Row* find_row(CK_ATTRIBUTE_TYPE type) {
+  static constexpr Row kPart{0, Form::kOctets, Origin::kCaller};
+  if (is_part_of_a_key(type)) {
+    return &kPart;
+  }
   const auto* const row = std::ranges::find(kRows, type, &Row::type);
   return row == kRows.end() ? nullptr : row;
 }
@@ -163,7 +166,8 @@ Result<void> check_each(Given given) {
       return fail(CKR_ATTRIBUTE_READ_ONLY, name_of(entry.type) + " is the token's to say");
     }
     if (!has_form(entry.value, row->form)) {
-      return no_value(name_of(entry.type) + " has a value of another form");
+      return fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                  name_of(entry.type) + " has a value of another form");
     }
     if (*find(given, entry.type) != entry.value) {
       return inconsistent(name_of(entry.type) + " with two values");
@@ -193,65 +197,25 @@ Result<CK_ULONG> read_number(Given given, CK_ATTRIBUTE_TYPE type) {
   return number;
 }
 
-Result<Key> parsed(ByteView spki) {
-  auto key = crypto::PublicKey::parse(spki);
-  if (!key && key.error().rv != CKR_HOST_MEMORY) {
-    return no_value(key.error().message);
-  }
-  return key;
-}
-
-Result<Key> make_rsa(const Bytes& modulus, const Bytes& exponent) {
-  const auto is_odd = [](const Bytes& number) { return !number.empty() && number.back() % 2 == 1; };
-  const auto is_one = [](const Bytes& number) {
-    return number.back() == 1 &&
-           std::count(number.begin(), number.end(), 0) + 1 == std::ssize(number);
-  };
-  if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
-    return no_value("an RSA key has an odd modulus and an odd exponent above 1");
-  }
-  return parsed(crypto::rsa_spki(modulus, exponent));
-}
-
-Result<Key> make_ec(const Bytes& params, const Bytes& point) {
-  constexpr std::uint8_t kObjectIdentifier = 0x06;
-  if (params.empty() || params.front() != kObjectIdentifier) {
-    return fail(CKR_DOMAIN_PARAMS_INVALID, "a curve goes by its OBJECT IDENTIFIER");
-  }
-  if (!crypto::PublicKey::kind_of(crypto::ec_spki(params, point))) {
-    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
-  }
-  // The standard wraps it; some programs do not.
-  if (const auto content = crypto::octet_string_content(point)) {
-    if (auto key = parsed(crypto::ec_spki(params, *content))) {
-      return key;
-    }
-  }
-  return parsed(crypto::ec_spki(params, point));
-}
-
-struct Type {
-  CK_KEY_TYPE type;
-  CK_ATTRIBUTE_TYPE first;
-  CK_ATTRIBUTE_TYPE second;
-  Result<Key> (*make)(const Bytes& first, const Bytes& second);
-};
-constexpr std::array kTypes{
-    Type{CKK_RSA, CKA_MODULUS, CKA_PUBLIC_EXPONENT, make_rsa},
-    Type{CKK_EC, CKA_EC_PARAMS, CKA_EC_POINT, make_ec},
-};
-
-Result<Key> make_key(Given given, CK_KEY_TYPE key_type) {
-  const auto* const type = std::ranges::find(kTypes, key_type, &Type::type);
-  if (type == kTypes.end()) {
+Result<Key> make_key(Given given, CK_KEY_TYPE type) {
+  const auto* const kind = std::ranges::find(crypto::kKeyKinds, type, &crypto::KeyKind::type);
+  if (kind == crypto::kKeyKinds.end()) {
     return inconsistent("a key of a type that no token has");
   }
-  const Bytes* const first = find(given, type->first);
-  const Bytes* const second = find(given, type->second);
+  const Bytes* const first = find(given, (*kind)->parts.front());
+  const Bytes* const second = find(given, (*kind)->parts.back());
   if (first == nullptr || second == nullptr) {
     return fail(CKR_TEMPLATE_INCOMPLETE, "a part of the key is missing");
   }
-  return type->make(*first, *second);
+  const auto spki = (*kind)->spki(*first, *second);
+  if (!spki) {
+    return fail(spki.error());
+  }
+  auto key = crypto::PublicKey::parse(*spki);
+  if (!key && key.error().rv != CKR_HOST_MEMORY) {
+    return fail(CKR_ATTRIBUTE_VALUE_INVALID, key.error().message);
+  }
+  return key;
 }
 
 void set(Object& object, CK_ATTRIBUTE_TYPE type, Bytes value) {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sealwright import _native
@@ -33,6 +33,15 @@ RSA_VALUES = values_of(RSA_KEY.public_key())
 EC_VALUES = values_of(EC_KEY.public_key())
 
 Values = dict[int, Value | None]
+
+ED25519_KEY = ed25519.Ed25519PrivateKey.generate()
+ED25519_POINT = ED25519_KEY.public_key().public_bytes_raw()
+ED25519_VALUES: Values = {
+    CKA.CLASS: CKO.PUBLIC_KEY,
+    CKA.KEY_TYPE: CKK.EC_EDWARDS,
+    CKA.EC_PARAMS: bytes([0x13, 12]) + b"edwards25519",
+    CKA.EC_POINT: bytes([4, 32]) + ED25519_POINT,
+}
 
 
 def create(session: Session, values: Values) -> tuple[int, Object]:
@@ -113,6 +122,20 @@ def test_a_point_may_come_without_its_octet_string(
     key = made(ours, usual | {CKA.EC_POINT: public.public_bytes(Encoding.X962, form)})
     ours.verify(CKM.ECDSA_SHA256, key, DATA, ecdsa(EC_KEYS[curve]))
     assert key[CKA.EC_POINT] == usual[CKA.EC_POINT]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{}, {CKA.EC_PARAMS: bytes.fromhex("06032b6570")}, {CKA.EC_POINT: ED25519_POINT}],
+    ids=["as-the-standard-has-it", "curve-by-identifier", "bare-point"],
+)
+def test_a_key_from_elsewhere_verifies_ed25519_signatures(ours: Session, other: Values) -> None:
+    key = made(ours, ED25519_VALUES | other)
+    ours.verify(CKM.EDDSA, key, DATA, ED25519_KEY.sign(DATA))
+    with pytest.raises(Pkcs11Error, match="CKR_SIGNATURE_INVALID"):
+        ours.verify(CKM.EDDSA, key, b"other", ED25519_KEY.sign(DATA))
+    standard = {each: ED25519_VALUES[each] for each in (CKA.EC_PARAMS, CKA.EC_POINT)}
+    assert key.get(*standard) == tuple(standard.values())
 
 
 def test_numbers_may_have_leading_zeros(ours: Session) -> None:
@@ -299,6 +322,16 @@ assert isinstance(POINT, bytes)
         pytest.param(WEAK, CKR.ATTRIBUTE_VALUE_INVALID, id="weak"),
         pytest.param(
             RSA_VALUES | {CKA.MODULUS: b"\xff" * 1025}, CKR.ATTRIBUTE_VALUE_INVALID, id="large"
+        ),
+        pytest.param(
+            ED25519_VALUES | {CKA.EC_PARAMS: CURVES["p256"][0]},
+            CKR.CURVE_NOT_SUPPORTED,
+            id="other-curve",
+        ),
+        pytest.param(
+            ED25519_VALUES | {CKA.EC_POINT: ED25519_POINT[:-1]},
+            CKR.ATTRIBUTE_VALUE_INVALID,
+            id="cut-ed25519",
         ),
         pytest.param(EC_VALUES | {CKA.EC_PARAMS: b""}, CKR.DOMAIN_PARAMS_INVALID, id="no-curve"),
         pytest.param(
