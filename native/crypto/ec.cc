@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "crypto/der.h"
 #include "crypto/ecdsa.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
-#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -80,25 +80,25 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   values.signature_length = 2 * field_length;
   values.encoded = std::move(*encoded);
   values.attributes = {{CKA_EC_PARAMS, Bytes(curve->oid.begin(), curve->oid.end())},
-                       {CKA_EC_POINT, octet_string(*point)}};
+                       {CKA_EC_POINT, der::octet_string(*point)}};
   return values;
 }
 
-// The standard wraps the point into an OCTET STRING; some programs do not.
-Result<std::vector<Bytes>> assemble(const Bytes& params, const Bytes& point) {
+// The standard wraps the point in an OCTET STRING; some programs do not. A point has one of two
+// lengths (SEC 1 §2.3.3), which no wrapped one has.
+Result<Bytes> spki_of(ByteView params, ByteView point) {
   constexpr std::uint8_t kObjectIdentifier = 0x06;
   if (params.empty() || params.front() != kObjectIdentifier) {
     return fail(CKR_DOMAIN_PARAMS_INVALID, "a curve goes by its OBJECT IDENTIFIER");
   }
-  if (std::ranges::find_if(kCurves, [&params](const Curve& one) {
-        return std::ranges::equal(params, one.oid);
-      }) == kCurves.end()) {
-    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
-  }
-  std::vector<Bytes> made;
-  if (const auto content = octet_string_content(point)) made.push_back(ec_spki(params, *content));
-  made.push_back(ec_spki(params, point));
-  return made;
+  const auto* const curve = std::ranges::find_if(
+      kCurves, [params](const Curve& one) { return std::ranges::equal(params, one.oid); });
+  if (curve == kCurves.end()) return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
+  const std::size_t field_length = (curve->bits + 7) / 8;
+  const bool is_bare = point.size() == 1 + field_length || point.size() == 1 + 2 * field_length;
+  const auto content = is_bare ? point : der::octet_string_content(point);
+  if (!content) return no_such_key("a point of another length than its curve's");
+  return der::spki(der::sequence(der::joined({kAlgorithm, curve->oid})), *content);
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ constinit const KeyKind kEc{
     .begins = begins,
     .read = read,
     .parts = {CKA_EC_PARAMS, CKA_EC_POINT},
-    .assemble = assemble,
+    .spki = spki_of,
     .lengthen = ecdsa::lengthen,
 };
 

@@ -2,10 +2,10 @@
 // mechanisms §2.3.5, §2.3.14).
 #include <algorithm>
 
+#include "crypto/der.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/scheme.h"
-#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -53,6 +53,7 @@ constexpr std::array kSecrets{CKA_VALUE};
 
 // DER of the AlgorithmIdentifier, and of the curve's name as PKCS#11 has it.
 constexpr std::array<std::uint8_t, 7> kAlgorithm{0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
+constexpr std::array<std::uint8_t, 5> kCurveIdentifier{0x06, 0x03, 0x2b, 0x65, 0x70};
 constexpr std::array<std::uint8_t, 14> kCurve{0x13, 0x0c, 'e', 'd', 'w', 'a', 'r',
                                               'd',  's',  '2', '5', '5', '1', '9'};
 
@@ -67,20 +68,18 @@ Result<KeyValues> read(const EVP_PKEY* key) {
     return unusable_key("it cannot be encoded");
   }
   values.attributes = {{CKA_EC_PARAMS, Bytes(kCurve.begin(), kCurve.end())},
-                       {CKA_EC_POINT, octet_string(values.encoded)}};
+                       {CKA_EC_POINT, der::octet_string(values.encoded)}};
   return values;
 }
 
-// The curve goes by its name or its OBJECT IDENTIFIER, and the key is wrapped or not.
-Result<std::vector<Bytes>> assemble(const Bytes& params, const Bytes& point) {
-  const ByteView identifier = ByteView(kAlgorithm).subspan(2);
-  if (!std::ranges::equal(params, kCurve) && !std::ranges::equal(params, identifier)) {
-    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not known");
+// A curve goes by its name or its OBJECT IDENTIFIER, a point comes in an OCTET STRING or without.
+Result<Bytes> spki_of(ByteView params, ByteView point) {
+  if (!std::ranges::equal(params, kCurve) && !std::ranges::equal(params, kCurveIdentifier)) {
+    return fail(CKR_CURVE_NOT_SUPPORTED, "a curve that is not Ed25519");
   }
-  std::vector<Bytes> made;
-  if (const auto content = octet_string_content(point)) made.push_back(spki(identifier, *content));
-  made.push_back(spki(identifier, point));
-  return made;
+  const auto content = point.size() == kKeyLength ? point : der::octet_string_content(point);
+  if (!content || content->size() != kKeyLength) return no_such_key("a point of another length");
+  return der::spki(kAlgorithm, *content);
 }
 
 }  // namespace
@@ -97,7 +96,7 @@ constinit const KeyKind kEdwards{
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
     .parts = {CKA_EC_PARAMS, CKA_EC_POINT},
-    .assemble = assemble,
+    .spki = spki_of,
     .lengthen = nullptr,
 };
 

@@ -53,12 +53,11 @@ struct KeyKind {
   bool (*begins)(ByteView spki_content);
   // Errors: CKR_DEVICE_ERROR with the reason why it is not to be used, CKR_HOST_MEMORY.
   Result<KeyValues> (*read)(const EVP_PKEY* key);
-  // Of a key that somebody else made: the attributes that it comes in, and its
-  // SubjectPublicKeyInfo, of several the first that is a key. Errors: CKR_ATTRIBUTE_VALUE_INVALID,
-  // CKR_CURVE_NOT_SUPPORTED, CKR_DOMAIN_PARAMS_INVALID.
+  // The attributes that a template must bring to make a public key of this kind, and the
+  // SubjectPublicKeyInfo of their values, for `PublicKey::parse` to judge. Errors:
+  // CKR_ATTRIBUTE_VALUE_INVALID, CKR_DOMAIN_PARAMS_INVALID, CKR_CURVE_NOT_SUPPORTED.
   std::array<CK_ATTRIBUTE_TYPE, 2> parts;
-  Result<std::vector<Bytes>> (*assemble)(const Bytes& first, const Bytes& second);
-
+  Result<Bytes> (*spki)(ByteView first, ByteView second);
   // A signature to verify in full length, where shorter ones are allowed; null: they are not.
   std::optional<Bytes> (*lengthen)(ByteView signature, std::size_t length);
 };

@@ -32,14 +32,6 @@ std::optional<Bytes> encode_by_type(const EVP_PKEY* key) {
   return octets;
 }
 
-Bytes octet_string(ByteView content) {
-  Bytes der{0x04};
-  if (content.size() >= 0x80) der.push_back(0x81);
-  der.push_back(static_cast<std::uint8_t>(content.size()));
-  der.insert(der.end(), content.begin(), content.end());
-  return der;
-}
-
 Bytes number_octets(CK_ULONG value) {
   Bytes octets(sizeof value);
   std::memcpy(octets.data(), &value, sizeof value);

@@ -12,6 +12,11 @@
 
 namespace sealwright::crypto {
 
+// Of a part that a template brings.
+inline tl::unexpected<Error> no_such_key(const std::string& reason) {
+  return fail(CKR_ATTRIBUTE_VALUE_INVALID, reason);
+}
+
 inline tl::unexpected<Error> unusable_key(const std::string& reason) {
   return fail(CKR_DEVICE_ERROR, "unusable public key: " + reason);
 }
@@ -26,7 +31,6 @@ std::optional<Bytes> read_number(const EVP_PKEY* key, const char* name, std::siz
 // holds.
 std::optional<Bytes> encode_by_type(const EVP_PKEY* key);
 
-Bytes octet_string(ByteView content);  // DER, of at most 255 octets
-Bytes number_octets(CK_ULONG value);   // as an attribute's value
+Bytes number_octets(CK_ULONG value);  // as an attribute's value
 
 }  // namespace sealwright::crypto

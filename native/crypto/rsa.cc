@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "crypto/der.h"
 #include "crypto/key_kind.h"
 #include "crypto/key_values.h"
 #include "crypto/rsa_pkcs1.h"
 #include "crypto/rsa_pss.h"
-#include "crypto/spki_from_attributes.h"
 
 namespace sealwright::crypto {
 namespace {
@@ -52,17 +52,16 @@ Result<KeyValues> read(const EVP_PKEY* key) {
   return values;
 }
 
-Result<std::vector<Bytes>> assemble(const Bytes& modulus, const Bytes& exponent) {
-  const auto is_odd = [](const Bytes& number) { return !number.empty() && number.back() % 2 == 1; };
-  const auto is_one = [](const Bytes& number) {
-    return number.back() == 1 &&
-           std::count(number.begin(), number.end(), 0) + 1 == std::ssize(number);
+Result<Bytes> spki_of(ByteView modulus, ByteView exponent) {
+  const auto is_odd = [](ByteView number) { return !number.empty() && number.back() % 2 == 1; };
+  const auto is_one = [](ByteView number) {
+    return number.back() == 1 && std::ranges::count(number, 0) + 1 == std::ssize(number);
   };
   if (!is_odd(modulus) || !is_odd(exponent) || is_one(exponent)) {
-    return fail(CKR_ATTRIBUTE_VALUE_INVALID,
-                "an RSA key has an odd modulus and an odd exponent above 1");
+    return no_such_key("an RSA key has an odd modulus and an odd exponent above 1");
   }
-  return std::vector<Bytes>{rsa_spki(modulus, exponent)};
+  const Bytes key = der::sequence(der::joined({der::integer(modulus), der::integer(exponent)}));
+  return der::spki(kAlgorithm, key);
 }
 
 }  // namespace
@@ -79,7 +78,7 @@ constinit const KeyKind kRsa{
     .begins = [](ByteView content) { return begins_with(content, kAlgorithm); },
     .read = read,
     .parts = {CKA_MODULUS, CKA_PUBLIC_EXPONENT},
-    .assemble = assemble,
+    .spki = spki_of,
     .lengthen = nullptr,
 };
 

@@ -27,7 +27,8 @@ struct Row {
   Origin origin;
 };
 
-// Of public keys (§4.4, §4.7, §4.8; mechanisms §2.1.2, §2.3.3; v3.0 §4.4).
+// Of public keys (§4.4, §4.7, §4.8; mechanisms §2.1.2; v3.0 §4.4), but for the parts that a kind of
+// key has.
 constexpr std::array kRows{
     Row{CKA_CLASS, Form::kNumber, Origin::kToken},
     Row{CKA_TOKEN, Form::kFlag, Origin::kToken},
@@ -53,11 +54,7 @@ constexpr std::array kRows{
     Row{CKA_TRUSTED, Form::kFlag, Origin::kToken},
     Row{CKA_WRAP_TEMPLATE, Form::kOctets, Origin::kToken},
     Row{CKA_PUBLIC_KEY_INFO, Form::kOctets, Origin::kToken},
-    Row{CKA_MODULUS, Form::kOctets, Origin::kCaller},
     Row{CKA_MODULUS_BITS, Form::kNumber, Origin::kTokenAlone},
-    Row{CKA_PUBLIC_EXPONENT, Form::kOctets, Origin::kCaller},
-    Row{CKA_EC_PARAMS, Form::kOctets, Origin::kCaller},
-    Row{CKA_EC_POINT, Form::kOctets, Origin::kCaller},
 };
 
 // Of other classes and types: known, but nothing that a public key of ours has.
@@ -118,13 +115,19 @@ tl::unexpected<Error> inconsistent(const std::string& what) {
   return fail(CKR_TEMPLATE_INCONSISTENT, "an object that cannot be: " + what);
 }
 
-tl::unexpected<Error> no_value(const std::string& what) {
-  return fail(CKR_ATTRIBUTE_VALUE_INVALID, what);
-}
-
 std::string name_of(CK_ATTRIBUTE_TYPE type) { return "attribute " + std::to_string(type); }
 
+bool is_part_of_a_key(CK_ATTRIBUTE_TYPE type) {
+  return std::ranges::any_of(crypto::kKeyKinds, [type](const crypto::KeyKind* kind) {
+    return std::ranges::find(kind->parts, type) != kind->parts.end();
+  });
+}
+
 const Row* find_row(CK_ATTRIBUTE_TYPE type) {
+  static constexpr Row kPart{0, Form::kOctets, Origin::kCaller};
+  if (is_part_of_a_key(type)) {
+    return &kPart;
+  }
   const auto* const row = std::ranges::find(kRows, type, &Row::type);
   return row == kRows.end() ? nullptr : row;
 }
@@ -163,7 +166,8 @@ Result<void> check_each(Given given) {
       return fail(CKR_ATTRIBUTE_READ_ONLY, name_of(entry.type) + " is the token's to say");
     }
     if (!has_form(entry.value, row->form)) {
-      return no_value(name_of(entry.type) + " has a value of another form");
+      return fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                  name_of(entry.type) + " has a value of another form");
     }
     if (*find(given, entry.type) != entry.value) {
       return inconsistent(name_of(entry.type) + " with two values");
@@ -193,29 +197,25 @@ Result<CK_ULONG> read_number(Given given, CK_ATTRIBUTE_TYPE type) {
   return number;
 }
 
-Result<Key> parse_first(const std::vector<Bytes>& candidates) {
-  Result<Key> key;
-  for (const Bytes& spki : candidates) {
-    key = crypto::PublicKey::parse(spki);
-    if (key || key.error().rv == CKR_HOST_MEMORY) {
-      return key;
-    }
-  }
-  return no_value(key.error().message);
-}
-
-Result<Key> make_key(Given given, CK_KEY_TYPE key_type) {
-  const auto* const kind = std::ranges::find(crypto::kKeyKinds, key_type, &crypto::KeyKind::type);
+Result<Key> make_key(Given given, CK_KEY_TYPE type) {
+  const auto* const kind = std::ranges::find(crypto::kKeyKinds, type, &crypto::KeyKind::type);
   if (kind == crypto::kKeyKinds.end()) {
     return inconsistent("a key of a type that no token has");
   }
-  const auto& [first, second] = (*kind)->parts;
-  const Bytes* const one = find(given, first);
-  const Bytes* const other = find(given, second);
-  if (one == nullptr || other == nullptr) {
+  const Bytes* const first = find(given, (*kind)->parts.front());
+  const Bytes* const second = find(given, (*kind)->parts.back());
+  if (first == nullptr || second == nullptr) {
     return fail(CKR_TEMPLATE_INCOMPLETE, "a part of the key is missing");
   }
-  return (*kind)->assemble(*one, *other).and_then(parse_first);
+  const auto spki = (*kind)->spki(*first, *second);
+  if (!spki) {
+    return fail(spki.error());
+  }
+  auto key = crypto::PublicKey::parse(*spki);
+  if (!key && key.error().rv != CKR_HOST_MEMORY) {
+    return fail(CKR_ATTRIBUTE_VALUE_INVALID, key.error().message);
+  }
+  return key;
 }
 
 void set(Object& object, CK_ATTRIBUTE_TYPE type, Bytes value) {

@@ -183,13 +183,14 @@ def test_lengths_and_values_are_asked_for_in_one_template(provider: Provider) ->
         assert room.value(1) == b"p256"
 
 
-def test_objects_cannot_be_made_changed_or_destroyed(sealwright: Provider) -> None:
+def test_objects_of_the_token_cannot_be_made_changed_or_destroyed(sealwright: Provider) -> None:
     native = sealwright.module.native
     with sealwright.open("p256", read_write=True) as session:
-        answer, _ = native.create_object(session.handle, template({CKA.CLASS: CKO.DATA}))
-        assert answer == CKR.FUNCTION_NOT_SUPPORTED
+        wanted = template({CKA.CLASS: CKO.DATA, CKA.TOKEN: True})
+        answer, _ = native.create_object(session.handle, wanted)
+        assert answer == CKR.TOKEN_WRITE_PROTECTED
         key = private_key(session)
-        assert native.destroy_object(session.handle, key.handle) == CKR.FUNCTION_NOT_SUPPORTED
+        assert native.destroy_object(session.handle, key.handle) == CKR.ACTION_PROHIBITED
         assert native.call_with_nulls("C_SetAttributeValue") == CKR.FUNCTION_NOT_SUPPORTED
         for one in session.find():
             assert not one.flag(CKA.MODIFIABLE)

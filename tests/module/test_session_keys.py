@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sealwright import _native
@@ -23,6 +23,7 @@ from sealwright.pkcs11 import (
 )
 from tests.module.known_keys import values_of
 from tests.module.providers import CURVES, Provider, public_key
+from tests.module.test_processes import in_child
 
 DATA = b"data"
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -32,6 +33,15 @@ RSA_VALUES = values_of(RSA_KEY.public_key())
 EC_VALUES = values_of(EC_KEY.public_key())
 
 Values = dict[int, Value | None]
+
+ED25519_KEY = ed25519.Ed25519PrivateKey.generate()
+ED25519_POINT = ED25519_KEY.public_key().public_bytes_raw()
+ED25519_VALUES: Values = {
+    CKA.CLASS: CKO.PUBLIC_KEY,
+    CKA.KEY_TYPE: CKK.EC_EDWARDS,
+    CKA.EC_PARAMS: bytes([0x13, 12]) + b"edwards25519",
+    CKA.EC_POINT: bytes([4, 32]) + ED25519_POINT,
+}
 
 
 def create(session: Session, values: Values) -> tuple[int, Object]:
@@ -114,6 +124,20 @@ def test_a_point_may_come_without_its_octet_string(
     assert key[CKA.EC_POINT] == usual[CKA.EC_POINT]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{}, {CKA.EC_PARAMS: bytes.fromhex("06032b6570")}, {CKA.EC_POINT: ED25519_POINT}],
+    ids=["as-the-standard-has-it", "curve-by-identifier", "bare-point"],
+)
+def test_a_key_from_elsewhere_verifies_ed25519_signatures(ours: Session, other: Values) -> None:
+    key = made(ours, ED25519_VALUES | other)
+    ours.verify(CKM.EDDSA, key, DATA, ED25519_KEY.sign(DATA))
+    with pytest.raises(Pkcs11Error, match="CKR_SIGNATURE_INVALID"):
+        ours.verify(CKM.EDDSA, key, b"other", ED25519_KEY.sign(DATA))
+    standard = {each: ED25519_VALUES[each] for each in (CKA.EC_PARAMS, CKA.EC_POINT)}
+    assert key.get(*standard) == tuple(standard.values())
+
+
 def test_numbers_may_have_leading_zeros(ours: Session) -> None:
     modulus = RSA_VALUES[CKA.MODULUS]
     assert isinstance(modulus, bytes)
@@ -163,6 +187,22 @@ def test_it_is_gone_with_the_library_and_its_handle_is_nobodys(module: Module) -
         assert read(seen_by(session, key)) == CKR.OBJECT_HANDLE_INVALID
         handles = {found.handle for found in session.find()} | {made(session, EC_VALUES).handle}
         assert key.handle not in handles
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_does_not_inherit_it(sealwright: Provider) -> None:
+    module = sealwright.module
+    with sealwright.open("p256") as session:
+        key = made(session, EC_VALUES)
+
+        def child() -> bool:
+            module.initialize()
+            with module.slot("p256").open() as own:
+                gone = read(seen_by(own, key)) == CKR.OBJECT_HANDLE_INVALID
+                return gone and made(own, EC_VALUES).handle != key.handle
+
+        assert in_child(child)
+        assert read(key) == CKR.OK
 
 
 def test_another_token_does_not_see_it(sealwright: Provider) -> None:
@@ -282,6 +322,16 @@ assert isinstance(POINT, bytes)
         pytest.param(WEAK, CKR.ATTRIBUTE_VALUE_INVALID, id="weak"),
         pytest.param(
             RSA_VALUES | {CKA.MODULUS: b"\xff" * 1025}, CKR.ATTRIBUTE_VALUE_INVALID, id="large"
+        ),
+        pytest.param(
+            ED25519_VALUES | {CKA.EC_PARAMS: CURVES["p256"][0]},
+            CKR.CURVE_NOT_SUPPORTED,
+            id="other-curve",
+        ),
+        pytest.param(
+            ED25519_VALUES | {CKA.EC_POINT: ED25519_POINT[:-1]},
+            CKR.ATTRIBUTE_VALUE_INVALID,
+            id="cut-ed25519",
         ),
         pytest.param(EC_VALUES | {CKA.EC_PARAMS: b""}, CKR.DOMAIN_PARAMS_INVALID, id="no-curve"),
         pytest.param(
