@@ -13,13 +13,14 @@ NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
-  python-tests sanitizers forks kills siege fuzz fuzz-a-minute bench format clean
+  python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
 	@echo "make test    linters, type checks, native and Python tests; where native code changed also"
 	@echo "             clang-tidy, sanitizers, a short fuzzing"
 	@echo "make lint    the linters and type checks alone"
+	@echo "make test-foreign  tools that only registries have, on the module; needs go, cargo and mvn"
 	@echo "make forks   FORKS=10000 forks under load: none may hang"
 	@echo "make kills   KILLS=200 servers killed under load, on each database: the log must be whole"
 	@echo "make siege   SIEGE=10 times what the tests do of attacks on the server, by every way in"
@@ -90,6 +91,27 @@ native-tests: native-build
 TEST_SECONDS ?= 600
 python-tests: build
 	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS)
+
+# Tools that no Debian package brings, in the versions of the lock files; what is downloaded and built
+# stays in build/foreign.
+FOREIGN := $(CURDIR)/build/foreign
+GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
+  go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
+test-foreign: build $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki)
+	@$(VENV)/bin/pytest -q tests/foreign
+$(FOREIGN)/bin/jsign: $(wildcard tests/foreign/jsign/*)
+	@mvn -q -B -f tests/foreign/jsign/pom.xml -Dmaven.repo.local=$(FOREIGN)/maven \
+	  dependency:copy-dependencies -DoutputDirectory=$(FOREIGN)/jsign
+	@cd $(FOREIGN)/jsign && sha256sum --check --quiet $(CURDIR)/tests/foreign/jsign/SHA256SUMS
+	@install -D tests/foreign/jsign/jsign $@
+$(FOREIGN)/bin/relic: $(wildcard tests/foreign/relic/go.*)
+	@cd tests/foreign/relic && $(GO_BUILD) -o $@ github.com/sassoftware/relic/v8
+$(FOREIGN)/bin/sign-with-crypto11: $(wildcard tests/foreign/go/go.* tests/foreign/go/*/*.go)
+	@cd tests/foreign/go && $(GO_BUILD) -o $(@D)/ ./...
+$(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tests/foreign/cryptoki/src/*)
+	@CARGO_HOME=$(FOREIGN)/cargo cargo build -q --locked -j $(JOBS) \
+	  --manifest-path tests/foreign/cryptoki/Cargo.toml --target-dir $(FOREIGN)/cryptoki
+	@install -D $(FOREIGN)/cryptoki/debug/$(@F) $@
 
 # The module's own tests again, with the compiler watching: memory, undefined behaviour, races.
 sanitizers: sanitized-asan sanitized-tsan

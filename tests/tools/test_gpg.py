@@ -9,10 +9,12 @@ import pytest
 from tests.conftest import KEYS
 from tests.server import ControlPlane
 from tests.tools.matrix import ShellFor
-from tests.tools.recipes import Access, must_script, recipe, run_script
+from tests.tools.recipes import BLOCK, DOCUMENT, Access, must_script, recipe, run_script
 from tests.tools.summary import SignedWith, package_version
 from tests.tools.tool import Ended, Workbench
 
+SETTINGS = BLOCK.findall(DOCUMENT.read_text().split("\n## gpg\n")[1])[0]
+"""What the recipe puts into GNUPGHOME first."""
 DATA = b"release 1.0\n" * 1000
 VISIBLE = pytest.mark.parametrize(
     "access", [Access.CONFIGURED, Access.LOGIN], ids=lambda each: each.value
@@ -87,6 +89,32 @@ def test_a_file_signed_by_gpg_is_verified_by_another_gpg(
     assert "BADSIG" in changed.out
     tools = f"{package_version('gpg')}, scd {package_version('gnupg-pkcs11-scd')}"
     signed_with("gpg", tools, "file (rsa-3072)")
+
+
+def test_a_machine_with_nothing_but_the_certificate_signs_once_it_has_looked_at_the_tokens(
+    gpg_shell_for: ShellFor, tmp_path_factory: pytest.TempPathFactory, signed_with: SignedWith
+) -> None:
+    bench = gpg_shell_for("rsa-3072", Access.CONFIGURED)
+    must_script(bench, recipe("gpg"))
+    bench.must("gpgconf", "--kill", "all")
+    (bench.folder / "app.bin.asc").unlink()
+    home = tmp_path_factory.mktemp("runner") / "own"
+    runner = replace(bench, environment={**bench.environment, "GNUPGHOME": str(home)})
+    try:
+        must_script(runner, SETTINGS)
+        script = recipe("gpg", "Ephemeral runners")
+        look = "gpg --card-status > card.txt"
+        assert look in script
+        card_daemon_only = script.replace(look, "gpg-connect-agent 'SCD LEARN --force' /bye")
+        assert "No secret key" in run_script(runner, card_daemon_only).err
+        must_script(runner, script)
+    finally:
+        runner.must("gpgconf", "--kill", "all")
+    verified = gpg_verify(stranger(bench), "app.bin")
+    assert verified.code == 0
+    assert "GOODSIG" in verified.out
+    tools = f"{package_version('gpg')}, scd {package_version('gnupg-pkcs11-scd')}"
+    signed_with("gpg", tools, "file, ephemeral runner (rsa-3072)")
 
 
 @VISIBLE

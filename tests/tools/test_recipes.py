@@ -7,7 +7,10 @@ import pytest
 
 from tests.tools.recipes import BLOCK, DOCUMENT, PREPARATION, WITH_LOGIN, recipe
 
-TESTS = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+HERE = Path(__file__).parent
+FOREIGN = HERE.parent / "foreign"  # tools for which there is no package: make test-foreign
+TESTS = [path.read_text() for at in (HERE, FOREIGN) for path in at.glob("test_*.py")]
+PROGRAM = re.compile(r"^```(?:go|rust)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(##|###) (.*)$", re.MULTILINE)
 
 
@@ -35,6 +38,11 @@ def test_every_recipe_is_run_by_a_test_of_its_tool(tool: str, part: str | None) 
     runs = [text for text in TESTS if f'"{tool}"' in text and any(name in text for name in wanted)]
     assert runs or tool == PREPARATION
     assert recipe(tool, part)
+
+
+def test_the_programs_that_it_prints_are_those_that_are_built() -> None:
+    built = [path.read_text() for end in ("go", "rs") for path in FOREIGN.rglob(f"*.{end}")]
+    assert sorted(PROGRAM.findall(DOCUMENT.read_text())) == sorted(built)
 
 
 @pytest.mark.parametrize(("tool", "part"), [("nothing", None), ("openssl", "nothing")])
