@@ -2,7 +2,7 @@
 // ours (a parser's, a parsed tree's, a message's), which grow, move and die without wiping. So the
 // module's own operator delete wipes whatever dies. No host is concerned: it exports no symbol.
 #include <malloc.h>
-#include <openssl/crypto.h>
+#include <string.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -21,7 +21,7 @@ namespace {
 // What operator new gave, which has it from malloc, aligned or not.
 void give_back(void* memory) noexcept {
   if (memory == nullptr) return;
-  OPENSSL_cleanse(memory, ::malloc_usable_size(memory));
+  ::explicit_bzero(memory, ::malloc_usable_size(memory));  // at the speed of memset
   // NOLINTNEXTLINE(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory): delete ends here
   std::free(memory);
 }
