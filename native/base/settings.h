@@ -18,9 +18,12 @@ enum class LogLevel { kOff, kError, kWarning, kInfo, kDebug };
 
 struct Settings {
   struct Tls {
-    std::string ca_file;      // PEM; empty: the system's store
+    std::string ca_file;      // PEM; empty: the system's authorities
     std::string client_cert;  // PEM chain; empty: none
     std::string client_key;   // PEM
+    // As SSL_CERT_FILE and SSL_CERT_DIR have them; empty: where distributions keep them.
+    std::string system_bundle;
+    std::vector<std::string> system_folders;
   };
 
   // Through what https leaves this machine.

@@ -235,7 +235,7 @@ class TlsStream final : public Stream {
 
 Result<void> load_files(SSL_CTX* context, const TlsFiles& files) {
   if (files.ca_file.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
+    if (auto trusted = trust_system(context, files.system); !trusted) return trusted;
   } else if (SSL_CTX_load_verify_file(context, files.ca_file.c_str()) != 1) {
     return lasting_fault("CA file " + files.ca_file + ": " + openssl_reason());
   }

@@ -8,13 +8,15 @@
 
 #include "net/socket.h"
 #include "net/stream.h"
+#include "net/system_authorities.h"
 
 namespace sealwright::net {
 
 struct TlsFiles {
-  std::string ca_file;      // PEM; empty: the system's store
+  std::string ca_file;      // PEM; empty: the system's authorities
   std::string client_cert;  // PEM chain; empty: none
   std::string client_key;   // PEM, not encrypted
+  NamedAuthorities system = {};
 };
 
 // The part that every connection shares. Immutable; any number of threads.

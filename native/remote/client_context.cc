@@ -61,7 +61,7 @@ std::string mask_password_of_url(std::string text) {
 }
 
 // As a shell would take it for the one argument that it is.
-std::string quoted(const std::string& argument) {
+std::string shell_word(const std::string& argument) {
   if (!argument.empty() && argument.find_first_of(" \t\r\n'\"\\") == std::string::npos) {
     return argument;
   }
@@ -146,7 +146,7 @@ std::string mask_command(const std::vector<std::string>& arguments) {
       shown = "-p***";  // a PIN written without a space
     }
     if (!command.empty()) command += ' ';
-    command += quoted(shown);
+    command += shell_word(shown);
   }
   return command;
 }

@@ -93,7 +93,7 @@ Reply<T> reply(Result<T> content, unsigned status) {
 }
 
 net::TlsFiles files_of(const Settings::Tls& tls) {
-  return {tls.ca_file, tls.client_cert, tls.client_key};
+  return {tls.ca_file, tls.client_cert, tls.client_key, {tls.system_bundle, tls.system_folders}};
 }
 
 }  // namespace

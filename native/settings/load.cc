@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -122,6 +123,30 @@ Result<void> settle_proxy(Settings::Proxy& proxy) {
   return {};
 }
 
+// As every program that goes by OpenSSL reads them: the folders with colons between.
+void settle_authorities(Settings::Tls& tls) {
+  const std::string here = current_folder();
+  if (auto file = variable("SSL_CERT_FILE")) tls.system_bundle = absolute(*file, here);
+  const std::string folders = variable("SSL_CERT_DIR").value_or("");
+  for (std::string_view rest = folders; !rest.empty();) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+    if (!folder.empty()) tls.system_folders.push_back(absolute(folder, here));
+  }
+}
+
+// They are not ours to complain of unless they count.
+Result<void> check_authorities(const Settings::Tls& tls, const std::vector<net::Url>& urls) {
+  const auto is_tls = [](const net::Url& url) { return url.transport == net::Transport::kTls; };
+  if (!tls.ca_file.empty() || std::none_of(urls.begin(), urls.end(), is_tls)) return {};
+  std::vector<std::string> paths = tls.system_folders;
+  if (!tls.system_bundle.empty()) paths.push_back(tls.system_bundle);
+  for (const std::string& path : paths) {
+    if (auto sound = check_file(path); !sound) return sound;
+  }
+  return {};
+}
+
 Result<void> check_files(const Settings::Tls& tls) {
   if (tls.client_cert.empty() != tls.client_key.empty()) {
     return complaint("a client certificate needs both client_cert and client_key");
@@ -147,7 +172,7 @@ Result<void> check_together(const LoadedSettings& loaded) {
   if (loaded.urls.empty()) return {};
   const auto urls = remote::endpoints(loaded);
   if (!urls) return complaint(urls.error().message);
-  return {};
+  return check_authorities(loaded.tls, *urls);
 }
 
 }  // namespace
@@ -160,6 +185,7 @@ Result<LoadedSettings> load_settings() {
   static_cast<Settings&>(loaded) = std::move(draft->settings);
   if (is_privileged()) loaded.log_file.clear();
   if (auto done = settle_proxy(loaded.proxy); !done) return fail(done.error());
+  settle_authorities(loaded.tls);
   if (auto done = check_together(loaded); !done) return fail(done.error());
   return loaded;
 }

@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.hosts.conftest import Secure
 from tests.hosts.host import Ended, Hosts, verify
 from tests.server import ControlPlane
 
@@ -45,6 +46,13 @@ class Machine:
         file.write_text(f'url = "{self.url}"\napi_key_file = "{api_key_file}"\n{more}')
         file.chmod(0o644)
         return file
+
+    def with_authority_named(self, file: Path) -> "Machine":
+        """For every program that its user starts."""
+        named = {"SSL_CERT_FILE": str(file), "SSL_CERT_DIR": ""}
+        return replace(
+            self, hosts=replace(self.hosts, environment=dict(self.hosts.environment) | named)
+        )
 
     def sign(self, host: str = "privileged", **variables: str) -> Ended:
         command = self.hosts.command(host, *SIGN)
@@ -196,3 +204,41 @@ def test_a_machine_file_that_is_not_for_the_user_is_not_needed_where_variables_s
         "/etc/sealwright/pkcs11.toml: Permission denied, and the variables do not say both where "
         "and who: set SEALWRIGHT_URL and SEALWRIGHT_API_KEY_FILE",
     )
+
+
+@pytest.fixture
+def remote(machine: Machine, secure: Secure) -> Machine:
+    """Its control plane is behind TLS, and no file is configured to check it by."""
+    (machine.folder / "builder.key").write_text(secure.variables["api_key"])
+    there = replace(machine, url=secure.plane.url)
+    there.configure()
+    return there
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    ["ssl/certs/ca-certificates.crt", "pki/tls/certs/ca-bundle.crt", "ssl/ca-bundle.pem"],
+    ids=["debian", "rhel", "suse"],
+)
+def test_the_machines_authorities_are_found_where_its_distribution_keeps_them(
+    remote: Machine, secure: Secure, bundle: str
+) -> None:
+    file = remote.etc / bundle
+    file.parent.mkdir(parents=True)
+    shutil.copy(secure.variables["ca_file"], file)
+    assert_signed(remote.sign(), secure.plane)
+
+
+def test_authorities_that_the_user_names_do_not_count(remote: Machine, secure: Secure) -> None:
+    """But for the same program without the right, so that this says something."""
+    mine = remote.home / "mine.pem"
+    shutil.copy(secure.variables["ca_file"], mine)
+    os.chown(mine, USER, USER)
+    naming = remote.with_authority_named(mine)
+    refused = naming.sign()
+    assert (refused.code, refused.signatures) == (1, {})
+    assert "this machine has no certificate authorities to check the server by" in refused.err
+    assert "/etc/ssl/certs/ca-certificates.crt, /etc/pki/tls/certs/ca-bundle.crt" in refused.err
+    shutil.rmtree(remote.home / ".config")
+    key = secure.variables["api_key"]
+    assert_signed(naming.sign("plain", url=remote.url, api_key=key), secure.plane)

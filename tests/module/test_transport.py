@@ -1,7 +1,9 @@
 """How the module reaches its control plane: TLS with whom it trusts, or a local socket."""
 
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import warnings
 from collections.abc import Iterator
@@ -112,6 +114,33 @@ class TestHttps:
     ) -> None:
         environment.set(ca_file="")
         assert "certificate" in refusal(module_file, capfd)
+
+    def test_what_every_program_trusts_may_be_a_file_of_its_own(
+        self, environment: Environment, authority: Authority, module_file: Path
+    ) -> None:
+        environment.set(ca_file="")
+        environment.set_exactly({"SSL_CERT_FILE": str(authority.certificate)})
+        with initialised(module_file) as module:
+            list_and_sign(module)
+
+    def test_what_every_program_trusts_may_be_folders_of_its_own(
+        self, environment: Environment, authority: Authority, module_file: Path, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "authorities"
+        folder.mkdir()
+        shutil.copy(authority.certificate, folder)
+        subprocess.run(["openssl", "rehash", folder], check=True)
+        environment.set(ca_file="")
+        environment.set_exactly({"SSL_CERT_FILE": "", "SSL_CERT_DIR": f"{tmp_path}/none:{folder}"})
+        with initialised(module_file) as module:
+            list_and_sign(module)
+
+    def test_a_file_of_its_own_that_is_not_there_is_named(
+        self, environment: Environment, module_file: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        environment.set(ca_file="")
+        environment.set_exactly({"SSL_CERT_FILE": "/no/such.pem"})
+        assert "SSL_CERT_FILE names /no/such.pem: " in refusal(module_file, capfd)
 
     def test_a_certificate_for_another_name_is_not_accepted(
         self,

@@ -21,6 +21,7 @@ class Config : public ::testing::Test {
  protected:
   void SetUp() override {
     for (const char* name : kVariables) ::unsetenv(name);
+    for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) ::unsetenv(name);
     std::filesystem::create_directories(folder_);
     ::setenv("HOME", folder_.c_str(), 1);
   }
@@ -279,6 +280,29 @@ TEST_F(Config, ARelativePathInAVariableStartsHere) {
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->tls.ca_file, folder_ / "ca.pem");
   EXPECT_EQ(settings->log_file, folder_.string() + "/../log");
+}
+
+TEST_F(Config, TheMachinesAuthoritiesAreWhereEveryProgramIsToldThatTheyAre) {
+  EXPECT_EQ(load_settings()->tls.system_bundle, "");
+  EXPECT_TRUE(load_settings()->tls.system_folders.empty());
+  const std::filesystem::path here = std::filesystem::current_path();
+  ::setenv("SSL_CERT_FILE", "ca.pem", 1);
+  ::setenv("SSL_CERT_DIR", "/one::two", 1);
+  EXPECT_EQ(load_settings()->tls.system_bundle, here / "ca.pem");
+  EXPECT_EQ(load_settings()->tls.system_folders, (std::vector<std::string>{"/one", here / "two"}));
+}
+
+TEST_F(Config, AuthoritiesThatOthersCanChangeAreRefusedWhereTheyWouldCount) {
+  const std::string file = write("ca.pem", "", 0666);
+  ::setenv("SSL_CERT_FILE", file.c_str(), 1);
+  for (const char* other : {"http://localhost", "unix:/s"}) {
+    ::setenv("SEALWRIGHT_URL", other, 1);
+    EXPECT_TRUE(load_settings()) << other;
+  }
+  ::setenv("SEALWRIGHT_URL", "http://localhost,https://a", 1);
+  expect_refused(file + " can be changed by others; chmod go-w it");
+  ::setenv("SEALWRIGHT_CA_FILE", "/ca", 1);
+  EXPECT_TRUE(load_settings());
 }
 
 TEST_F(Config, SaysWhereItComesFrom) {
