@@ -36,7 +36,8 @@ set-up:
 build: set-up $(VENV)/.built
 $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 	@echo "build: module and bindings"
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
+	  -C cmake.define.SEALWRIGHT_WERROR=ON -e .
 	@touch $@
 
 demo: build
