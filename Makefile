@@ -13,7 +13,8 @@ NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
-  python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench format clean
+  python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
+  test-portable format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -27,6 +28,8 @@ help:
 	@echo "make fuzz    the parsers on made-up input: FUZZ_SECONDS=60 each, FUZZ_TARGETS=…"
 	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait';"
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
+	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
+	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -36,7 +39,8 @@ set-up:
 build: set-up $(VENV)/.built
 $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 	@echo "build: module and bindings"
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
+	  -C cmake.define.SEALWRIGHT_WERROR=ON -e .
 	@touch $@
 
 demo: build
@@ -151,6 +155,19 @@ fuzz-a-minute:
 BENCH ?=
 bench: build
 	@$(PYTHON) bench/run.py $(BENCH)
+
+# The module for other machines than this one: PORTABLE=x86_64-linux-gnu, where make build is for
+# this machine's own C library and newer.
+PORTABLE ?= x86_64-linux-gnu
+portable: set-up
+	@PYTHON=$(CURDIR)/$(PYTHON) JOBS=$(JOBS) native/portable/build $(PORTABLE)
+
+# With the C library of an older system, and with all that the ordinary module is tried with.
+test-portable: portable build
+	@tests/portable/debian-11
+	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
+	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
+	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
 
 format: set-up
 	@$(VENV)/bin/ruff check -q --fix .

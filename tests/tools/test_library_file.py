@@ -8,6 +8,7 @@ from sealwright import _native
 from tests.tools.tool import Workbench
 
 LIBC = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+LIBC |= {"libdl.so.2", "libpthread.so.0", "librt.so.1"}  # parts of their own before glibc 2.34
 MEGABYTE = 1 << 20
 
 GROWTH = """
