@@ -12,7 +12,7 @@ from tests.tools.summary import pytest_terminal_summary, signed_with
 
 __all__ = ["pytest_terminal_summary", "signed_with"]  # a hook and a fixture for pytest to find
 
-KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "p256", "p384", "p521")
+KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "p256", "p384", "p521", "ed25519")
 """The kinds of key of the shared control plane; each signer there is named after its own."""
 
 BUILDER = "builder"

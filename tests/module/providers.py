@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from sealwright.cryptoki import CKA, CKK, CKM, CKO
 from sealwright.pkcs11 import Module, Object, Session, Slot, Value, as_mechanism, check, template
@@ -19,6 +20,10 @@ CURVES: Mapping[str, tuple[bytes, ec.EllipticCurve]] = {
     "p521": (bytes.fromhex("06052b81040023"), ec.SECP521R1()),
 }
 """CKA_EC_PARAMS (the DER of the curve's name) of each curve."""
+EDWARDS25519 = bytes([0x13, 12]) + b"edwards25519"
+"""CKA_EC_PARAMS of Ed25519: the name as PrintableString (PKCS#11 v3.0 mechanisms §2.3.5)."""
+
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,25 @@ def public_key(session: Session) -> Object:
     return session.find_one({CKA.CLASS: CKO.PUBLIC_KEY})
 
 
-def read_public_key(key: Object) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+def type_of(key: str) -> CKK:
+    """What kind the token of this name holds."""
+    if key == "ed25519":
+        return CKK.EC_EDWARDS
+    return CKK.RSA if key.startswith("rsa-") else CKK.EC
+
+
+def read_public_key(key: Object) -> PublicKey:
     """The key that the object's attributes describe."""
     if key.number(CKA.KEY_TYPE) == CKK.RSA:
         modulus, exponent = key.get(CKA.MODULUS, CKA.PUBLIC_EXPONENT)
         return rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
     parameters, point = key.get(CKA.EC_PARAMS, CKA.EC_POINT)
-    (curve,) = (curve for encoded, curve in CURVES.values() if encoded == parameters)
     header = 2 if point[1] < 0x80 else 3  # DER OCTET STRING around the point
     assert point[0] == 0x04
+    if key.number(CKA.KEY_TYPE) == CKK.EC_EDWARDS:
+        assert parameters == EDWARDS25519
+        return ed25519.Ed25519PublicKey.from_public_bytes(point[header:])
+    (curve,) = (curve for encoded, curve in CURVES.values() if encoded == parameters)
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, point[header:])
 
 
@@ -93,12 +108,16 @@ def generate_softhsm_keys(keys: tuple[str, ...]) -> None:
 def generate(session: Session, key: str) -> None:
     named: dict[int, Value | None] = {CKA.LABEL: key, CKA.ID: b"\x01", CKA.TOKEN: True}
     kind: dict[int, Value | None]
-    if key.startswith("rsa-"):
-        mechanism = CKM.RSA_PKCS_KEY_PAIR_GEN
-        kind = {CKA.MODULUS_BITS: int(key[4:]), CKA.PUBLIC_EXPONENT: b"\x01\x00\x01"}
-    else:
-        mechanism = CKM.EC_KEY_PAIR_GEN
-        kind = {CKA.EC_PARAMS: CURVES[key][0]}
+    match type_of(key):
+        case CKK.RSA:
+            mechanism = CKM.RSA_PKCS_KEY_PAIR_GEN
+            kind = {CKA.MODULUS_BITS: int(key[4:]), CKA.PUBLIC_EXPONENT: b"\x01\x00\x01"}
+        case CKK.EC_EDWARDS:
+            mechanism = CKM.EC_EDWARDS_KEY_PAIR_GEN
+            kind = {CKA.EC_PARAMS: EDWARDS25519}
+        case _:
+            mechanism = CKM.EC_KEY_PAIR_GEN
+            kind = {CKA.EC_PARAMS: CURVES[key][0]}
     rv, _, _ = session.module.native.generate_key_pair(
         session.handle,
         as_mechanism(mechanism),

@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sealwright import _native
-from sealwright.cryptoki import CKA, CKO, CKR, UNAVAILABLE_INFORMATION
+from sealwright.cryptoki import CKA, CKK, CKO, CKR, UNAVAILABLE_INFORMATION
 from sealwright.pkcs11 import Object, Session, Value
 from tests.conftest import KEYS, Environment
 from tests.module.foreign_authority import certify
-from tests.module.providers import Provider, initialised
+from tests.module.providers import Provider, initialised, type_of
 from tests.module.test_objects import date, der_integer, identifier
 from tests.server import ControlPlane
 
@@ -46,11 +46,12 @@ CURVE_POINT = {CKA.EC_PARAMS, CKA.EC_POINT}
 """On a private key the point is no attribute of the standard's, but tools read it there."""
 
 SECRETS = {
-    "rsa": {
+    CKK.RSA: {
         *(CKA.PRIVATE_EXPONENT, CKA.PRIME_1, CKA.PRIME_2),
         *(CKA.EXPONENT_1, CKA.EXPONENT_2, CKA.COEFFICIENT),
     },
-    "ec": {CKA.VALUE},
+    CKK.EC: {CKA.VALUE},
+    CKK.EC_EDWARDS: {CKA.VALUE},
 }
 
 EVERY_TYPE = [*range(0x700), *range(0x40000000, 0x40000700), 0x80000000, 2**64 - 1]
@@ -62,7 +63,7 @@ def ulong(value: int) -> bytes:
 
 
 def expected_types(found: Object, key: str) -> set[CKA]:
-    is_rsa = key.startswith("rsa-")
+    is_rsa = type_of(key) == CKK.RSA
     match found.number(CKA.CLASS):
         case CKO.PRIVATE_KEY:
             return PRIVATE | (RSA_NUMBERS if is_rsa else CURVE_POINT)
@@ -75,7 +76,7 @@ def expected_types(found: Object, key: str) -> set[CKA]:
 def secrets(found: Object, key: str) -> set[CKA]:
     if found.number(CKA.CLASS) != CKO.PRIVATE_KEY:
         return set()
-    return SECRETS["rsa" if key.startswith("rsa-") else "ec"]
+    return SECRETS[type_of(key)]
 
 
 def answer_for(found: Object, attribute: int) -> int:

@@ -8,26 +8,31 @@ from itertools import pairwise
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from sealwright.cryptoki import CKA, CKC, CKK, CKM, CKO, CKR
 from sealwright.pkcs11 import Object, Pkcs11Error, Session
 from tests.conftest import KEYS
-from tests.module.providers import CURVES, Provider
-from tests.module.test_tokens import DIGESTS, EC_MECHANISMS, RSA_MECHANISMS
+from tests.module.providers import CURVES, EDWARDS25519, Provider, PublicKey, type_of
+from tests.module.test_tokens import DIGESTS, MECHANISMS
 from tests.server import ControlPlane
 
 YES, NO = b"\x01", b"\x00"
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 Attributes = dict[CKA, bytes]
 SECRETS = {
-    "rsa": [
+    CKK.RSA: [
         *(CKA.PRIVATE_EXPONENT, CKA.PRIME_1, CKA.PRIME_2),
         *(CKA.EXPONENT_1, CKA.EXPONENT_2, CKA.COEFFICIENT),
     ],
-    "ec": [CKA.VALUE],
+    CKK.EC: [CKA.VALUE],
+    CKK.EC_EDWARDS: [CKA.VALUE],
+}
+GENERATION = {
+    CKK.RSA: CKM.RSA_PKCS_KEY_PAIR_GEN,
+    CKK.EC: CKM.EC_KEY_PAIR_GEN,
+    CKK.EC_EDWARDS: CKM.EC_EDWARDS_KEY_PAIR_GEN,
 }
 
 
@@ -66,7 +71,7 @@ def spki(key: PublicKey) -> bytes:
 
 def key_of(certificate: x509.Certificate) -> PublicKey:
     key = certificate.public_key()
-    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    assert isinstance(key, PublicKey)
     return key
 
 
@@ -105,23 +110,21 @@ def storage(kind: CKO, label: str) -> Attributes:
     }
 
 
-def key_attributes(leaf: x509.Certificate) -> Attributes:
-    public = key_of(leaf)
-    is_rsa = isinstance(public, rsa.RSAPublicKey)
-    mechanisms = RSA_MECHANISMS if is_rsa else EC_MECHANISMS
+def key_attributes(leaf: x509.Certificate, key: str) -> Attributes:
+    kind = type_of(key)
     return {
-        CKA.KEY_TYPE: ulong(CKK.RSA if is_rsa else CKK.EC),
+        CKA.KEY_TYPE: ulong(kind),
         CKA.ID: identifier(leaf),
         CKA.SUBJECT: leaf.subject.public_bytes(),
         CKA.START_DATE: b"",
         CKA.END_DATE: b"",
         CKA.DERIVE: NO,
         CKA.LOCAL: YES,
-        CKA.KEY_GEN_MECHANISM: ulong(CKM.RSA_PKCS_KEY_PAIR_GEN if is_rsa else CKM.EC_KEY_PAIR_GEN),
+        CKA.KEY_GEN_MECHANISM: ulong(GENERATION[kind]),
         CKA.ALLOWED_MECHANISMS: b"".join(
-            ulong(mechanism) for mechanism in mechanisms if mechanism not in DIGESTS
+            ulong(mechanism) for mechanism in MECHANISMS[kind] if mechanism not in DIGESTS
         ),
-        CKA.PUBLIC_KEY_INFO: spki(public),
+        CKA.PUBLIC_KEY_INFO: spki(key_of(leaf)),
     }
 
 
@@ -133,6 +136,9 @@ def numbers(leaf: x509.Certificate, curve: str) -> Attributes:
             CKA.MODULUS: values.n.to_bytes(public.key_size // 8),
             CKA.PUBLIC_EXPONENT: b"\x01\x00\x01",
         }
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        point = der_octet_string(public.public_bytes_raw())
+        return {CKA.EC_PARAMS: EDWARDS25519, CKA.EC_POINT: point}
     point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return {CKA.EC_PARAMS: CURVES[curve][0], CKA.EC_POINT: der_octet_string(point)}
 
@@ -149,7 +155,9 @@ def test_a_token_holds_a_pair_of_keys_and_the_whole_chain(
 
 
 def test_the_private_key(session: Session, chain: list[x509.Certificate], key: str) -> None:
-    expected = storage(CKO.PRIVATE_KEY, key) | key_attributes(chain[0]) | numbers(chain[0], key)
+    expected = (
+        storage(CKO.PRIVATE_KEY, key) | key_attributes(chain[0], key) | numbers(chain[0], key)
+    )
     expected |= {
         CKA.SENSITIVE: YES,
         CKA.DECRYPT: NO,
@@ -165,14 +173,14 @@ def test_the_private_key(session: Session, chain: list[x509.Certificate], key: s
     }
     found = session.find_one({CKA.CLASS: CKO.PRIVATE_KEY})
     assert read(found, expected) == expected
-    for secret in SECRETS["rsa" if key.startswith("rsa-") else "ec"]:
+    for secret in SECRETS[type_of(key)]:
         with pytest.raises(Pkcs11Error) as refused:
             found[secret]
         assert refused.value.rv == CKR.ATTRIBUTE_SENSITIVE
 
 
 def test_the_public_key(session: Session, chain: list[x509.Certificate], key: str) -> None:
-    expected = storage(CKO.PUBLIC_KEY, key) | key_attributes(chain[0]) | numbers(chain[0], key)
+    expected = storage(CKO.PUBLIC_KEY, key) | key_attributes(chain[0], key) | numbers(chain[0], key)
     expected |= {
         CKA.ENCRYPT: NO,
         CKA.VERIFY: YES,
@@ -181,7 +189,7 @@ def test_the_public_key(session: Session, chain: list[x509.Certificate], key: st
         CKA.TRUSTED: NO,
         CKA.WRAP_TEMPLATE: b"",
     }
-    if key.startswith("rsa-"):
+    if type_of(key) == CKK.RSA:
         expected[CKA.MODULUS_BITS] = ulong(int(key[4:]))
     found = session.find_one({CKA.CLASS: CKO.PUBLIC_KEY})
     assert read(found, expected) == expected

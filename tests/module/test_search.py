@@ -1,20 +1,35 @@
 """PKCS#11 v2.40 §5.7: C_FindObjects…, C_GetAttributeValue: what any module does."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sealwright import _native
-from sealwright.cryptoki import CKA, CKO, CKR, UNAVAILABLE_INFORMATION
+from sealwright.cryptoki import CKA, CKK, CKO, CKR, UNAVAILABLE_INFORMATION
 from sealwright.pkcs11 import Pkcs11Error, Value, template
 from tests.conftest import KEYS
 from tests.module.providers import (
     CURVES,
     Provider,
+    PublicKey,
     private_key,
     public_key,
     read_public_key,
+    type_of,
 )
 
 MADE_UP_CLASS = 0x80000000 + 4711
+SIZES = {
+    **{key: int(key[4:]) for key in KEYS if type_of(key) == CKK.RSA},
+    **{key: curve.key_size for key, (_, curve) in CURVES.items()},
+    "ed25519": 256,
+}
+"""Bits of each public key: of the modulus, of the field, of RFC 8032's encoding."""
+
+
+def size_of(key: PublicKey) -> int:
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return 8 * len(key.public_bytes_raw())
+    return key.key_size
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -28,12 +43,10 @@ def test_a_token_has_one_pair_of_keys_named_after_it(provider: Provider, key: st
 @pytest.mark.parametrize("key", KEYS)
 def test_the_public_key_is_of_the_promised_size(provider: Provider, key: str) -> None:
     with provider.open(key) as session:
-        found = read_public_key(public_key(session))
-        size = int(key[4:]) if key.startswith("rsa-") else CURVES[key][1].key_size
-        assert found.key_size == size
+        assert size_of(read_public_key(public_key(session))) == SIZES[key]
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.startswith("rsa-")])
+@pytest.mark.parametrize("key", [key for key in KEYS if type_of(key) == CKK.RSA])
 def test_the_private_key_carries_its_modulus(provider: Provider, key: str) -> None:
     with provider.open(key) as session:
         wanted = (CKA.MODULUS, CKA.PUBLIC_EXPONENT)
@@ -131,7 +144,7 @@ def test_an_unknown_object_is_refused(provider: Provider) -> None:
             assert answer == CKR.OBJECT_HANDLE_INVALID
 
 
-@pytest.mark.parametrize("key", ["rsa-2048", "p256"])
+@pytest.mark.parametrize("key", ["rsa-2048", "p256", "ed25519"])
 def test_the_secret_is_never_told(provider: Provider, key: str) -> None:
     secret = CKA.PRIVATE_EXPONENT if key == "rsa-2048" else CKA.VALUE
     with provider.open(key) as session:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sealwright import _native
 from sealwright.cryptoki import CKG, CKM, CKR
 from sealwright.pkcs11 import Pkcs11Error, pss
-from tests.module.providers import Provider, private_key, public_key, read_public_key
+from tests.module.providers import Provider, PublicKey, private_key, public_key, read_public_key
 
 DATA = b"an artifact to be signed\n" * 41
 PARTS = [DATA[:1], b"", DATA[1:64], DATA[64:]]
@@ -45,17 +45,16 @@ class Case:
     padding: padding.AsymmetricPadding | None  # none: ECDSA
     in_parts: bool
 
-    def verify(self, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signature: bytes) -> None:
+    def verify(self, key: PublicKey, signature: bytes) -> None:
         if isinstance(key, rsa.RSAPublicKey):
             assert self.padding is not None
             assert len(signature) == key.key_size // 8
             key.verify(signature, DATA, self.padding, self.hash)
             return
+        assert isinstance(key, ec.EllipticCurvePublicKey)
         key.verify(in_der(key, signature), DATA, ec.ECDSA(self.hash))
 
-    def ask_openssl(
-        self, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signature: bytes, folder: Path
-    ) -> str:
+    def ask_openssl(self, key: PublicKey, signature: bytes, folder: Path) -> str:
         """What the openssl command says to the same."""
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         encoded = signature if isinstance(key, rsa.RSAPublicKey) else in_der(key, signature)
@@ -75,7 +74,8 @@ class Case:
         return done.stdout.decode()
 
 
-def in_der(key: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
+def in_der(key: PublicKey, signature: bytes) -> bytes:
+    assert isinstance(key, ec.EllipticCurvePublicKey)
     half = (key.key_size + 7) // 8
     assert len(signature) == 2 * half
     r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])

@@ -5,18 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sealwright import _native
-from sealwright.cryptoki import CKM, CKR
+from sealwright.cryptoki import CKK, CKM, CKR
 from sealwright.pkcs11 import Module, Pkcs11Error
 from tests.conftest import KEYS, Environment
 from tests.gateway import Request, gateway_to
-from tests.module.providers import Provider, initialised, private_key, public_key
+from tests.module.providers import Provider, initialised, private_key, public_key, type_of
 from tests.server import ControlPlane
 
 ENDED = {CKR.CRYPTOKI_NOT_INITIALIZED, CKR.SESSION_HANDLE_INVALID, CKR.OBJECT_HANDLE_INVALID}
-
-
-def mechanism_of(key: str) -> CKM:
-    return CKM.SHA256_RSA_PKCS if key.startswith("rsa-") else CKM.ECDSA_SHA256
+MECHANISMS = {
+    CKK.RSA: CKM.SHA256_RSA_PKCS,
+    CKK.EC: CKM.ECDSA_SHA256,
+    CKK.EC_EDWARDS: CKM.EDDSA,
+}
 
 
 def test_threads_sign_with_every_key_at_once(sealwright: Provider) -> None:
@@ -24,12 +25,12 @@ def test_threads_sign_with_every_key_at_once(sealwright: Provider) -> None:
         key = KEYS[number % len(KEYS)]
         data = str(number).encode()
         with sealwright.open(key) as session:
-            mechanism = mechanism_of(key)
+            mechanism = MECHANISMS[type_of(key)]
             signature = session.sign_parts(mechanism, private_key(session), [data[:1], data[1:]])
             session.verify(mechanism, public_key(session), data, signature)
 
     with ThreadPoolExecutor(12) as threads:
-        assert len(list(threads.map(sign_and_verify, range(120)))) == 120
+        assert len(list(threads.map(sign_and_verify, range(140)))) == 140
 
 
 def test_threads_share_one_session(sealwright: Provider) -> None:

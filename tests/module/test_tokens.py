@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sealwright.cryptoki import CKM, CKR, MechanismFlag, SlotFlag, TokenFlag
+from sealwright.cryptoki import CKK, CKM, CKR, MechanismFlag, SlotFlag, TokenFlag
 from sealwright.pkcs11 import MechanismInfo, Module, Pkcs11Error, Session
 from tests.conftest import KEYS, Environment
-from tests.module.providers import Provider, initialised, private_key
+from tests.module.providers import Provider, initialised, private_key, type_of
 from tests.server import ControlPlane
 
 FLAGS = TokenFlag.TOKEN_INITIALIZED | TokenFlag.USER_PIN_INITIALIZED | TokenFlag.RNG
@@ -25,6 +25,19 @@ RSA_MECHANISMS = [
     *DIGESTS,
 ]
 EC_MECHANISMS = [CKM.ECDSA, CKM.ECDSA_SHA256, CKM.ECDSA_SHA384, CKM.ECDSA_SHA512, *DIGESTS]
+MECHANISMS = {
+    CKK.RSA: RSA_MECHANISMS,
+    CKK.EC: EC_MECHANISMS,
+    CKK.EC_EDWARDS: [CKM.EDDSA, *DIGESTS],
+}
+
+SIGNS = MechanismFlag.SIGN | MechanismFlag.VERIFY
+CURVE = MechanismFlag.EC_F_P | MechanismFlag.EC_NAMEDCURVE | MechanismFlag.EC_UNCOMPRESS
+SIGNING = {
+    CKK.RSA: MechanismInfo(2048, 4096, SIGNS),
+    CKK.EC: MechanismInfo(256, 521, SIGNS | CURVE),
+    CKK.EC_EDWARDS: MechanismInfo(255, 255, SIGNS | MechanismFlag.EC_NAMEDCURVE),
+}
 
 
 def labels(module: Module) -> list[str]:
@@ -67,29 +80,19 @@ def test_the_sessions_of_a_token_are_counted(sealwright: Provider) -> None:
         assert (info.sessions, info.rw_sessions) == (2, 1)
 
 
-@pytest.mark.parametrize(
-    ("key", "mechanisms"),
-    [(key, RSA_MECHANISMS if key.startswith("rsa-") else EC_MECHANISMS) for key in KEYS],
-)
-def test_exactly_these_mechanisms_are_offered(
-    sealwright: Provider, key: str, mechanisms: list[CKM]
-) -> None:
-    slot = sealwright.slot(key)
-    assert slot.mechanisms() == mechanisms
-    curve = MechanismFlag.EC_F_P | MechanismFlag.EC_NAMEDCURVE | MechanismFlag.EC_UNCOMPRESS
-    for mechanism in mechanisms:
-        signs = MechanismFlag.SIGN | MechanismFlag.VERIFY
-        if mechanism in DIGESTS:
-            expected = MechanismInfo(0, 0, MechanismFlag.DIGEST)
-        elif key.startswith("rsa-"):
-            expected = MechanismInfo(2048, 4096, signs)
-        else:
-            expected = MechanismInfo(256, 521, signs | curve)
+@pytest.mark.parametrize("key", KEYS)
+def test_exactly_these_mechanisms_are_offered(sealwright: Provider, key: str) -> None:
+    slot, kind = sealwright.slot(key), type_of(key)
+    assert slot.mechanisms() == MECHANISMS[kind]
+    for mechanism in MECHANISMS[kind]:
+        digests = MechanismInfo(0, 0, MechanismFlag.DIGEST)
+        expected = digests if mechanism in DIGESTS else SIGNING[kind]
         assert slot.mechanism_info(mechanism) == expected
 
 
 def test_a_mechanism_of_other_keys_is_none_of_this_token(sealwright: Provider) -> None:
-    for key, mechanism in [("p256", CKM.RSA_PKCS), ("rsa-2048", CKM.ECDSA)]:
+    others = [("p256", CKM.RSA_PKCS), ("p256", CKM.EDDSA), ("rsa-2048", CKM.ECDSA)]
+    for key, mechanism in [*others, ("ed25519", CKM.ECDSA)]:
         with pytest.raises(Pkcs11Error, match="CKR_MECHANISM_INVALID"):
             sealwright.slot(key).mechanism_info(mechanism)
 
