@@ -71,6 +71,33 @@ def cms_error(bench: Workbench, signature: str, content: str, *options: str) -> 
     return None if ended.code == 0 else ended.err
 
 
+def test_a_message_and_a_request_are_signed_with_an_ed25519_key(
+    provider_for: ShellFor, signed_with: SignedWith
+) -> None:
+    bench = provider_for("ed25519", Access.CONFIGURED)
+    settings = recipe(TOOL).partition("openssl dgst")[0]
+    said = must_script(bench, settings + recipe(TOOL, "Ed25519 keys"))
+    assert "Signature Verified Successfully" in said
+    key = openssl.public_key(bench)
+    verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin"]
+    bench.must(*verify, "-in", "app.bin", "-sigfile", "app.sig")
+    bench.write("other.bin", DATA + b"!")
+    assert bench.run(*verify, "-in", "other.bin", "-sigfile", "app.sig").code != 0
+    request = 'openssl req -new -key "pkcs11:token=$TOKEN;type=private" -subj /CN=x -out app.csr\n'
+    must_script(bench, settings + request)
+    bench.must("openssl", "req", "-in", "app.csr", "-noout", "-verify")
+    version = "" if "OPENSSL_MODULES" in os.environ else package_version(TOOL)
+    signed_with(TOOL, version, "pkeyutl (ed25519)")
+
+
+def test_dgst_and_cms_are_not_for_an_ed25519_key(provider_for: ShellFor) -> None:
+    bench = provider_for("ed25519", Access.CONFIGURED)
+    dgst = run_script(bench, recipe(TOOL))
+    assert dgst.code != 0
+    assert "Key type not supported for this operation" in dgst.err
+    assert "invalid digest" in run_script(bench, recipe(TOOL, "CMS")).err
+
+
 @pytest.mark.parametrize("source", ["uri", "settings"])
 def test_a_pin_from_a_file_is_cut_to_less_than_an_api_key(
     provider_for: ShellFor, source: str

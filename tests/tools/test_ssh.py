@@ -144,7 +144,7 @@ def test_an_agent_forgets_all_tokens_and_takes_them_again(
     forget = '! ssh-add -L | grep " $TOKEN\\$" || exit 9\n'
     said = must_script(bench, script.replace(add, f'{add}ssh-add -e "$MODULE"\n{forget}{again}'))
     assert GOOD in said
-    assert set(slots) <= {line.split()[-1] for line in said.splitlines() if line}
+    assert set(slots) - {"ed25519"} <= {line.split()[-1] for line in said.splitlines() if line}
 
 
 @pytest.mark.parametrize("log", ["module.log", None], ids=["log-file", "stderr"])
