@@ -165,9 +165,9 @@ def test_the_recipe_of_keytool_signs_a_request_that_openssl_verifies(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("-genkeypair -alias new -keyalg EC -dname CN=new", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("-delete -alias p256", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("-changealias -alias p256 -destalias new", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("-genkeypair -alias new -keyalg EC -dname CN=new", "CKR_TOKEN_WRITE_PROTECTED"),
+        ("-delete -alias p256", "CKR_ACTION_PROHIBITED"),
+        ("-changealias -alias p256 -destalias new", "CKR_ACTION_PROHIBITED"),
         (
             "-importcert -noprompt -alias new -file root.pem",
             "trusted certificates may only be set by token initialization application",
