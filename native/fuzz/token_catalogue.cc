@@ -18,7 +18,6 @@ using sealwright::fuzz::is_utf8;
 using sealwright::fuzz::require;
 using sealwright::token::Catalogue;
 using sealwright::token::Snapshot;
-namespace crypto = sealwright::crypto;
 namespace remote = sealwright::remote;
 
 // Answers with one list after the other.
