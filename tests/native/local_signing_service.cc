@@ -42,13 +42,13 @@ void required(int code) {
 }
 
 Key make_key(const crypto::KeyKind* kind) {
-  if (kind == &crypto::kEdwards) {
-    return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "ED25519")));
-  }
   if (kind == &crypto::kRsa) {
     return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "RSA", std::size_t{2048})));
   }
-  return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "EC", "P-256")));
+  if (kind == &crypto::kEc) {
+    return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, "EC", "P-256")));
+  }
+  return Key(required(EVP_PKEY_Q_keygen(openssl_context(), nullptr, kind->openssl_name)));
 }
 
 template <typename Encode, typename T>
