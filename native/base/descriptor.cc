@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -81,8 +83,14 @@ void write_line(int fd, std::string_view line) noexcept {
   pollfd ready{fd, POLLOUT, 0};
   if (::poll(&ready, 1, kPatience) != 1 || (ready.revents & POLLOUT) == 0) return;
   NoSigpipe quiet;
-  const std::string_view part = line.substr(0, PIPE_BUF);
-  if (::write(fd, part.data(), part.size()) < 0 && errno == EPIPE) quiet.raised();
+  // As much as is written in one piece, and a line whatever it was cut to.
+  std::array<char, PIPE_BUF> cut{};
+  if (line.size() > cut.size()) {
+    std::copy_n(line.begin(), cut.size() - 1, cut.begin());
+    cut.back() = '\n';
+    line = {cut.data(), cut.size()};
+  }
+  if (::write(fd, line.data(), line.size()) < 0 && errno == EPIPE) quiet.raised();
 }
 
 StandardError::StandardError() noexcept {

@@ -38,8 +38,11 @@ class RawMessage final : public Message {
 
   Result<void> update(ByteView data) override {
     if (data.size() > capacity_ - raw_.size()) {
-      return fail(CKR_DATA_LEN_RANGE, "more than the " + std::to_string(capacity_) +
-                                          " octets that one signature of this mechanism takes");
+      std::string reason = "more than the " + std::to_string(capacity_) +
+                           " octets that one signature of this mechanism takes";
+      if (!form_.scheme->signs_message) return fail(CKR_DATA_LEN_RANGE, std::move(reason));
+      return fail(Error::tell(CKR_DATA_LEN_RANGE,
+                              reason + "; sign a digest of it, or with a key that takes digests"));
     }
     raw_.insert(raw_.end(), data.begin(), data.end());
     return {};

@@ -152,9 +152,8 @@ SignerRecord read_signer(Reader& reader) {
   signer.number = reader.positive("number");
   signer.name = reader.text("name", kIdText);
   if (!is_signer_name(signer.name)) reader.refuse("name");
-  const auto status = status_of(reader.text("status", kIdText));
-  if (!status) reader.refuse("status");
-  signer.status = status.value_or(SignerStatus::kPending);
+  // A newer control plane's status keeps its signer from signing, and no other.
+  signer.status = status_of(reader.text("status", kIdText)).value_or(SignerStatus::kDisabled);
   signer.public_key = reader.octets("public_key", kPublicKey);
   signer.certificate = reader.octets("certificate", kCertificate, true);
   signer.certificate_serial = reader.hex("certificate_serial", kIdText, true);

@@ -52,7 +52,9 @@ std::string config_path() {
     candidates.insert(candidates.begin(), home_folder() + "/.config/sealwright/pkcs11.toml");
   }
   for (const std::string& path : candidates) {
-    if (::access(path.c_str(), F_OK) == 0) return path;
+    // As whom the process acts; where it may not even look, the machine's settings may well be.
+    if (::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_EACCESS) == 0) return path;
+    if (errno == EACCES && path == machine_file()) return path;
   }
   return "";
 }

@@ -102,9 +102,10 @@ Result<std::string> read_private_file(const std::string& path, std::size_t limit
 }
 
 Result<void> check_file(const std::string& path) {
+  // Its place first: what is not there yet can be put there before it is read.
+  if (auto placed = check_place(path); !placed) return placed;
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return {};
-  if (auto placed = check_place(path); !placed) return placed;
   return check_who_changes(path, facts);
 }
 

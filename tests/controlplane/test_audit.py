@@ -303,17 +303,26 @@ class TestWriter:
         assert len(world.rows(actor="ci")) == 1
 
     def test_too_many_waiting_are_refused(
-        self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
+        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer_module, "MOST_WAITING", 2)
-        with ThreadPoolExecutor(3) as pool, store.write():
-            pool.submit(writer.write, Row(self.entry(), None, bind=True))  # waits for the store
-            await_true(lambda: writer._thread is not None and not writer._waiting.qsize())
+        writes, begun, going_on = writer_module.write_rows, threading.Event(), threading.Event()
+
+        def held(*given: Any) -> Any:
+            begun.set()
+            going_on.wait(60)
+            return writes(*given)
+
+        monkeypatch.setattr(writer_module, "write_rows", held)
+        with ThreadPoolExecutor(3) as pool:
+            pool.submit(writer.write, Row(self.entry(), None, bind=True))
+            assert begun.wait(60)
             for _ in range(2):
                 pool.submit(writer.write, Row(self.entry(), None, bind=True))
             await_true(lambda: writer._waiting.qsize() == 2)
             with pytest.raises(Refused) as refused:
                 writer.write(Row(self.entry(), None, bind=True))
+            going_on.set()
         assert (refused.value.status, refused.value.code) == (503, "overloaded")
         assert refused.value.retry_after is not None
 

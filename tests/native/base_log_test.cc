@@ -48,6 +48,21 @@ TEST_F(LogFile, TakesTheLines) {
   EXPECT_EQ(read(folder_ / "log"), "sealwright: one\nsealwright: two\n");
 }
 
+TEST_F(LogFile, CutsALineThatIsTooLongAndEndsItAsALine) {
+  {
+    const Log log(LogLevel::kInfo, folder_ / "log");
+    log.write(LogLevel::kInfo, std::string(10'000, 'x'));
+    log.write(LogLevel::kInfo, "the next one");
+  }
+  std::ifstream file(folder_ / "log");
+  std::string first;
+  std::string second;
+  std::getline(file, first);
+  std::getline(file, second);
+  EXPECT_EQ(first.size(), 4095U);
+  EXPECT_TRUE(second.ends_with("the next one")) << second;
+}
+
 TEST_F(LogFile, ThatCannotBeOpenedLeavesThemToStderr) {
   const std::filesystem::path file = folder_ / "none" / "log";
   EXPECT_EQ(log_to(file), instead(file, "No such file or directory"));

@@ -179,12 +179,20 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair(with(":7,", ":2147483648,"), "signers[0].number"),
                       std::pair(with(":7,", ":7.5,"), "signers[0].number"),
                       std::pair(with("release", "../x"), "signers[0].name"),
-                      std::pair(with("active", "asleep"), "signers[0].status"),
+                      std::pair(with("\"active\"", "7"), "signers[0].status"),
                       std::pair(with("AAEC", "AAE"), "signers[0].public_key"),
                       std::pair(with("\"AwQF\"", "null"), "signers[0].certificate"),
                       std::pair(with("\"0a\"", "\"0G\""), "signers[0].certificate_serial"),
                       std::pair(with(kSha, std::string(64, 'b')), "signers[0].issuers"),
                       std::pair(with("BgcI", "!!!!"), "certificates[0].der")));
+
+TEST(Catalogue, AStatusOfANewerControlPlaneDisablesItsSignerAlone) {
+  ScriptedServer server({json_answer(200, with("active", "asleep"))});
+  Client client(server);
+  const auto list = client.list();
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_EQ((*list)->signers.at(0).status, SignerStatus::kDisabled);
+}
 
 TEST(Signing, SendsTheDigestTheKeyAndWhoAsks) {
   ScriptedServer server({json_answer(200, kSigned)});

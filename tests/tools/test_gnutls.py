@@ -100,7 +100,7 @@ def test_p11tool_finds_no_issuers_because_none_is_trusted(shell_for: ShellFor) -
     ("arguments", "code", "said"),
     [
         ("--generate-privkey ecdsa --outfile new.pem --label new", 1, "unsupported feature"),
-        ("--write --load-certificate leaf.pem --label new", 1, "unsupported feature"),
+        ("--write --load-certificate leaf.pem --label new", 1, "PKCS #11 error in token"),
         ("--initialize --label new --set-so-pin 1234", 1, "unsupported feature"),
         ("--delete", 0, "0 objects deleted"),
     ],
