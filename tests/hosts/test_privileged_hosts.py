@@ -154,6 +154,20 @@ def test_a_key_file_elsewhere_is_refused(machine: Machine) -> None:
         )
 
 
+def test_a_file_that_is_not_there_yet_is_not_waited_for(machine: Machine) -> None:
+    """Whoever can put it there later would be believed."""
+    machine.configure(more='[tls]\nca_file = "/etc/late.pem"\n')
+    assert_refused(machine.sign(), "/etc/late.pem: No such file or directory")
+
+
+def test_settings_that_only_the_programs_own_user_may_look_at_count(
+    machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.configure()
+    machine.folder.chmod(0o700)
+    assert_signed(machine.sign(), control_plane)
+
+
 def test_a_folder_that_others_can_write_to_is_refused(machine: Machine) -> None:
     machine.configure()
     machine.folder.chmod(0o777)
