@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "net/stream.h"
+#include "net/tls_complaint.h"
 
 namespace sealwright::net {
 namespace {
@@ -43,9 +44,9 @@ std::string listed(const std::vector<std::string>& paths) {
 Result<void> load_bundle(SSL_CTX* context, const std::string& file, const std::string& named_by) {
   if (SSL_CTX_load_verify_file(context, file.c_str()) == 1) return {};
   // The oldest error is the cause; what follows only says who heard of it.
-  const char* reason = ERR_reason_error_string(ERR_get_error());
+  const unsigned long code = ERR_get_error();
   ERR_clear_error();
-  return lasting_fault(named_by + file + ": " + (reason == nullptr ? "no reason given" : reason));
+  return lasting_fault(named_by + file + ": " + reason_of(code));
 }
 
 }  // namespace

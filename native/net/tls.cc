@@ -24,8 +24,7 @@ tl::unexpected<Error> tls_failure(const std::string& what) { return fail(CKR_DEV
 std::string openssl_reason() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason == nullptr ? "no reason given" : reason;
+  return reason_of(code);
 }
 
 bool is_address(const std::string& host) {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -9,6 +10,7 @@
 #include <ctime>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 namespace sealwright::net {
 namespace {
@@ -166,6 +168,12 @@ std::string complaint_of_alert(int reason, const X509* mine) {
     return "the server speaks no TLS of version 1.2 or newer";
   }
   return "";
+}
+
+std::string reason_of(unsigned long code) {
+  if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? "no reason given" : reason;
 }
 
 }  // namespace sealwright::net

@@ -19,4 +19,7 @@ std::string complaint_of(const RefusedCertificate& refused, const std::string& h
 // `mine` is the client certificate that was shown, null if none. Empty: no such reason.
 std::string complaint_of_alert(int reason, const X509* mine);
 
+// An error of OpenSSL's queue in its words, or in the system's where it came from there.
+std::string reason_of(unsigned long code);
+
 }  // namespace sealwright::net

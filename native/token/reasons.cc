@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/trust.h"
 #include "token/expiry.h"
 
 namespace sealwright::token {
@@ -98,9 +99,11 @@ void Reasons::no_key() {
     const std::lock_guard lock(mutex_);
     if (std::exchange(said_no_key_, true)) return;
   }
-  log_.tell(
-      "no slots: set SEALWRIGHT_API_KEY (or api_key_file in pkcs11.toml), or name signers under "
-      "[signers] to log in with an API key as the PIN");
+  // A privileged process heeds no variable.
+  const std::string where = is_privileged() ? "api_key_file in /etc/sealwright/pkcs11.toml"
+                                            : "SEALWRIGHT_API_KEY (or api_key_file in pkcs11.toml)";
+  log_.tell("no slots: set " + where +
+            ", or name signers under [signers] to log in with an API key as the PIN");
 }
 
 void Reasons::no_signers() {

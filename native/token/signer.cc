@@ -40,7 +40,9 @@ Result<std::shared_ptr<const Signer>> Signer::make(remote::SignerRecord record, 
   if (!record.certificate.empty()) {
     kind = crypto::PublicKey::kind_of(record.public_key);
     if (kind == nullptr) {
-      return unreadable(record, {CKR_DEVICE_ERROR, "its public key is of no type that is known"});
+      return unreadable(record,
+                        {CKR_DEVICE_ERROR,
+                         "its public key is of no type that this module knows; a newer one may"});
     }
     if (!crypto::is_one_der_sequence(record.certificate)) {
       return unreadable(record, {CKR_DEVICE_ERROR, "its certificate is none"});

@@ -129,6 +129,15 @@ TEST_F(Tls, AnAuthorityOfTheSameNameAndAnotherKeyIsToldApart) {
             "here; name its CA with SEALWRIGHT_CA_FILE or ca_file");
 }
 
+TEST_F(Tls, AFileThatIsNotThereIsToldSo) {
+  const TlsServer server(make_identity({"server", "DNS:localhost"}), kAnswer);
+  const std::string gone = path("gone.pem");
+  EXPECT_EQ(complaint(get({gone, "", ""}, server.url("localhost"))),
+            "CA file " + gone + ": No such file or directory");
+  EXPECT_EQ(complaint(get({path("ca.pem"), gone, gone}, server.url("localhost"))),
+            "client certificate " + gone + ": No such file or directory");
+}
+
 TEST_F(Tls, OlderThanTls12IsRefused) {
   const TlsServer old(good_, kAnswer, TLS1_1_VERSION);
   EXPECT_EQ(complaint(get(trusting_ca(), old.url("localhost"))),
