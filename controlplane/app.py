@@ -28,7 +28,7 @@ from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import Settled, settle
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.service.rates import Places
@@ -163,9 +163,8 @@ def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
 
 async def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: Any) -> None:
     raise Refused(
-        "store_unavailable",
+        Code.STORE_UNAVAILABLE,
         "The store cannot be used now; the server's log says why.",
-        status=503,
         retry_after=1,
     )
 

@@ -4,6 +4,7 @@ from controlplane.api import answers, schemas
 from controlplane.api.endpoint import endpoint
 from controlplane.domain.model import Caller
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.grants import Grants as Service
 
 
@@ -15,7 +16,20 @@ class Resource:
 
 
 class SignerGrants(Resource):
-    @endpoint("Pre-approve a grant for another member", status=201, refusals=(403, 404, 409))
+    @endpoint(
+        "Pre-approve a grant for another member",
+        status=201,
+        refusals=(
+            Code.WINDOW_ABOVE_CEILING,
+            Code.SIGNINGS_ABOVE_CEILING,
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.OWN_GRANT,
+            Code.SIGNER_NOT_FOUND,
+            Code.MEMBER_NOT_FOUND,
+            Code.NO_POLICY,
+            Code.GRANTEE_CANNOT_SIGN,
+        ),
+    )
     def on_post(self, caller: Caller, name: str, body: schemas.CreateGrant) -> answers.Grant:
         created = self._grants.create(
             caller, name, body.identity, body.justification, body.window_seconds, body.signings
@@ -37,12 +51,19 @@ class Grants(Resource):
 
 
 class Grant(Resource):
-    @endpoint("Show a grant", refusals=(404,))
+    @endpoint("Show a grant", refusals=(Code.GRANT_NOT_FOUND,))
     def on_get(self, caller: Caller, grant_id: str) -> answers.Grant:
         return answers.grant(self._grants.get(caller, grant_id))
 
 
 class GrantRevoke(Resource):
-    @endpoint("Revoke a grant; the next call to sign sees it", refusals=(403, 404, 409))
+    @endpoint(
+        "Revoke a grant; the next call to sign sees it",
+        refusals=(
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.GRANT_NOT_FOUND,
+            Code.GRANT_NOT_ACTIVE,
+        ),
+    )
     def on_post(self, caller: Caller, grant_id: str, body: schemas.RevokeGrant) -> answers.Grant:
         return answers.grant(self._grants.revoke(caller, grant_id, body.reason))

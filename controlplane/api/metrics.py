@@ -15,10 +15,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from controlplane.api.credentials import read_api_key
+from controlplane.api.refusals import EVERYWHERE, status_of
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
 from controlplane.domain.page import MAX_LIMIT, PageRequest
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
 
@@ -63,9 +64,10 @@ class Metrics:
         self._signed[scheme].inc()
 
     def count_refused(self, scheme: Scheme, refused: Refused) -> None:
-        outcome = Outcome.FAILED if refused.status >= 500 else Outcome.DENIED
-        reason = "not_a_member" if refused.status == 404 else refused.code  # as the row says it
-        self._signatures.labels(scheme.value, outcome.value, reason).inc()
+        is_unseen = refused.code is Code.SIGNER_NOT_FOUND
+        outcome = Outcome.FAILED if status_of(refused.code) >= 500 else Outcome.DENIED
+        reason = Code.NOT_A_MEMBER if is_unseen else refused.code  # as the row says it
+        self._signatures.labels(scheme.value, outcome.value, reason.value).inc()
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()
@@ -173,6 +175,12 @@ class MetricsResource:
 
     public = True
     content_type = "text/plain"
+    refusals = (
+        *EVERYWHERE,
+        Code.API_KEY_REVOKED,
+        Code.API_KEY_UNKNOWN,
+        Code.IDENTITY_DISABLED,
+    )
 
     def __init__(self, metrics: Metrics, services: Services, *, named: bool) -> None:
         self._metrics = metrics

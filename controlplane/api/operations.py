@@ -8,6 +8,7 @@ from controlplane.domain.model import Caller
 from controlplane.domain.operation import Operation as Row
 from controlplane.domain.operation import OperationFilter, Unreadable
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.audit import Audit
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
@@ -37,19 +38,19 @@ class Operations(Resource):
 
 
 class Operation(Resource):
-    @endpoint("Show an operation", refusals=(404,))
+    @endpoint("Show an operation", refusals=(Code.OPERATION_NOT_FOUND,))
     def on_get(self, caller: Caller, operation_id: str) -> answers.Operation:
         return answers.operation(self._audit.get(caller, operation_id))
 
 
 class OperationsExport(Resource):
-    @endpoint("Every operation in order, one JSON object a line", refusals=(403,))
+    @endpoint("Every operation in order, one JSON object a line", refusals=(Code.READER_REQUIRED,))
     def on_get(self, caller: Caller) -> Stream:
         return Stream(_lines(self._audit.export(caller)))
 
 
 class OperationsHead(Resource):
-    @endpoint("The end of the audit chain", refusals=(403,))
+    @endpoint("The end of the audit chain", refusals=(Code.READER_REQUIRED,))
     def on_get(self, caller: Caller) -> answers.Head:
         return answers.head(self._audit.head(caller))
 

@@ -9,6 +9,7 @@ from controlplane.api import answers, schemas
 from controlplane.api.endpoint import endpoint
 from controlplane.domain.model import Caller, HashAlgorithm, Step, Terms
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.policies import Policies as Service
 
 
@@ -25,7 +26,15 @@ class Policies(Resource):
         page = self._policies.list(caller, PageRequest(query.limit, query.cursor))
         return answers.items(page, answers.policy)
 
-    @endpoint("Create a policy", status=201, refusals=(403, 409))
+    @endpoint(
+        "Create a policy",
+        status=201,
+        refusals=(
+            Code.POLICY_UNBOUNDED,
+            Code.ADMIN_REQUIRED,
+            Code.POLICY_EXISTS,
+        ),
+    )
     def on_post(self, caller: Caller, body: schemas.CreatePolicy) -> answers.PolicyInUse:
         terms = Terms(
             max_window_seconds=body.max_window_seconds,
@@ -38,18 +47,34 @@ class Policies(Resource):
 
 
 class Policy(Resource):
-    @endpoint("Show a policy", refusals=(404,))
+    @endpoint("Show a policy", refusals=(Code.POLICY_NOT_FOUND,))
     def on_get(self, caller: Caller, name: str) -> answers.PolicyInUse:
         return answers.policy_in_use(self._policies.get(caller, name))
 
-    @endpoint("Edit a policy; touches new requests only", refusals=(403, 404, 409))
+    @endpoint(
+        "Edit a policy; touches new requests only",
+        refusals=(
+            Code.POLICY_UNBOUNDED,
+            Code.ADMIN_REQUIRED,
+            Code.POLICY_NOT_FOUND,
+            Code.POLICY_CANNOT_BE_MET,
+        ),
+    )
     def on_patch(self, caller: Caller, name: str, body: schemas.EditPolicy) -> answers.PolicyInUse:
         def revise(terms: Terms) -> Terms:
             return replace(terms, **_given(body))
 
         return answers.policy_in_use(self._policies.edit(caller, name, revise))
 
-    @endpoint("Delete a policy that no signer has", status=204, refusals=(403, 404, 409))
+    @endpoint(
+        "Delete a policy that no signer has",
+        status=204,
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.POLICY_NOT_FOUND,
+            Code.POLICY_IN_USE,
+        ),
+    )
     def on_delete(self, caller: Caller, name: str) -> None:
         self._policies.delete(caller, name)
 

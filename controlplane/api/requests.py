@@ -4,7 +4,18 @@ from controlplane.api import answers, schemas
 from controlplane.api.endpoint import Answer, endpoint
 from controlplane.domain.model import Caller
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.requests import Requests as Service
+
+_DECISION = (
+    Code.OWN_REQUEST,
+    Code.AUDITOR_CANNOT_APPROVE,
+    Code.NOT_AN_APPROVER,
+    Code.REQUEST_NOT_FOUND,
+    Code.REQUEST_NOT_PENDING,
+    Code.STEP_CHANGED,
+    Code.ALREADY_DECIDED,
+)
 
 
 class Resource:
@@ -19,7 +30,15 @@ class SignerRequests(Resource):
         "Ask for a grant; an equal request that is pending is returned instead of a second one",
         status=201,
         also=(200,),
-        refusals=(403, 404, 409),
+        refusals=(
+            Code.WINDOW_ABOVE_CEILING,
+            Code.SIGNINGS_ABOVE_CEILING,
+            Code.NOT_A_MEMBER,
+            Code.ROLE_CANNOT_SIGN,
+            Code.SIGNER_NOT_FOUND,
+            Code.NO_POLICY,
+            Code.TOO_MANY_PENDING,
+        ),
     )
     def on_post(
         self, caller: Caller, name: str, body: schemas.CreateRequest
@@ -46,24 +65,38 @@ class Requests(Resource):
 
 
 class Request(Resource):
-    @endpoint("Show a request", refusals=(404,))
+    @endpoint("Show a request", refusals=(Code.REQUEST_NOT_FOUND,))
     def on_get(self, caller: Caller, request_id: str) -> answers.Request:
         return answers.request(self._requests.get(caller, request_id))
 
 
 class RequestApprove(Resource):
-    @endpoint("Approve the open step of a request", refusals=(403, 404, 409))
+    @endpoint(
+        "Approve the open step of a request",
+        refusals=(
+            *_DECISION,
+            Code.POLICY_DETACHED,
+            Code.REQUESTER_CANNOT_SIGN,
+        ),
+    )
     def on_post(self, caller: Caller, request_id: str, body: schemas.Approve) -> answers.Request:
         return answers.request(self._requests.approve(caller, request_id, body.comment, body.step))
 
 
 class RequestReject(Resource):
-    @endpoint("Reject a request", refusals=(403, 404, 409))
+    @endpoint("Reject a request", refusals=_DECISION)
     def on_post(self, caller: Caller, request_id: str, body: schemas.Reject) -> answers.Request:
         return answers.request(self._requests.reject(caller, request_id, body.comment, body.step))
 
 
 class RequestCancel(Resource):
-    @endpoint("Cancel a request", refusals=(403, 404, 409))
+    @endpoint(
+        "Cancel a request",
+        refusals=(
+            Code.REQUESTER_REQUIRED,
+            Code.REQUEST_NOT_FOUND,
+            Code.REQUEST_NOT_PENDING,
+        ),
+    )
     def on_post(self, caller: Caller, request_id: str, body: schemas.Empty) -> answers.Request:
         return answers.request(self._requests.cancel(caller, request_id))

@@ -22,7 +22,7 @@ from controlplane.domain.model import (
     SignCall,
     Signed,
 )
-from controlplane.errors import Refused, invalid
+from controlplane.errors import Code, Refused, invalid
 from controlplane.service.signing import Elsewhere, Signing, Steps
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
@@ -39,7 +39,23 @@ class Sign:
         self._metrics = metrics
 
     @endpoint(
-        "Sign a digest or a message", refusals=(403, 404, 409, 429), largest_body=_LARGEST_CALL
+        "Sign a digest or a message",
+        refusals=(
+            Code.SCHEME_KEY_MISMATCH,
+            Code.NOT_A_MEMBER,
+            Code.ROLE_CANNOT_SIGN,
+            Code.SIGNER_DISABLED,
+            Code.SIGNER_PENDING,
+            Code.CERTIFICATE_EXPIRED,
+            Code.ALGORITHM_NOT_ALLOWED,
+            Code.NO_ACTIVE_GRANT,
+            Code.SIGNER_NOT_FOUND,
+            Code.CERTIFICATE_CHANGED,
+            Code.IDEMPOTENCY_CONFLICT,
+            Code.ROW_UNWRITABLE,
+            Code.SIGNING_FAILED,
+        ),
+        largest_body=_LARGEST_CALL,
     )
     async def on_post(
         self,

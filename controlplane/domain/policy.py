@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controlplane.domain.duration import spell
 from controlplane.domain.model import HashAlgorithm, Identity, MemberRole, ServerRole, Step, Terms
-from controlplane.errors import Refused, invalid
+from controlplane.errors import Code, Refused, invalid
 
 MIN_WINDOW = 60  # seconds
 MAX_WINDOW = 30 * 24 * 3600
@@ -20,10 +20,9 @@ def check_terms(terms: Terms) -> None:
     """Refused 400 naming the field: out of range, or a step that contradicts itself."""
     if terms.max_window_seconds is None and terms.max_signings is None:
         raise Refused(
-            "policy_unbounded",
+            Code.POLICY_UNBOUNDED,
             "A policy limits the window (max_window_seconds), the number of signings "
             "(max_signings), or both.",
-            status=400,
             field="max_window_seconds",
         )
     _check_range("max_window_seconds", terms.max_window_seconds, MIN_WINDOW, MAX_WINDOW)
@@ -89,10 +88,9 @@ def settle_bounds(
             raise invalid("window_seconds", "A window lasts at least a second.")
         if window_seconds > ceiling:
             raise Refused(
-                "window_above_ceiling",
+                Code.WINDOW_ABOVE_CEILING,
                 f"The policy allows a window of {spell(ceiling)} at most, not "
                 f"{spell(window_seconds)}.",
-                status=400,
                 field="window_seconds",
             )
     if signings is not None:
@@ -101,9 +99,8 @@ def settle_bounds(
         most = MAX_SIGNINGS if terms.max_signings is None else terms.max_signings
         if signings > most:
             raise Refused(
-                "signings_above_ceiling",
+                Code.SIGNINGS_ABOVE_CEILING,
                 f"The policy allows {most} signings at most, not {signings}.",
-                status=400,
                 field="signings",
             )
     return window_seconds, signings

@@ -15,7 +15,7 @@ from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Policy, Signer
 from controlplane.domain.names import check_common_name, check_signer_name
 from controlplane.domain.page import Page, PageRequest
-from controlplane.errors import conflict, invalid, not_found
+from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
 from controlplane.service.attachments import (
@@ -258,7 +258,7 @@ class Signers:
             stored, _ = find_visible(database, caller.identity, name)
         certificate: Certificate | None = stored.signer.certificate
         if certificate is None:
-            raise conflict("signer_pending", f"The signer {name!r} has no certificate yet.")
+            raise Refused(Code.SIGNER_PENDING, f"The signer {name!r} has no certificate yet.")
         return SignerCertificate(
             to_pem(certificate.der),
             tuple(to_pem(der) for der in certificate.chain),
@@ -292,10 +292,10 @@ class Signers:
 
 def _check_name_free(database: Database, name: str) -> None:
     if rows.find(database, name) is not None:
-        raise conflict("signer_exists", f"There is a signer {name!r} already.")
+        raise Refused(Code.SIGNER_EXISTS, f"There is a signer {name!r} already.")
     if rows.was_deleted(database, name):
-        raise conflict(
-            "signer_name_used",
+        raise Refused(
+            Code.SIGNER_NAME_USED,
             f"A signer {name!r} was deleted; its rows stay, so its name is never given again.",
         )
 
@@ -312,7 +312,7 @@ def _check_days(days: int | None, external: bool) -> int:
 
 def _check_external(signer: Signer) -> None:
     if not signer.external:
-        raise conflict(
-            "signer_not_external",
+        raise Refused(
+            Code.SIGNER_NOT_EXTERNAL,
             f"The built-in CA issues the certificates of {signer.name!r}: renew it instead.",
         )
