@@ -1,16 +1,110 @@
 """Policies: what a grant may be at most, and who must say yes."""
 
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Meta, UnsetType, field
 
-from controlplane.api import answers, schemas
+from controlplane.algorithms.hashes import RealHash
 from controlplane.api.endpoint import endpoint
-from controlplane.domain.model import Caller, HashAlgorithm, Step, Terms
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.structs import Body, Shown, made
+from controlplane.api.text import Text
+from controlplane.api.values import IdentityName, PolicyName
+from controlplane.domain import model
+from controlplane.domain.model import Caller, HashAlgorithm, PolicyChangeKind, Terms
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import (
+    MAX_APPROVERS,
+    MAX_SIGNINGS,
+    MAX_STEP_NAME,
+    MAX_STEPS,
+    MAX_TTL,
+    MAX_WINDOW,
+    MIN_WINDOW,
+)
 from controlplane.errors import Code
 from controlplane.service.policies import Policies as Service
+from controlplane.service.policies import PolicyView
+
+MaxWindow = Annotated[
+    int, Meta(ge=MIN_WINDOW, le=MAX_WINDOW, description="seconds that a grant may last")
+]
+MaxSignings = Annotated[int, Meta(ge=1, le=MAX_SIGNINGS)]
+Ttl = Annotated[
+    int, Meta(ge=1, le=MAX_TTL, description="seconds after which a pending request expires")
+]
+Hashes = Annotated[
+    list[RealHash],
+    Meta(description="that may be signed; empty: every one, and none"),
+]
+
+
+class Step(Body, frozen=True):
+    name: Annotated[
+        Text, Meta(min_length=1, max_length=MAX_STEP_NAME, description="printable, no colon")
+    ]
+    required: Annotated[int, Meta(ge=1, le=MAX_APPROVERS, description="distinct approvals")]
+    approvers: Annotated[list[IdentityName], Meta(min_length=1, max_length=MAX_APPROVERS)]
+
+
+Steps = Annotated[list[Step], Meta(max_length=MAX_STEPS, description="in order")]
+
+
+class CreatePolicy(Body, frozen=True):
+    """At least one of the two ceilings."""
+
+    name: PolicyName
+    max_window_seconds: MaxWindow | None = None
+    max_signings: MaxSignings | None = None
+    steps: Steps = field(default_factory=list)
+    request_ttl_seconds: Ttl | None = None
+    hashes: Hashes = field(default_factory=list)
+
+
+class EditPolicy(Body, frozen=True):
+    """What is left out stays; null removes a limit, an empty list the steps or hashes."""
+
+    max_window_seconds: MaxWindow | UnsetType | None = UNSET
+    max_signings: MaxSignings | UnsetType | None = UNSET
+    steps: Steps | UnsetType = UNSET
+    request_ttl_seconds: Ttl | UnsetType | None = UNSET
+    hashes: Hashes | UnsetType = UNSET
+
+
+class PolicyStep(Shown, frozen=True):
+    name: str
+    required: int
+    approvers: list[str]
+
+
+class PolicyChange(Shown, frozen=True):
+    at: datetime
+    by: str | None
+    policy: str
+    signer: str | None
+    change: PolicyChangeKind
+    what: list[str]
+
+
+class Policy(Shown, frozen=True):
+    id: str
+    name: str
+    max_window_seconds: int | None
+    max_signings: int | None
+    steps: list[PolicyStep]
+    request_ttl_seconds: int | None
+    hashes: list[HashAlgorithm]
+    created_at: datetime
+
+
+class PolicyInUse(Policy, frozen=True):
+    """With the signers that have it, as far as the caller sees them, and what was done with it,
+    newest first."""
+
+    signers: list[str]
+    changes: list[PolicyChange]
 
 
 class Resource:
@@ -20,11 +114,11 @@ class Resource:
         self._policies = policies
 
 
-class Policies(Resource):
+class PoliciesResource(Resource):
     @endpoint("List the policies that the caller may see")
-    def on_get(self, caller: Caller, query: schemas.PageQuery) -> answers.Items[answers.Policy]:
+    def on_get(self, caller: Caller, query: PageQuery) -> Items[Policy]:
         page = self._policies.list(caller, PageRequest(query.limit, query.cursor))
-        return answers.items(page, answers.policy)
+        return items(page, _policy)
 
     @endpoint(
         "Create a policy",
@@ -35,7 +129,7 @@ class Policies(Resource):
             Code.POLICY_EXISTS,
         ),
     )
-    def on_post(self, caller: Caller, body: schemas.CreatePolicy) -> answers.PolicyInUse:
+    def on_post(self, caller: Caller, body: CreatePolicy) -> PolicyInUse:
         terms = Terms(
             max_window_seconds=body.max_window_seconds,
             max_signings=body.max_signings,
@@ -43,13 +137,13 @@ class Policies(Resource):
             request_ttl_seconds=body.request_ttl_seconds,
             hashes=_hashes(body.hashes),
         )
-        return answers.policy_in_use(self._policies.create(caller, body.name, terms))
+        return _policy_in_use(self._policies.create(caller, body.name, terms))
 
 
-class Policy(Resource):
+class PolicyResource(Resource):
     @endpoint("Show a policy", refusals=(Code.POLICY_NOT_FOUND,))
-    def on_get(self, caller: Caller, name: str) -> answers.PolicyInUse:
-        return answers.policy_in_use(self._policies.get(caller, name))
+    def on_get(self, caller: Caller, name: str) -> PolicyInUse:
+        return _policy_in_use(self._policies.get(caller, name))
 
     @endpoint(
         "Edit a policy; touches new requests only",
@@ -60,11 +154,11 @@ class Policy(Resource):
             Code.POLICY_CANNOT_BE_MET,
         ),
     )
-    def on_patch(self, caller: Caller, name: str, body: schemas.EditPolicy) -> answers.PolicyInUse:
+    def on_patch(self, caller: Caller, name: str, body: EditPolicy) -> PolicyInUse:
         def revise(terms: Terms) -> Terms:
             return replace(terms, **_given(body))
 
-        return answers.policy_in_use(self._policies.edit(caller, name, revise))
+        return _policy_in_use(self._policies.edit(caller, name, revise))
 
     @endpoint(
         "Delete a policy that no signer has",
@@ -79,7 +173,7 @@ class Policy(Resource):
         self._policies.delete(caller, name)
 
 
-def _given(body: schemas.EditPolicy) -> dict[str, Any]:
+def _given(body: EditPolicy) -> dict[str, Any]:
     """The terms that the body names."""
     given: dict[str, Any] = {
         "max_window_seconds": body.max_window_seconds,
@@ -93,9 +187,34 @@ def _given(body: schemas.EditPolicy) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not UNSET}
 
 
-def _steps(steps: list[schemas.Step]) -> tuple[Step, ...]:
-    return tuple(Step(each.name, each.required, tuple(each.approvers)) for each in steps)
+def _steps(steps: list[Step]) -> tuple[model.Step, ...]:
+    return tuple(model.Step(each.name, each.required, tuple(each.approvers)) for each in steps)
 
 
-def _hashes(hashes: "schemas.Hashes") -> tuple[HashAlgorithm, ...]:
+def _hashes(hashes: Hashes) -> tuple[HashAlgorithm, ...]:
     return tuple(HashAlgorithm(each) for each in hashes)
+
+
+def _policy(of: model.Policy) -> Policy:
+    return made(Policy, of.terms, **_of_policy(of))
+
+
+def _policy_in_use(of: PolicyView) -> PolicyInUse:
+    changes = policy_changes(of.changes)
+    return made(
+        PolicyInUse,
+        of.policy.terms,
+        **_of_policy(of.policy),
+        signers=of.signers,
+        changes=changes,
+    )
+
+
+def _of_policy(of: model.Policy) -> dict[str, object]:
+    """Beside its terms."""
+    steps = [made(PolicyStep, each) for each in of.terms.steps]
+    return {"id": of.id, "name": of.name, "steps": steps, "created_at": of.created_at}
+
+
+def policy_changes(of: tuple[model.PolicyChange, ...]) -> list[PolicyChange]:
+    return [made(PolicyChange, each) for each in of]

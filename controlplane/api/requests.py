@@ -1,12 +1,31 @@
 """Requests for a grant, and decisions on them."""
 
-from controlplane.api import answers, schemas
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
 from controlplane.api.endpoint import Answer, endpoint
-from controlplane.domain.model import Caller
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.policies import PolicyStep
+from controlplane.api.structs import Body, Empty, Shown, made
+from controlplane.api.text import MAX_INTEGER, Parameter, Text
+from controlplane.api.values import Signings, Why, Window
+from controlplane.domain import model
+from controlplane.domain.model import Caller, HashAlgorithm, RequestState, Verdict
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Code
 from controlplane.service.requests import Requests as Service
+from controlplane.service.requests import RequestView
 
+StepNumber = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_INTEGER,
+        description="the step that the approver saw: another one open is a conflict",
+    ),
+]
 _DECISION = (
     Code.OWN_REQUEST,
     Code.AUDITOR_CANNOT_APPROVE,
@@ -18,6 +37,65 @@ _DECISION = (
 )
 
 
+class CreateRequest(Body, frozen=True):
+    justification: Why
+    window_seconds: Window | None = None
+    signings: Signings | None = None
+
+
+class Approve(Body, frozen=True):
+    comment: Annotated[Text, Meta(max_length=2048)] | None = None
+    step: StepNumber | None = None
+
+
+class Reject(Body, frozen=True):
+    comment: Why
+    step: StepNumber | None = None
+
+
+class RequestsQuery(PageQuery, frozen=True):
+    signer: Parameter | None = None
+    requester: Parameter | None = None
+    state: RequestState | None = None
+
+
+class Decision(Shown, frozen=True):
+    approver: str
+    verdict: Verdict
+    comment: str | None
+    at: datetime
+
+
+class RequestStep(PolicyStep, frozen=True):
+    decisions: list[Decision]
+
+
+class Request(Shown, frozen=True):
+    """`step` counts from 1 and is null once the request is not pending. `max_window_seconds`,
+    `max_signings`, `hashes` and `steps`: the terms that it was made under."""
+
+    id: str
+    signer: str
+    requester: str
+    policy: str
+    state: RequestState
+    justification: str
+    window_seconds: int | None
+    signings: int | None
+    step: int | None
+    steps: list[RequestStep]
+    max_window_seconds: int | None
+    max_signings: int | None
+    hashes: list[HashAlgorithm]
+    created_at: datetime
+    expires_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    comment: str | None
+    grant_id: str | None
+    missing: list[str]
+
+
 class Resource:
     """Base: the use cases of requests."""
 
@@ -25,7 +103,7 @@ class Resource:
         self._requests = requests
 
 
-class SignerRequests(Resource):
+class SignerRequestsResource(Resource):
     @endpoint(
         "Ask for a grant; an equal request that is pending is returned instead of a second one",
         status=201,
@@ -40,20 +118,16 @@ class SignerRequests(Resource):
             Code.TOO_MANY_PENDING,
         ),
     )
-    def on_post(
-        self, caller: Caller, name: str, body: schemas.CreateRequest
-    ) -> Answer[answers.Request]:
+    def on_post(self, caller: Caller, name: str, body: CreateRequest) -> Answer[Request]:
         asked = self._requests.create(
             caller, name, body.justification, body.window_seconds, body.signings
         )
-        return Answer(answers.request(asked.view), status=201 if asked.created else 200)
+        return Answer(_request(asked.view), status=201 if asked.created else 200)
 
 
-class Requests(Resource):
+class RequestsResource(Resource):
     @endpoint("List the requests that the caller may see, newest first")
-    def on_get(
-        self, caller: Caller, query: schemas.RequestsQuery
-    ) -> answers.Items[answers.Request]:
+    def on_get(self, caller: Caller, query: RequestsQuery) -> Items[Request]:
         page = self._requests.list(
             caller,
             PageRequest(query.limit, query.cursor),
@@ -61,16 +135,16 @@ class Requests(Resource):
             requester=query.requester,
             state=query.state,
         )
-        return answers.items(page, answers.request)
+        return items(page, _request)
 
 
-class Request(Resource):
+class RequestResource(Resource):
     @endpoint("Show a request", refusals=(Code.REQUEST_NOT_FOUND,))
-    def on_get(self, caller: Caller, request_id: str) -> answers.Request:
-        return answers.request(self._requests.get(caller, request_id))
+    def on_get(self, caller: Caller, request_id: str) -> Request:
+        return _request(self._requests.get(caller, request_id))
 
 
-class RequestApprove(Resource):
+class RequestApproveResource(Resource):
     @endpoint(
         "Approve the open step of a request",
         refusals=(
@@ -79,17 +153,17 @@ class RequestApprove(Resource):
             Code.REQUESTER_CANNOT_SIGN,
         ),
     )
-    def on_post(self, caller: Caller, request_id: str, body: schemas.Approve) -> answers.Request:
-        return answers.request(self._requests.approve(caller, request_id, body.comment, body.step))
+    def on_post(self, caller: Caller, request_id: str, body: Approve) -> Request:
+        return _request(self._requests.approve(caller, request_id, body.comment, body.step))
 
 
-class RequestReject(Resource):
+class RequestRejectResource(Resource):
     @endpoint("Reject a request", refusals=_DECISION)
-    def on_post(self, caller: Caller, request_id: str, body: schemas.Reject) -> answers.Request:
-        return answers.request(self._requests.reject(caller, request_id, body.comment, body.step))
+    def on_post(self, caller: Caller, request_id: str, body: Reject) -> Request:
+        return _request(self._requests.reject(caller, request_id, body.comment, body.step))
 
 
-class RequestCancel(Resource):
+class RequestCancelResource(Resource):
     @endpoint(
         "Cancel a request",
         refusals=(
@@ -98,5 +172,27 @@ class RequestCancel(Resource):
             Code.REQUEST_NOT_PENDING,
         ),
     )
-    def on_post(self, caller: Caller, request_id: str, body: schemas.Empty) -> answers.Request:
-        return answers.request(self._requests.cancel(caller, request_id))
+    def on_post(self, caller: Caller, request_id: str, body: Empty) -> Request:
+        return _request(self._requests.cancel(caller, request_id))
+
+
+def _request(view: RequestView) -> Request:
+    of, step = view.request, view.request.open_step
+    is_pending = view.state is RequestState.PENDING
+    return made(
+        Request,
+        of,
+        state=view.state,
+        step=step + 1 if is_pending and step is not None else None,
+        steps=[_request_step(of, index) for index in range(len(of.terms.steps))],
+        max_window_seconds=of.terms.max_window_seconds,
+        max_signings=of.terms.max_signings,
+        hashes=of.terms.hashes,
+        ended_at=of.expires_at if view.state is RequestState.EXPIRED else of.ended_at,
+        missing=view.missing,
+    )
+
+
+def _request_step(of: model.Request, index: int) -> RequestStep:
+    decisions = [made(Decision, each) for each in of.decisions if each.step == index]
+    return made(RequestStep, of.terms.steps[index], decisions=decisions)

@@ -8,9 +8,10 @@ from functools import partial
 import msgspec
 from falcon.asgi import Request
 
-from controlplane.api import answers, schemas
+from controlplane.api import to_sign
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
+from controlplane.api.structs import made
 from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
     Caller,
@@ -28,10 +29,10 @@ from controlplane.service.signing import Elsewhere, Signing, Steps
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
 _LARGEST_CALL = 96 * 1024  # bytes: the largest message in base64, and what stands around it
-_decoder = msgspec.json.Decoder(schemas.ToSign)
+_decoder = msgspec.json.Decoder(to_sign.ToSign)
 
 
-class Sign:
+class SignResource:
     confirms_caller = True  # when the call's row is committed
 
     def __init__(self, signing: Signing, metrics: Metrics) -> None:
@@ -62,10 +63,10 @@ class Sign:
         request: Request,
         caller: Caller,
         name: str,
-        body: schemas.Sign,
+        body: to_sign.Sign,
         idempotency_key: str | None,
-    ) -> answers.Signature:
-        said = body.client or schemas.SigningClient()
+    ) -> to_sign.Signature:
+        said = body.client or to_sign.SigningClient()
         client = Client(address=request.context.address, **msgspec.structs.asdict(said))
         call = _parse(name, body, client, idempotency_key)
         try:
@@ -74,7 +75,7 @@ class Sign:
             self._metrics.count_refused(call.scheme, refused)
             raise
         self._metrics.count_signed(call.scheme)
-        return answers.signature(signed)
+        return made(to_sign.Signature, signed)
 
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
@@ -132,7 +133,7 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _parse(
-    signer: str, body: schemas.ToSign, client: Client, idempotency_key: str | None
+    signer: str, body: to_sign.ToSign, client: Client, idempotency_key: str | None
 ) -> SignCall:
     """What the struct's types cannot say: which fields go with which scheme."""
     rules = body.scheme.rules
@@ -162,7 +163,7 @@ def _parse(
     return call
 
 
-def _digest(body: schemas.ToSign) -> bytes:
+def _digest(body: to_sign.ToSign) -> bytes:
     """As it goes on record."""
     hash_ = body.scheme.rules.message_hash
     if hash_ is None:

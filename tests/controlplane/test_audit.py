@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.api import answers
+from controlplane.api.operations import line
 from controlplane.api.refusals import status_of
 from controlplane.audit import verification
 from controlplane.audit import writer as writer_module
@@ -105,7 +105,7 @@ def chain(*entries: Entry) -> list[Operation]:
 
 
 def exported(rows: Iterable[Operation | Unreadable]) -> list[bytes]:
-    return [answers.line(row) for row in rows]
+    return [line(row) for row in rows]
 
 
 def changed(line: bytes, **fields: object) -> bytes:

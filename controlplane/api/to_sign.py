@@ -1,0 +1,75 @@
+"""What a call to sign says, and what it is answered."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from controlplane.algorithms.hashes import RealHash
+from controlplane.api.structs import Body, Shown
+from controlplane.api.text import Text
+from controlplane.domain.model import EcdsaEncoding, HashAlgorithm, Scheme
+
+LARGEST_MESSAGE = 64 * 1024  # octets
+
+Serial = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="lower-case hex")
+]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="lower-case hex")]
+Told = Annotated[Text, Meta(description="long values are cut short")]
+
+
+class Pss(Body, frozen=True):
+    mgf_hash: RealHash
+    salt_length: Annotated[int, Meta(ge=0, le=478, description="octets")]
+
+
+class SigningClient(Body, frozen=True):
+    """What the caller says of itself. The server adds the address that it saw."""
+
+    tool: Told | None = None
+    command: Told | None = None
+    hostname: Told | None = None
+    os_user: Told | None = None
+    application_sha256: Sha256 | None = None
+    module_version: Told | None = None
+
+
+Digest = Annotated[
+    bytes,
+    Meta(
+        max_length=512,
+        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
+    ),
+]
+Message = Annotated[
+    bytes,
+    Meta(
+        max_length=LARGEST_MESSAGE,
+        description="in the place of digest, with a scheme that signs the message itself",
+    ),
+]
+
+
+class ToSign(Struct, frozen=True, kw_only=True):
+    """What there is to sign, whatever else a body says."""
+
+    scheme: Scheme
+    hash: HashAlgorithm
+    digest: Digest | None = None
+    message: Message | None = None
+    pss: Pss | None = None
+    ecdsa_encoding: EcdsaEncoding | None = None
+    certificate_serial: Serial | None = None
+
+
+class Sign(ToSign, frozen=True, forbid_unknown_fields=True):
+    """A digest to sign, never the artifact; or a short message, with a scheme that takes no
+    digest."""
+
+    client: SigningClient | None = None
+
+
+class Signature(Shown, frozen=True):
+    signature: bytes
+    operation_id: str
+    certificate_serial: str
