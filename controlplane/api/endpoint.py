@@ -22,6 +22,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.text import check_body, check_path, check_query, refuse_body
 from controlplane.domain.api_key import PREFIX
+from controlplane.domain.ranges import IDEMPOTENCY_KEY
 from controlplane.errors import Code, Refused, invalid
 
 JSON = "application/json"
@@ -36,7 +37,7 @@ class Run(Protocol):
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
 
 
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")  # visible ASCII but the comma
+_VISIBLE = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # ASCII, no comma
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
@@ -193,10 +194,11 @@ def _name_the_field(error: msgspec.ValidationError) -> Refused:
 
 def read_idempotency_key(req: Request) -> str | None:
     key = req.get_header("Idempotency-Key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and (len(key) not in IDEMPOTENCY_KEY or not _VISIBLE.fullmatch(key)):
         raise invalid(
             "Idempotency-Key",
-            "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters, no comma.",
+            f"Idempotency-Key must be given once, as {IDEMPOTENCY_KEY} visible ASCII characters, "
+            "no comma.",
         )
     if key is not None and PREFIX in key:  # it would stand in the log for ever
         raise invalid(

@@ -18,7 +18,8 @@ from controlplane.api.credentials import read_api_key
 from controlplane.api.refusals import EVERYWHERE, status_of
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
-from controlplane.domain.page import MAX_LIMIT, PageRequest
+from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
@@ -154,7 +155,7 @@ class Certificates:
     def _read(self) -> Iterator[tuple[str, datetime]]:
         cursor: str | None = None
         while True:
-            page = self._signers.list(_OBSERVER, PageRequest(MAX_LIMIT, cursor))
+            page = self._signers.list(_OBSERVER, PageRequest(PAGE.most, cursor))
             for each in page.items:
                 if each.signer.certificate is not None:
                     yield each.signer.name, each.signer.certificate.not_after

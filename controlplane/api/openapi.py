@@ -19,6 +19,8 @@ from controlplane.api.refusals import (
     by_status,
 )
 from controlplane.api.text import MAX_PARAMETER
+from controlplane.domain.api_key import LENGTH, PREFIX
+from controlplane.domain.ranges import IDEMPOTENCY_KEY
 from controlplane.errors import Code
 
 Schema = dict[str, Any]
@@ -57,7 +59,7 @@ def document(routes: Routes, version: str) -> Schema:
                 "apiKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key: swk_ and 43 letters and digits.",
+                    "description": f"An API key: {PREFIX} and {LENGTH} letters and digits.",
                 }
             },
         },
@@ -118,7 +120,11 @@ def _operation(template: str, method: str, found: Endpoint, public: bool) -> Sch
                 "in": "header",
                 "required": False,
                 "description": "The same key from the same identity gives the same signature.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "schema": {
+                    "type": "string",
+                    "minLength": IDEMPOTENCY_KEY.least,
+                    "maxLength": IDEMPOTENCY_KEY.most,
+                },
             }
         )
     if parameters:

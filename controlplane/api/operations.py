@@ -11,6 +11,7 @@ from controlplane.api.endpoint import Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Shown, made
 from controlplane.api.text import Parameter, check_time
+from controlplane.api.values import SHA256
 from controlplane.domain import operation as domain
 from controlplane.domain.model import (
     Caller,
@@ -27,7 +28,7 @@ from controlplane.service.audit import Audit
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
 
-HexSha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+HexSha256 = Annotated[str, Meta(pattern=SHA256)]
 
 
 class OperationsQuery(PageQuery, frozen=True):

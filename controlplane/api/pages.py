@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 from controlplane.api.structs import Body
 from controlplane.api.text import Parameter
-from controlplane.domain.page import DEFAULT_LIMIT, MAX_LIMIT, MAX_OCTETS, Page
+from controlplane.api.values import number
+from controlplane.domain.page import MAX_OCTETS, Page
+from controlplane.domain.ranges import DEFAULT_PAGE, PAGE
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -17,7 +19,7 @@ _AROUND = 512  # octets: what stands around the items of a page, its cursor abov
 
 
 class PageQuery(Body, frozen=True):
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    limit: Annotated[int, number(PAGE)] = DEFAULT_PAGE
     cursor: Annotated[Parameter, Meta(description="`next` of the page before")] | None = None
 
 

@@ -11,30 +11,18 @@ from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, PolicyName
+from controlplane.api.values import IdentityName, PolicyName, length, number
 from controlplane.domain import model
 from controlplane.domain.model import Caller, HashAlgorithm, PolicyChangeKind, Terms
 from controlplane.domain.page import PageRequest
-from controlplane.domain.policy import (
-    MAX_APPROVERS,
-    MAX_SIGNINGS,
-    MAX_STEP_NAME,
-    MAX_STEPS,
-    MAX_TTL,
-    MAX_WINDOW,
-    MIN_WINDOW,
-)
+from controlplane.domain.policy import APPROVERS, SIGNINGS, STEP_NAME, STEPS, TTL, WINDOW
 from controlplane.errors import Code
 from controlplane.service.policies import Policies as Service
 from controlplane.service.policies import PolicyView
 
-MaxWindow = Annotated[
-    int, Meta(ge=MIN_WINDOW, le=MAX_WINDOW, description="seconds that a grant may last")
-]
-MaxSignings = Annotated[int, Meta(ge=1, le=MAX_SIGNINGS)]
-Ttl = Annotated[
-    int, Meta(ge=1, le=MAX_TTL, description="seconds after which a pending request expires")
-]
+MaxWindow = Annotated[int, number(WINDOW, "seconds that a grant may last")]
+MaxSignings = Annotated[int, number(SIGNINGS)]
+Ttl = Annotated[int, number(TTL, "seconds after which a pending request expires")]
 Hashes = Annotated[
     list[RealHash],
     Meta(description="that may be signed; empty: every one, and none"),
@@ -42,14 +30,12 @@ Hashes = Annotated[
 
 
 class Step(Body, frozen=True):
-    name: Annotated[
-        Text, Meta(min_length=1, max_length=MAX_STEP_NAME, description="printable, no colon")
-    ]
-    required: Annotated[int, Meta(ge=1, le=MAX_APPROVERS, description="distinct approvals")]
-    approvers: Annotated[list[IdentityName], Meta(min_length=1, max_length=MAX_APPROVERS)]
+    name: Annotated[Text, length(STEP_NAME, "printable, no colon")]
+    required: Annotated[int, number(APPROVERS, "distinct approvals")]
+    approvers: Annotated[list[IdentityName], length(APPROVERS)]
 
 
-Steps = Annotated[list[Step], Meta(max_length=MAX_STEPS, description="in order")]
+Steps = Annotated[list[Step], length(STEPS, "in order")]
 
 
 class CreatePolicy(Body, frozen=True):

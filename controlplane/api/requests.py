@@ -14,6 +14,7 @@ from controlplane.api.values import Signings, Why, Window
 from controlplane.domain import model
 from controlplane.domain.model import Caller, HashAlgorithm, RequestState, Verdict
 from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import TEXT
 from controlplane.errors import Code
 from controlplane.service.requests import Requests as Service
 from controlplane.service.requests import RequestView
@@ -44,7 +45,7 @@ class CreateRequest(Body, frozen=True):
 
 
 class Approve(Body, frozen=True):
-    comment: Annotated[Text, Meta(max_length=2048)] | None = None
+    comment: Annotated[Text, Meta(max_length=TEXT.most)] | None = None
     step: StepNumber | None = None
 
 

@@ -28,7 +28,7 @@ from controlplane.service.signing import Elsewhere, Signing, Steps
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
-_LARGEST_CALL = 96 * 1024  # bytes: the largest message in base64, and what stands around it
+_LARGEST_CALL = to_sign.LARGEST_MESSAGE * 3 // 2  # bytes: in base64, and what stands around it
 _decoder = msgspec.json.Decoder(to_sign.ToSign)
 
 

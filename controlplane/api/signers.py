@@ -11,7 +11,7 @@ from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.policies import PolicyChange, policy_changes
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, PolicyName
+from controlplane.api.values import IdentityName, PolicyName, length, number, shape
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -19,31 +19,25 @@ from controlplane.domain.model import (
     MemberRole,
     SignerStatus,
 )
+from controlplane.domain.names import COMMON_NAME, SIGNER_NAME
 from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import CERTIFICATE_DAYS, LARGEST_CHAIN
 from controlplane.errors import Code
 from controlplane.service.explanation import Explanation as Explained
 from controlplane.service.explanation import Explanations
 from controlplane.service.signers import Signers as Service
 from controlplane.service.signers import SignerView
 
-_LARGEST_CHAIN = 256 * 1024  # bytes
-
 SignerName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=32,
-        pattern="^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$",
-        description="1 to 32 of a-z 0-9 -, no hyphen at either end; becomes the token label",
-    ),
+    str, shape(SIGNER_NAME, "a-z 0-9 -, no hyphen at either end; becomes the token label")
 ]
-Days = Annotated[int, Meta(ge=1, le=460, description="validity of the certificate")]
+Days = Annotated[int, number(CERTIFICATE_DAYS, "validity of the certificate")]
 
 
 class CreateSigner(Body, frozen=True):
     name: SignerName
     key: KeyAlgorithm
-    common_name: Annotated[Text, Meta(min_length=1, max_length=64)]
+    common_name: Annotated[Text, length(COMMON_NAME)]
     days: Days | None = None
     external: bool = False
     policy: PolicyName | None = None
@@ -234,7 +228,7 @@ class SignerCertificateResource(Resource):
             Code.SIGNER_NOT_FOUND,
             Code.SIGNER_NOT_EXTERNAL,
         ),
-        largest_body=_LARGEST_CHAIN,
+        largest_body=LARGEST_CHAIN,
     )
     def on_post(self, caller: Caller, name: str, body: InstallCertificate) -> SignerInFull:
         return _signer_in_full(self._signers.install_certificate(caller, name, body.chain))

@@ -4,23 +4,26 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from controlplane.algorithms.hashes import RealHash
+from controlplane.algorithms.hashes import LONGEST_DIGEST, RealHash
+from controlplane.algorithms.kinds import MOST_OCTETS, MOST_SALT
 from controlplane.api.structs import Body, Shown
 from controlplane.api.text import Text
+from controlplane.api.values import SHA256, number
 from controlplane.domain.model import EcdsaEncoding, HashAlgorithm, Scheme
+from controlplane.domain.ranges import Range
 
 LARGEST_MESSAGE = 64 * 1024  # octets
 
 Serial = Annotated[
     str, Meta(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="lower-case hex")
 ]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="lower-case hex")]
+Sha256 = Annotated[str, Meta(pattern=SHA256, description="lower-case hex")]
 Told = Annotated[Text, Meta(description="long values are cut short")]
 
 
 class Pss(Body, frozen=True):
     mgf_hash: RealHash
-    salt_length: Annotated[int, Meta(ge=0, le=478, description="octets")]
+    salt_length: Annotated[int, number(Range(0, MOST_SALT), "octets")]
 
 
 class SigningClient(Body, frozen=True):
@@ -37,8 +40,9 @@ class SigningClient(Body, frozen=True):
 Digest = Annotated[
     bytes,
     Meta(
-        max_length=512,
-        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
+        max_length=MOST_OCTETS,
+        description=f"as long as the hash says; none: up to {MOST_OCTETS} octets, with ecdsa 1 to "
+        f"{LONGEST_DIGEST}",
     ),
 ]
 Message = Annotated[

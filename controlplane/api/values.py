@@ -1,4 +1,4 @@
-"""Types of what callers send, where more than one resource takes them.
+"""Types of what callers send, made from the domain's ranges: those that several resources take.
 
 Every string is a `Text` or of a narrower type, and every integer has a greatest value: a store
 must be able to hold them.
@@ -9,34 +9,37 @@ from typing import Annotated
 from msgspec import Meta
 
 from controlplane.api.text import MAX_INTEGER, Text
+from controlplane.domain.names import IDENTITY_NAME, POLICY_NAME, Shape
+from controlplane.domain.ranges import TEXT, Range
 
-IdentityName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        pattern="^[A-Za-z0-9@._+-]+$",
-        description="1 to 64 of A-Z a-z 0-9 @ . _ + -",
-    ),
-]
-PolicyName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        pattern="^[A-Za-z0-9@._+-]+$",
-        description="1 to 64 of A-Z a-z 0-9 @ . _ + -; not none",
-    ),
-]
+SHA256 = "^[0-9a-f]{64}$"
+
+
+def number(of: Range, description: str | None = None) -> Meta:
+    return Meta(ge=of.least, le=of.most, description=description)
+
+
+def length(of: Range, description: str | None = None) -> Meta:
+    """Characters of a text, or items of a list."""
+    return Meta(min_length=of.least or None, max_length=of.most, description=description)
+
+
+def shape(of: Shape, description: str) -> Meta:
+    return Meta(
+        min_length=of.length.least,
+        max_length=of.length.most,
+        pattern=f"^{of.pattern}$",
+        description=f"{of.length} of {description}",
+    )
+
+
+IdentityName = Annotated[str, shape(IDENTITY_NAME, "A-Z a-z 0-9 @ . _ + -")]
+PolicyName = Annotated[str, shape(POLICY_NAME, "A-Z a-z 0-9 @ . _ + -; not none")]
 Window = Annotated[
     int,
-    Meta(
-        ge=1,
-        le=MAX_INTEGER,
-        description="seconds; at most the policy's ceiling, which is the default",
-    ),
+    number(Range(1, MAX_INTEGER), "seconds; at most the policy's ceiling, which is the default"),
 ]
 Signings = Annotated[
-    int, Meta(ge=1, le=MAX_INTEGER, description="at most the ceiling, which is the default")
+    int, number(Range(1, MAX_INTEGER), "at most the ceiling, which is the default")
 ]
-Why = Annotated[Text, Meta(min_length=1, max_length=2048)]
+Why = Annotated[Text, length(TEXT)]

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from peewee import Database
 
-from controlplane.certificates.authority import DEFAULT_DAYS, MAX_DAYS
 from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
@@ -15,6 +14,7 @@ from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Policy, Signer
 from controlplane.domain.names import check_common_name, check_signer_name
 from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_CERTIFICATE_DAYS
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
@@ -61,8 +61,8 @@ class Signers:
         external: bool = False,
         policy: str | None = None,
     ) -> SignerView:
-        """A new key pair; a certificate of the built-in CA for `days` (1 to 460, default 365), or
-        none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
+        """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
+        or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
         signer_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
         check_signer_name(name)
@@ -302,11 +302,12 @@ def _check_name_free(database: Database, name: str) -> None:
 
 def _check_days(days: int | None, external: bool) -> int:
     if days is None:
-        return DEFAULT_DAYS
+        return DEFAULT_CERTIFICATE_DAYS
     if external:
         raise invalid("days", "An external signer's CA decides how long its certificate is valid.")
-    if not 1 <= days <= MAX_DAYS:
-        raise invalid("days", f"A certificate can be valid for 1 to {MAX_DAYS} days, not {days}.")
+    if days not in CERTIFICATE_DAYS:
+        title = f"A certificate can be valid for {CERTIFICATE_DAYS} days, not {days}."
+        raise invalid("days", title)
     return days
 
 

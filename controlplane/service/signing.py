@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from controlplane.algorithms.hashes import LONGEST_DIGEST
 from controlplane.audit.writer import (
     Bound,
     Done,
@@ -48,7 +49,6 @@ from controlplane.store.database import Store, read_epoch
 from controlplane.store.view import View, ViewMoved, Views, Within, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
-_LONGEST_DIGEST = 64  # octets
 _MOST_MOVES = 5  # of the epoch, during a call
 _log = structlog.get_logger()
 
@@ -329,7 +329,7 @@ def _refuse(entry: Entry, reason: Code) -> Entry:
     return replace(
         _deny(entry, reason),
         client=Client(address=client.address) if client else None,
-        digest=digest if digest is not None and len(digest) <= _LONGEST_DIGEST else None,
+        digest=digest if digest is not None and len(digest) <= LONGEST_DIGEST else None,
         idempotency_key=None,
     )
 

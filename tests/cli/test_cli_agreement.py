@@ -1,10 +1,13 @@
-"""The command line reads a variable or a key file as the module does: both take it, or neither."""
+"""The command line reads a variable or a key file as the module does: both take it, or neither.
+Where it has a number of the server's, that is the server's."""
 
 from pathlib import Path
 
 import pytest
 
+from controlplane.domain.ranges import DEFAULT_PAGE
 from sealwright import _native
+from sealwright.cli.signer import list_
 from sealwright.client.connection import Connection
 from sealwright.client.errors import MisconfiguredError
 from tests.conftest import Environment
@@ -105,3 +108,8 @@ def test_on_key_files(
     variables = {"url": "http://localhost", "api_key_file": f"{file}\n"}
     environment.set(**variables)
     assert (module_takes(), command_line_takes(**variables)) == (takes, takes)
+
+
+def test_on_how_long_a_page_is_that_nobody_asked_for() -> None:
+    limit = next(each for each in list_.params if each.name == "limit")
+    assert limit.default == DEFAULT_PAGE

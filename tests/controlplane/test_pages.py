@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from controlplane.api.pages import items
-from controlplane.domain.page import MAX_LIMIT, MAX_OCTETS, Page, PageRequest
+from controlplane.domain.page import MAX_OCTETS, Page, PageRequest
+from controlplane.domain.ranges import PAGE
 from controlplane.service.cursor import cut, read_number
 from tests.controlplane.conftest import Api
 
@@ -16,7 +17,7 @@ PEOPLE = [f"{number:02}-{'x' * 61}" for number in range(64)]
 WIDE = "\U0001f600" * 1024  # 4 octets each
 
 
-def pages(api: Api, path: str, limit: int = MAX_LIMIT) -> Iterator[list[dict[str, Any]]]:
+def pages(api: Api, path: str, limit: int = PAGE.most) -> Iterator[list[dict[str, Any]]]:
     """The items of each."""
     cursor = ""
     while True:
