@@ -29,7 +29,7 @@ from controlplane.domain.policy import (
     settle_bounds,
 )
 from controlplane.errors import Refused
-from controlplane.store.policies import decode_terms, encode_terms
+from controlplane.store.policies import TERMS as STORED
 from tests.controlplane.approval_model import Step as ModelStep
 from tests.controlplane.approval_model import Terms as ModelTerms
 from tests.controlplane.approval_model import describe_edit
@@ -226,7 +226,7 @@ def test_terms_can_be_met_if_each_step_has_enough_people_who_are_not_one_another
 @given(TERMS)
 def test_terms_come_back_from_the_store_as_they_were(terms: Terms) -> None:
     check_terms(terms)
-    assert decode_terms(encode_terms(terms)) == terms
+    assert STORED.read(STORED.write(terms)) == terms
 
 
 @many
