@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 from controlplane.domain.names import COMMON_NAME, SIGNER_NAME
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import CERTIFICATE_DAYS, LARGEST_CHAIN
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Code
 from controlplane.service.explanation import Explanation as Explained
 from controlplane.service.explanation import Explanations
@@ -137,17 +138,8 @@ class SignersResource(Resource):
         ),
     )
     def on_post(self, caller: Caller, body: CreateSigner) -> SignerInFull:
-        return _signer_in_full(
-            self._signers.create(
-                caller,
-                body.name,
-                body.key,
-                body.common_name,
-                body.days,
-                body.external,
-                body.policy,
-            )
-        )
+        wanted = made(SignerDescription, body)
+        return _signer_in_full(self._signers.create(caller, wanted, body.days, body.policy))
 
 
 class SignerResource(Resource):

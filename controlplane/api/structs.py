@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-S = TypeVar("S", bound=Struct)
+T = TypeVar("T")
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,7 +20,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     bytes base64."""
 
 
-def made(kind: type[S], of: object, **more: object) -> S:
-    """One of this kind, of what `of` has under the names of its fields, and of what is given."""
-    names = (name for name in kind.__struct_fields__ if name not in more)
-    return kind(**{name: getattr(of, name) for name in names}, **more)
+def made(kind: type[T], of: object, **more: object) -> T:
+    """A struct or dataclass, of what `of` has under the names of its fields, and of what is given:
+    an answer of the domain's object, or the other way round."""
+    fields = getattr(kind, "__struct_fields__", ()) or getattr(kind, "__dataclass_fields__", ())
+    return kind(**{name: getattr(of, name) for name in fields if name not in more}, **more)

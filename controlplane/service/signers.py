@@ -1,6 +1,6 @@
 """Named code signers: their keys, certificates and state."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from peewee import Database
 
@@ -11,10 +11,10 @@ from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Policy, Signer
-from controlplane.domain.names import check_common_name, check_signer_name
+from controlplane.domain.model import Caller, Certificate, Policy, Signer
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_CERTIFICATE_DAYS
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
@@ -54,53 +54,47 @@ class Signers:
     def create(
         self,
         caller: Caller,
-        name: str,
-        key: KeyAlgorithm,
-        common_name: str,
+        wanted: SignerDescription,
         days: int | None = None,
-        external: bool = False,
         policy: str | None = None,
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
         or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
         signer_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
-        check_signer_name(name)
-        check_common_name(common_name)
-        days = _check_days(days, external)
+        wanted.check()
+        name = wanted.name
+        days = _check_days(days, wanted.external)
 
         def judge(database: Database) -> Policy | None:
             permissions.require_admin(confirm(database, caller), "create signers")
             _check_name_free(database, name)
             if policy is None:
                 return None
-            wanted = find_policy(database, policy)
-            refuse_unmet(database, wanted.terms, {name: frozenset()})  # it has no members yet
-            return wanted
+            found = find_policy(database, policy)
+            refuse_unmet(database, found.terms, {name: frozenset()})  # it has no members yet
+            return found
 
         with self._store.read() as database:
             judge(database)
         signer_id = new_id()
         # Keys and certificates are made before the lock is taken, so that nobody waits for them.
-        reference = self._keys.generate(key, signer_id, Purpose.SIGNER)
+        reference = self._keys.generate(wanted.key, signer_id, Purpose.SIGNER)
         certificate = None
-        if not external:
-            certificate = self._authority.issue(reference.public_key, common_name, days)
-        with judged(self._store, judge) as (database, wanted):
+        if not wanted.external:
+            certificate = self._authority.issue(reference.public_key, wanted.common_name, days)
+        with judged(self._store, judge) as (database, attached):
             move_epoch(database)
             at = self._clock()
             signer = Signer(
                 id=signer_id,
                 number=rows.next_number(database),
-                name=name,
-                key=key,
-                common_name=common_name,
-                external=external,
                 disabled=False,
                 public_key=reference.public_key,
                 certificate=certificate,
                 policy=None,
                 created_at=at,
+                **{each.name: getattr(wanted, each.name) for each in fields(wanted)},
             )
             rows.insert(database, signer, reference)
             if certificate is not None:
@@ -116,13 +110,11 @@ class Signers:
                 details={
                     "id": signer_id,
                     "number": signer.number,
-                    "key": key.value,
-                    "common_name": common_name,
-                    "external": external,
+                    **wanted.details(),
                     "certificate_serial": certificate.serial if certificate else None,
                 },
             )
-            change_policy(database, caller, signer, wanted, at)
+            change_policy(database, caller, signer, attached, at)
         return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:

@@ -34,6 +34,7 @@ from controlplane.domain.model import (
     Terms,
     Verdict,
 )
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import load_master_key
@@ -541,7 +542,8 @@ def put(signer: str, policy: str) -> Callable[[Services, World], object]:
 
 
 def create(to_: Services, world: World) -> object:
-    return to_.signers.create(world.admin, "new", KeyAlgorithm.P256, "ACME", policy="two")
+    new = SignerDescription("new", KeyAlgorithm.P256, "ACME")
+    return to_.signers.create(world.admin, new, policy="two")
 
 
 def disable(name: str) -> Callable[[Services, World], object]:

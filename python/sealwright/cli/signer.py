@@ -19,7 +19,7 @@ from sealwright.cli.tables import (
 )
 from sealwright.cli.text import bullets, facts, moment, printable
 from sealwright.client.call import Answer
-from sealwright.client.objects import Explanation, Signer
+from sealwright.client.objects import Explanation, Signer, SignerTerms
 
 
 class _DaysOption(click.Option):
@@ -54,7 +54,8 @@ def create(
 ) -> None:
     """Make a key pair on the server, and a certificate for it from the built-in CA."""
     chosen = None if policy == "none" else policy
-    _show(client().create_signer(name, key, common_name, days, external, chosen))
+    more = SignerTerms(days=days, external=external or None, policy=chosen)
+    _show(client().create_signer(name, key, common_name, **more))
 
 
 @signer.command("list")
