@@ -103,6 +103,7 @@ class Code(StrEnum):
     MASTER_KEY_EXISTS = "master_key_exists"
     MASTER_KEY_UNREADABLE = "master_key_unreadable"
     MASTER_KEY_WRONG = "master_key_wrong"
+    NO_TEMPORARY_FOLDER = "no_temporary_folder"
     UNSUPPORTED_DATABASE = "unsupported_database"
 
 

@@ -64,11 +64,12 @@ class Metrics:
     def count_signed(self, scheme: Scheme) -> None:
         self._signed[scheme].inc()
 
-    def count_refused(self, scheme: Scheme, refused: Refused) -> None:
+    def count_refused(self, scheme: Scheme | None, refused: Refused) -> None:
+        """`scheme` None: it was not read."""
         is_unseen = refused.code is Code.SIGNER_NOT_FOUND
         outcome = Outcome.FAILED if status_of(refused.code) >= 500 else Outcome.DENIED
         reason = Code.NOT_A_MEMBER if is_unseen else refused.code  # as the row says it
-        self._signatures.labels(scheme.value, outcome.value, reason.value).inc()
+        self._signatures.labels(scheme or "", outcome.value, reason.value).inc()
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()

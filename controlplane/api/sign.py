@@ -8,9 +8,11 @@ from functools import partial
 import msgspec
 from falcon.asgi import Request
 
+from controlplane.algorithms.kinds import MOST_OCTETS
 from controlplane.api import to_sign
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
+from controlplane.api.octets import LARGEST_MESSAGE, read_octets
 from controlplane.api.structs import made
 from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
@@ -24,11 +26,11 @@ from controlplane.domain.model import (
     Signed,
 )
 from controlplane.errors import Code, Refused, invalid
-from controlplane.service.signing import Elsewhere, Signing, Steps
+from controlplane.service.signing import Elsewhere, Signing, Steps, Unread
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
-_LARGEST_CALL = to_sign.LARGEST_MESSAGE * 3 // 2  # bytes: in base64, and what stands around it
+_LARGEST_CALL = LARGEST_MESSAGE * 3 // 2  # bytes: in base64, and what stands around it
 _decoder = msgspec.json.Decoder(to_sign.ToSign)
 
 
@@ -80,13 +82,17 @@ class SignResource:
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
         wrong with the call."""
+        call: SignCall | Unread
+        client = Client(address=request.context.address)
         try:
             body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
-            call = _parse(name, body, Client(address=request.context.address), None)
-        except Refused:
-            return  # no call to sign
+            call = _parse(name, body, client, None)
+        except Refused as fault:
+            if fault.code is not Code.PAYLOAD_TOO_LARGE:
+                return  # no call to sign
+            call = Unread(name, client)
         await request.context.run(lambda: self._signing.record_refused(refused, call))
-        self._metrics.count_refused(call.scheme, refused)
+        self._metrics.count_refused(None if isinstance(call, Unread) else call.scheme, refused)
 
     async def _carry_out(self, steps: Steps, run: Run) -> Signed:
         resume = partial(next, steps)
@@ -141,6 +147,9 @@ def _parse(
         if getattr(body, field) is not None and field not in rules.fields:
             whose = ", ".join(each for each in Scheme if field in each.rules.fields)
             raise invalid(field, f"{field}: goes with {whose} only, not with {body.scheme}.")
+    message = (
+        None if body.message is None else read_octets("message", body.message, LARGEST_MESSAGE)
+    )
     encoding = body.ecdsa_encoding
     if encoding is None and "ecdsa_encoding" in rules.fields:
         encoding = EcdsaEncoding.DER
@@ -148,8 +157,8 @@ def _parse(
         signer=signer,
         scheme=body.scheme,
         hash=body.hash,
-        digest=_digest(body),
-        message=body.message,
+        digest=_digest(body, message),
+        message=message,
         pss=None
         if body.pss is None
         else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
@@ -163,13 +172,13 @@ def _parse(
     return call
 
 
-def _digest(body: to_sign.ToSign) -> bytes:
+def _digest(body: to_sign.ToSign, message: bytes | None) -> bytes:
     """As it goes on record."""
     hash_ = body.scheme.rules.message_hash
     if hash_ is None:
         if body.digest is None:
             raise invalid("digest", f"digest: {body.scheme} signs a digest; send it.")
-        return body.digest
-    if body.message is None:
+        return read_octets("digest", body.digest, MOST_OCTETS)
+    if message is None:
         raise invalid("message", f"message: {body.scheme} signs the message itself; send it.")
-    return hashlib.new(hash_, body.message).digest()
+    return hashlib.new(hash_, message).digest()

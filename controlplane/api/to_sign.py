@@ -4,15 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from controlplane.algorithms.hashes import LONGEST_DIGEST, RealHash
-from controlplane.algorithms.kinds import MOST_OCTETS, MOST_SALT
+from controlplane.algorithms.hashes import RealHash
+from controlplane.algorithms.kinds import MOST_SALT
+from controlplane.api.octets import Digest, Message
 from controlplane.api.structs import Body, Shown
 from controlplane.api.text import Text
 from controlplane.api.values import SHA256, number
 from controlplane.domain.model import EcdsaEncoding, HashAlgorithm, Scheme
 from controlplane.domain.ranges import Range
-
-LARGEST_MESSAGE = 64 * 1024  # octets
 
 Serial = Annotated[
     str, Meta(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="lower-case hex")
@@ -35,23 +34,6 @@ class SigningClient(Body, frozen=True):
     os_user: Told | None = None
     application_sha256: Sha256 | None = None
     module_version: Told | None = None
-
-
-Digest = Annotated[
-    bytes,
-    Meta(
-        max_length=MOST_OCTETS,
-        description=f"as long as the hash says; none: up to {MOST_OCTETS} octets, with ecdsa 1 to "
-        f"{LONGEST_DIGEST}",
-    ),
-]
-Message = Annotated[
-    bytes,
-    Meta(
-        max_length=LARGEST_MESSAGE,
-        description="in the place of digest, with a scheme that signs the message itself",
-    ),
-]
 
 
 class ToSign(Struct, frozen=True, kw_only=True):

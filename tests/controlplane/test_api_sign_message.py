@@ -9,9 +9,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.controlplane.conftest import Api
+from tests.controlplane.nasty import same_octets_in_another_text
 
 LARGEST = 65_536
 PSS = {"mgf_hash": "sha256", "salt_length": 32}
+REMEDY = (
+    "Give the signer another policy (sealwright signer set-policy release POLICY), have this one "
+    "allow sha512 (sealwright policy edit listed --hash sha256,sha384,sha512), or sign with a "
+    "signer of another kind of key."
+)
 
 
 def encoded(octets: bytes) -> str:
@@ -53,6 +59,8 @@ def test_the_message_itself_is_signed_and_its_sha_512_is_on_record(
         ({"message": encoded(bytes(LARGEST + 1))}, "message"),
         ({"message": ...}, "message"),
         ({"message": "not base64!"}, "message"),
+        ({"message": same_octets_in_another_text(b"abc!")}, "message"),
+        ({"message": same_octets_in_another_text(b"abcd!")}, "message"),
         ({"digest": encoded(bytes(64))}, "digest"),
         ({"digest": encoded(bytes(64)), "message": ...}, "digest"),
         ({"hash": "sha512"}, "hash"),
@@ -114,6 +122,24 @@ def test_for_a_policy_it_counts_as_sha512(
         assert (answer.status_code, answer.json["code"]) == (403, "algorithm_not_allowed")
         assert "ed25519 counts as sha512, which is not allowed" in answer.json["title"]
         assert {each["code"] for each in told} == {"algorithm_not_allowed"}
+        assert [each["missing"] for each in told] == [[REMEDY]] * 3
+
+
+def test_a_policy_under_which_it_can_never_sign_is_a_warning(api: Api) -> None:
+    api.signer("release", "ed25519")
+    terms = {"max_signings": 5, "hashes": ["sha256", "sha384"]}
+    api.made("/v1/policies", terms | {"name": "listed"})
+    new = {"name": "born", "key": "ed25519", "common_name": "Born", "policy": "listed"}
+    attached = api.made("/v1/signers/release/policy", {"policy": "listed"})
+    warning = (
+        "No new grant will allow a signature: ed25519 counts as sha512, and the policy 'listed' "
+        f"allows sha256, sha384 only. {REMEDY}"
+    )
+    assert attached["warnings"] == [warning]
+    assert api.made("/v1/signers", new)["warnings"] == [warning.replace("release", "born")]
+    fitting = {"hashes": ["sha256", "sha512"]}
+    assert api.call("PATCH", "/v1/policies/listed", fitting).status_code == 200
+    assert api.get("/v1/signers/release").json["warnings"] == []
 
 
 def test_explain_knows_of_no_call_with_another_hash(api: Api, ci: str) -> None:
