@@ -10,7 +10,7 @@ import msgspec
 from bench import rows
 from bench.systems import PRESENT, peak_mib
 from bench.table import Goal, Row, row
-from controlplane.api import answers
+from controlplane.api.operations import line
 
 _GOAL = Goal(100_000, at_least=True)
 _LOOK_SECONDS = 0.02
@@ -35,7 +35,7 @@ def _export(scratch: Path, number: int) -> Path:
     path = scratch / f"{number}.ndjson"
     with path.open("wb") as file:
         for operation in rows.chain(number):
-            file.write(msgspec.json.encode(answers.operation(operation)) + b"\n")
+            file.write(line(operation))
     return path
 
 

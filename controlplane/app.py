@@ -28,7 +28,7 @@ from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import Settled, settle
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.service.rates import Places
@@ -42,46 +42,46 @@ def routes(
     """Every address that is served, with what serves it."""
     who, certs, log = services.identities, services.signers, services.audit
     return [
-        ("/v1/health/live", health.Live()),
-        ("/v1/health/ready", health.Ready(services)),
+        ("/v1/health/live", health.LiveResource()),
+        ("/v1/health/ready", health.ReadyResource(services)),
         ("/metrics", MetricsResource(metrics, services, named=metrics_named)),
-        ("/v1/whoami", identities.WhoAmI()),
-        ("/v1/identities", identities.Identities(who)),
-        ("/v1/identities/{name}", identities.Identity(who)),
-        ("/v1/identities/{name}/disable", identities.IdentityDisable(who)),
-        ("/v1/identities/{name}/enable", identities.IdentityEnable(who)),
-        ("/v1/identities/{name}/keys", identities.ApiKeys(who)),
-        ("/v1/identities/{name}/keys/{key_id}/revoke", identities.ApiKeyRevoke(who)),
-        ("/v1/signers", signers.Signers(certs)),
-        ("/v1/signers/{name}", signers.Signer(certs)),
-        ("/v1/signers/{name}/disable", signers.SignerDisable(certs)),
-        ("/v1/signers/{name}/enable", signers.SignerEnable(certs)),
-        ("/v1/signers/{name}/policy", signers.SignerPolicy(certs)),
-        ("/v1/signers/{name}/explain", signers.SignerExplanation(services.explanations)),
-        ("/v1/signers/{name}/renew", signers.SignerRenew(certs)),
-        ("/v1/signers/{name}/csr", signers.SignerCsr(certs)),
-        ("/v1/signers/{name}/certificate", signers.SignerCertificate(certs)),
-        ("/v1/signers/{name}/members", members.Members(services.members)),
-        ("/v1/signers/{name}/members/{identity}", members.Member(services.members)),
-        ("/v1/signers/{name}/sign", sign.Sign(services.signing, metrics)),
-        ("/v1/signers/{name}/requests", requests.SignerRequests(services.requests)),
-        ("/v1/signers/{name}/grants", grants.SignerGrants(services.grants)),
-        ("/v1/policies", policies.Policies(services.policies)),
-        ("/v1/policies/{name}", policies.Policy(services.policies)),
-        ("/v1/requests", requests.Requests(services.requests)),
-        ("/v1/requests/{request_id}", requests.Request(services.requests)),
-        ("/v1/requests/{request_id}/approve", requests.RequestApprove(services.requests)),
-        ("/v1/requests/{request_id}/reject", requests.RequestReject(services.requests)),
-        ("/v1/requests/{request_id}/cancel", requests.RequestCancel(services.requests)),
-        ("/v1/grants", grants.Grants(services.grants)),
-        ("/v1/grants/{grant_id}", grants.Grant(services.grants)),
-        ("/v1/grants/{grant_id}/revoke", grants.GrantRevoke(services.grants)),
-        ("/v1/ca/certificate", signers.CaCertificate(certs)),
-        ("/v1/catalogue", catalogue.Catalogue(services.catalogue)),
-        ("/v1/operations", operations.Operations(log)),
-        ("/v1/operations/export", operations.OperationsExport(log)),
-        ("/v1/operations/head", operations.OperationsHead(log)),
-        ("/v1/operations/{operation_id}", operations.Operation(log)),
+        ("/v1/whoami", identities.WhoAmIResource()),
+        ("/v1/identities", identities.IdentitiesResource(who)),
+        ("/v1/identities/{name}", identities.IdentityResource(who)),
+        ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),
+        ("/v1/identities/{name}/enable", identities.IdentityEnableResource(who)),
+        ("/v1/identities/{name}/keys", identities.ApiKeysResource(who)),
+        ("/v1/identities/{name}/keys/{key_id}/revoke", identities.ApiKeyRevokeResource(who)),
+        ("/v1/signers", signers.SignersResource(certs)),
+        ("/v1/signers/{name}", signers.SignerResource(certs)),
+        ("/v1/signers/{name}/disable", signers.SignerDisableResource(certs)),
+        ("/v1/signers/{name}/enable", signers.SignerEnableResource(certs)),
+        ("/v1/signers/{name}/policy", signers.SignerPolicyResource(certs)),
+        ("/v1/signers/{name}/explain", signers.SignerExplanationResource(services.explanations)),
+        ("/v1/signers/{name}/renew", signers.SignerRenewResource(certs)),
+        ("/v1/signers/{name}/csr", signers.SignerCsrResource(certs)),
+        ("/v1/signers/{name}/certificate", signers.SignerCertificateResource(certs)),
+        ("/v1/signers/{name}/members", members.MembersResource(services.members)),
+        ("/v1/signers/{name}/members/{identity}", members.MemberResource(services.members)),
+        ("/v1/signers/{name}/sign", sign.SignResource(services.signing, metrics)),
+        ("/v1/signers/{name}/requests", requests.SignerRequestsResource(services.requests)),
+        ("/v1/signers/{name}/grants", grants.SignerGrantsResource(services.grants)),
+        ("/v1/policies", policies.PoliciesResource(services.policies)),
+        ("/v1/policies/{name}", policies.PolicyResource(services.policies)),
+        ("/v1/requests", requests.RequestsResource(services.requests)),
+        ("/v1/requests/{request_id}", requests.RequestResource(services.requests)),
+        ("/v1/requests/{request_id}/approve", requests.RequestApproveResource(services.requests)),
+        ("/v1/requests/{request_id}/reject", requests.RequestRejectResource(services.requests)),
+        ("/v1/requests/{request_id}/cancel", requests.RequestCancelResource(services.requests)),
+        ("/v1/grants", grants.GrantsResource(services.grants)),
+        ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
+        ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
+        ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
+        ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
+        ("/v1/operations", operations.OperationsResource(log)),
+        ("/v1/operations/export", operations.OperationsExportResource(log)),
+        ("/v1/operations/head", operations.OperationsHeadResource(log)),
+        ("/v1/operations/{operation_id}", operations.OperationResource(log)),
     ]
 
 
@@ -128,7 +128,7 @@ class Process:
     def closed(self) -> App:
         """While the store cannot be opened: alive, and nothing else."""
         app = _bare([RequestId(self._metrics, self._threads.run)])
-        app.add_route("/v1/health/live", health.Live())
+        app.add_route("/v1/health/live", health.LiveResource())
         app.add_sink(_refuse)
         return app
 
@@ -163,9 +163,8 @@ def _deliver(loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
 
 async def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: Any) -> None:
     raise Refused(
-        "store_unavailable",
+        Code.STORE_UNAVAILABLE,
         "The store cannot be used now; the server's log says why.",
-        status=503,
         retry_after=1,
     )
 

@@ -1,4 +1,110 @@
-"""Refusals that a caller may read: a stable code, an HTTP status, a sentence for a person."""
+"""Refusals that a caller may read: a stable code, and a sentence for a person. What they are in
+HTTP the API says."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why something is refused, for programs: none ever gets another meaning."""
+
+    # What a call says.
+    INVALID_REQUEST = "invalid_request"
+    POLICY_UNBOUNDED = "policy_unbounded"
+    SCHEME_KEY_MISMATCH = "scheme_key_mismatch"
+    SIGNINGS_ABOVE_CEILING = "signings_above_ceiling"
+    WINDOW_ABOVE_CEILING = "window_above_ceiling"
+
+    # Who calls.
+    API_KEY_MISSING = "api_key_missing"
+    API_KEY_REVOKED = "api_key_revoked"
+    API_KEY_UNKNOWN = "api_key_unknown"
+    IDENTITY_DISABLED = "identity_disabled"
+
+    # What the caller may not.
+    ADMIN_REQUIRED = "admin_required"
+    ADMINISTRATOR_REQUIRED = "administrator_required"
+    ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
+    AUDITOR_CANNOT_APPROVE = "auditor_cannot_approve"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    NO_ACTIVE_GRANT = "no_active_grant"
+    NOT_A_MEMBER = "not_a_member"
+    NOT_AN_APPROVER = "not_an_approver"
+    OWN_GRANT = "own_grant"
+    OWN_REQUEST = "own_request"
+    READER_REQUIRED = "reader_required"
+    REQUESTER_REQUIRED = "requester_required"
+    ROLE_CANNOT_SIGN = "role_cannot_sign"
+    SIGNER_DISABLED = "signer_disabled"
+    SIGNER_PENDING = "signer_pending"
+
+    # What is not there, or not for the caller to see.
+    API_KEY_NOT_FOUND = "api_key_not_found"
+    GRANT_NOT_FOUND = "grant_not_found"
+    IDENTITY_NOT_FOUND = "identity_not_found"
+    MEMBER_NOT_FOUND = "member_not_found"
+    OPERATION_NOT_FOUND = "operation_not_found"
+    POLICY_NOT_FOUND = "policy_not_found"
+    REQUEST_NOT_FOUND = "request_not_found"
+    SIGNER_NOT_FOUND = "signer_not_found"
+
+    # What contradicts what is there.
+    ALREADY_DECIDED = "already_decided"
+    CERTIFICATE_CHANGED = "certificate_changed"
+    GRANT_NOT_ACTIVE = "grant_not_active"
+    GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    IDENTITY_EXISTS = "identity_exists"
+    LAST_ADMIN = "last_admin"
+    NO_POLICY = "no_policy"
+    POLICY_CANNOT_BE_MET = "policy_cannot_be_met"
+    POLICY_DETACHED = "policy_detached"
+    POLICY_EXISTS = "policy_exists"
+    POLICY_IN_USE = "policy_in_use"
+    REQUEST_NOT_PENDING = "request_not_pending"
+    REQUESTER_CANNOT_SIGN = "requester_cannot_sign"
+    SIGNER_EXISTS = "signer_exists"
+    SIGNER_NAME_USED = "signer_name_used"
+    SIGNER_NOT_EXTERNAL = "signer_not_external"
+    STEP_CHANGED = "step_changed"
+    TOO_MANY_PENDING = "too_many_pending"
+
+    # What the server cannot do, or not now.
+    INTERNAL_ERROR = "internal_error"
+    MIGRATION_NEEDED = "migration_needed"
+    NOT_INITIALISED = "not_initialised"
+    OVERLOADED = "overloaded"
+    ROW_UNWRITABLE = "row_unwritable"
+    SIGNING_FAILED = "signing_failed"
+    STORE_TOO_NEW = "store_too_new"
+    STORE_UNAVAILABLE = "store_unavailable"
+    TOO_MANY_CALLS = "too_many_calls"
+
+    # How it was said: HTTP and TLS.
+    HEADERS_TOO_LARGE = "headers_too_large"
+    LENGTH_REQUIRED = "length_required"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
+    NOT_FOUND = "not_found"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    REQUEST_TIMEOUT = "request_timeout"
+    TLS_EXPECTED = "tls_expected"
+    TLS_NOT_SPOKEN = "tls_not_spoken"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    URI_TOO_LONG = "uri_too_long"
+
+    # Of commands on the server's own machine: no caller gets these.
+    ADDRESS_UNUSABLE = "address_unusable"
+    ALREADY_INITIALISED = "already_initialised"
+    DATA_DIR_NOT_EMPTY = "data_dir_not_empty"
+    DATA_DIR_UNUSABLE = "data_dir_unusable"
+    INVALID_SETTINGS = "invalid_settings"
+    JOIN_INCOMPLETE = "join_incomplete"
+    LOCATION_UNREADABLE = "location_unreadable"
+    MASTER_KEY_EXISTS = "master_key_exists"
+    MASTER_KEY_UNREADABLE = "master_key_unreadable"
+    MASTER_KEY_WRONG = "master_key_wrong"
+    NO_TEMPORARY_FOLDER = "no_temporary_folder"
+    UNSUPPORTED_DATABASE = "unsupported_database"
 
 
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
@@ -6,10 +112,9 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
 
     def __init__(
         self,
-        code: str,
+        code: Code,
         title: str,
         *,
-        status: int,
         field: str | None = None,
         request: str | None = None,
         retry_after: int | None = None,
@@ -18,7 +123,6 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         super().__init__(title)
         self.code = code
         self.title = title
-        self.status = status
         self.field = field
         self.request = request  # id of the pending request that could lift the refusal
         self.retry_after = retry_after  # seconds
@@ -28,20 +132,10 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
 
 
 def invalid(field: str, title: str) -> Refused:
-    """400: a value is of the wrong type or out of range; names the field."""
-    return Refused("invalid_request", title, status=400, field=field)
+    """A value is of the wrong type or out of range; names the field."""
+    return Refused(Code.INVALID_REQUEST, title, field=field)
 
 
 def not_found(what: str, name: str) -> Refused:
-    """404: absent, or not for this caller to see: the two are not told apart."""
-    return Refused(
-        f"{what}_not_found", f"There is no {what} {name!r} that you may see.", status=404
-    )
-
-
-def conflict(code: str, title: str) -> Refused:
-    return Refused(code, title, status=409)
-
-
-def forbidden(code: str, title: str) -> Refused:
-    return Refused(code, title, status=403)
+    """Absent, or not for this caller to see: the two are not told apart."""
+    return Refused(Code(f"{what}_not_found"), f"There is no {what} {name!r} that you may see.")

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controlplane.api import answers
+from controlplane.api import operations
 from controlplane.audit.log import link
 from controlplane.audit.row import canonical_bytes
 from controlplane.audit.verification import verify_lines
@@ -88,7 +88,7 @@ def test_the_code_makes_these_bytes_of_these_rows() -> None:
         assert written == (FIRST_LINE + canonical).encode()
         row = link(head, entry)
         head = Head(row.sequence, row.row_hash)
-        exported += answers.line(row)
+        exported += operations.line(row)
     assert exported.decode() == EXPORTED + "\n"
     verification = verify_lines(exported.splitlines())
     assert (verification.intact, verification.head) == (True, HASH_2)

@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
+from controlplane.domain.signer import SignerDescription
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
 from controlplane.service.signers import SignerView
@@ -98,7 +99,7 @@ class World:
         **members: MemberRole,
     ) -> SignerView:
         create = self.services.signers.create
-        view = create(self.admin, name, key, "ACME", external=external, policy=policy)
+        view = create(self.admin, SignerDescription(name, key, "ACME", external), policy=policy)
         for identity, role in members.items():
             self.services.members.add(self.admin, name, identity, role)
         return view

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 
 _RETRY_AFTER = 1  # seconds
 _ALONE_SECONDS = 1.0  # after which a lane counts as the only one
@@ -135,8 +135,7 @@ class Turns:
 
 def _overloaded() -> Refused:
     return Refused(
-        "overloaded",
+        Code.OVERLOADED,
         "Too many calls of yours are waiting; try again.",
-        status=503,
         retry_after=_RETRY_AFTER,
     )

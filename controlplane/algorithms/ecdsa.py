@@ -3,7 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 
-from controlplane.algorithms.hashes import HashAlgorithm
+from controlplane.algorithms.hashes import LONGEST_DIGEST, HashAlgorithm
 from controlplane.algorithms.kind import KeyKind
 from controlplane.algorithms.scheme import (
     EcdsaEncoding,
@@ -14,7 +14,6 @@ from controlplane.algorithms.scheme import (
 )
 from controlplane.errors import Refused, invalid
 
-_MOST_OCTETS = 64  # of a digest
 _BY_OCTETS = {each.octets: each.function for each in HashAlgorithm if each.octets is not None}
 
 
@@ -24,8 +23,8 @@ class _Ecdsa(SchemeRules):
 
     def find_fault(self, given: ToSign) -> Refused | None:
         wrong_length = find_wrong_length(given)
-        if wrong_length is None and not 1 <= len(given.digest) <= _MOST_OCTETS:
-            return invalid("digest", f"digest: ecdsa takes 1 to {_MOST_OCTETS} octets.")
+        if wrong_length is None and not 1 <= len(given.digest) <= LONGEST_DIGEST:
+            return invalid("digest", f"digest: ecdsa takes 1 to {LONGEST_DIGEST} octets.")
         return wrong_length
 
     def sign(self, key: PrivateKey, given: ToSign) -> bytes:
@@ -47,6 +46,7 @@ class _Ecdsa(SchemeRules):
 
 class Curve(KeyKind):
     schemes = (_Ecdsa(),)
+    most_octets = LONGEST_DIGEST
 
     def __init__(self, curve: ec.EllipticCurve, certificate_hash: HashAlgorithm) -> None:
         self._curve = curve

@@ -38,6 +38,10 @@ class HashAlgorithm(StrEnum):
         return self._function
 
 
+_LENGTHS = [each.octets for each in HashAlgorithm if each.octets is not None]
+SHORTEST_DIGEST, LONGEST_DIGEST = min(_LENGTHS), max(_LENGTHS)  # octets
+
+
 class RealHash(StrEnum):
     """The names that are hashes, `none` left out."""
 

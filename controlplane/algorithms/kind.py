@@ -12,12 +12,14 @@ class KeyKind(ABC):
 
     `schemes`: those that it signs with. `certificate_hash`: that certificates and requests are
     signed with, by such a key; None: it takes none. `is_slow`: a signature takes so long that
-    others must not wait for it. `warning`: a sentence for those who have such a key.
+    others must not wait for it. `warning`: a sentence for those who have such a key. `most_octets`:
+    of a digest, or of what is given in its place; 0: such a key takes the message.
     """
 
     schemes: tuple[SchemeRules, ...]
     certificate_hash: HashAlgorithm | None = None
     is_slow = False
+    most_octets = 0
     warning: str | None = None
 
     @property

@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from controlplane.algorithms.ecdsa import Curve
 from controlplane.algorithms.ed25519 import Ed25519
-from controlplane.algorithms.hashes import Function, HashAlgorithm
+from controlplane.algorithms.hashes import SHORTEST_DIGEST, Function, HashAlgorithm
 from controlplane.algorithms.kind import KeyKind
-from controlplane.algorithms.rsa import Rsa
+from controlplane.algorithms.rsa import Rsa, most_salt
 from controlplane.algorithms.scheme import PrivateKey, SchemeRules
 
 _SHORT = "The key is RSA-2048: the CA/B Forum asks for 3072 bits or more for code signing."
@@ -35,6 +35,11 @@ class KeyAlgorithm(StrEnum):
         self._value_ = name
         (self.kind,) = kind
         return self
+
+
+MOST_OCTETS = max(each.kind.most_octets for each in KeyAlgorithm)
+MOST_SALT = most_salt(MOST_OCTETS, SHORTEST_DIGEST)
+"""That any call to sign can have: of a digest, or what is given in its place, and of a salt."""
 
 
 class Scheme(StrEnum):

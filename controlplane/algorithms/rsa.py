@@ -52,6 +52,7 @@ class Rsa(KeyKind):
     def __init__(self, bits: int, *, is_slow: bool = False, warning: str | None = None) -> None:
         """`bits`: of the modulus, whole octets."""
         self._bits = bits
+        self.most_octets = bits // 8
         self.is_slow = is_slow
         self.warning = warning
 
@@ -62,17 +63,21 @@ class Rsa(KeyKind):
         return isinstance(key, rsa.RSAPrivateKey) and key.key_size == self._bits
 
     def find_mismatch(self, given: ToSign) -> Refused | None:
-        octets = self._bits // 8
         if given.pss is None:
-            most = octets - _PKCS1_PADDING
+            most = self.most_octets - _PKCS1_PADDING
             if len(given.digest) > most:
                 return invalid("digest", f"A key of {self._bits} bits signs at most {most} octets.")
             return None
-        most = octets - len(given.digest) - 2  # §9.1.1
+        most = most_salt(self.most_octets, len(given.digest))
         if not 0 <= given.pss.salt_length <= most:
             title = f"The salt can have 0 to {most} octets with this key."
             return invalid("pss.salt_length", title)
         return None
+
+
+def most_salt(modulus: int, digest: int) -> int:
+    """All in octets (§9.1.1)."""
+    return modulus - digest - 2
 
 
 def _find_digest_info(octets: bytes) -> Refused | None:

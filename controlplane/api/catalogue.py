@@ -1,21 +1,48 @@
 """What the PKCS#11 module needs to know, in one unpaged answer."""
 
+from datetime import datetime
+
 import msgspec
 from falcon.asgi import Request
 
-from controlplane.api import answers
 from controlplane.api.endpoint import Answer, Encoded, endpoint
-from controlplane.domain.model import Caller
+from controlplane.api.operations import HexSha256
+from controlplane.api.structs import Shown, made
+from controlplane.domain.model import Caller, KeyAlgorithm, MemberRole, SignerStatus
 from controlplane.service.catalogue import Catalogue as Service
-from controlplane.service.catalogue import CatalogueContent
+from controlplane.service.catalogue import CatalogueContent, CatalogueSigner
 
 
-class Catalogue:
+class CatalogueEntry(Shown, frozen=True):
+    id: str
+    number: int
+    name: str
+    status: SignerStatus
+    role: MemberRole | None
+    key: KeyAlgorithm
+    public_key: bytes
+    certificate: bytes | None
+    certificate_serial: str | None
+    not_after: datetime | None
+    issuers: list[HexSha256]
+
+
+class CatalogueCertificate(Shown, frozen=True):
+    sha256: HexSha256
+    der: bytes
+
+
+class Catalogue(Shown, frozen=True):
+    signers: list[CatalogueEntry]
+    certificates: list[CatalogueCertificate]
+
+
+class CatalogueResource:
     def __init__(self, catalogue: Service) -> None:
         self._catalogue = catalogue
 
     @endpoint("The caller's signers with keys and certificates", also=(304,))
-    def on_get(self, request: Request, caller: Caller) -> Answer[answers.Catalogue]:
+    def on_get(self, request: Request, caller: Caller) -> Answer[Catalogue]:
         rendered = self._catalogue.rendered(caller, _render)
         headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache"}
         if _names(request.get_header("If-None-Match"), rendered.etag):
@@ -24,10 +51,31 @@ class Catalogue:
 
 
 def _render(content: CatalogueContent) -> bytes:
-    return msgspec.json.encode(answers.catalogue(content))
+    return msgspec.json.encode(_catalogue(content))
 
 
 def _names(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110 §13.1.2: weak comparison against any of the list."""
     candidates = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
     return any(each in (etag, "*") for each in candidates)
+
+
+def _catalogue(of: CatalogueContent) -> Catalogue:
+    return Catalogue(
+        signers=[_entry(each) for each in of.signers],
+        certificates=[made(CatalogueCertificate, each) for each in of.certificates],
+    )
+
+
+def _entry(of: CatalogueSigner) -> CatalogueEntry:
+    signer, certificate = of.view.signer, of.view.signer.certificate
+    return made(
+        CatalogueEntry,
+        signer,
+        status=of.view.status,
+        role=of.view.role,
+        certificate=None if certificate is None else certificate.der,
+        certificate_serial=None if certificate is None else certificate.serial,
+        not_after=None if certificate is None else certificate.not_after,
+        issuers=of.issuers,
+    )

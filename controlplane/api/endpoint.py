@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import iscoroutinefunction
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 import msgspec
@@ -21,11 +22,11 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.text import check_body, check_path, check_query, refuse_body
 from controlplane.domain.api_key import PREFIX
-from controlplane.errors import Refused, invalid
+from controlplane.domain.ranges import IDEMPOTENCY_KEY
+from controlplane.errors import Code, Refused, invalid
 
 JSON = "application/json"
 SMALL_BODY = 64 * 1024  # bytes
-TOO_LARGE = "payload_too_large"
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Run(Protocol):
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
 
 
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")  # visible ASCII but the comma
+_VISIBLE = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # ASCII, no comma
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
@@ -69,7 +70,8 @@ class Endpoint:
     summary: str
     status: int
     also: tuple[int, ...]  # other statuses of success
-    refusals: tuple[int, ...]  # statuses beyond those that every endpoint can have
+    refusals: tuple[Code, ...]  # beyond those of every endpoint
+    otherwise: Mapping[Code, int]  # the status of a refusal, where it is not that of its code
     largest_body: int  # bytes
     hints: Mapping[str, Any]
 
@@ -91,18 +93,22 @@ def endpoint(
     *,
     status: int = 200,
     also: tuple[int, ...] = (),
-    refusals: tuple[int, ...] = (),
+    refusals: tuple[Code, ...] = (),
+    otherwise: Mapping[Code, int] = MappingProxyType({}),
     largest_body: int = SMALL_BODY,
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
-    """`summary` names the operation for people; the statuses are what the document promises."""
+    """`summary` names the operation for people; statuses and refusals are what the document
+    promises."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
-        described = Endpoint(summary, status, also, refusals, largest_body, hints)
+        described = Endpoint(summary, status, also, refusals, otherwise, largest_body, hints)
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
         is_quick = iscoroutinefunction(method)
 
         async def respond(resource: object, req: Request, resp: Response, **path: str) -> None:
+            if otherwise:
+                resp.context.otherwise = otherwise
             check_path(path)
             given: dict[str, Any] = dict(path)
             if "request" in hints:
@@ -135,20 +141,22 @@ def endpoint(
 async def read_body(req: Request, largest: int) -> bytes:
     """The bytes of a JSON body; none count as the empty object."""
     if req.get_header("Transfer-Encoding") is not None:
-        raise Refused("length_required", "A body needs a Content-Length.", status=411)
+        raise Refused(Code.LENGTH_REQUIRED, "A body needs a Content-Length.")
     length = req.content_length or 0
     if length > largest:
-        raise Refused(TOO_LARGE, f"The body may be {largest} bytes long, not {length}.", status=413)
+        raise Refused(
+            Code.PAYLOAD_TOO_LARGE, f"The body may be {largest} bytes long, not {length}."
+        )
     if length == 0:
         return b"{}"
     media_type = (req.content_type or "").partition(";")[0].strip().lower()
     if media_type != JSON:
         raise Refused(
-            "unsupported_media_type", f"The body must be {JSON}.", status=415, field="Content-Type"
+            Code.UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", field="Content-Type"
         )
     data = await req.stream.read(length)
     if len(data) != length:
-        raise Refused("request_timeout", "The body did not arrive in time.", status=408)
+        raise Refused(Code.REQUEST_TIMEOUT, "The body did not arrive in time.")
     return bytes(data)
 
 
@@ -186,10 +194,11 @@ def _name_the_field(error: msgspec.ValidationError) -> Refused:
 
 def read_idempotency_key(req: Request) -> str | None:
     key = req.get_header("Idempotency-Key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and (len(key) not in IDEMPOTENCY_KEY or not _VISIBLE.fullmatch(key)):
         raise invalid(
             "Idempotency-Key",
-            "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters, no comma.",
+            f"Idempotency-Key must be given once, as {IDEMPOTENCY_KEY} visible ASCII characters, "
+            "no comma.",
         )
     if key is not None and PREFIX in key:  # it would stand in the log for ever
         raise invalid(

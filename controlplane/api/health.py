@@ -1,25 +1,37 @@
 """Is the server alive, and can it serve?"""
 
-from controlplane.api import answers
 from controlplane.api.endpoint import endpoint
+from controlplane.api.structs import Shown
+from controlplane.errors import Code
 from controlplane.service.installation import Services
 
 
-class Live:
+class Health(Shown, frozen=True):
+    status: str
+
+
+class LiveResource:
     public = True
 
     @endpoint("The process answers")
-    async def on_get(self) -> answers.Health:
-        return answers.Health(status="live")
+    async def on_get(self) -> Health:
+        return Health(status="live")
 
 
-class Ready:
+class ReadyResource:
     public = True
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @endpoint("The store can be reached and is up to date")
-    def on_get(self) -> answers.Health:
+    @endpoint(
+        "The store can be reached and is up to date",
+        refusals=(
+            Code.MIGRATION_NEEDED,
+            Code.NOT_INITIALISED,
+            Code.STORE_TOO_NEW,
+        ),
+    )
+    def on_get(self) -> Health:
         self._services.check_ready()
-        return answers.Health(status="ready")
+        return Health(status="ready")

@@ -1,10 +1,55 @@
 """Identities and their API keys."""
 
-from controlplane.api import answers, schemas
+from datetime import datetime
+
 from controlplane.api.endpoint import endpoint
-from controlplane.domain.model import Caller
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.structs import Body, Empty, Shown, made
+from controlplane.api.values import IdentityName
+from controlplane.domain import model
+from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.identities import Identities as Service
+from controlplane.service.identities import NewApiKey, NewIdentity
+
+
+class CreateIdentity(Body, frozen=True):
+    name: IdentityName
+    kind: IdentityKind
+    role: ServerRole | None = None
+    owner: IdentityName | None = None
+
+
+class Identity(Shown, frozen=True):
+    id: str
+    name: str
+    kind: IdentityKind
+    role: ServerRole | None
+    owner: str | None
+    disabled: bool
+    created_at: datetime
+
+
+class ApiKey(Shown, frozen=True):
+    id: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class IdentityWithKeys(Identity, frozen=True):
+    keys: list[ApiKey]
+
+
+class IdentityWithSecret(Identity, frozen=True):
+    api_key: str
+    api_key_id: str
+
+
+class ApiKeyWithSecret(Shown, frozen=True):
+    id: str
+    api_key: str
+    created_at: datetime
 
 
 class Resource:
@@ -14,52 +59,93 @@ class Resource:
         self._identities = identities
 
 
-class WhoAmI:
+class WhoAmIResource:
     @endpoint("Who this API key belongs to")
-    async def on_get(self, caller: Caller) -> answers.Identity:
-        return answers.identity(caller.identity)
+    async def on_get(self, caller: Caller) -> Identity:
+        return _identity(caller.identity)
 
 
-class Identities(Resource):
-    @endpoint("List identities", refusals=(403,))
-    def on_get(self, caller: Caller, query: schemas.PageQuery) -> answers.Items[answers.Identity]:
+class IdentitiesResource(Resource):
+    @endpoint("List identities", refusals=(Code.READER_REQUIRED,))
+    def on_get(self, caller: Caller, query: PageQuery) -> Items[Identity]:
         page = self._identities.list(caller, PageRequest(query.limit, query.cursor))
-        return answers.items(page, answers.identity)
+        return items(page, _identity)
 
-    @endpoint("Create an identity; its API key is shown once", status=201, refusals=(403, 409))
-    def on_post(self, caller: Caller, body: schemas.CreateIdentity) -> answers.IdentityWithSecret:
+    @endpoint(
+        "Create an identity; its API key is shown once",
+        status=201,
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS),
+    )
+    def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         created = self._identities.create(caller, body.name, body.kind, body.role, body.owner)
-        return answers.identity_with_secret(created)
+        return _identity_with_secret(created)
 
 
-class Identity(Resource):
-    @endpoint("Show an identity and its keys", refusals=(404,))
-    def on_get(self, caller: Caller, name: str) -> answers.IdentityWithKeys:
+class IdentityResource(Resource):
+    @endpoint("Show an identity and its keys", refusals=(Code.IDENTITY_NOT_FOUND,))
+    def on_get(self, caller: Caller, name: str) -> IdentityWithKeys:
         found = self._identities.get(caller, name)
-        return answers.identity_with_keys(found, self._identities.keys(caller, name))
+        return _identity_with_keys(found, self._identities.keys(caller, name))
 
 
-class IdentityDisable(Resource):
-    @endpoint("Disable an identity", refusals=(403, 404, 409))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.Identity:
-        return answers.identity(self._identities.disable(caller, name))
+class IdentityDisableResource(Resource):
+    @endpoint(
+        "Disable an identity",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.IDENTITY_NOT_FOUND,
+            Code.LAST_ADMIN,
+        ),
+    )
+    def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
+        return _identity(self._identities.disable(caller, name))
 
 
-class IdentityEnable(Resource):
-    @endpoint("Enable an identity", refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.Identity:
-        return answers.identity(self._identities.enable(caller, name))
+class IdentityEnableResource(Resource):
+    @endpoint("Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND))
+    def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
+        return _identity(self._identities.enable(caller, name))
 
 
-class ApiKeys(Resource):
-    @endpoint("Add an API key, shown once", status=201, refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.ApiKeyWithSecret:
-        return answers.api_key_with_secret(self._identities.add_key(caller, name))
+class ApiKeysResource(Resource):
+    @endpoint(
+        "Add an API key, shown once",
+        status=201,
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+    )
+    def on_post(self, caller: Caller, name: str, body: Empty) -> ApiKeyWithSecret:
+        return _api_key_with_secret(self._identities.add_key(caller, name))
 
 
-class ApiKeyRevoke(Resource):
-    @endpoint("Revoke an API key", refusals=(403, 404, 409))
-    def on_post(
-        self, caller: Caller, name: str, key_id: str, body: schemas.Empty
-    ) -> answers.ApiKey:
-        return answers.api_key(self._identities.revoke_key(caller, name, key_id))
+class ApiKeyRevokeResource(Resource):
+    @endpoint(
+        "Revoke an API key",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.IDENTITY_NOT_FOUND,
+            Code.API_KEY_NOT_FOUND,
+            Code.LAST_ADMIN,
+        ),
+    )
+    def on_post(self, caller: Caller, name: str, key_id: str, body: Empty) -> ApiKey:
+        return _api_key(self._identities.revoke_key(caller, name, key_id))
+
+
+def _identity(of: model.Identity) -> Identity:
+    return made(Identity, of)
+
+
+def _identity_with_keys(of: model.Identity, keys: tuple[model.ApiKey, ...]) -> IdentityWithKeys:
+    return made(IdentityWithKeys, of, keys=[_api_key(each) for each in keys])
+
+
+def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
+    return made(IdentityWithSecret, of.identity, api_key=of.api_key, api_key_id=of.api_key_id)
+
+
+def _api_key(of: model.ApiKey) -> ApiKey:
+    return made(ApiKey, of)
+
+
+def _api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
+    return made(ApiKeyWithSecret, of.key, api_key=of.api_key)

@@ -1,10 +1,28 @@
 """Who may do what with a signer."""
 
-from controlplane.api import answers, schemas
+from datetime import datetime
+
 from controlplane.api.endpoint import Answer, endpoint
-from controlplane.domain.model import Caller
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.structs import Body, Shown, made
+from controlplane.api.values import IdentityName
+from controlplane.domain import model
+from controlplane.domain.model import Caller, MemberRole
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.members import Members as Service
+
+
+class AddMember(Body, frozen=True):
+    identity: IdentityName
+    role: MemberRole
+
+
+class Member(Shown, frozen=True):
+    signer: str
+    identity: str
+    role: MemberRole
+    added_at: datetime
 
 
 class Resource:
@@ -14,23 +32,41 @@ class Resource:
         self._members = members
 
 
-class Members(Resource):
-    @endpoint("List a signer's members", refusals=(404,))
-    def on_get(
-        self, caller: Caller, name: str, query: schemas.PageQuery
-    ) -> answers.Items[answers.Member]:
+class MembersResource(Resource):
+    @endpoint("List a signer's members", refusals=(Code.SIGNER_NOT_FOUND,))
+    def on_get(self, caller: Caller, name: str, query: PageQuery) -> Items[Member]:
         page = self._members.list(caller, name, PageRequest(query.limit, query.cursor))
-        return answers.items(page, answers.member)
+        return items(page, _member)
 
     @endpoint(
-        "Add a member, or give one another role", status=201, also=(200,), refusals=(403, 404)
+        "Add a member, or give one another role",
+        status=201,
+        also=(200,),
+        refusals=(
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.IDENTITY_NOT_FOUND,
+        ),
     )
-    def on_post(self, caller: Caller, name: str, body: schemas.AddMember) -> Answer[answers.Member]:
+    def on_post(self, caller: Caller, name: str, body: AddMember) -> Answer[Member]:
         added = self._members.add(caller, name, body.identity, body.role)
-        return Answer(answers.member(added.member), status=201 if added.created else 200)
+        return Answer(_member(added.member), status=201 if added.created else 200)
 
 
-class Member(Resource):
-    @endpoint("Remove a member", status=204, refusals=(403, 404))
+class MemberResource(Resource):
+    @endpoint(
+        "Remove a member",
+        status=204,
+        refusals=(
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.IDENTITY_NOT_FOUND,
+            Code.MEMBER_NOT_FOUND,
+        ),
+    )
     def on_delete(self, caller: Caller, name: str, identity: str) -> None:
         self._members.remove(caller, name, identity)
+
+
+def _member(of: model.Member) -> Member:
+    return made(Member, of)

@@ -15,10 +15,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from controlplane.api.credentials import read_api_key
+from controlplane.api.refusals import EVERYWHERE, status_of
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
-from controlplane.domain.page import MAX_LIMIT, PageRequest
-from controlplane.errors import Refused
+from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import PAGE
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
 
@@ -64,9 +66,10 @@ class Metrics:
 
     def count_refused(self, scheme: Scheme | None, refused: Refused) -> None:
         """`scheme` None: it was not read."""
-        outcome = Outcome.FAILED if refused.status >= 500 else Outcome.DENIED
-        reason = "not_a_member" if refused.status == 404 else refused.code  # as the row says it
-        self._signatures.labels(scheme or "", outcome.value, reason).inc()
+        is_unseen = refused.code is Code.SIGNER_NOT_FOUND
+        outcome = Outcome.FAILED if status_of(refused.code) >= 500 else Outcome.DENIED
+        reason = Code.NOT_A_MEMBER if is_unseen else refused.code  # as the row says it
+        self._signatures.labels(scheme or "", outcome.value, reason.value).inc()
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()
@@ -153,7 +156,7 @@ class Certificates:
     def _read(self) -> Iterator[tuple[str, datetime]]:
         cursor: str | None = None
         while True:
-            page = self._signers.list(_OBSERVER, PageRequest(MAX_LIMIT, cursor))
+            page = self._signers.list(_OBSERVER, PageRequest(PAGE.most, cursor))
             for each in page.items:
                 if each.signer.certificate is not None:
                     yield each.signer.name, each.signer.certificate.not_after
@@ -174,6 +177,12 @@ class MetricsResource:
 
     public = True
     content_type = "text/plain"
+    refusals = (
+        *EVERYWHERE,
+        Code.API_KEY_REVOKED,
+        Code.API_KEY_UNKNOWN,
+        Code.IDENTITY_DISABLED,
+    )
 
     def __init__(self, metrics: Metrics, services: Services, *, named: bool) -> None:
         self._metrics = metrics

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 
 _PREFIX = "sealwright-metrics-"
 _LOCK = "lock"
@@ -29,10 +29,9 @@ def metrics_directory(data_dir: Path) -> Iterator[Path]:
         directory, lock = _make(place)
     except OSError as fault:
         raise Refused(
-            "no_temporary_folder",
+            Code.NO_TEMPORARY_FOLDER,
             f"Nothing can be written in {place} ({fault.strerror}): set TMPDIR to a folder for "
             "temporary files.",
-            status=503,
         ) from None
     try:
         yield directory

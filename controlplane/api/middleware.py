@@ -9,8 +9,9 @@ from controlplane.api import problems
 from controlplane.api.credentials import address_of, read_api_key
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics
+from controlplane.api.refusals import status_of
 from controlplane.domain import permissions
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.logging import request_id
 from controlplane.service.installation import Services
 
@@ -79,9 +80,9 @@ class Authentication:
                 lambda: self._services.identities.authenticate(key)
             )
         except Refused as refused:
-            if refused.status == 401 and "call" in req.scope:
+            if status_of(refused.code) == 401 and "call" in req.scope:
                 req.scope["call"].turn_away()
-            if refused.code == "api_key_unknown":
+            if refused.code is Code.API_KEY_UNKNOWN:
                 self._metrics.count_unknown_key()
             record = getattr(resource, "on_unauthenticated", None)
             if record is not None and req.method == "POST":

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from controlplane.algorithms.hashes import LONGEST_DIGEST
+from controlplane.algorithms.kinds import MOST_OCTETS
 from controlplane.errors import invalid
 
-LARGEST_DIGEST = 512  # octets: the modulus of the longest RSA key
 LARGEST_MESSAGE = 64 * 1024  # octets
 
 
@@ -18,8 +19,9 @@ def _schema(most: int) -> dict[str, object]:
 Digest = Annotated[
     str,
     Meta(
-        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
-        extra_json_schema=_schema(LARGEST_DIGEST),
+        description=f"as long as the hash says; none: up to {MOST_OCTETS} octets, with ecdsa 1 to "
+        f"{LONGEST_DIGEST}",
+        extra_json_schema=_schema(MOST_OCTETS),
     ),
 ]
 Message = Annotated[

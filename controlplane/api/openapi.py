@@ -10,7 +10,18 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.endpoint import JSON, Answer, Endpoint, Stream
 from controlplane.api.problems import MEDIA_TYPE, Problem
+from controlplane.api.refusals import (
+    EVERYWHERE,
+    OF_A_BODY,
+    OF_A_CALLER,
+    REFUSALS,
+    STATUSES,
+    by_status,
+)
 from controlplane.api.text import MAX_PARAMETER
+from controlplane.domain.api_key import LENGTH, PREFIX
+from controlplane.domain.ranges import IDEMPOTENCY_KEY
+from controlplane.errors import Code
 
 Schema = dict[str, Any]
 Routes = Iterable[tuple[str, object]]
@@ -18,20 +29,6 @@ Routes = Iterable[tuple[str, object]]
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _METHODS = ("get", "post", "patch", "delete")
-_REFUSALS = {
-    400: "A part of the request, named in `field`, is not as it must be.",
-    401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
-    403: "The caller may not do this; `code` says why.",
-    404: "Not there, or not for this caller to see.",
-    408: "The body did not arrive in time.",
-    409: "Contradicts what is there; `code` says how.",
-    411: "The body has no Content-Length.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    429: "Too often: try again after `Retry-After` seconds.",
-    500: "The server failed.",
-    503: "Not now: try again after `Retry-After` seconds.",
-}
 _SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; no body.", 304: "Unchanged."}
 
 
@@ -45,7 +42,8 @@ def document(routes: Routes, version: str) -> Schema:
         paths.setdefault(template, {})[method] = _operation(template, method, found, public)
     for template, resource in routes:
         if plain := getattr(resource, "content_type", None):
-            paths[template] = {"get": _plain(template, plain)}
+            refusals = getattr(resource, "refusals", EVERYWHERE)
+            paths[template] = {"get": _plain(template, plain, refusals)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,12 +54,12 @@ def document(routes: Routes, version: str) -> Schema:
         "security": [{"apiKey": []}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": components | {"Code": _codes()},
             "securitySchemes": {
                 "apiKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key: swk_ and 43 letters and digits.",
+                    "description": f"An API key: {PREFIX} and {LENGTH} letters and digits.",
                 }
             },
         },
@@ -122,7 +120,11 @@ def _operation(template: str, method: str, found: Endpoint, public: bool) -> Sch
                 "in": "header",
                 "required": False,
                 "description": "The same key from the same identity gives the same signature.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "schema": {
+                    "type": "string",
+                    "minLength": IDEMPOTENCY_KEY.least,
+                    "maxLength": IDEMPOTENCY_KEY.most,
+                },
             }
         )
     if parameters:
@@ -146,33 +148,46 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
             responses[str(status)]["content"] = {"application/x-ndjson": {"schema": {}}}
         elif answered is not None and status != 304:
             responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
-    refusals = {400, 500, 503, *found.refusals}
+    refusals = {*EVERYWHERE, *found.refusals}
     if not public:
-        refusals |= {401, 429}
+        refusals.update(OF_A_CALLER)
     if found.body is not None:
-        refusals |= {408, 411, 413, 415}
-    for status in sorted(refusals):
-        responses[str(status)] = {
-            "description": _REFUSALS[status],
-            "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
+        refusals.update(OF_A_BODY)
+    return {**responses, **_refused(refusals, found.otherwise)}
+
+
+def _refused(codes: Iterable[Code], otherwise: Mapping[Code, int]) -> Schema:
+    """Problem documents by their status, each with the codes that it can have."""
+    return {
+        str(status): {
+            "description": STATUSES[status],
+            "content": {MEDIA_TYPE: {"schema": _problem(given)}},
         }
-    return responses
+        for status, given in by_status(codes, otherwise).items()
+    }
 
 
-def _plain(template: str, content_type: str) -> Schema:
+def _codes() -> Schema:
+    """What each one means."""
+    return {
+        "oneOf": [
+            {"const": code, "description": refusal.meaning} for code, refusal in REFUSALS.items()
+        ]
+    }
+
+
+def _problem(codes: Iterable[Code]) -> Schema:
+    return {"allOf": [_reference(Problem), {"properties": {"code": {"enum": list(codes)}}}]}
+
+
+def _plain(template: str, content_type: str, refusals: Iterable[Code]) -> Schema:
     return {
         "summary": "Prometheus metrics" if content_type != JSON else "This document",
         "operationId": _operation_id(template, "get"),
         "security": [],
         "responses": {
             "200": {"description": "Done.", "content": {content_type: {"schema": {}}}},
-            **{
-                str(status): {
-                    "description": _REFUSALS[status],
-                    "content": {MEDIA_TYPE: {"schema": _reference(Problem)}},
-                }
-                for status in (400, 401, 500, 503)
-            },
+            **_refused(refusals, {}),
         },
     }
 

@@ -1,16 +1,99 @@
 """The audit log, read."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
 
-from controlplane.api import answers, schemas
+import msgspec
+from msgspec import Meta
+
 from controlplane.api.endpoint import Stream, endpoint
-from controlplane.domain.model import Caller
-from controlplane.domain.operation import Operation as Row
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.structs import Shown, made
+from controlplane.api.text import Parameter, check_time
+from controlplane.api.values import SHA256
+from controlplane.domain import operation as domain
+from controlplane.domain.model import (
+    Caller,
+    EcdsaEncoding,
+    HashAlgorithm,
+    OperationKind,
+    Outcome,
+    Scheme,
+)
 from controlplane.domain.operation import OperationFilter, Unreadable
 from controlplane.domain.page import PageRequest
+from controlplane.errors import Code
 from controlplane.service.audit import Audit
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
+
+HexSha256 = Annotated[str, Meta(pattern=SHA256)]
+
+
+class OperationsQuery(PageQuery, frozen=True):
+    signer: Parameter | None = None
+    actor: Parameter | None = None
+    kind: OperationKind | None = None
+    outcome: Outcome | None = None
+    since: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
+
+    def __post_init__(self) -> None:
+        check_time("since", self.since)
+
+
+class PssParameters(Shown, frozen=True):
+    mgf_hash: HashAlgorithm
+    salt_length: int
+
+
+class Client(Shown, frozen=True):
+    address: str | None
+    tool: str | None
+    command: str | None
+    hostname: str | None
+    os_user: str | None
+    application_sha256: str | None
+    module_version: str | None
+
+
+class Operation(Shown, frozen=True):
+    sequence: int
+    id: str
+    created_at: datetime
+    kind: OperationKind
+    signer: str | None
+    actor: str | None
+    api_key_id: str | None
+    outcome: Outcome | None
+    reason: str | None
+    scheme: Scheme | None
+    hash: HashAlgorithm | None
+    digest: bytes | None
+    pss: PssParameters | None
+    ecdsa_encoding: EcdsaEncoding | None
+    grant_id: str | None
+    certificate_serial: str | None
+    client: Client | None
+    signature: bytes | None
+    action: str | None
+    object: str | None
+    details: dict[str, str | int | bool | None] | None
+    idempotency_key: str | None
+    previous_hash: HexSha256
+    row_hash: HexSha256
+
+
+class UnreadableOperation(Shown, frozen=True):
+    """In the place of a row that was changed in the store."""
+
+    sequence: int
+    unreadable: bool = True
+
+
+class Head(Shown, frozen=True):
+    sequence: int
+    row_hash: HexSha256
 
 
 class Resource:
@@ -20,11 +103,9 @@ class Resource:
         self._audit = audit
 
 
-class Operations(Resource):
+class OperationsResource(Resource):
     @endpoint("List operations, newest first")
-    def on_get(
-        self, caller: Caller, query: schemas.OperationsQuery
-    ) -> answers.Items[answers.Operation]:
+    def on_get(self, caller: Caller, query: OperationsQuery) -> Items[Operation]:
         where = OperationFilter(
             signer=query.signer,
             actor=query.actor,
@@ -33,32 +114,49 @@ class Operations(Resource):
             since=query.since,
         )
         page = self._audit.list(caller, where, PageRequest(query.limit, query.cursor))
-        return answers.items(page, answers.operation)
+        return items(page, operation)
 
 
-class Operation(Resource):
-    @endpoint("Show an operation", refusals=(404,))
-    def on_get(self, caller: Caller, operation_id: str) -> answers.Operation:
-        return answers.operation(self._audit.get(caller, operation_id))
+class OperationResource(Resource):
+    @endpoint("Show an operation", refusals=(Code.OPERATION_NOT_FOUND,))
+    def on_get(self, caller: Caller, operation_id: str) -> Operation:
+        return operation(self._audit.get(caller, operation_id))
 
 
-class OperationsExport(Resource):
-    @endpoint("Every operation in order, one JSON object a line", refusals=(403,))
+class OperationsExportResource(Resource):
+    @endpoint("Every operation in order, one JSON object a line", refusals=(Code.READER_REQUIRED,))
     def on_get(self, caller: Caller) -> Stream:
         return Stream(_lines(self._audit.export(caller)))
 
 
-class OperationsHead(Resource):
-    @endpoint("The end of the audit chain", refusals=(403,))
-    def on_get(self, caller: Caller) -> answers.Head:
-        return answers.head(self._audit.head(caller))
+class OperationsHeadResource(Resource):
+    @endpoint("The end of the audit chain", refusals=(Code.READER_REQUIRED,))
+    def on_get(self, caller: Caller) -> Head:
+        return made(Head, self._audit.head(caller))
 
 
-def _lines(rows: Iterator[Row | Unreadable]) -> Iterator[bytes]:
+def _lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
     piece = bytearray()
     for row in rows:
-        piece += answers.line(row)
+        piece += line(row)
         if len(piece) >= _ENOUGH:
             yield bytes(piece)
             piece.clear()
     yield bytes(piece)
+
+
+def operation(of: domain.Operation) -> Operation:
+    return made(
+        Operation,
+        of.entry,
+        sequence=of.sequence,
+        previous_hash=of.previous_hash,
+        row_hash=of.row_hash,
+    )
+
+
+def line(of: domain.Operation | Unreadable) -> bytes:
+    """A row of the export. One that was changed in the store so that it cannot be read is shown
+    as what no verification takes for a row."""
+    row = UnreadableOperation(of.sequence) if isinstance(of, Unreadable) else operation(of)
+    return msgspec.json.encode(row) + b"\n"

@@ -7,8 +7,9 @@ import msgspec
 import structlog
 from falcon.asgi import Request, Response
 
+from controlplane.api.refusals import REFUSALS
 from controlplane.domain.text import shorten
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,12 +32,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _FALCON_CODES = {
-    400: "invalid_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    413: "payload_too_large",
-    415: "unsupported_media_type",
+    400: Code.INVALID_REQUEST,
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    406: Code.NOT_ACCEPTABLE,
+    413: Code.PAYLOAD_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
 }
 _FALCON_TITLES = {
     404: "There is nothing at this address.",
@@ -49,18 +50,24 @@ def new_request_id() -> str:
 
 
 def outside_a_request(
-    status: int, code: str, title: str, field: str | None = None
+    status: int, code: Code, title: str, field: str | None = None
 ) -> tuple[str, bytes]:
     """For answers below the application: a fresh request id and the encoded document."""
     made_up = new_request_id()
     return made_up, _encode(status, code, title, made_up, field)
 
 
-async def answer_refused(_req: Request, resp: Response, refused: Refused, _params: object) -> None:
-    _answer(resp, refused.status, refused.code, refused.title, refused.field, refused.request)
+async def answer_refused(req: Request, resp: Response, refused: Refused, params: object) -> None:
+    """With the status of its code, unless the endpoint that was called gives it another one."""
+    if refused.code not in REFUSALS:
+        await answer_fault(req, resp, refused, params)
+        return
+    otherwise = resp.context.get("otherwise") or {}
+    status = otherwise.get(refused.code, REFUSALS[refused.code].status)
+    _answer(resp, status, refused.code, refused.title, refused.field, refused.request)
     if refused.retry_after is not None:
         resp.set_header("Retry-After", str(refused.retry_after))
-    if refused.status == 401:
+    if status == 401:
         resp.set_header("WWW-Authenticate", "Bearer")
 
 
@@ -72,19 +79,20 @@ async def answer_http_error(
     for name, value in (error.headers or {}).items() if isinstance(error.headers, dict) else ():
         resp.set_header(name, value)
     title = _FALCON_TITLES.get(status) or error.description or error.title or "Refused."
-    _answer(resp, status, _FALCON_CODES.get(status, "invalid_request"), title)
+    _answer(resp, status, _FALCON_CODES.get(status, Code.INVALID_REQUEST), title)
 
 
 async def answer_fault(req: Request, resp: Response, fault: Exception, _params: object) -> None:
     """A bug or a broken machine: the caller gets the request's id, the log gets the rest."""
     _log.error("request_failed", method=req.method, path=req.path, exc_info=fault)
-    _answer(resp, 500, "internal_error", "The server failed; its log has more under request_id.")
+    title = "The server failed; its log has more under request_id."
+    _answer(resp, 500, Code.INTERNAL_ERROR, title)
 
 
 def _answer(
     resp: Response,
     status: int,
-    code: str,
+    code: Code,
     title: str,
     field: str | None = None,
     request: str | None = None,
@@ -97,7 +105,7 @@ def _answer(
 
 def _encode(
     status: int,
-    code: str,
+    code: Code,
     title: str,
     current: str,
     field: str | None = None,

@@ -8,10 +8,12 @@ from functools import partial
 import msgspec
 from falcon.asgi import Request
 
-from controlplane.api import answers, schemas
-from controlplane.api.endpoint import TOO_LARGE, Run, decode, endpoint, read_body
+from controlplane.algorithms.kinds import MOST_OCTETS
+from controlplane.api import to_sign
+from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
-from controlplane.api.octets import LARGEST_DIGEST, LARGEST_MESSAGE, read_octets
+from controlplane.api.octets import LARGEST_MESSAGE, read_octets
+from controlplane.api.structs import made
 from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
     Caller,
@@ -23,16 +25,16 @@ from controlplane.domain.model import (
     SignCall,
     Signed,
 )
-from controlplane.errors import Refused, invalid
+from controlplane.errors import Code, Refused, invalid
 from controlplane.service.signing import Elsewhere, Signing, Steps, Unread
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
-_LARGEST_CALL = 96 * 1024  # bytes: the largest message in base64, and what stands around it
-_decoder = msgspec.json.Decoder(schemas.ToSign)
+_LARGEST_CALL = LARGEST_MESSAGE * 3 // 2  # bytes: in base64, and what stands around it
+_decoder = msgspec.json.Decoder(to_sign.ToSign)
 
 
-class Sign:
+class SignResource:
     confirms_caller = True  # when the call's row is committed
 
     def __init__(self, signing: Signing, metrics: Metrics) -> None:
@@ -40,17 +42,33 @@ class Sign:
         self._metrics = metrics
 
     @endpoint(
-        "Sign a digest or a message", refusals=(403, 404, 409, 429), largest_body=_LARGEST_CALL
+        "Sign a digest or a message",
+        refusals=(
+            Code.SCHEME_KEY_MISMATCH,
+            Code.NOT_A_MEMBER,
+            Code.ROLE_CANNOT_SIGN,
+            Code.SIGNER_DISABLED,
+            Code.SIGNER_PENDING,
+            Code.CERTIFICATE_EXPIRED,
+            Code.ALGORITHM_NOT_ALLOWED,
+            Code.NO_ACTIVE_GRANT,
+            Code.SIGNER_NOT_FOUND,
+            Code.CERTIFICATE_CHANGED,
+            Code.IDEMPOTENCY_CONFLICT,
+            Code.ROW_UNWRITABLE,
+            Code.SIGNING_FAILED,
+        ),
+        largest_body=_LARGEST_CALL,
     )
     async def on_post(
         self,
         request: Request,
         caller: Caller,
         name: str,
-        body: schemas.Sign,
+        body: to_sign.Sign,
         idempotency_key: str | None,
-    ) -> answers.Signature:
-        said = body.client or schemas.SigningClient()
+    ) -> to_sign.Signature:
+        said = body.client or to_sign.SigningClient()
         client = Client(address=request.context.address, **msgspec.structs.asdict(said))
         call = _parse(name, body, client, idempotency_key)
         try:
@@ -59,7 +77,7 @@ class Sign:
             self._metrics.count_refused(call.scheme, refused)
             raise
         self._metrics.count_signed(call.scheme)
-        return answers.signature(signed)
+        return made(to_sign.Signature, signed)
 
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
@@ -70,7 +88,7 @@ class Sign:
             body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
             call = _parse(name, body, client, None)
         except Refused as fault:
-            if fault.code != TOO_LARGE:
+            if fault.code is not Code.PAYLOAD_TOO_LARGE:
                 return  # no call to sign
             call = Unread(name, client)
         await request.context.run(lambda: self._signing.record_refused(refused, call))
@@ -121,7 +139,7 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _parse(
-    signer: str, body: schemas.ToSign, client: Client, idempotency_key: str | None
+    signer: str, body: to_sign.ToSign, client: Client, idempotency_key: str | None
 ) -> SignCall:
     """What the struct's types cannot say: which fields go with which scheme."""
     rules = body.scheme.rules
@@ -154,13 +172,13 @@ def _parse(
     return call
 
 
-def _digest(body: schemas.ToSign, message: bytes | None) -> bytes:
+def _digest(body: to_sign.ToSign, message: bytes | None) -> bytes:
     """As it goes on record."""
     hash_ = body.scheme.rules.message_hash
     if hash_ is None:
         if body.digest is None:
             raise invalid("digest", f"digest: {body.scheme} signs a digest; send it.")
-        return read_octets("digest", body.digest, LARGEST_DIGEST)
+        return read_octets("digest", body.digest, MOST_OCTETS)
     if message is None:
         raise invalid("message", f"message: {body.scheme} signs the message itself; send it.")
     return hashlib.new(hash_, message).digest()

@@ -1,13 +1,116 @@
 """Signers, their state and their certificates."""
 
-from controlplane.api import answers, schemas
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
 from controlplane.api.endpoint import endpoint
-from controlplane.domain.model import Caller
+from controlplane.api.grants import Grant, grant_answer
+from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.policies import PolicyChange, policy_changes
+from controlplane.api.structs import Body, Empty, Shown, made
+from controlplane.api.text import Text
+from controlplane.api.values import IdentityName, PolicyName, length, number, shape
+from controlplane.domain.model import (
+    Caller,
+    HashAlgorithm,
+    KeyAlgorithm,
+    MemberRole,
+    SignerStatus,
+)
+from controlplane.domain.names import COMMON_NAME, SIGNER_NAME
 from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import CERTIFICATE_DAYS, LARGEST_CHAIN
+from controlplane.domain.signer import SignerDescription
+from controlplane.errors import Code
+from controlplane.service.explanation import Explanation as Explained
 from controlplane.service.explanation import Explanations
 from controlplane.service.signers import Signers as Service
+from controlplane.service.signers import SignerView
 
-_LARGEST_CHAIN = 256 * 1024  # bytes
+SignerName = Annotated[
+    str, shape(SIGNER_NAME, "a-z 0-9 -, no hyphen at either end; becomes the token label")
+]
+Days = Annotated[int, number(CERTIFICATE_DAYS, "validity of the certificate")]
+
+
+class CreateSigner(Body, frozen=True):
+    name: SignerName
+    key: KeyAlgorithm
+    common_name: Annotated[Text, length(COMMON_NAME)]
+    days: Days | None = None
+    external: bool = False
+    policy: PolicyName | None = None
+
+
+class RenewSigner(Body, frozen=True):
+    days: Days | None = None
+
+
+class InstallCertificate(Body, frozen=True):
+    chain: Annotated[Text, Meta(min_length=1, description="PEM: leaf and issuers, root included")]
+
+
+class SetPolicy(Body, frozen=True):
+    """`policy` null: the signer's members sign without a grant."""
+
+    policy: PolicyName | None
+
+
+class ExplainQuery(Body, frozen=True):
+    identity: IdentityName
+    hash: HashAlgorithm | None = None
+
+
+class Signer(Shown, frozen=True):
+    id: str
+    number: int
+    name: str
+    status: SignerStatus
+    key: KeyAlgorithm
+    policy: str | None
+    common_name: str
+    external: bool
+    certificate_serial: str | None
+    not_after: datetime | None
+    created_at: datetime
+    role: MemberRole | None
+    warnings: list[str]
+
+
+class SignerInFull(Signer, frozen=True):
+    """With the policies that were attached, detached and edited, newest first."""
+
+    policy_changes: list[PolicyChange]
+
+
+class Csr(Shown, frozen=True):
+    csr: str
+
+
+class SignerCertificate(Shown, frozen=True):
+    certificate: str
+    chain: list[str]
+    serial: str
+
+
+class CaCertificate(Shown, frozen=True):
+    chain: str
+
+
+class Explanation(Shown, frozen=True):
+    """`grant`: the one that a call would use up; `request`: the id of the pending one."""
+
+    signer: str
+    identity: str
+    allowed: bool
+    code: str | None
+    title: str
+    missing: list[str]
+    policy: str | None
+    grant: Grant | None
+    request: str | None
 
 
 class Resource:
@@ -17,94 +120,161 @@ class Resource:
         self._signers = signers
 
 
-class Signers(Resource):
+class SignersResource(Resource):
     @endpoint("List the signers that the caller may see")
-    def on_get(self, caller: Caller, query: schemas.PageQuery) -> answers.Items[answers.Signer]:
+    def on_get(self, caller: Caller, query: PageQuery) -> Items[Signer]:
         page = self._signers.list(caller, PageRequest(query.limit, query.cursor))
-        return answers.items(page, answers.signer)
+        return items(page, _signer)
 
-    @endpoint("Create a signer and its key pair", status=201, refusals=(403, 404, 409))
-    def on_post(self, caller: Caller, body: schemas.CreateSigner) -> answers.SignerInFull:
-        return answers.signer_in_full(
-            self._signers.create(
-                caller,
-                body.name,
-                body.key,
-                body.common_name,
-                body.days,
-                body.external,
-                body.policy,
-            )
-        )
+    @endpoint(
+        "Create a signer and its key pair",
+        status=201,
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.POLICY_NOT_FOUND,
+            Code.SIGNER_EXISTS,
+            Code.SIGNER_NAME_USED,
+            Code.POLICY_CANNOT_BE_MET,
+        ),
+    )
+    def on_post(self, caller: Caller, body: CreateSigner) -> SignerInFull:
+        wanted = made(SignerDescription, body)
+        return _signer_in_full(self._signers.create(caller, wanted, body.days, body.policy))
 
 
-class Signer(Resource):
-    @endpoint("Show a signer", refusals=(404,))
-    def on_get(self, caller: Caller, name: str) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.get(caller, name))
+class SignerResource(Resource):
+    @endpoint("Show a signer", refusals=(Code.SIGNER_NOT_FOUND,))
+    def on_get(self, caller: Caller, name: str) -> SignerInFull:
+        return _signer_in_full(self._signers.get(caller, name))
 
-    @endpoint("Delete a signer and its private keys", status=204, refusals=(403, 404))
+    @endpoint(
+        "Delete a signer and its private keys",
+        status=204,
+        refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND),
+    )
     def on_delete(self, caller: Caller, name: str) -> None:
         self._signers.delete(caller, name)
 
 
-class SignerDisable(Resource):
-    @endpoint("Disable a signer", refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.disable(caller, name))
+class SignerDisableResource(Resource):
+    @endpoint("Disable a signer", refusals=(Code.ADMINISTRATOR_REQUIRED, Code.SIGNER_NOT_FOUND))
+    def on_post(self, caller: Caller, name: str, body: Empty) -> SignerInFull:
+        return _signer_in_full(self._signers.disable(caller, name))
 
 
-class SignerEnable(Resource):
-    @endpoint("Enable a signer", refusals=(403, 404))
-    def on_post(self, caller: Caller, name: str, body: schemas.Empty) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.enable(caller, name))
+class SignerEnableResource(Resource):
+    @endpoint("Enable a signer", refusals=(Code.ADMINISTRATOR_REQUIRED, Code.SIGNER_NOT_FOUND))
+    def on_post(self, caller: Caller, name: str, body: Empty) -> SignerInFull:
+        return _signer_in_full(self._signers.enable(caller, name))
 
 
-class SignerPolicy(Resource):
-    @endpoint("Give a signer a policy, or none", refusals=(403, 404, 409))
-    def on_post(self, caller: Caller, name: str, body: schemas.SetPolicy) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.set_policy(caller, name, body.policy))
+class SignerPolicyResource(Resource):
+    @endpoint(
+        "Give a signer a policy, or none",
+        refusals=(
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.POLICY_NOT_FOUND,
+            Code.POLICY_CANNOT_BE_MET,
+        ),
+    )
+    def on_post(self, caller: Caller, name: str, body: SetPolicy) -> SignerInFull:
+        return _signer_in_full(self._signers.set_policy(caller, name, body.policy))
 
 
-class SignerRenew(Resource):
-    @endpoint("Give a signer a new key pair and certificate", refusals=(403, 404, 409))
-    def on_post(self, caller: Caller, name: str, body: schemas.RenewSigner) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.renew(caller, name, body.days))
+class SignerRenewResource(Resource):
+    @endpoint(
+        "Give a signer a new key pair and certificate",
+        refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND),
+    )
+    def on_post(self, caller: Caller, name: str, body: RenewSigner) -> SignerInFull:
+        return _signer_in_full(self._signers.renew(caller, name, body.days))
 
 
-class SignerCsr(Resource):
-    @endpoint("The PKCS#10 request of an external signer", refusals=(403, 404, 409))
-    def on_get(self, caller: Caller, name: str) -> answers.Csr:
-        return answers.Csr(csr=self._signers.csr(caller, name))
+class SignerCsrResource(Resource):
+    @endpoint(
+        "The PKCS#10 request of an external signer",
+        refusals=(
+            Code.ADMINISTRATOR_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.SIGNER_NOT_EXTERNAL,
+        ),
+    )
+    def on_get(self, caller: Caller, name: str) -> Csr:
+        return Csr(csr=self._signers.csr(caller, name))
 
 
-class SignerCertificate(Resource):
-    @endpoint("A signer's certificate and chain", refusals=(404, 409))
-    def on_get(self, caller: Caller, name: str) -> answers.SignerCertificate:
-        return answers.signer_certificate(self._signers.certificate(caller, name))
+class SignerCertificateResource(Resource):
+    @endpoint(
+        "A signer's certificate and chain",
+        refusals=(Code.SIGNER_NOT_FOUND, Code.SIGNER_PENDING),
+        otherwise={Code.SIGNER_PENDING: 409},
+    )
+    def on_get(self, caller: Caller, name: str) -> SignerCertificate:
+        return made(SignerCertificate, self._signers.certificate(caller, name))
 
     @endpoint(
         "Install the certificate of an external signer",
-        refusals=(403, 404, 409),
-        largest_body=_LARGEST_CHAIN,
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.SIGNER_NOT_EXTERNAL,
+        ),
+        largest_body=LARGEST_CHAIN,
     )
-    def on_post(
-        self, caller: Caller, name: str, body: schemas.InstallCertificate
-    ) -> answers.SignerInFull:
-        return answers.signer_in_full(self._signers.install_certificate(caller, name, body.chain))
+    def on_post(self, caller: Caller, name: str, body: InstallCertificate) -> SignerInFull:
+        return _signer_in_full(self._signers.install_certificate(caller, name, body.chain))
 
 
-class SignerExplanation:
+class SignerExplanationResource:
     def __init__(self, explanations: Explanations) -> None:
         self._explanations = explanations
 
-    @endpoint("Would a call to sign be allowed, and what is missing", refusals=(404,))
-    def on_get(self, caller: Caller, name: str, query: schemas.ExplainQuery) -> answers.Explanation:
-        found = self._explanations.explain(caller, name, query.identity, query.hash)
-        return answers.explanation(found)
+    @endpoint(
+        "Would a call to sign be allowed, and what is missing",
+        refusals=(Code.SIGNER_NOT_FOUND, Code.IDENTITY_NOT_FOUND),
+    )
+    def on_get(self, caller: Caller, name: str, query: ExplainQuery) -> Explanation:
+        return _explanation(self._explanations.explain(caller, name, query.identity, query.hash))
 
 
-class CaCertificate(Resource):
+class CaCertificateResource(Resource):
     @endpoint("The chain of the built-in CA, root last")
-    def on_get(self, caller: Caller) -> answers.CaCertificate:
-        return answers.CaCertificate(chain=self._signers.ca_certificate())
+    def on_get(self, caller: Caller) -> CaCertificate:
+        return CaCertificate(chain=self._signers.ca_certificate())
+
+
+def _signer(of: SignerView) -> Signer:
+    return made(Signer, of.signer, **_of_signer(of))
+
+
+def _signer_in_full(of: SignerView) -> SignerInFull:
+    changes = policy_changes(of.policy_changes)
+    return made(SignerInFull, of.signer, **_of_signer(of), policy_changes=changes)
+
+
+def _of_signer(of: SignerView) -> dict[str, object]:
+    """What it has not under the same name."""
+    policy, certificate = of.signer.policy, of.signer.certificate
+    return {
+        "status": of.status,
+        "policy": None if policy is None else policy.name,
+        "certificate_serial": None if certificate is None else certificate.serial,
+        "not_after": None if certificate is None else certificate.not_after,
+        "role": of.role,
+        "warnings": of.warnings,
+    }
+
+
+def _explanation(of: Explained) -> Explanation:
+    return Explanation(
+        signer=of.signer.name,
+        identity=of.identity,
+        allowed=of.allowed,
+        code=of.code,
+        title=of.sentence,
+        missing=list(of.missing),
+        policy=None if of.signer.policy is None else of.signer.policy.name,
+        grant=None if of.grant is None else grant_answer(of.grant),
+        request=None if of.request is None else of.request.id,
+    )

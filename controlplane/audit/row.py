@@ -7,6 +7,7 @@ anyone with an export can compute the hashes. docs/audit.md has all of it, with 
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
@@ -26,6 +27,10 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class _Row(msgspec.Struct, frozen=True):
+    """Its members; but for the first two they are an entry's."""
+
+    sequence: int
+    previous_hash: str
     action: str | None
     actor: str | None
     api_key_id: str | None
@@ -42,40 +47,15 @@ class _Row(msgspec.Struct, frozen=True):
     kind: OperationKind
     object: str | None
     outcome: Outcome | None
-    previous_hash: str
     pss: PssParameters | None
     reason: str | None
     scheme: Scheme | None
-    sequence: int
     signature: bytes | None
     signer: str | None
 
 
+_members = attrgetter(*_Row.__struct_fields__[2:])
+
+
 def canonical_bytes(sequence: int, entry: Entry, previous_hash: str) -> bytes:
-    return PREFIX + _encode(
-        _Row(
-            action=entry.action,
-            actor=entry.actor,
-            api_key_id=entry.api_key_id,
-            certificate_serial=entry.certificate_serial,
-            client=entry.client,
-            created_at=entry.created_at,
-            details=entry.details,
-            digest=entry.digest,
-            ecdsa_encoding=entry.ecdsa_encoding,
-            grant_id=entry.grant_id,
-            hash=entry.hash,
-            id=entry.id,
-            idempotency_key=entry.idempotency_key,
-            kind=entry.kind,
-            object=entry.object,
-            outcome=entry.outcome,
-            previous_hash=previous_hash,
-            pss=entry.pss,
-            reason=entry.reason,
-            scheme=entry.scheme,
-            sequence=sequence,
-            signature=entry.signature,
-            signer=entry.signer,
-        )
-    )
+    return PREFIX + _encode(_Row(sequence, previous_hash, *_members(entry)))

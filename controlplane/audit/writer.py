@@ -15,7 +15,7 @@ from peewee import Database
 
 from controlplane.audit.log import append_after
 from controlplane.domain.operation import Entry, Operation
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store import grants, operations
 from controlplane.store.database import Store
 
@@ -183,7 +183,7 @@ class Writer:
             except Exception:  # noqa: BLE001  # the same
                 _log.exception("row_unwritable", operation_id=row.entry.id)
                 title = "This call cannot be recorded, so no signature is released."
-                results.append(Refused("row_unwritable", title, status=500))
+                results.append(Refused(Code.ROW_UNWRITABLE, title))
         return results
 
 
@@ -222,8 +222,7 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
 
 def _overloaded() -> Refused:
     return Refused(
-        "overloaded",
+        Code.OVERLOADED,
         "Too many calls are waiting for the audit log; try again.",
-        status=503,
         retry_after=_RETRY_AFTER,
     )

@@ -19,8 +19,6 @@ from controlplane.algorithms.scheme import PrivateKey
 from controlplane.certificates.reading import describe
 from controlplane.domain.model import Certificate
 
-MAX_DAYS = 460  # CA/B Forum Code Signing Baseline Requirements §6.3.2
-DEFAULT_DAYS = 365
 ROOT_YEARS = 25
 INTERMEDIATE_YEARS = 15
 _CLOCK_SKEW = timedelta(minutes=5)

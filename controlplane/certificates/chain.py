@@ -15,11 +15,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controlplane.certificates.reading import describe
 from controlplane.domain.model import Certificate
+from controlplane.domain.ranges import CHAIN
 from controlplane.errors import Refused, invalid
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
-MAX_PEM = 128 * 1024  # characters
 MAX_CERTIFICATES = 10
 
 
@@ -39,8 +39,8 @@ def check_chain(pem: str, public_keys: Sequence[bytes], now: datetime) -> tuple[
 
 
 def _parse(pem: str) -> list[x509.Certificate]:
-    if len(pem) > MAX_PEM:
-        raise _refuse(f"The file is longer than {MAX_PEM} characters.")
+    if len(pem) > CHAIN.most:
+        raise _refuse(f"The file is longer than {CHAIN.most} characters.")
     if "PRIVATE KEY-----" in pem:
         raise _refuse("The file holds a private key. Send certificates only, and replace that key.")
     try:

@@ -10,12 +10,12 @@ import string
 
 PREFIX = "swk_"
 _ALPHABET = string.ascii_letters + string.digits
-_LENGTH = 43
-_SHAPE = re.compile(r"swk_[A-Za-z0-9]{43}")
+LENGTH = 43  # characters after it
+_SHAPE = re.compile(rf"{PREFIX}[A-Za-z0-9]{{{LENGTH}}}")
 
 
 def new_api_key() -> str:
-    return PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
 
 
 def hash_api_key(api_key: str) -> bytes | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from controlplane.domain.model import Decision, Identity, Request, RequestState, Step
 from controlplane.domain.policy import Candidate, count
-from controlplane.errors import conflict, forbidden
+from controlplane.errors import Code, Refused
 
 _MOST_NAMES = 8  # in a sentence
 
@@ -33,36 +33,38 @@ def check_decision(attempt: Attempt) -> int:
     request, who = attempt.request, attempt.approver.identity
     check_pending(request, attempt.now)
     if who.person == attempt.requester.person:
-        raise forbidden(
-            "own_request",
+        raise Refused(
+            Code.OWN_REQUEST,
             "Nobody decides on their own request, nor on one of a machine of the same owner.",
         )
     if attempt.approver.is_auditor:
-        raise forbidden("auditor_cannot_approve", "An auditor reads, and decides on no request.")
+        raise Refused(Code.AUDITOR_CANNOT_APPROVE, "An auditor reads, and decides on no request.")
     open_ = request.open_step
     if open_ is None:
         raise AssertionError("a pending request has an open step")
     place = _place(request, open_)
     if attempt.step is not None and attempt.step != open_:
-        raise conflict(
-            "step_changed", f"The request has moved on: {place} is open now. Look at it again."
+        raise Refused(
+            Code.STEP_CHANGED, f"The request has moved on: {place} is open now. Look at it again."
         )
     if who.name not in request.terms.steps[open_].approvers:
         names = _names(request.terms.steps[open_].approvers)
-        raise forbidden("not_an_approver", f"{place} is decided by {names}; {who.name} is not one.")
+        raise Refused(
+            Code.NOT_AN_APPROVER, f"{place} is decided by {names}; {who.name} is not one."
+        )
     for decision in request.decisions:
         if attempt.people[decision.approver] != who.person:
             continue
         if decision.step == open_:
-            raise conflict(
-                "already_decided",
+            raise Refused(
+                Code.ALREADY_DECIDED,
                 f"{decision.approver} has approved {place} already; {who.name} is the same person."
                 if decision.approver != who.name
                 else f"{who.name} has approved {place} already.",
             )
         if attempt.step is None:
-            raise conflict(
-                "already_decided",
+            raise Refused(
+                Code.ALREADY_DECIDED,
                 f"{decision.approver} has approved an earlier step; to decide {place} too, name "
                 "that step.",
             )
@@ -75,7 +77,7 @@ def check_pending(request: Request, now: datetime) -> None:
     if state is RequestState.PENDING:
         return
     by = f" by {request.ended_by}" if request.ended_by else ""
-    raise conflict("request_not_pending", f"The request is {state.value}{by}: it is finished.")
+    raise Refused(Code.REQUEST_NOT_PENDING, f"The request is {state.value}{by}: it is finished.")
 
 
 def describe_missing(request: Request, now: datetime) -> tuple[str, ...]:

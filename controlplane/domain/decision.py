@@ -15,7 +15,7 @@ from controlplane.domain.model import (
     SignerStatus,
 )
 from controlplane.domain.permissions import may_see_signer
-from controlplane.errors import Refused, conflict, forbidden, not_found
+from controlplane.errors import Code, Refused, not_found
 
 _NO_END = datetime.max.replace(tzinfo=UTC)
 
@@ -35,7 +35,7 @@ class Denied:
     """`reason` goes into the row; `sentence` is the whole truth, for those who may have it;
     `refused` is what the caller hears, who may not even know of the signer."""
 
-    reason: str
+    reason: Code
     sentence: str
     refused: Refused
 
@@ -62,37 +62,34 @@ def decide(given: Circumstances) -> Allowed | Denied:
     who = given.identity.name
     if given.keyed is None:
         unseen = not_found("signer", given.name)
-        return Denied("not_a_member", f"There is no signer {given.name!r}.", unseen)
+        return Denied(Code.NOT_A_MEMBER, f"There is no signer {given.name!r}.", unseen)
     signer = given.keyed.signer
     if given.identity.disabled:
-        sentence = f"The identity {who} is disabled."
-        return Denied(
-            "identity_disabled", sentence, Refused("identity_disabled", sentence, status=401)
-        )
+        return _deny(Code.IDENTITY_DISABLED, f"The identity {who} is disabled.")
     if given.role is None:
         sentence = f"{who} is no member of the signer {signer.name!r}."
         if may_see_signer(given.identity, given.role, signer.policy):
-            return _forbid("not_a_member", sentence)
-        return Denied("not_a_member", sentence, not_found("signer", given.name))
+            return _deny(Code.NOT_A_MEMBER, sentence)
+        return Denied(Code.NOT_A_MEMBER, sentence, not_found("signer", given.name))
     if not given.role.signs:
-        return _forbid(
-            "role_cannot_sign",
+        return _deny(
+            Code.ROLE_CANNOT_SIGN,
             f"{who} is an auditor of the signer {signer.name!r}, who reads and cannot sign.",
         )
     match signer.status(given.now):
         case SignerStatus.DISABLED:
-            return _forbid("signer_disabled", f"The signer {signer.name!r} is disabled.")
+            return _deny(Code.SIGNER_DISABLED, f"The signer {signer.name!r} is disabled.")
         case SignerStatus.EXPIRED:
-            return _forbid(
-                "certificate_expired",
+            return _deny(
+                Code.CERTIFICATE_EXPIRED,
                 f"The certificate of the signer {signer.name!r} has expired; it must be renewed.",
             )
     if signer.certificate is None:
-        return _forbid("signer_pending", f"The signer {signer.name!r} has no certificate yet.")
+        return _deny(Code.SIGNER_PENDING, f"The signer {signer.name!r} has no certificate yet.")
     serial = signer.certificate.serial
     if given.certificate_serial is not None and given.certificate_serial != serial:
         sentence = f"The signer {signer.name!r} has another certificate now: start the tool again."
-        return Denied("certificate_changed", sentence, conflict("certificate_changed", sentence))
+        return _deny(Code.CERTIFICATE_CHANGED, sentence)
     if signer.policy is None:
         return Allowed(given.keyed, serial, None)
     return _decide_by_policy(given, given.keyed, serial, signer.policy)
@@ -118,16 +115,16 @@ def _decide_by_policy(
         who = f"the grant of {given.identity.name}" if counting else f"the policy {policy.name!r}"
         key, hash_ = keyed.signer.key, given.hash.value
         what = f"{key} counts as {hash_}, which" if key.kind.message_hash == hash_ else hash_
-        return _forbid(
-            "algorithm_not_allowed",
+        return _deny(
+            Code.ALGORITHM_NOT_ALLOWED,
             f"{what} is not allowed: {who} allows {', '.join(allowed)} only.",
         )
-    return _forbid(
-        "no_active_grant",
+    return _deny(
+        Code.NO_ACTIVE_GRANT,
         f"{given.identity.name} has no open grant for the signer {keyed.signer.name!r}, which the "
         f"policy {policy.name!r} asks for.",
     )
 
 
-def _forbid(code: str, sentence: str) -> Denied:
-    return Denied(code, sentence, forbidden(code, sentence))
+def _deny(code: Code, sentence: str) -> Denied:
+    return Denied(code, sentence, Refused(code, sentence))

@@ -13,6 +13,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.signer import SignerDescription
 
 
 class IdentityKind(StrEnum):
@@ -277,14 +278,10 @@ class Grant:
         return not self.hashes or hash_ in self.hashes
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer(SignerDescription):
     id: str
     number: int
-    name: str
-    key: KeyAlgorithm
-    common_name: str
-    external: bool
     disabled: bool
     public_key: bytes  # DER SubjectPublicKeyInfo
     certificate: Certificate | None

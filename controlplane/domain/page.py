@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from controlplane.domain.ranges import DEFAULT_PAGE
+
 T = TypeVar("T")
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
 MAX_OCTETS = 1024 * 1024  # of a page as it is sent, unless a single item is larger
 
 
@@ -33,7 +33,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """`limit` items (1 to 1000) after the one that `cursor` stands for."""
+    """`limit` items, a number in PAGE, after the one that `cursor` stands for."""
 
-    limit: int = DEFAULT_LIMIT
+    limit: int = DEFAULT_PAGE
     cursor: str | None = None

@@ -4,7 +4,7 @@
 """
 
 from controlplane.domain.model import Identity, MemberRole, Policy, ServerRole
-from controlplane.errors import Refused, forbidden
+from controlplane.errors import Code, Refused
 
 
 def is_admin(identity: Identity) -> bool:
@@ -35,18 +35,18 @@ def may_manage_signer(identity: Identity, role: MemberRole | None) -> bool:
 def require_admin(identity: Identity, what: str) -> None:
     """`what` completes the sentence "Only a server admin may …"."""
     if not is_admin(identity):
-        raise forbidden("admin_required", f"Only a server admin may {what}.")
+        raise Refused(Code.ADMIN_REQUIRED, f"Only a server admin may {what}.")
 
 
 def require_reader(identity: Identity, what: str) -> None:
     if not may_read_everything(identity):
-        raise forbidden("reader_required", f"Only a server admin or auditor may {what}.")
+        raise Refused(Code.READER_REQUIRED, f"Only a server admin or auditor may {what}.")
 
 
 def require_signer_manager(identity: Identity, role: MemberRole | None, what: str) -> None:
     if not may_manage_signer(identity, role):
-        raise forbidden(
-            "administrator_required",
+        raise Refused(
+            Code.ADMINISTRATOR_REQUIRED,
             f"Only a server admin or an administrator of the signer may {what}.",
         )
 
@@ -54,12 +54,12 @@ def require_signer_manager(identity: Identity, role: MemberRole | None, what: st
 def require_signing_administrator(identity: Identity, role: MemberRole | None, what: str) -> None:
     """Of the signer itself: a server admin gives nobody permission to sign."""
     if role is not MemberRole.ADMINISTRATOR:
-        raise forbidden(
-            "administrator_required", f"Only an administrator of the signer may {what}."
+        raise Refused(
+            Code.ADMINISTRATOR_REQUIRED, f"Only an administrator of the signer may {what}."
         )
 
 
 def require_remaining_admin(others: int, what: str) -> None:
     """`others`: how many enabled admins with a key would be left."""
     if others < 1:
-        raise Refused("last_admin", f"This would leave no admin who can {what}.", status=409)
+        raise Refused(Code.LAST_ADMIN, f"This would leave no admin who can {what}.")

@@ -5,36 +5,36 @@ from dataclasses import dataclass
 
 from controlplane.domain.duration import spell
 from controlplane.domain.model import HashAlgorithm, Identity, MemberRole, ServerRole, Step, Terms
-from controlplane.errors import Refused, invalid
+from controlplane.domain.ranges import Range
+from controlplane.errors import Code, Refused, invalid
 
-MIN_WINDOW = 60  # seconds
-MAX_WINDOW = 30 * 24 * 3600
-MAX_TTL = 365 * 24 * 3600
-MAX_SIGNINGS = 1_000_000_000
-MAX_STEPS = 16
-MAX_APPROVERS = 64  # of one step
-MAX_STEP_NAME = 64  # characters
+WINDOW = Range(60, 30 * 24 * 3600)  # seconds
+TTL = Range(1, 365 * 24 * 3600)
+SIGNINGS = Range(1, 1_000_000_000)
+STEPS = Range(0, 16)
+APPROVERS = Range(1, 64)  # of one step
+STEP_NAME = Range(1, 64)  # characters
 
 
 def check_terms(terms: Terms) -> None:
     """Refused 400 naming the field: out of range, or a step that contradicts itself."""
     if terms.max_window_seconds is None and terms.max_signings is None:
         raise Refused(
-            "policy_unbounded",
+            Code.POLICY_UNBOUNDED,
             "A policy limits the window (max_window_seconds), the number of signings "
             "(max_signings), or both.",
-            status=400,
             field="max_window_seconds",
         )
-    _check_range("max_window_seconds", terms.max_window_seconds, MIN_WINDOW, MAX_WINDOW)
-    _check_range("max_signings", terms.max_signings, 1, MAX_SIGNINGS)
-    _check_range("request_ttl_seconds", terms.request_ttl_seconds, 1, MAX_TTL)
+    _check_range("max_window_seconds", terms.max_window_seconds, WINDOW)
+    _check_range("max_signings", terms.max_signings, SIGNINGS)
+    _check_range("request_ttl_seconds", terms.request_ttl_seconds, TTL)
     if HashAlgorithm.NONE in terms.hashes:
         raise invalid("hashes", "A policy that lists hashes excludes none: leave it out.")
     if len(set(terms.hashes)) != len(terms.hashes):
         raise invalid("hashes", "A hash is listed twice.")
-    if len(terms.steps) > MAX_STEPS:
-        raise invalid("steps", f"A policy has at most {MAX_STEPS} steps, not {len(terms.steps)}.")
+    if len(terms.steps) not in STEPS:
+        title = f"A policy has at most {STEPS.most} steps, not {len(terms.steps)}."
+        raise invalid("steps", title)
     names = [step.name for step in terms.steps]
     for index, step in enumerate(terms.steps):
         _check_step(f"steps[{index}]", step)
@@ -42,28 +42,21 @@ def check_terms(terms: Terms) -> None:
             raise invalid(f"steps[{index}].name", f"There are two steps named {step.name!r}.")
 
 
-def _check_range(field: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise invalid(field, f"{field} must be between {least} and {most}, not {value}.")
+def _check_range(field: str, value: int | None, allowed: Range) -> None:
+    if value is not None and value not in allowed:
+        between = f"between {allowed.least} and {allowed.most}"
+        raise invalid(field, f"{field} must be {between}, not {value}.")
 
 
 def _check_step(field: str, step: Step) -> None:
     name = step.name
-    if (
-        not 1 <= len(name) <= MAX_STEP_NAME
-        or not name.isprintable()
-        or name != name.strip()
-        or ":" in name
-    ):
+    if len(name) not in STEP_NAME or not name.isprintable() or name != name.strip() or ":" in name:
         raise invalid(
             f"{field}.name",
-            f"A step's name has 1 to {MAX_STEP_NAME} printable characters, no colon, "
-            "no space around.",
+            f"A step's name has {STEP_NAME} printable characters, no colon, no space around.",
         )
-    if not 1 <= len(step.approvers) <= MAX_APPROVERS:
-        raise invalid(
-            f"{field}.approvers", f"The step {name!r} needs 1 to {MAX_APPROVERS} approvers."
-        )
+    if len(step.approvers) not in APPROVERS:
+        raise invalid(f"{field}.approvers", f"The step {name!r} needs {APPROVERS} approvers.")
     if len(set(step.approvers)) != len(step.approvers):
         raise invalid(f"{field}.approvers", f"The step {name!r} names an approver twice.")
     if not 1 <= step.required <= len(step.approvers):
@@ -83,27 +76,25 @@ def settle_bounds(
         window_seconds = terms.max_window_seconds
     if signings is None:
         signings = terms.max_signings
-    ceiling = MAX_WINDOW if terms.max_window_seconds is None else terms.max_window_seconds
+    ceiling = WINDOW.most if terms.max_window_seconds is None else terms.max_window_seconds
     if window_seconds is not None:
         if window_seconds < 1:
             raise invalid("window_seconds", "A window lasts at least a second.")
         if window_seconds > ceiling:
             raise Refused(
-                "window_above_ceiling",
+                Code.WINDOW_ABOVE_CEILING,
                 f"The policy allows a window of {spell(ceiling)} at most, not "
                 f"{spell(window_seconds)}.",
-                status=400,
                 field="window_seconds",
             )
     if signings is not None:
         if signings < 1:
             raise invalid("signings", "A grant is for at least one signing.")
-        most = MAX_SIGNINGS if terms.max_signings is None else terms.max_signings
+        most = SIGNINGS.most if terms.max_signings is None else terms.max_signings
         if signings > most:
             raise Refused(
-                "signings_above_ceiling",
+                Code.SIGNINGS_ABOVE_CEILING,
                 f"The policy allows {most} signings at most, not {signings}.",
-                status=400,
                 field="signings",
             )
     return window_seconds, signings

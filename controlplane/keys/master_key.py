@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 
 _OCTETS = 32
 _SHAPE = re.compile(rb"[0-9a-f]{64}\n?")
@@ -42,7 +42,7 @@ def create_master_key(path: Path) -> MasterKey:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         raise Refused(
-            "master_key_exists", f"There is a file {path} already; it is left alone.", status=409
+            Code.MASTER_KEY_EXISTS, f"There is a file {path} already; it is left alone."
         ) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
@@ -78,6 +78,4 @@ def _is_open_to_others(facts: os.stat_result) -> bool:
 
 
 def _unreadable(path: Path, why: str) -> Refused:
-    return Refused(
-        "master_key_unreadable", f"The master key {path} cannot be used: {why}.", status=503
-    )
+    return Refused(Code.MASTER_KEY_UNREADABLE, f"The master key {path} cannot be used: {why}.")

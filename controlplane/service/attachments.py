@@ -7,7 +7,7 @@ from peewee import Database
 
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
 from controlplane.domain.policy import find_unmet
-from controlplane.errors import conflict, not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
 from controlplane.service.changes import record
 from controlplane.store import members, policies, signers
@@ -77,7 +77,7 @@ def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozen
             judged[among] = find_unmet(terms, crowd.on(among))
         if judged[among]:
             told = " ".join(judged[among])
-            raise conflict("policy_cannot_be_met", f"On the signer {signer!r}: {told}")
+            raise Refused(Code.POLICY_CANNOT_BE_MET, f"On the signer {signer!r}: {told}")
 
 
 def _tell(

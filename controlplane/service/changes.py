@@ -11,7 +11,7 @@ from controlplane.audit.log import append
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store import identities
 from controlplane.store.database import Store, read_epoch
 
@@ -45,9 +45,9 @@ def confirm(database: Database, caller: Caller) -> Identity:
     key = identities.find_key_by_id(database, caller.api_key_id)
     identity = identities.find_by_id(database, caller.identity.id)
     if key is None or identity is None or key.revoked_at is not None:
-        raise Refused("api_key_revoked", "This API key has been revoked.", status=401)
+        raise Refused(Code.API_KEY_REVOKED, "This API key has been revoked.")
     if identity.disabled:
-        raise Refused("identity_disabled", f"{identity.name} is disabled.", status=401)
+        raise Refused(Code.IDENTITY_DISABLED, f"{identity.name} is disabled.")
     return identity
 
 

@@ -4,7 +4,8 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from controlplane.domain.page import MAX_LIMIT, Page, PageRequest
+from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.ranges import PAGE
 from controlplane.domain.text import is_storable
 from controlplane.errors import Refused, invalid
 
@@ -15,8 +16,8 @@ _MOST = 2**63 - 1  # the greatest number that both stores can compare with
 
 def read_text(page: PageRequest, first: str) -> str:
     """The position to go on from; `first` without a cursor. Refused 400."""
-    if not 1 <= page.limit <= MAX_LIMIT:
-        raise invalid("limit", f"limit must be between 1 and {MAX_LIMIT}.")
+    if page.limit not in PAGE:
+        raise invalid("limit", f"limit must be between {PAGE.least} and {PAGE.most}.")
     if page.cursor is None:
         return first
     try:

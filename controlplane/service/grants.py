@@ -21,7 +21,7 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import Details, Entry
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
-from controlplane.errors import conflict, forbidden, not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.justification import check_text
@@ -65,8 +65,8 @@ class Grants:
                 raise no_policy(stored.signer)
             grantee = _find_grantee(database, stored.signer, identity)
             if grantee.person == actor.person:
-                raise forbidden(
-                    "own_grant",
+                raise Refused(
+                    Code.OWN_GRANT,
                     "Nobody pre-approves a grant for themselves, nor for a machine of the same "
                     "owner: ask for one, and somebody else decides.",
                 )
@@ -136,7 +136,7 @@ class Grants:
             at = self._clock()
             state = grant.state(at)
             if state is not GrantState.ACTIVE:
-                raise conflict("grant_not_active", f"The grant is {state.value}: it has ended.")
+                raise Refused(Code.GRANT_NOT_ACTIVE, f"The grant is {state.value}: it has ended.")
             revoked = revoke(database, caller, grant, at, reason)
         return self._view(revoked)
 
@@ -223,8 +223,8 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
 
 
 def no_policy(signer: Signer) -> Exception:
-    return conflict(
-        "no_policy",
+    return Refused(
+        Code.NO_POLICY,
         f"The signer {signer.name!r} has no policy: its members sign without a grant.",
     )
 
@@ -244,5 +244,5 @@ def _find_grantee(database: Database, signer: Signer, name: str) -> Identity:
         raise not_found("member", name)
     if role is MemberRole.AUDITOR or identity.disabled:
         why = "is disabled" if identity.disabled else "is an auditor of it"
-        raise conflict("grantee_cannot_sign", f"{name} {why} and could not use a grant.")
+        raise Refused(Code.GRANTEE_CANNOT_SIGN, f"{name} {why} and could not use a grant.")
     return identity

@@ -12,7 +12,7 @@ from controlplane.domain.instant import Clock
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
 from controlplane.domain.page import Page, PageRequest
-from controlplane.errors import Refused, conflict, invalid, not_found
+from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
 from controlplane.store import identities as rows
@@ -34,10 +34,10 @@ class NewApiKey:
 
 
 class RefusedCaller(Refused):
-    """401 for somebody who is known: a call to sign by them leaves a row."""
+    """Somebody who is known is not let in: a call to sign by them leaves a row."""
 
-    def __init__(self, code: str, title: str, caller: Caller) -> None:
-        super().__init__(code, title, status=401)
+    def __init__(self, code: Code, title: str, caller: Caller) -> None:
+        super().__init__(code, title)
         self.caller = caller
 
 
@@ -61,13 +61,11 @@ class Identities:
         two carry who it was (`RefusedCaller`), so that a call to sign can be recorded.
         """
         if not api_key:
-            raise Refused(
-                "api_key_missing", "Send an API key: Authorization: Bearer swk_….", status=401
-            )
+            raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
         digest = hash_api_key(api_key)
         known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
         if known is None:
-            raise Refused("api_key_unknown", "Nobody has this API key.", status=401)
+            raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         caller = Caller(known.identity, known.key.id)
         refuse_unless_current(known.key, caller)
         return caller
@@ -87,7 +85,7 @@ class Identities:
             permissions.require_admin(actor, "create identities")
             owner = _owner_of(database, actor, kind, owner)
             if rows.find(database, name) is not None:
-                raise conflict("identity_exists", f"There is an identity {name!r} already.")
+                raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
             created = insert_identity(database, name, kind, role, owner, at)
             record(
@@ -192,9 +190,9 @@ def refuse_unless_current(key: ApiKey, caller: Caller) -> None:
     """Raises RefusedCaller: api_key_revoked, identity_disabled."""
     name = caller.identity.name
     if key.revoked_at is not None:
-        raise RefusedCaller("api_key_revoked", f"This API key of {name} is revoked.", caller)
+        raise RefusedCaller(Code.API_KEY_REVOKED, f"This API key of {name} is revoked.", caller)
     if caller.identity.disabled:
-        raise RefusedCaller("identity_disabled", f"The identity {name} is disabled.", caller)
+        raise RefusedCaller(Code.IDENTITY_DISABLED, f"The identity {name} is disabled.", caller)
 
 
 def insert_identity(

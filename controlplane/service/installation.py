@@ -13,7 +13,7 @@ from controlplane.audit.writer import Settled, Writer, settle
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.text import storable
-from controlplane.errors import Refused, conflict
+from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
 from controlplane.service.audit import Audit
@@ -58,7 +58,7 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     store = location.store()
     with store.closing():
         if store.exists():
-            raise conflict("already_initialised", f"There is a store in {store.name} already.")
+            raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
         with _prepared(location):
             master_key = create_master_key(location.master_key_path)
             with _removed_on_failure(location.master_key_path), store.prepare():
@@ -72,10 +72,9 @@ def join(location: Location) -> None:
     not_initialised, master_key_wrong, data_dir_not_empty, and as `open_services`."""
     if location.database is None or location.master_key_file is None:
         raise Refused(
-            "join_incomplete",
+            Code.JOIN_INCOMPLETE,
             "Another node needs the URL of the store (--database) and a copy of its master key "
             "(--master-key-file).",
-            status=400,
         )
     store = _existing_store(location)
     with store.closing():
@@ -227,9 +226,8 @@ def _load_master_key(location: Location, store: Store) -> MasterKey:
         installation = Installation.select().get(database)
     if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
-            "master_key_wrong",
+            Code.MASTER_KEY_WRONG,
             f"{location.master_key_path} is not the master key of the store {store.name}.",
-            status=503,
         )
     return master_key
 
@@ -245,9 +243,8 @@ def _existing_store(location: Location, most_connections: int | None = None) -> 
     if not exists:
         store.close()
         raise Refused(
-            "not_initialised",
+            Code.NOT_INITIALISED,
             f"There is no store in {store.name}: run sealwright init first.",
-            status=503,
         )
     return store
 
@@ -280,16 +277,15 @@ def _prepared(location: Location) -> Iterator[None]:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()):
-            raise conflict(
-                "data_dir_not_empty",
+            raise Refused(
+                Code.DATA_DIR_NOT_EMPTY,
                 f"The data directory {directory} is not empty; choose another one.",
             )
         directory.chmod(0o700)
     except OSError as error:
         raise Refused(
-            "data_dir_unusable",
+            Code.DATA_DIR_UNUSABLE,
             f"The data directory {directory} cannot be used: {error.strerror}.",
-            status=400,
         ) from error
     try:
         yield

@@ -1,17 +1,16 @@
 """Why somebody asks, decides or revokes: kept for ever, so checked and cleaned first."""
 
+from controlplane.domain.ranges import TEXT
 from controlplane.domain.redaction import redact
 from controlplane.errors import invalid
-
-LONGEST_TEXT = 2048  # characters
 
 
 def check_text(field: str, text: str) -> str:
     """Without space around, and without what looks like a secret. Refused 400 for an empty or
     overlong one."""
     text = text.strip()
-    if not 1 <= len(text) <= LONGEST_TEXT:
-        raise invalid(field, f"{field}: 1 to {LONGEST_TEXT} characters that say why.")
+    if len(text) not in TEXT:
+        raise invalid(field, f"{field}: {TEXT} characters that say why.")
     return redact(text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store.database import Store
 from controlplane.store.opening import open_store
 
@@ -50,9 +50,7 @@ class Location:
         except FileNotFoundError:
             return self
         except (OSError, msgspec.MsgspecError) as error:
-            raise Refused(
-                "location_unreadable", f"{path} cannot be read: {error}", status=503
-            ) from None
+            raise Refused(Code.LOCATION_UNREADABLE, f"{path} cannot be read: {error}") from None
         key = None if found.master_key_file is None else Path(found.master_key_file)
         return replace(
             self,

@@ -18,7 +18,7 @@ from controlplane.domain.model import (
 from controlplane.domain.names import check_policy_name
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import check_terms, compare, describe_terms
-from controlplane.errors import conflict, invalid, not_found
+from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.attachments import find_policy, refuse_unmet
 from controlplane.service.changes import confirm, judged, record
@@ -51,7 +51,7 @@ class Policies:
         with self._store.write() as database:
             self._administered(database, caller, "create policies")
             if rows.find(database, name) is not None:
-                raise conflict("policy_exists", f"There is a policy {name!r} already.")
+                raise Refused(Code.POLICY_EXISTS, f"There is a policy {name!r} already.")
             _check_approvers(database, terms)
             policy = Policy(new_id(), name, terms, self._clock())
             rows.insert(database, policy)
@@ -114,8 +114,8 @@ class Policies:
                 database, policy.id, seen_by=None, limit=_MOST_NAMES + 1
             )
             if having:
-                raise conflict(
-                    "policy_in_use",
+                raise Refused(
+                    Code.POLICY_IN_USE,
                     f"The policy {name!r} is attached to {', '.join(having[:_MOST_NAMES])}"
                     f"{' and others' if len(having) > _MOST_NAMES else ''}: detach it first.",
                 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from zlib import crc32
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 
 BURST = 512  # calls at once
 A_SECOND = 10.0
@@ -53,10 +53,9 @@ class Rates:
             return 0.0
         if debt > (BURST - 0.5) / A_SECOND:
             raise Refused(
-                "too_many_calls",
+                Code.TOO_MANY_CALLS,
                 "Too many calls of this identity were refused, or changed something; find out why "
                 "before you go on.",
-                status=429,
                 retry_after=1,
             )
         return debt

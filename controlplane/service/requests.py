@@ -30,7 +30,7 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
-from controlplane.errors import conflict, forbidden, not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.candidates import candidate
 from controlplane.service.changes import change, confirm, judged, record, record_all
@@ -102,8 +102,8 @@ class Requests:
                 if _content(other) == _content(request):
                     return CreatedRequest(self._view(other), created=False)
             if len(pending) >= MOST_PENDING:
-                raise conflict(
-                    "too_many_pending",
+                raise Refused(
+                    Code.TOO_MANY_PENDING,
                     f"{actor.name} has {MOST_PENDING} requests pending for the signer {signer!r}.",
                 )
             _record(
@@ -227,8 +227,8 @@ class Requests:
             role = members.find_role_by_name(database, request.signer, actor.id)
             own = request.requester == actor.name
             if not own and not permissions.may_manage_signer(actor, role):
-                raise forbidden(
-                    "requester_required",
+                raise Refused(
+                    Code.REQUESTER_REQUIRED,
                     "Only who made the request, an administrator of the signer or a server admin "
                     "may cancel it.",
                 )
@@ -290,10 +290,10 @@ def _find_signer(database: Database, actor: Identity, name: str) -> tuple[Signer
     """That the actor signs with, and its policy."""
     stored, role = find_visible(database, actor, name)
     if role is None:
-        raise forbidden("not_a_member", f"{actor.name} is no member of the signer {name!r}.")
+        raise Refused(Code.NOT_A_MEMBER, f"{actor.name} is no member of the signer {name!r}.")
     if not role.signs:
-        raise forbidden(
-            "role_cannot_sign",
+        raise Refused(
+            Code.ROLE_CANNOT_SIGN,
             f"{actor.name} is an auditor of the signer {name!r}, who reads and cannot sign.",
         )
     if stored.signer.policy is None:
@@ -345,16 +345,16 @@ def _check_still_wanted(database: Database, request: Request) -> None:
     stored = signers.find(database, request.signer)
     policy = stored.signer.policy if stored else None
     if policy is None or policy.id != request.policy_id:
-        raise conflict(
-            "policy_detached",
+        raise Refused(
+            Code.POLICY_DETACHED,
             f"The policy {request.policy!r} is no longer attached to the signer "
             f"{request.signer!r}: a grant under it would not count.",
         )
     requester = identities.find(database, request.requester)
     role = members.find_role_by_name(database, request.signer, requester.id) if requester else None
     if requester is None or requester.disabled or role is None or not role.signs:
-        raise conflict(
-            "requester_cannot_sign",
+        raise Refused(
+            Code.REQUESTER_CANNOT_SIGN,
             f"{request.requester} may no longer sign with {request.signer!r}, whatever is granted.",
         )
 

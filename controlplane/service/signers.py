@@ -1,10 +1,9 @@
 """Named code signers: their keys, certificates and state."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from peewee import Database
 
-from controlplane.certificates.authority import DEFAULT_DAYS, MAX_DAYS
 from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
@@ -12,10 +11,11 @@ from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Caller, Certificate, KeyAlgorithm, Policy, Signer
-from controlplane.domain.names import check_common_name, check_signer_name
+from controlplane.domain.model import Caller, Certificate, Policy, Signer
 from controlplane.domain.page import Page, PageRequest
-from controlplane.errors import conflict, invalid, not_found
+from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_CERTIFICATE_DAYS
+from controlplane.domain.signer import SignerDescription
+from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
 from controlplane.service.attachments import (
@@ -54,53 +54,47 @@ class Signers:
     def create(
         self,
         caller: Caller,
-        name: str,
-        key: KeyAlgorithm,
-        common_name: str,
+        wanted: SignerDescription,
         days: int | None = None,
-        external: bool = False,
         policy: str | None = None,
     ) -> SignerView:
-        """A new key pair; a certificate of the built-in CA for `days` (1 to 460, default 365), or
-        none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
+        """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
+        or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
         signer_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
-        check_signer_name(name)
-        check_common_name(common_name)
-        days = _check_days(days, external)
+        wanted.check()
+        name = wanted.name
+        days = _check_days(days, wanted.external)
 
         def judge(database: Database) -> Policy | None:
             permissions.require_admin(confirm(database, caller), "create signers")
             _check_name_free(database, name)
             if policy is None:
                 return None
-            wanted = find_policy(database, policy)
-            refuse_unmet(database, wanted.terms, {name: frozenset()})  # it has no members yet
-            return wanted
+            found = find_policy(database, policy)
+            refuse_unmet(database, found.terms, {name: frozenset()})  # it has no members yet
+            return found
 
         with self._store.read() as database:
             judge(database)
         signer_id = new_id()
         # Keys and certificates are made before the lock is taken, so that nobody waits for them.
-        reference = self._keys.generate(key, signer_id, Purpose.SIGNER)
+        reference = self._keys.generate(wanted.key, signer_id, Purpose.SIGNER)
         certificate = None
-        if not external:
-            certificate = self._authority.issue(reference.public_key, common_name, days)
-        with judged(self._store, judge) as (database, wanted):
+        if not wanted.external:
+            certificate = self._authority.issue(reference.public_key, wanted.common_name, days)
+        with judged(self._store, judge) as (database, attached):
             move_epoch(database)
             at = self._clock()
             signer = Signer(
                 id=signer_id,
                 number=rows.next_number(database),
-                name=name,
-                key=key,
-                common_name=common_name,
-                external=external,
                 disabled=False,
                 public_key=reference.public_key,
                 certificate=certificate,
                 policy=None,
                 created_at=at,
+                **{each.name: getattr(wanted, each.name) for each in fields(wanted)},
             )
             rows.insert(database, signer, reference)
             if certificate is not None:
@@ -116,13 +110,11 @@ class Signers:
                 details={
                     "id": signer_id,
                     "number": signer.number,
-                    "key": key.value,
-                    "common_name": common_name,
-                    "external": external,
+                    **wanted.details(),
                     "certificate_serial": certificate.serial if certificate else None,
                 },
             )
-            change_policy(database, caller, signer, wanted, at)
+            change_policy(database, caller, signer, attached, at)
         return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
@@ -258,7 +250,7 @@ class Signers:
             stored, _ = find_visible(database, caller.identity, name)
         certificate: Certificate | None = stored.signer.certificate
         if certificate is None:
-            raise conflict("signer_pending", f"The signer {name!r} has no certificate yet.")
+            raise Refused(Code.SIGNER_PENDING, f"The signer {name!r} has no certificate yet.")
         return SignerCertificate(
             to_pem(certificate.der),
             tuple(to_pem(der) for der in certificate.chain),
@@ -292,27 +284,28 @@ class Signers:
 
 def _check_name_free(database: Database, name: str) -> None:
     if rows.find(database, name) is not None:
-        raise conflict("signer_exists", f"There is a signer {name!r} already.")
+        raise Refused(Code.SIGNER_EXISTS, f"There is a signer {name!r} already.")
     if rows.was_deleted(database, name):
-        raise conflict(
-            "signer_name_used",
+        raise Refused(
+            Code.SIGNER_NAME_USED,
             f"A signer {name!r} was deleted; its rows stay, so its name is never given again.",
         )
 
 
 def _check_days(days: int | None, external: bool) -> int:
     if days is None:
-        return DEFAULT_DAYS
+        return DEFAULT_CERTIFICATE_DAYS
     if external:
         raise invalid("days", "An external signer's CA decides how long its certificate is valid.")
-    if not 1 <= days <= MAX_DAYS:
-        raise invalid("days", f"A certificate can be valid for 1 to {MAX_DAYS} days, not {days}.")
+    if days not in CERTIFICATE_DAYS:
+        title = f"A certificate can be valid for {CERTIFICATE_DAYS} days, not {days}."
+        raise invalid("days", title)
     return days
 
 
 def _check_external(signer: Signer) -> None:
     if not signer.external:
-        raise conflict(
-            "signer_not_external",
+        raise Refused(
+            Code.SIGNER_NOT_EXTERNAL,
             f"The built-in CA issues the certificates of {signer.name!r}: renew it instead.",
         )

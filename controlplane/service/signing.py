@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from controlplane.algorithms.hashes import LONGEST_DIGEST
 from controlplane.audit.writer import (
     Bound,
     Done,
@@ -38,7 +39,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
-from controlplane.errors import Refused, conflict
+from controlplane.errors import Code, Refused
 from controlplane.keys.backend import KeyBackend
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
@@ -48,7 +49,6 @@ from controlplane.store.database import Store, read_epoch
 from controlplane.store.view import View, ViewMoved, Views, Within, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
-_LONGEST_DIGEST = 64  # octets
 _MOST_MOVES = 5  # of the epoch, during a call
 _log = structlog.get_logger()
 
@@ -160,7 +160,7 @@ class Signing:
             if not isinstance(attempt.answer, Refused):
                 return attempt.answer
             refused = attempt.answer
-            if refused.code == "no_active_grant":
+            if refused.code is Code.NO_ACTIVE_GRANT:
                 with suppress(Refused):  # the row stands: its answer does too, if it says less
                     refused = yield Elsewhere(
                         partial(self._with_what_is_missing, refused, caller, call)
@@ -196,7 +196,7 @@ class Signing:
         now = self._clock()
         known = view.key_by_id(caller.api_key_id)
         if known is None:
-            raise Refused("api_key_unknown", "Nobody has this API key.", status=401)
+            raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         try:
             refuse_unless_current(known.key, Caller(known.identity, known.key.id))
         except RefusedCaller as refused:
@@ -230,13 +230,12 @@ class Signing:
             signature = self._keys.sign(allowed.keyed.key, call)
         except Exception:  # noqa: BLE001  # whatever broke, the call is on record
             entry = replace(
-                _entry(caller, call, now), outcome=Outcome.FAILED, reason="signing_failed"
+                _entry(caller, call, now), outcome=Outcome.FAILED, reason=Code.SIGNING_FAILED
             )
             _log.exception("signing_failed", signer=call.signer, operation_id=entry.id)
             refused = Refused(
-                "signing_failed",
+                Code.SIGNING_FAILED,
                 f"The key of the signer {call.signer!r} could not be used; see the server's log.",
-                status=500,
             )
             return _Attempt(replace(entry, certificate_serial=serial), refused)
         entry = _entry(
@@ -262,7 +261,6 @@ class Signing:
         return Refused(
             refused.code,
             " ".join([refused.title, *list_missing_of_grant(signer, now, pending, latest)]),
-            status=refused.status,
             request=pending.id if pending else None,
         )
 
@@ -273,8 +271,8 @@ class Signing:
         signature, serial = before.signature, before.certificate_serial
         if signature is not None and serial is not None and _content(before) == _content(entry):
             return Signed(signature, before.id, serial)
-        refused = conflict(
-            "idempotency_conflict",
+        refused = Refused(
+            Code.IDEMPOTENCY_CONFLICT,
             "This Idempotency-Key was used before, for another call to sign.",
         )
         self._rates.count(caller.identity.id, entry.created_at)
@@ -327,7 +325,7 @@ def _entry(
     )
 
 
-def _deny(entry: Entry, reason: str) -> Entry:
+def _deny(entry: Entry, reason: Code) -> Entry:
     return replace(entry, outcome=Outcome.DENIED, reason=reason)
 
 
@@ -352,7 +350,7 @@ def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime
         entry,
         scheme=call.scheme,
         hash=call.hash,
-        digest=call.digest if len(call.digest) <= _LONGEST_DIGEST else None,
+        digest=call.digest if len(call.digest) <= LONGEST_DIGEST else None,
         pss=call.pss,
         ecdsa_encoding=call.ecdsa_encoding,
         certificate_serial=call.certificate_serial,

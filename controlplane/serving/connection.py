@@ -16,6 +16,7 @@ from controlplane.admission.calls import SMALL_BODY
 from controlplane.admission.connections import address_of
 from controlplane.api import problems
 from controlplane.certificates.handshake import CLIENT_HELLO
+from controlplane.errors import Code
 
 if TYPE_CHECKING:
     from controlplane.serving.worker import Worker
@@ -28,15 +29,15 @@ UNSENT_OCTETS = 64 * 1024  # that a transport takes before the client counts as 
 LINGER_SECONDS = 2.0  # RFC 9112 §9.6
 _AT_ONCE = struct.pack("ii", 1, 0)  # struct linger of socket(7)
 _REFUSALS = {
-    400: ("invalid_request", "This is not a valid HTTP/1.1 request."),
-    408: ("request_timeout", "The request did not arrive in time."),
-    414: ("uri_too_long", "The request line is too long."),
-    431: ("headers_too_large", "The request's headers are too large."),
-    501: ("invalid_request", "This transfer coding is not known here."),
+    400: (Code.INVALID_REQUEST, "This is not a valid HTTP/1.1 request."),
+    408: (Code.REQUEST_TIMEOUT, "The request did not arrive in time."),
+    414: (Code.URI_TOO_LONG, "The request line is too long."),
+    431: (Code.HEADERS_TOO_LARGE, "The request's headers are too large."),
+    501: (Code.INVALID_REQUEST, "This transfer coding is not known here."),
 }
-_MISDIRECTED = (400, "tls_expected", "This port speaks TLS: use https://.")
-_NO_TLS = (400, "tls_not_spoken", "This port speaks plain HTTP: use http://.")
-_FAULT = ("internal_error", "The server failed; its log has more under request_id.")
+_MISDIRECTED = (400, Code.TLS_EXPECTED, "This port speaks TLS: use https://.")
+_NO_TLS = (400, Code.TLS_NOT_SPOKEN, "This port speaks plain HTTP: use http://.")
+_FAULT = (Code.INTERNAL_ERROR, "The server failed; its log has more under request_id.")
 _ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)  # in front of a path: RFC 9112 §3.2.2
 _log = structlog.get_logger()
 
@@ -208,7 +209,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         if not self._closed:  # else the client has gone, or was told
             self._refuse(status, *_REFUSALS.get(status, _FAULT))
 
-    def _refuse(self, status: int, code: str, title: str) -> None:
+    def _refuse(self, status: int, code: Code, title: str) -> None:
         self._is_refused = True
         request_id, body = problems.outside_a_request(status, code, title)
         _log.warning(

@@ -16,7 +16,7 @@ from gunicorn.arbiter import Arbiter
 from controlplane import logging
 from controlplane.admission.connections import Shares
 from controlplane.api.metrics_directory import metrics_directory
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
@@ -197,7 +197,7 @@ def _listen(address: TcpAddress | UnixAddress) -> socket.socket:
     except OSError as fault:
         what = fault.strerror or str(fault)
         title = f"Cannot listen on {address}: {what}."
-        raise Refused("address_unusable", title, status=503) from None
+        raise Refused(Code.ADDRESS_UNUSABLE, title) from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_OCTETS)
     return listener

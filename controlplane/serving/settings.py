@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controlplane.admission.proxies import TrustedProxies
 from controlplane.certificates.server import Tls, parse_tls
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 
 DEFAULT_BIND = "127.0.0.1:8443"
 DEFAULT_WORKERS = 2
@@ -23,7 +23,7 @@ class InvalidSettings(Refused):
     """The server cannot start like this; `faults` has a sentence for each reason."""
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("invalid_settings", "\n".join(faults), status=400)
+        super().__init__(Code.INVALID_SETTINGS, "\n".join(faults))
         self.faults = tuple(faults)
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from peewee import Database, PeeweeException
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.outages import OUTAGES, Use
 from controlplane.store.tables import Installation
@@ -136,9 +136,8 @@ def _root(error: Exception) -> Exception:
 def unavailable(cause: str) -> Refused:
     """Refused 503 in words that name no path, host or user; those are its cause."""
     return Refused(
-        "store_unavailable",
+        Code.STORE_UNAVAILABLE,
         "The store cannot be used right now; the server's log has more. Try again.",
-        status=503,
         retry_after=_RETRY_AFTER,
         cause=cause,
     )

@@ -9,26 +9,18 @@ from peewee import Database, ModelSelect
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
 from controlplane.store.dialect import ask, place
+from controlplane.store.mapping import Form, shared
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import GrantRow
 
+_HASHES = Form(
+    ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
+)
+_GRANT = shared(Grant, GrantRow, hashes=_HASHES)
+
 
 def insert(database: Database, grant: Grant) -> None:
-    GrantRow.insert(
-        id=grant.id,
-        signer=grant.signer,
-        grantee=grant.grantee,
-        policy_id=grant.policy_id,
-        policy=grant.policy,
-        hashes=",".join(grant.hashes),
-        justification=grant.justification,
-        request_id=grant.request_id,
-        issued_by=grant.issued_by,
-        not_before=to_text(grant.not_before),
-        not_after=to_text(grant.not_after) if grant.not_after else None,
-        max_signings=grant.max_signings,
-        used=grant.used,
-    ).execute(database)
+    GrantRow.insert(_GRANT.write(grant)).execute(database)
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
@@ -153,19 +145,4 @@ def _grant(row: GrantRow) -> Grant:
     revocation = None
     if row.revoked_at and row.revoked_by and row.revoke_reason:
         revocation = Revocation(from_text(row.revoked_at), row.revoked_by, row.revoke_reason)
-    return Grant(
-        id=row.id,
-        signer=row.signer,
-        grantee=row.grantee,
-        policy_id=row.policy_id,
-        policy=row.policy,
-        hashes=tuple(HashAlgorithm(each) for each in row.hashes.split(",") if each),
-        justification=row.justification,
-        request_id=row.request_id,
-        issued_by=row.issued_by,
-        not_before=from_text(row.not_before),
-        not_after=from_text(row.not_after) if row.not_after else None,
-        max_signings=row.max_signings,
-        used=row.used,
-        revocation=revocation,
-    )
+    return _GRANT.read(row, revocation=revocation)

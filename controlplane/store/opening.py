@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store.database import Store
 from controlplane.store.sqlite import SqliteStore
 
@@ -26,9 +26,8 @@ def open_store(url: str, most_connections: int | None = None) -> Store:
     if match is None:
         scheme = url.partition(":")[0]
         raise Refused(
-            "unsupported_database",
+            Code.UNSUPPORTED_DATABASE,
             f"The database URL starts with {scheme!r}; use sqlite:///PATH or postgresql://….",
-            status=400,
             field="database",
         )
     return SqliteStore(Path(match["path"]))

@@ -1,28 +1,21 @@
 """The audit log as rows: appended and read, nothing else."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 from peewee import Database, ModelSelect
 
-from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.model import (
-    Client,
-    EcdsaEncoding,
-    HashAlgorithm,
-    Identity,
-    OperationKind,
-    Outcome,
-    PssParameters,
-    Scheme,
-)
+from controlplane.domain.instant import to_text
+from controlplane.domain.model import Client, HashAlgorithm, Identity, PssParameters
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
+from controlplane.store.mapping import as_json, shared
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import OperationRow
 
@@ -72,8 +65,24 @@ _NO_UTF8 = "Could not decode to UTF-8"  # of a text that somebody put there with
 _EXPORT_ROWS = 500
 
 _encode = msgspec.json.Encoder().encode
-_client_decoder = msgspec.json.Decoder(Client)
-_details_decoder = msgspec.json.Decoder(dict[str, str | int | bool | None])
+_ENTRY = shared(
+    Entry,
+    OperationRow,
+    client=as_json(Client),
+    details=as_json(dict[str, str | int | bool | None]),
+)
+_WHERE = {name: name for name in ("sequence", "previous_hash", "row_hash")}
+_WHERE |= {"pss_mgf_hash": "entry.pss", "pss_salt_length": "entry.pss"}
+_values = attrgetter(*(_WHERE.get(name, f"entry.{name}") for name in _COLUMNS))
+_WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
+    (_COLUMNS.index("pss_mgf_hash"), attrgetter("mgf_hash")),
+    (_COLUMNS.index("pss_salt_length"), attrgetter("salt_length")),
+    *(
+        (_COLUMNS.index(name), _ENTRY.form(name).write)
+        for name in ("created_at", "client", "details")
+    ),
+]
+"""Which of these values stand in another form."""
 
 
 def read_head(database: Database) -> Head:
@@ -274,69 +283,22 @@ def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]
 
 
 def _record(operation: Operation) -> tuple[object, ...]:
-    entry = operation.entry
-    return (
-        operation.sequence,
-        entry.id,
-        to_text(entry.created_at),
-        entry.kind,
-        entry.signer,
-        entry.actor,
-        entry.api_key_id,
-        entry.outcome,
-        entry.reason,
-        entry.scheme,
-        entry.hash,
-        entry.digest,
-        entry.pss.mgf_hash if entry.pss else None,
-        entry.pss.salt_length if entry.pss else None,
-        entry.ecdsa_encoding,
-        entry.grant_id,
-        entry.certificate_serial,
-        _encode(entry.client).decode() if entry.client else None,
-        entry.signature,
-        entry.action,
-        entry.object,
-        _encode(entry.details).decode() if entry.details is not None else None,
-        entry.idempotency_key,
-        operation.previous_hash,
-        operation.row_hash,
-    )
+    """In the order of the columns. On the sign path: what C does in one go, Python does not."""
+    values = list(_values(operation))
+    for place_, write in _WRITTEN:
+        if (value := values[place_]) is not None:
+            values[place_] = write(value)
+    return tuple(values)
 
 
 def _operation(row: tuple[Any, ...]) -> Operation:
     has = dict(zip(_COLUMNS, row, strict=True))
+    pss = None
+    if has["pss_mgf_hash"]:
+        pss = PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
     return Operation(
         sequence=has["sequence"],
-        entry=Entry(
-            id=has["id"],
-            created_at=from_text(has["created_at"]),
-            kind=OperationKind(has["kind"]),
-            signer=has["signer"],
-            actor=has["actor"],
-            api_key_id=has["api_key_id"],
-            outcome=Outcome(has["outcome"]) if has["outcome"] else None,
-            reason=has["reason"],
-            scheme=Scheme(has["scheme"]) if has["scheme"] else None,
-            hash=HashAlgorithm(has["hash"]) if has["hash"] else None,
-            digest=_bytes(has["digest"]),
-            pss=PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
-            if has["pss_mgf_hash"]
-            else None,
-            ecdsa_encoding=EcdsaEncoding(has["ecdsa_encoding"]) if has["ecdsa_encoding"] else None,
-            grant_id=has["grant_id"],
-            certificate_serial=has["certificate_serial"],
-            client=_client_decoder.decode(has["client"]) if has["client"] else None,
-            signature=_bytes(has["signature"]),
-            action=has["action"],
-            object=has["object"],
-            details=_details_decoder.decode(has["details"]) if has["details"] else None,
-            idempotency_key=has["idempotency_key"],
-        ),
+        entry=_ENTRY.read_columns(has, pss=pss),
         previous_hash=has["previous_hash"],
         row_hash=has["row_hash"],
     )
-
-
-def _bytes(value: object) -> bytes | None:
-    return None if value is None else bytes(value)  # type: ignore[call-overload]

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
-import msgspec
 from peewee import Database, ModelSelect
 
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.model import Identity, Policy, PolicyChange, PolicyChangeKind, Terms
+from controlplane.domain.model import Identity, Policy, PolicyChange, Terms
 from controlplane.store.batches import batches
+from controlplane.store.mapping import as_json, shared
 from controlplane.store.tables import (
     MemberRow,
     PolicyApproverRow,
@@ -20,24 +19,20 @@ from controlplane.store.tables import (
 
 _MOST_CHANGES = 20  # that one answer shows
 
-_encode = msgspec.json.Encoder().encode
-_terms_decoder = msgspec.json.Decoder(Terms)
-_sentences_decoder = msgspec.json.Decoder(tuple[str, ...])
+TERMS = as_json(Terms)
+
+_POLICY = shared(Policy, PolicyRow, terms=TERMS)
+_CHANGE = shared(PolicyChange, PolicyChangeRow, what=as_json(tuple[str, ...]))
 
 
 def insert(database: Database, policy: Policy) -> None:
-    PolicyRow.insert(
-        id=policy.id,
-        name=policy.name,
-        terms=encode_terms(policy.terms),
-        created_at=to_text(policy.created_at),
-    ).execute(database)
+    PolicyRow.insert(_POLICY.write(policy)).execute(database)
     _insert_approvers(database, policy)
 
 
 def update(database: Database, policy: Policy) -> None:
     """Its terms: nothing else changes."""
-    PolicyRow.update(terms=encode_terms(policy.terms)).where(PolicyRow.id == policy.id).execute(
+    PolicyRow.update(_POLICY.write(policy, "terms")).where(PolicyRow.id == policy.id).execute(
         database
     )
     _delete_approvers(database, policy.id)
@@ -51,7 +46,7 @@ def delete(database: Database, policy_id: str) -> None:
 
 def find(database: Database, name: str) -> Policy | None:
     row = PolicyRow.select().where(PolicyRow.name == name).first(database)
-    return _policy(row) if row is not None else None
+    return _POLICY.read(row) if row is not None else None
 
 
 def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Policy]:
@@ -59,7 +54,7 @@ def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Polic
     if not policy_ids:
         return {}
     rows = PolicyRow.select().where(PolicyRow.id.in_(list(policy_ids))).execute(database)
-    return {row.id: _policy(row) for row in rows}
+    return {row.id: _POLICY.read(row) for row in rows}
 
 
 def list_after(
@@ -79,20 +74,11 @@ def list_after(
         )
         query = query.where(PolicyRow.id.in_(approver | member))
     rows = query.order_by(PolicyRow.name).limit(limit).execute(database)
-    return [_policy(row) for row in rows]
+    return [_POLICY.read(row) for row in rows]
 
 
 def insert_change(database: Database, change: PolicyChange) -> None:
-    PolicyChangeRow.insert(
-        id=new_id(),
-        at=to_text(change.at),
-        by=change.by,
-        policy_id=change.policy_id,
-        policy=change.policy,
-        signer=change.signer,
-        change=change.change.value,
-        what=_encode(change.what).decode(),
-    ).execute(database)
+    PolicyChangeRow.insert({"id": new_id()} | _CHANGE.write(change)).execute(database)
 
 
 def changes_of_policy(
@@ -117,14 +103,6 @@ def changes_of_signer(
     return _changes(database, condition)
 
 
-def encode_terms(terms: Terms) -> str:
-    return _encode(terms).decode()
-
-
-def decode_terms(text: str) -> Terms:
-    return _terms_decoder.decode(text)
-
-
 def _changes(database: Database, condition: object) -> tuple[PolicyChange, ...]:
     rows = (
         PolicyChangeRow.select()
@@ -133,18 +111,7 @@ def _changes(database: Database, condition: object) -> tuple[PolicyChange, ...]:
         .limit(_MOST_CHANGES)
         .execute(database)
     )
-    return tuple(
-        PolicyChange(
-            at=from_text(row.at),
-            by=row.by,
-            policy_id=row.policy_id,
-            policy=row.policy,
-            signer=row.signer,
-            change=PolicyChangeKind(row.change),
-            what=_sentences_decoder.decode(row.what),
-        )
-        for row in rows
-    )
+    return tuple(_CHANGE.read(row) for row in rows)
 
 
 def _insert_approvers(database: Database, policy: Policy) -> None:
@@ -156,7 +123,3 @@ def _insert_approvers(database: Database, policy: Policy) -> None:
 
 def _delete_approvers(database: Database, policy_id: str) -> None:
     PolicyApproverRow.delete().where(PolicyApproverRow.policy_id == policy_id).execute(database)
-
-
-def _policy(row: PolicyRow) -> Policy:
-    return Policy(row.id, row.name, decode_terms(row.terms), from_text(row.created_at))

@@ -11,7 +11,7 @@ import psycopg
 from peewee import PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections
 from controlplane.store.database import READ_EPOCH, Store
 from controlplane.store.dialect import POSTGRESQL
@@ -145,9 +145,8 @@ def check_url(url: str) -> None:
         has_name = False
     if not has_name:
         raise Refused(
-            "unsupported_database",
+            Code.UNSUPPORTED_DATABASE,
             "The database URL must read postgresql://USER@HOST:PORT/DATABASE.",
-            status=400,
             field="database",
         )
 

@@ -6,30 +6,22 @@ from typing import Any
 
 from peewee import Database, ModelSelect
 
-from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.model import Decision, Identity, Request, RequestState, Verdict
+from controlplane.domain.instant import to_text
+from controlplane.domain.model import Decision, Identity, Request, RequestState
 from controlplane.store.batches import batches
-from controlplane.store.policies import decode_terms, encode_terms
+from controlplane.store.mapping import shared
+from controlplane.store.policies import TERMS
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import DecisionRow, RequestApproverRow, RequestRow
+
+_REQUEST = shared(Request, RequestRow, terms=TERMS)
+_DECISION = shared(Decision, DecisionRow)
+_ENDING = ("ended", "ended_at", "ended_by", "comment", "grant_id")
 
 
 def insert(database: Database, request: Request) -> None:
     """As it stands, decisions apart."""
-    RequestRow.insert(
-        id=request.id,
-        signer=request.signer,
-        requester=request.requester,
-        policy_id=request.policy_id,
-        policy=request.policy,
-        terms=encode_terms(request.terms),
-        justification=request.justification,
-        window_seconds=request.window_seconds,
-        signings=request.signings,
-        created_at=to_text(request.created_at),
-        expires_at=to_text(request.expires_at) if request.expires_at else None,
-        **_ending(request),
-    ).execute(database)
+    RequestRow.insert(_REQUEST.write(request)).execute(database)
     for names in batches(sorted(request.terms.approvers)):
         RequestApproverRow.insert_many(
             [{"request_id": request.id, "identity": name} for name in names]
@@ -38,20 +30,14 @@ def insert(database: Database, request: Request) -> None:
 
 def end(database: Database, request: Request) -> None:
     """Writes how it ended."""
-    RequestRow.update(**_ending(request)).where(
+    RequestRow.update(_REQUEST.write(request, *_ENDING)).where(
         (RequestRow.id == request.id) & RequestRow.ended.is_null()
     ).execute(database)
 
 
 def insert_decision(database: Database, request_id: str, decision: Decision) -> None:
-    DecisionRow.insert(
-        request_id=request_id,
-        step=decision.step,
-        approver=decision.approver,
-        verdict=decision.verdict.value,
-        comment=decision.comment,
-        at=to_text(decision.at),
-    ).execute(database)
+    columns = {"request_id": request_id} | _DECISION.write(decision)
+    DecisionRow.insert(columns).execute(database)
 
 
 def find(database: Database, request_id: str) -> Request | None:
@@ -136,44 +122,10 @@ def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]
     )
 
 
-def _ending(request: Request) -> dict[str, str | None]:
-    return {
-        "ended": request.ended.value if request.ended else None,
-        "ended_at": to_text(request.ended_at) if request.ended_at else None,
-        "ended_by": request.ended_by,
-        "comment": request.comment,
-        "grant_id": request.grant_id,
-    }
-
-
 def _load(database: Database, rows: Sequence[RequestRow]) -> list[Request]:
     ids = [row.id for row in rows]
     decisions: dict[str, list[Decision]] = {request_id: [] for request_id in ids}
     found = DecisionRow.select().where(DecisionRow.request_id.in_(ids))
     for row in found.order_by(DecisionRow.at).execute(database) if ids else ():
-        decisions[row.request_id].append(
-            Decision(row.step, row.approver, Verdict(row.verdict), row.comment, from_text(row.at))
-        )
-    return [_request(row, tuple(decisions[row.id])) for row in rows]
-
-
-def _request(row: RequestRow, decisions: tuple[Decision, ...]) -> Request:
-    return Request(
-        id=row.id,
-        signer=row.signer,
-        requester=row.requester,
-        policy_id=row.policy_id,
-        policy=row.policy,
-        terms=decode_terms(row.terms),
-        justification=row.justification,
-        window_seconds=row.window_seconds,
-        signings=row.signings,
-        created_at=from_text(row.created_at),
-        expires_at=from_text(row.expires_at) if row.expires_at else None,
-        decisions=decisions,
-        ended=RequestState(row.ended) if row.ended else None,
-        ended_at=from_text(row.ended_at) if row.ended_at else None,
-        ended_by=row.ended_by,
-        comment=row.comment,
-        grant_id=row.grant_id,
-    )
+        decisions[row.request_id].append(_DECISION.read(row))
+    return [_REQUEST.read(row, decisions=tuple(decisions[row.id])) for row in rows]

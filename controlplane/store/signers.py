@@ -4,22 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from peewee import JOIN, CompoundSelectQuery, Database, ModelSelect, fn
 
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import from_text, to_text
+from controlplane.domain.instant import to_text
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.model import (
     Certificate,
     Identity,
-    KeyAlgorithm,
     MemberRole,
     Policy,
     Signer,
 )
 from controlplane.store import policies
 from controlplane.store.batches import batches
+from controlplane.store.mapping import as_json, shared
 from controlplane.store.tables import (
     CertificateRow,
     KeyRow,
@@ -28,24 +27,15 @@ from controlplane.store.tables import (
     SignerRow,
 )
 
-_encode = msgspec.json.Encoder().encode
-_chain_decoder = msgspec.json.Decoder(tuple[bytes, ...])
+_SIGNER = shared(Signer, SignerRow)
+_CERTIFICATE = shared(Certificate, CertificateRow, chain=as_json(tuple[bytes, ...]))
 
 
 def insert(database: Database, signer: Signer, key: KeyReference) -> None:
     """Without a certificate."""
-    SignerRow.insert(
-        id=signer.id,
-        number=signer.number,
-        name=signer.name,
-        key=signer.key.value,
-        common_name=signer.common_name,
-        external=signer.external,
-        disabled=signer.disabled,
-        created_at=to_text(signer.created_at),
-        key_id=key.id,
-        policy_id=signer.policy.id if signer.policy else None,
-    ).execute(database)
+    policy_id = signer.policy.id if signer.policy else None
+    columns = _SIGNER.write(signer) | {"key_id": key.id, "policy_id": policy_id}
+    SignerRow.insert(columns).execute(database)
     insert_key(database, key, signer.created_at)
 
 
@@ -91,18 +81,8 @@ def use_certificate(
     """From now on the signer signs with this key and certificate; another private key that it
     signed with is gone, its certificate stays."""
     certificate_id = new_id()
-    CertificateRow.insert(
-        id=certificate_id,
-        key_id=key.id,
-        serial=certificate.serial,
-        subject=certificate.subject,
-        issuer=certificate.issuer,
-        not_before=to_text(certificate.not_before),
-        not_after=to_text(certificate.not_after),
-        der=certificate.der,
-        chain=_encode(certificate.chain).decode(),
-        created_at=to_text(at),
-    ).execute(database)
+    columns = {"id": certificate_id, "key_id": key.id, "created_at": to_text(at)}
+    CertificateRow.insert(columns | _CERTIFICATE.write(certificate)).execute(database)
     waiting = stored.next_key
     still_waiting = waiting.id if waiting is not None and waiting.id != key.id else None
     SignerRow.update(key_id=key.id, certificate_id=certificate_id, next_key_id=still_waiting).where(
@@ -213,7 +193,7 @@ def _load(database: Database, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
         }
         certificate_ids = [row.certificate_id for row in some if row.certificate_id is not None]
         certificates = {
-            row.id: _certificate(row)
+            row.id: _CERTIFICATE.read(row)
             for row in CertificateRow.select()
             .where(CertificateRow.id.in_(certificate_ids))
             .execute(database)
@@ -222,11 +202,11 @@ def _load(database: Database, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
         attached = policies.find_all(database, policy_ids)
         loaded += [
             KeyedSigner(
-                _signer(
+                _SIGNER.read(
                     row,
-                    keys[row.key_id],
-                    certificates.get(row.certificate_id),
-                    attached[row.policy_id] if row.policy_id else None,
+                    public_key=keys[row.key_id].public_key,
+                    certificate=certificates.get(row.certificate_id),
+                    policy=attached[row.policy_id] if row.policy_id else None,
                 ),
                 keys[row.key_id],
                 keys[row.next_key_id] if row.next_key_id else None,
@@ -234,33 +214,3 @@ def _load(database: Database, rows: Sequence[SignerRow]) -> list[KeyedSigner]:
             for row in some
         ]
     return loaded
-
-
-def _signer(
-    row: SignerRow, key: KeyReference, certificate: Certificate | None, policy: Policy | None
-) -> Signer:
-    return Signer(
-        id=row.id,
-        number=row.number,
-        name=row.name,
-        key=KeyAlgorithm(row.key),
-        common_name=row.common_name,
-        external=row.external,
-        disabled=row.disabled,
-        public_key=key.public_key,
-        certificate=certificate,
-        policy=policy,
-        created_at=from_text(row.created_at),
-    )
-
-
-def _certificate(row: CertificateRow) -> Certificate:
-    return Certificate(
-        serial=row.serial,
-        subject=row.subject,
-        issuer=row.issuer,
-        not_before=from_text(row.not_before),
-        not_after=from_text(row.not_after),
-        der=bytes(row.der),
-        chain=_chain_decoder.decode(row.chain),
-    )

@@ -13,6 +13,9 @@ from peewee import (
     TextField,
 )
 
+from controlplane.domain.signer import SignerDescription
+from controlplane.store.mapping import columns_of
+
 
 class SchemaVersion(Model):
     version = IntegerField(primary_key=True)
@@ -59,14 +62,12 @@ class ApiKeyRow(Model):
 
 
 class SignerRow(Model):
-    """Stays after deletion, so that name and number are never given again."""
+    """Stays after deletion, so that name and number are never given again. What it was described as
+    has a column each."""
 
     id = TextField(primary_key=True)
     number = IntegerField()
     name = TextField()
-    key = TextField()
-    common_name = TextField()
-    external = BooleanField()
     disabled = BooleanField()
     created_at = TextField()
     deleted_at = TextField(null=True)
@@ -74,6 +75,7 @@ class SignerRow(Model):
     next_key_id = TextField(null=True)
     certificate_id = TextField(null=True)
     policy_id = TextField(null=True)
+    vars().update(columns_of(SignerDescription, but=["name"]))
 
     class Meta:
         table_name = "signers"

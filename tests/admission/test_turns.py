@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.admission import turns as turns_module
 from controlplane.admission.turns import Turns
+from controlplane.api.refusals import status_of
 from controlplane.errors import Refused
 
 
@@ -122,7 +123,7 @@ async def test_a_lane_in_which_too_many_wait_is_refused() -> None:
     await settled()
     with pytest.raises(Refused) as refused:
         await entered.call("a3")
-    assert (refused.value.status, refused.value.code) == (503, "overloaded")
+    assert (status_of(refused.value.code), refused.value.code) == (503, "overloaded")
     assert refused.value.retry_after == 1
     for task in tasks:
         task.cancel()

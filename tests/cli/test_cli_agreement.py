@@ -1,4 +1,5 @@
-"""The command line reads a variable or a key file as the module does: both take it, or neither."""
+"""The command line reads a variable or a key file as the module does: both take it, or neither.
+Where it has a number of the server's, that is the server's."""
 
 import os
 import shutil
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.domain.ranges import DEFAULT_PAGE
 from sealwright import _native
+from sealwright.cli.signer import list_
 from sealwright.client.address import parse_address
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
@@ -119,6 +122,11 @@ def test_on_key_files(
     variables = {"url": "http://localhost", "api_key_file": f"{file}\n"}
     environment.set(**variables)
     assert (module_takes(), command_line_takes(**variables)) == (takes, takes)
+
+
+def test_on_how_long_a_page_is_that_nobody_asked_for() -> None:
+    limit = next(each for each in list_.params if each.name == "limit")
+    assert limit.default == DEFAULT_PAGE
 
 
 FAR = "https://sign.example"

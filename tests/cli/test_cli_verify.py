@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.api import answers
+from controlplane.api.operations import line
 from controlplane.audit.log import append, link
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Client, HashAlgorithm, OperationKind, Outcome, Scheme
@@ -48,7 +48,7 @@ def write_log(path: Path, rows: int) -> Path:
         for number in range(rows):
             row = link(head, entry(number))
             head = Head(row.sequence, row.row_hash)
-            file.write(answers.line(row))
+            file.write(line(row))
     return path
 
 

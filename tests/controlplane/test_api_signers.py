@@ -97,6 +97,8 @@ def test_an_external_signer_gets_its_certificate_from_elsewhere(api: Api) -> Non
     body = {"name": "outside", "key": "p256", "common_name": "ACME", "external": True}
     made = api.post("/v1/signers", body)
     assert (made.status_code, made.json["status"]) == (201, "pending")
+    early = api.get("/v1/signers/outside/certificate")
+    assert (early.status_code, early.json["code"]) == (409, "signer_pending")
     csr = x509.load_pem_x509_csr(api.get("/v1/signers/outside/csr").json["csr"].encode())
     refused = api.post("/v1/signers/outside/certificate", {"chain": "nonsense"})
     assert (refused.status_code, refused.json["field"]) == (400, "chain")

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.api import answers
+from controlplane.api.operations import line
+from controlplane.api.refusals import status_of
 from controlplane.audit import verification
 from controlplane.audit import writer as writer_module
 from controlplane.audit.log import link
@@ -104,7 +105,7 @@ def chain(*entries: Entry) -> list[Operation]:
 
 
 def exported(rows: Iterable[Operation | Unreadable]) -> list[bytes]:
-    return [answers.line(row) for row in rows]
+    return [line(row) for row in rows]
 
 
 def changed(line: bytes, **fields: object) -> bytes:
@@ -323,7 +324,7 @@ class TestWriter:
             with pytest.raises(Refused) as refused:
                 writer.write(Row(self.entry(), None, bind=True))
             going_on.set()
-        assert (refused.value.status, refused.value.code) == (503, "overloaded")
+        assert (status_of(refused.value.code), refused.value.code) == (503, "overloaded")
         assert refused.value.retry_after is not None
 
     def test_a_commit_that_fails_is_told_to_everybody_and_the_next_one_works(
@@ -340,7 +341,7 @@ class TestWriter:
                 writer.write(Row(self.entry(), None, bind=True))
         assert "disk full" in str(refused.value.cause)
         assert "disk full" not in refused.value.title
-        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        assert (status_of(refused.value.code), refused.value.code) == (503, "store_unavailable")
         assert world.last_row() == before
         assert isinstance(writer.write(Row(self.entry(), None, bind=True)), Written)
 
@@ -358,7 +359,7 @@ class TestWriter:
             assert isinstance(last.result(), Written)
             with pytest.raises(Refused) as refused:
                 middle.result()
-        assert (refused.value.status, refused.value.code) == (500, "row_unwritable")
+        assert (status_of(refused.value.code), refused.value.code) == (500, "row_unwritable")
 
     def test_closing_waits_for_rows_and_refuses_more(
         self, world: World, store: SqliteStore

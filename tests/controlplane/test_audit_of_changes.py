@@ -29,6 +29,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key, open_services
 from controlplane.service.location import Location
@@ -143,6 +144,8 @@ REQUEST = "policy policy_id justification window_seconds signings"
 APPROVAL = "step step_name completes_step comment requester"
 GRANT = "grantee policy policy_id max_signings not_after hashes request_id justification"
 P256, OPERATOR = KeyAlgorithm.P256, MemberRole.OPERATOR
+NEW = SignerDescription("new", P256, "ACME")
+EXTERNAL = SignerDescription("new", P256, "ACME", external=True)
 
 
 def edit(**different: object) -> Callable[[Services, Scene, Caller], object]:
@@ -216,13 +219,13 @@ CHANGES = {
     "a signer": Change(
         "signers.create",
         "admin",
-        lambda to, _, who: to.signers.create(who, "new", P256, "ACME"),
+        lambda to, _, who: to.signers.create(who, NEW),
         (Row("signer:create", "new", "new", SIGNER),),
     ),
     "a signer with a policy": Change(
         "signers.create",
         "admin",
-        lambda to, _, who: to.signers.create(who, "new", P256, "ACME", policy="spare"),
+        lambda to, _, who: to.signers.create(who, NEW, policy="spare"),
         (
             Row("signer:create", "new", "new", SIGNER),
             Row("signer:set_policy", "new", "new", ATTACHMENT),
@@ -231,7 +234,7 @@ CHANGES = {
     "an external signer": Change(
         "signers.create",
         "admin",
-        lambda to, _, who: to.signers.create(who, "new", P256, "ACME", external=True),
+        lambda to, _, who: to.signers.create(who, EXTERNAL),
         (Row("signer:create", "new", "new", SIGNER),),
     ),
     "disabling a signer": Change(
@@ -631,7 +634,7 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
     "signers.create": (
         "policy_not_found",
         "admin",
-        lambda to, _, who: to.signers.create(who, "new", P256, "ACME", policy="ghost"),
+        lambda to, _, who: to.signers.create(who, NEW, policy="ghost"),
     ),
     "signers.disable": (
         "administrator_required",

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controlplane.algorithms.kinds import KeyAlgorithm
 from controlplane.algorithms.scheme import PrivateKey
+from controlplane.api.refusals import status_of
 from controlplane.certificates.authority import Issuer, issue_leaf, make_intermediate, make_root
 from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import format_serial, to_pem
@@ -309,7 +310,7 @@ class TestChainOfAnotherCa:
         with pytest.raises(Refused) as refused:
             check_chain(chain(ca), [spki(ca.keys["leaf"])], NOW)
         assert says in refused.value.title
-        assert (refused.value.status, refused.value.field) == (400, "chain")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "chain")
 
     def test_a_private_key_in_the_file_is_pointed_out(self, ca: OtherCa) -> None:
         key = ca.keys["leaf"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.api.refusals import status_of
 from controlplane.domain import instant, permissions
 from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
@@ -76,7 +77,7 @@ class TestNames:
     def test_no_signer_names(self, name: str) -> None:
         with pytest.raises(Refused) as refused:
             check_signer_name(name)
-        assert (refused.value.status, refused.value.field) == (400, "name")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "name")
 
     @pytest.mark.parametrize("name", ["a", "Ann@acme.org", "x" * 64, "a._+-@"])
     def test_identity_names(self, name: str) -> None:

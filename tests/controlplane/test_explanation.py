@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -439,7 +440,7 @@ class TestWhoMayAsk:
     def refusal(self, ask: Callable[[], object]) -> tuple[int, str]:
         with pytest.raises(Refused) as refused:
             ask()
-        return refused.value.status, refused.value.code
+        return status_of(refused.value.code), refused.value.code
 
     @pytest.mark.parametrize("by", ["admin", "adam", "audrey", "ci", "ann", "server auditor"])
     def test_who_reads_the_signer_asks_about_its_members(

@@ -18,10 +18,9 @@ from controlplane.domain.model import (
     Terms,
 )
 from controlplane.domain.policy import (
-    MAX_SIGNINGS,
-    MAX_TTL,
-    MAX_WINDOW,
-    MIN_WINDOW,
+    SIGNINGS,
+    TTL,
+    WINDOW,
     Candidate,
     check_terms,
     compare,
@@ -30,7 +29,7 @@ from controlplane.domain.policy import (
     settle_bounds,
 )
 from controlplane.errors import Refused
-from controlplane.store.policies import decode_terms, encode_terms
+from controlplane.store.policies import TERMS as STORED
 from tests.controlplane.approval_model import Step as ModelStep
 from tests.controlplane.approval_model import Terms as ModelTerms
 from tests.controlplane.approval_model import describe_edit
@@ -57,13 +56,13 @@ STEPS = st.lists(st.sampled_from(NAMES), min_size=1, unique=True).flatmap(
 )
 TERMS = st.builds(
     Terms,
-    max_window_seconds=st.none() | some_of(range(60, 63), MIN_WINDOW, MAX_WINDOW),
-    max_signings=st.none() | some_of(range(1, 4), 1, MAX_SIGNINGS),
+    max_window_seconds=st.none() | some_of(range(60, 63), WINDOW.least, WINDOW.most),
+    max_signings=st.none() | some_of(range(1, 4), 1, SIGNINGS.most),
     steps=st.lists(STEPS, max_size=3, unique_by=lambda step: step.name).map(tuple),
-    request_ttl_seconds=st.none() | some_of(range(1, 4), 1, MAX_TTL),
+    request_ttl_seconds=st.none() | some_of(range(1, 4), 1, TTL.most),
     hashes=st.lists(st.sampled_from(LISTED), unique=True).map(tuple),
 ).filter(lambda terms: terms.max_window_seconds is not None or terms.max_signings is not None)
-WANTED = st.none() | some_of(range(-1, 4), -1, 2 * MAX_SIGNINGS)
+WANTED = st.none() | some_of(range(-1, 4), -1, 2 * SIGNINGS.most)
 
 
 @st.composite
@@ -122,7 +121,9 @@ class TestCompare:
     @given(
         edits(),
         st.sampled_from(HashAlgorithm),
-        st.tuples(st.none() | some_of(range(60, 63), 1, MAX_WINDOW), st.none() | st.integers(1, 4)),
+        st.tuples(
+            st.none() | some_of(range(60, 63), 1, WINDOW.most), st.none() | st.integers(1, 4)
+        ),
         st.sets(st.sampled_from(NAMES)),
     )
     def test_an_edit_that_is_not_told_as_loosened_lets_nothing_new_through(
@@ -163,12 +164,12 @@ class TestSettleBounds:
         assert settle_bounds(terms, *settled) == settled
 
     @many
-    @given(TERMS, st.integers(1, 2 * MAX_SIGNINGS), st.integers(1, 2 * MAX_SIGNINGS))
+    @given(TERMS, st.integers(1, 2 * SIGNINGS.most), st.integers(1, 2 * SIGNINGS.most))
     def test_refuses_only_what_is_above_a_ceiling(
         self, terms: Terms, window: int, signings: int
     ) -> None:
-        fits = window <= (terms.max_window_seconds or MAX_WINDOW)
-        fits = fits and signings <= (terms.max_signings or MAX_SIGNINGS)
+        fits = window <= (terms.max_window_seconds or WINDOW.most)
+        fits = fits and signings <= (terms.max_signings or SIGNINGS.most)
         try:
             settle_bounds(terms, window, signings)
         except Refused:
@@ -225,7 +226,7 @@ def test_terms_can_be_met_if_each_step_has_enough_people_who_are_not_one_another
 @given(TERMS)
 def test_terms_come_back_from_the_store_as_they_were(terms: Terms) -> None:
     check_terms(terms)
-    assert decode_terms(encode_terms(terms)) == terms
+    assert STORED.read(STORED.write(terms)) == terms
 
 
 @many

@@ -6,6 +6,7 @@ from jsonschema import Draft202012Validator
 
 from controlplane.api.metrics import Metrics
 from controlplane.app import routes
+from controlplane.errors import Code
 from controlplane.service.installation import Services
 from tests.controlplane.conftest import Api
 
@@ -60,6 +61,23 @@ def test_what_a_body_may_not_have_the_document_says(api: Api) -> None:
         "maximum": 478,
         "description": "octets",
     }
+
+
+def test_every_refusal_is_of_known_codes_that_the_document_explains(api: Api) -> None:
+    """That an endpoint gives no other code than it says, `Api` looks at with each answer."""
+    codes = api.document["components"]["schemas"]["Code"]["oneOf"]
+    explained = {each["const"] for each in codes}
+    for methods in api.document["paths"].values():
+        for described in methods.values():
+            for status, answer in described["responses"].items():
+                if status < "400":
+                    continue
+                schema = answer["content"]["application/problem+json"]["schema"]
+                problem, narrowed = schema["allOf"]
+                assert problem == {"$ref": "#/components/schemas/Problem"}
+                given = narrowed["properties"]["code"]["enum"]
+                assert given
+                assert set(given) <= explained <= set(Code)
 
 
 def test_only_what_needs_no_key_says_so(api: Api) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import structlog.testing
 
-from controlplane.errors import Refused
+from controlplane.api.refusals import status_of
+from controlplane.errors import Code, Refused
 from controlplane.service.readiness import LOOK_AGAIN_SECONDS, Readiness
 from controlplane.store import outages
 from controlplane.store.outages import AGAIN_AFTER_SECONDS, Outages
@@ -85,7 +86,7 @@ class TestLog:
 
 class TestReadiness:
     def test_looks_once_a_second_and_remembers(self, watch: Watch) -> None:
-        seen: list[Refused | None] = [None, Refused("x", "No.", status=503), None]
+        seen: list[Refused | None] = [None, Refused(Code.STORE_TOO_NEW, "No."), None]
         looks = 0
 
         def look() -> None:
@@ -144,7 +145,7 @@ def test_a_store_that_somebody_else_has_locked_is_not_ready(
     with store.closing(), structlog.testing.capture_logs() as lines:
         with store.write(), pytest.raises(Refused) as refused:
             world.services.check_ready()
-        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        assert (status_of(refused.value.code), refused.value.code) == (503, "store_unavailable")
         assert str(tmp_path) not in refused.value.title
         line, *_ = lines
         assert line["event"] == "store_unavailable"

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from controlplane.api import answers
-from controlplane.domain.page import MAX_LIMIT, MAX_OCTETS, Page, PageRequest
+from controlplane.api.pages import items
+from controlplane.domain.page import MAX_OCTETS, Page, PageRequest
+from controlplane.domain.ranges import PAGE
 from controlplane.service.cursor import cut, read_number
 from tests.controlplane.conftest import Api
 
@@ -16,7 +17,7 @@ PEOPLE = [f"{number:02}-{'x' * 61}" for number in range(64)]
 WIDE = "\U0001f600" * 1024  # 4 octets each
 
 
-def pages(api: Api, path: str, limit: int = MAX_LIMIT) -> Iterator[list[dict[str, Any]]]:
+def pages(api: Api, path: str, limit: int = PAGE.most) -> Iterator[list[dict[str, Any]]]:
     """The items of each."""
     cursor = ""
     while True:
@@ -72,7 +73,7 @@ def test_every_list_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         (whole,) = pages(api, path)
         assert len(whole) > 1, path
         with monkeypatch.context() as patched:
-            patched.setattr(answers, "MAX_OCTETS", 1)
+            patched.setattr("controlplane.api.pages.MAX_OCTETS", 1)
             assert list(pages(api, path)) == [[each] for each in whole]
 
 
@@ -94,7 +95,7 @@ class TestTheBound:
         after = read_number(request, 0)
         found = range(after + 1, min(count, after + request.limit + 1) + 1)
         page: Page[int] = cut(found, request, lambda number: number)
-        whole = msgspec.json.encode(answers.items(page, lambda number: f"{number:0{octets - 2}}"))
+        whole = msgspec.json.encode(items(page, lambda number: f"{number:0{octets - 2}}"))
         return len(msgspec.json.decode(whole)["items"]), whole
 
     def test_a_page_that_fits_has_as_many_items_as_were_wanted(self) -> None:

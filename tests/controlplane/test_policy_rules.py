@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.duration import spell
 from controlplane.domain.model import (
     HashAlgorithm,
@@ -108,13 +109,13 @@ class TestCheckTerms:
     ) -> None:
         with pytest.raises(Refused) as refused:
             check_terms(replace(BASE, **different))  # type: ignore[arg-type]
-        found = (refused.value.status, refused.value.code, refused.value.field)
+        found = (status_of(refused.value.code), refused.value.code, refused.value.field)
         assert found == (400, "invalid_request", field)
 
     def test_at_least_one_bound_must_be_given(self) -> None:
         with pytest.raises(Refused) as refused:
             check_terms(Terms(None, None, (LEAD,), 60, (SHA256,)))
-        assert (refused.value.status, refused.value.code) == (400, "policy_unbounded")
+        assert (status_of(refused.value.code), refused.value.code) == (400, "policy_unbounded")
 
     def test_a_step_never_asks_for_more_approvals_than_it_has_approvers(self) -> None:
         with pytest.raises(Refused) as refused:
@@ -187,7 +188,7 @@ class TestSettleBounds:
     ) -> None:
         with pytest.raises(Refused) as refused:
             settle_bounds(Terms(*ceilings), *wanted)
-        found = (refused.value.status, refused.value.code, refused.value.field)
+        found = (status_of(refused.value.code), refused.value.code, refused.value.field)
         assert found == (400, code, field)
         assert says in refused.value.title
 

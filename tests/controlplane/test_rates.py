@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import Caller, MemberRole, Outcome
 from controlplane.errors import Refused
 from controlplane.service.rates import A_SECOND, BURST
@@ -21,7 +22,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def call(world: World, caller: Caller) -> tuple[int, str, int | None]:
     with pytest.raises(Refused) as refused:
         world.services.signing.sign(caller, a_call())
-    return refused.value.status, refused.value.code, refused.value.retry_after
+    return status_of(refused.value.code), refused.value.code, refused.value.retry_after
 
 
 def denied(world: World, actor: str) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.errors import Refused
 from controlplane.service.rates import A_SECOND, BURST, Rates, shared_places
 
@@ -17,7 +18,7 @@ def count_until_refused(rates: Rates, identity: str, now: datetime = NOW) -> int
         while counted < 2 * BURST:
             rates.count(identity, now)
             counted += 1
-    assert (refused.value.status, refused.value.code) == (429, "too_many_calls")
+    assert (status_of(refused.value.code), refused.value.code) == (429, "too_many_calls")
     assert refused.value.retry_after == 1
     return counted
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
@@ -28,7 +29,7 @@ def identities(world: World) -> Identities:
 def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
-    return refused.value.status, refused.value.code
+    return status_of(refused.value.code), refused.value.code
 
 
 class TestAuthentication:
@@ -54,7 +55,7 @@ class TestAuthentication:
             elsewhere.identities.revoke_key(world.admin, "ci", caller.api_key_id)
         with pytest.raises(RefusedCaller) as refused:
             identities.authenticate(key)
-        assert (refused.value.status, refused.value.code) == (401, "api_key_revoked")
+        assert (status_of(refused.value.code), refused.value.code) == (401, "api_key_revoked")
         assert refused.value.caller.identity.name == "ci"
 
     def test_sees_a_disabled_identity_and_an_enabled_one(
@@ -116,7 +117,7 @@ class TestIdentities:
     ) -> None:
         with pytest.raises(Refused) as refused:
             identities.list(world.admin, PageRequest(2, cursor))
-        assert (refused.value.status, refused.value.field) == (400, "cursor")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "cursor")
 
     def test_keys_are_listed_without_their_secret(
         self, world: World, identities: Identities

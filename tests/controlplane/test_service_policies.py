@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -68,7 +69,7 @@ def signers(world: World) -> Signers:
 def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
-    return refused.value.status, refused.value.code
+    return status_of(refused.value.code), refused.value.code
 
 
 def to(terms: Terms) -> Callable[[Terms], Terms]:
@@ -126,7 +127,7 @@ class TestCreation:
     def test_names_are_checked(self, world: World, policies: Policies, name: str) -> None:
         with pytest.raises(Refused) as refused:
             policies.create(world.admin, name, PLAIN)
-        assert (refused.value.status, refused.value.field) == (400, "name")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "name")
 
     @pytest.mark.parametrize("name", ["p", "None", "x" * 64, "Two.eyes_2+@-"])
     def test_names_may_be_as_those_of_identities(
@@ -141,7 +142,7 @@ class TestCreation:
     def test_an_approver_must_be_an_identity(self, world: World, policies: Policies) -> None:
         with pytest.raises(Refused) as refused:
             policies.create(world.admin, "p", Terms(60, None, (LEAD, Step("x", 1, ("ghost",)))))
-        assert (refused.value.status, refused.value.field) == (400, "steps[1].approvers")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "steps[1].approvers")
         assert refusal(lambda: policies.get(world.admin, "p")) == (404, "policy_not_found")
 
     def test_one_that_cannot_be_met_waits_unattached(
@@ -277,7 +278,7 @@ class TestEdit:
         ):
             with pytest.raises(Refused) as refused:
                 policies.edit(world.admin, "p", to(terms))
-            assert (refused.value.status, refused.value.field) == (400, field)
+            assert (status_of(refused.value.code), refused.value.field) == (400, field)
         assert policies.get(world.admin, "p").policy.terms == Terms(3600, 5, (LEAD,))
 
     def test_of_one_that_is_not_there_is_refused(self, world: World, policies: Policies) -> None:
@@ -294,7 +295,7 @@ class TestEdit:
         before = world.last_row()
         with pytest.raises(Refused) as refused:
             policies.edit(world.admin, "p", to(Terms(3600, 5, (BOTH,))))
-        assert (refused.value.status, refused.value.code) == (409, "policy_cannot_be_met")
+        assert (status_of(refused.value.code), refused.value.code) == (409, "policy_cannot_be_met")
         assert refused.value.title.startswith("On the signer 'b': The step 'both' needs 2 ")
         assert policies.get(world.admin, "p").policy.terms.steps == (LEAD,)
         assert world.last_row() == before
@@ -350,7 +351,7 @@ class TestDeletion:
         world.signer("b", policy="p")
         with pytest.raises(Refused) as refused:
             policies.delete(world.admin, "p")
-        assert (refused.value.status, refused.value.code) == (409, "policy_in_use")
+        assert (status_of(refused.value.code), refused.value.code) == (409, "policy_in_use")
         assert "attached to a, b:" in refused.value.title
         signers.set_policy(world.admin, "a", None)
         assert refusal(lambda: policies.delete(world.admin, "p")) == (409, "policy_in_use")
@@ -541,7 +542,7 @@ class TestWhatCannotBeMet:
         before = world.last_row()
         with pytest.raises(Refused) as refused:
             signers.set_policy(world.admin, "release", "p")
-        assert (refused.value.status, refused.value.code) == (409, "policy_cannot_be_met")
+        assert (status_of(refused.value.code), refused.value.code) == (409, "policy_cannot_be_met")
         assert refused.value.title.startswith(
             "On the signer 'release': The step 'two' needs 2 approvals, and 1 person of "
             f"ann, {second} could give one"

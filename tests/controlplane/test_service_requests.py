@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import (
     Caller,
     GrantState,
@@ -140,7 +141,7 @@ def world(cast: Cast) -> World:
 def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
-    return refused.value.status, refused.value.code
+    return status_of(refused.value.code), refused.value.code
 
 
 class TestAsking:
@@ -224,7 +225,7 @@ class TestAsking:
         before = world.last_row()
         with pytest.raises(Refused) as refused:
             cast.ask(window=window, signings=signings)
-        found = (refused.value.status, refused.value.code, refused.value.field)
+        found = (status_of(refused.value.code), refused.value.code, refused.value.field)
         assert found == (400, code, field)
         assert ceiling in refused.value.title
         assert world.last_row() == before
@@ -254,7 +255,7 @@ class TestAsking:
         for text in ("", "  \n", "x" * 2049):
             with pytest.raises(Refused) as refused:
                 cast.ask(text)
-            assert (refused.value.status, refused.value.field) == (400, "justification")
+            assert (status_of(refused.value.code), refused.value.field) == (400, "justification")
 
     def test_a_secret_in_a_justification_is_not_kept(self, world: World, cast: Cast) -> None:
         text = f"signing with {world.admin_key} --pin 1234"
@@ -451,7 +452,7 @@ class TestSteps:
         request = cast.ask()
         with pytest.raises(Refused) as refused:
             cast.requests.approve(cast["ann"], request, "x" * 2049)
-        assert (refused.value.status, refused.value.field) == (400, "comment")
+        assert (status_of(refused.value.code), refused.value.field) == (400, "comment")
         view = cast.requests.approve(cast["ann"], request, f"{world.admin_key} " + "x" * 1000)
         assert view.request.decisions[0].comment == "[redacted] " + "x" * 1000
 
@@ -626,7 +627,10 @@ class TestRejection:
         ):
             with pytest.raises(Refused) as refused:
                 decide()
-            assert (refused.value.status, refused.value.code) == (409, "request_not_pending")
+            assert (status_of(refused.value.code), refused.value.code) == (
+                409,
+                "request_not_pending",
+            )
             assert refused.value.title == "The request is rejected by ann: it is finished."
 
     def test_says_why(self, cast: Cast) -> None:
@@ -634,7 +638,7 @@ class TestRejection:
         for comment in ("", "  \n", "x" * 2049):
             with pytest.raises(Refused) as refused:
                 cast.requests.reject(cast["ann"], request, comment)
-            assert (refused.value.status, refused.value.field) == (400, "comment")
+            assert (status_of(refused.value.code), refused.value.field) == (400, "comment")
         assert cast.requests.reject(cast["ann"], request, "x" * 2048).request.comment == "x" * 2048
 
     def test_is_possible_when_a_grant_would_be_of_no_use(self, world: World, cast: Cast) -> None:
@@ -750,7 +754,10 @@ class TestExpiry:
         ):
             with pytest.raises(Refused) as refused:
                 attempt()
-            assert (refused.value.status, refused.value.code) == (409, "request_not_pending")
+            assert (status_of(refused.value.code), refused.value.code) == (
+                409,
+                "request_not_pending",
+            )
             assert refused.value.title == "The request is expired: it is finished."
 
     def test_does_not_touch_the_grant(self, world: World, cast: Cast, request_: Request) -> None:

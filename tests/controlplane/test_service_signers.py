@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from controlplane.api.refusals import status_of
 from controlplane.domain.model import Caller, KeyAlgorithm, MemberRole, ServerRole, SignerStatus
 from controlplane.domain.page import PageRequest
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.service.catalogue import (
     MOST_REMEMBERED,
@@ -46,7 +48,7 @@ def members(world: World) -> Members:
 def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
-    return refused.value.status, refused.value.code
+    return status_of(refused.value.code), refused.value.code
 
 
 class OtherCa:
@@ -99,7 +101,7 @@ class TestCreation:
 
     @pytest.mark.parametrize("days", [1, 460])
     def test_days_are_taken(self, world: World, signers: Signers, days: int) -> None:
-        view = signers.create(world.admin, "x", KeyAlgorithm.P256, "ACME", days)
+        view = signers.create(world.admin, SignerDescription("x", KeyAlgorithm.P256, "ACME"), days)
         certificate = view.signer.certificate
         assert certificate is not None
         assert certificate.not_after - certificate.not_before == timedelta(days=days)
@@ -107,8 +109,8 @@ class TestCreation:
     @pytest.mark.parametrize("days", [0, -1, 461])
     def test_days_out_of_range_are_refused(self, world: World, signers: Signers, days: int) -> None:
         with pytest.raises(Refused) as refused:
-            signers.create(world.admin, "x", KeyAlgorithm.P256, "ACME", days)
-        assert (refused.value.status, refused.value.field) == (400, "days")
+            signers.create(world.admin, SignerDescription("x", KeyAlgorithm.P256, "ACME"), days)
+        assert (status_of(refused.value.code), refused.value.field) == (400, "days")
 
     def test_names_and_numbers_are_never_given_again(self, world: World, signers: Signers) -> None:
         world.signer("a")
@@ -136,10 +138,8 @@ class TestExternal:
         world.identity("ann")
         view = world.signer("release", key, external=True, ann=MemberRole.OPERATOR)
         assert (view.status, view.signer.certificate) == (SignerStatus.PENDING, None)
-        assert refusal(lambda: signers.certificate(world.admin, "release")) == (
-            409,
-            "signer_pending",
-        )
+        _, code = refusal(lambda: signers.certificate(world.admin, "release"))
+        assert code == "signer_pending"
 
         chain = OtherCa().answer(signers.csr(world.admin, "release"))
         installed = signers.install_certificate(world.admin, "release", chain)
@@ -253,6 +253,7 @@ class TestWhoMay:
         signers, members = world.services.signers, world.services.members
         chain = OtherCa().answer(signers.csr(world.admin, "release"))
         signers.install_certificate(world.admin, "release", chain)
+        other = SignerDescription("other", KeyAlgorithm.P256, "x")
         actions: dict[str, Callable[[], object]] = {
             "get": lambda: signers.get(ann, "release"),
             "members": lambda: members.list(ann, "release", PageRequest()),
@@ -262,7 +263,7 @@ class TestWhoMay:
             "enable": lambda: signers.enable(ann, "release"),
             "add member": lambda: members.add(ann, "release", "bob", MemberRole.OPERATOR),
             "remove member": lambda: members.remove(ann, "release", "bob"),
-            "create": lambda: signers.create(ann, "other", KeyAlgorithm.P256, "x"),
+            "create": lambda: signers.create(ann, other),
             "install": lambda: signers.install_certificate(ann, "release", chain),
             "renew": lambda: signers.renew(ann, "release"),
             "delete": lambda: signers.delete(ann, "release"),

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from controlplane.api.refusals import status_of
 from controlplane.audit.writer import MOST_WAITING
 from controlplane.domain.model import (
     Caller,
@@ -28,7 +29,7 @@ from controlplane.domain.model import (
     ServerRole,
     SignCall,
 )
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.service.identities import RefusedCaller
 from controlplane.service.installation import open_services
 from controlplane.service.signing import Signing
@@ -61,7 +62,7 @@ def ci(world: World) -> Caller:
 def refuse(signing: Signing, caller: Caller, call: SignCall) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         signing.sign(caller, call)
-    return refused.value.status, refused.value.code
+    return status_of(refused.value.code), refused.value.code
 
 
 def last(world: World) -> tuple[Outcome | None, str | None]:
@@ -193,7 +194,7 @@ class TestDenials:
 
     def test_a_caller_nobody_knows_leaves_none(self, world: World, signing: Signing) -> None:
         before = world.last_row()
-        signing.record_refused(Refused("api_key_unknown", "", status=401), a_call())
+        signing.record_refused(Refused(Code.API_KEY_UNKNOWN, ""), a_call())
         assert world.last_row() == before
 
     def test_a_very_long_name_of_a_signer_is_cut_in_the_row(
@@ -400,5 +401,5 @@ def test_too_many_waiting_calls_are_told_to_come_back(
     monkeypatch.setattr("controlplane.audit.writer.MOST_WAITING", 0)
     with pytest.raises(Refused) as refused:
         signing.sign(ci, a_call())
-    assert (refused.value.status, refused.value.code) == (503, "overloaded")
+    assert (status_of(refused.value.code), refused.value.code) == (503, "overloaded")
     assert refused.value.retry_after == 1

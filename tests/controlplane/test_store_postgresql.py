@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from peewee import DataError
 
+from controlplane.api.refusals import status_of
 from controlplane.errors import Refused
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
@@ -125,7 +126,7 @@ class TestConnections:
     ) -> None:
         with pytest.raises(Refused) as refused, store.change():
             end_sessions(url)
-        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        assert (status_of(refused.value.code), refused.value.code) == (503, "store_unavailable")
         assert store.epoch() == 1
         with store.change():
             pass
@@ -217,7 +218,7 @@ class TestAway:
             with pytest.raises(Refused) as refused:
                 open_services(Location(own))
             assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
-            assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+            assert (status_of(refused.value.code), refused.value.code) == (503, "store_unavailable")
             assert refused.value.retry_after is not None
             for private in ("127.0.0.1", "sealwright@", str(server.port), "test_1"):
                 assert private not in refused.value.title

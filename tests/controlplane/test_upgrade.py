@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.api import answers
+from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
 from controlplane.domain.model import MemberRole
 from controlplane.domain.operation import Operation
@@ -87,7 +87,7 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         assert services.signing.sign(ci, a_call()).signature
         admin = services.identities.authenticate(old.admin_key)
         everything = list(services.audit.export(admin))
-    lines = [answers.line(row) for row in everything]
+    lines = [line(row) for row in everything]
     assert verify_lines(lines).intact
     assert len(lines) == old.rows + 2
     upgraded = everything[-2]

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from peewee import Database
 
+from controlplane.api.refusals import status_of
 from controlplane.audit.writer import settle
 from controlplane.domain.identifier import new_id
 from controlplane.domain.keys import KeyReference, Purpose
@@ -33,6 +34,7 @@ from controlplane.domain.model import (
     Terms,
     Verdict,
 )
+from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import load_master_key
@@ -480,7 +482,7 @@ class TestPolicyOnManySigners:
             Step("three", 3, ("ann", "bob", "bot")),
         )
         refused = refusal(lambda: services.policies.edit(world.admin, "p", to(*steps)))
-        assert (refused.status, refused.code) == (409, "policy_cannot_be_met")
+        assert (status_of(refused.code), refused.code) == (409, "policy_cannot_be_met")
         assert refused.title.startswith(f"On the signer {made[500].name!r}: ")
         assert step in refused.title
         assert people in refused.title
@@ -540,7 +542,8 @@ def put(signer: str, policy: str) -> Callable[[Services, World], object]:
 
 
 def create(to_: Services, world: World) -> object:
-    return to_.signers.create(world.admin, "new", KeyAlgorithm.P256, "ACME", policy="two")
+    new = SignerDescription("new", KeyAlgorithm.P256, "ACME")
+    return to_.signers.create(world.admin, new, policy="two")
 
 
 def disable(name: str) -> Callable[[Services, World], object]:
@@ -688,7 +691,7 @@ class TestWhatComesBetween:
         refused = refusal(
             lambda: services.signers.install_certificate(world.admin, "outside", early)
         )
-        assert (refused.status, refused.field) == (400, "chain")
+        assert (status_of(refused.code), refused.field) == (400, "chain")
 
     def test_again_and_again_ends_all_the_same(
         self, world: World, here: tuple[Services, Watched]

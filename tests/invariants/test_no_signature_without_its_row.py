@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from controlplane.api import answers
+from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
 from controlplane.domain.operation import Operation
 from tests.invariants.conftest import Released, Start
@@ -16,7 +16,7 @@ from tests.world import World
 def rows(world: World) -> dict[str, Operation]:
     """Sign rows by id, after the whole chain was verified."""
     everything = list(world.services.audit.export(world.admin))
-    lines = (answers.line(row) for row in everything)
+    lines = (line(row) for row in everything)
     verification = verify_lines(lines)
     assert verification.intact, verification
     assert verification.head == world.services.audit.head(world.admin).row_hash
@@ -79,7 +79,7 @@ def test_who_gets_past_the_triggers_is_seen_by_the_chain(
             connection.execute(f"DROP TRIGGER operations_never_{trigger}")
         connection.execute(statement)
         connection.commit()
-    lines = (answers.line(row) for row in world.services.audit.export(world.admin))
+    lines = (line(row) for row in world.services.audit.export(world.admin))
     verification = verify_lines(lines)
     assert not verification.intact
     assert verification.first_bad_sequence == 5

@@ -10,6 +10,7 @@ import pytest
 
 from controlplane.admission.proxies import TrustedProxies
 from controlplane.domain.model import KeyAlgorithm
+from controlplane.domain.signer import SignerDescription
 from controlplane.service.installation import open_services
 from controlplane.serving.settings import InvalidSettings, Settings
 from tests.serving.conftest import Installation, Serve, Server, Shared, connect
@@ -145,7 +146,7 @@ def test_behind_a_proxy_on_a_unix_socket_and_with_names_for_its_scraper(
 ) -> None:
     with open_services(installation.location) as services:
         admin = services.identities.authenticate(installation.admin_key)
-        services.signers.create(admin, "named", KeyAlgorithm.P256, "ACME")
+        services.signers.create(admin, SignerDescription("named", KeyAlgorithm.P256, "ACME"))
     server = serve(bind=f"unix:{tmp_path}/s", trusted_proxies=["unix"], metrics_named=True)
     plain = socket.socket(socket.AF_UNIX)
     plain.connect(f"{tmp_path}/s")

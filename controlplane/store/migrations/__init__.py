@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from peewee import Database
 
 from controlplane.domain.instant import now, to_text
-from controlplane.errors import Refused
+from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect, dialect_of
 from controlplane.store.tables import SchemaVersion
 
@@ -58,19 +58,15 @@ def check_current(database: Database) -> None:
     """Refused not_initialised, migration_needed, or store_too_new."""
     found, wanted = current_version(database), all_migrations()[-1].version
     if found == 0:
-        raise Refused(
-            "not_initialised", "The store is empty: run sealwright init first.", status=503
-        )
+        raise Refused(Code.NOT_INITIALISED, "The store is empty: run sealwright init first.")
     if found < wanted:
         raise Refused(
-            "migration_needed",
+            Code.MIGRATION_NEEDED,
             f"The store has schema {found}, this version needs {wanted}: sealwright serve "
             "brings it up to date when it starts.",
-            status=503,
         )
     if found > wanted:
         raise Refused(
-            "store_too_new",
+            Code.STORE_TOO_NEW,
             f"The store has schema {found}, this version knows {wanted}: use a newer sealwright.",
-            status=503,
         )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sealwright.cli.tables import Within, page_items
+
 if TYPE_CHECKING:
     from sealwright.client.client import Client
 
@@ -156,7 +158,7 @@ def page_options(command: F) -> F:
     """--limit and --cursor, for lists."""
     limit = click.option(
         "--limit",
-        type=click.IntRange(1, 1000),
+        type=Within(page_items),
         default=100,
         show_default=True,
         help="At most so many.",

@@ -8,12 +8,29 @@ from sealwright.cli.failure import CommandError
 from sealwright.cli.history import show_changes
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page, tell_deleted, warn
-from sealwright.cli.tables import OneOf, hash_names, key_kinds
+from sealwright.cli.tables import (
+    OneOf,
+    Within,
+    certificate_days,
+    default_certificate_days,
+    hash_names,
+    key_kinds,
+    largest_chain,
+)
 from sealwright.cli.text import bullets, facts, moment, printable
 from sealwright.client.call import Answer
-from sealwright.client.objects import Explanation, Signer
+from sealwright.client.objects import Explanation, Signer, SignerTerms
 
-_LARGEST_CHAIN = 256 << 10  # bytes: no server takes more
+
+class _DaysOption(click.Option):
+    """Its help names the server's default."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = f"Days that the certificate lasts.  [{default_certificate_days()}]"
+        return super().get_help_record(ctx)
+
+
+days_option = click.option("--days", type=Within(certificate_days), cls=_DaysOption)
 
 
 @click.group(cls=Group)
@@ -25,7 +42,7 @@ def signer() -> None:
 @click.argument("name")
 @click.option("--key", type=OneOf(key_kinds), required=True)
 @click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
-@click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
+@days_option
 @click.option("--policy", metavar="NAME", help="What has to be approved first.  [none]")
 @click.option(
     "--external",
@@ -37,7 +54,8 @@ def create(
 ) -> None:
     """Make a key pair on the server, and a certificate for it from the built-in CA."""
     chosen = None if policy == "none" else policy
-    _show(client().create_signer(name, key, common_name, days, external, chosen))
+    more = SignerTerms(days=days, external=external or None, policy=chosen)
+    _show(client().create_signer(name, key, common_name, **more))
 
 
 @signer.command("list")
@@ -85,7 +103,7 @@ def enable(name: str) -> None:
 
 @signer.command()
 @click.argument("name")
-@click.option("--days", type=click.IntRange(1, 460), help="Days that the certificate lasts.  [365]")
+@days_option
 def renew(name: str, days: int | None) -> None:
     """A new key pair and certificate. Tools that run see it when they are started again."""
     _show(client().renew_signer(name, days))
@@ -129,10 +147,11 @@ def csr(name: str) -> None:
 )
 def install_certificate(name: str, chain: Path) -> None:
     """Give an --external signer the certificate that its CA issued."""
+    most = largest_chain()
     with click.open_file(str(chain), "rb") as file:
-        content = file.read(_LARGEST_CHAIN + 1)
-    if len(content) > _LARGEST_CHAIN:
-        raise CommandError(f"{chain} is larger than any certificate chain ({_LARGEST_CHAIN} bytes)")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise CommandError(f"{chain} is larger than any certificate chain ({most} bytes)")
     if not content.isascii() or b"-----BEGIN CERTIFICATE-----" not in content:
         raise CommandError(
             f"{chain} holds no certificate in PEM",

@@ -1,11 +1,14 @@
-"""Names that stand in the server's tables, which are read when they are asked for: no other command
-has to load them."""
+"""Names and numbers that stand in the server's tables, which are read when they are asked for: no
+other command has to load them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from controlplane.domain.ranges import Range
 
 
 def key_kinds() -> list[str]:
@@ -25,6 +28,50 @@ def real_hashes() -> list[str]:
     from controlplane.algorithms.hashes import RealHash
 
     return [each.value for each in RealHash]
+
+
+def certificate_days() -> "Range":
+    from controlplane.domain.ranges import CERTIFICATE_DAYS
+
+    return CERTIFICATE_DAYS
+
+
+def default_certificate_days() -> int:
+    from controlplane.domain.ranges import DEFAULT_CERTIFICATE_DAYS
+
+    return DEFAULT_CERTIFICATE_DAYS
+
+
+def largest_chain() -> int:
+    """Octets."""
+    from controlplane.domain.ranges import LARGEST_CHAIN
+
+    return LARGEST_CHAIN
+
+
+def page_items() -> "Range":
+    from controlplane.domain.ranges import PAGE
+
+    return PAGE
+
+
+class Within(click.IntRange):
+    """A click.IntRange of one of these ranges. A default is taken as it is."""
+
+    def __init__(self, of: "Callable[[], Range]") -> None:
+        super().__init__()
+        self._of = of
+        del self.min, self.max  # for __getattr__ to find
+
+    def __getattr__(self, name: str) -> int:
+        if name == "min":
+            return self._of().least
+        if name == "max":
+            return self._of().most
+        raise AttributeError(name)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return value if isinstance(value, int) else super().convert(value, param, ctx)
 
 
 class OneOf(click.ParamType[str]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Unpack
 
 import msgspec
 
@@ -24,6 +25,7 @@ from sealwright.client.objects import (
     PolicyTerms,
     Request,
     Signer,
+    SignerTerms,
     SigningRequest,
 )
 
@@ -66,22 +68,9 @@ class Client(Caller):
         return self._call("POST", path, ApiKey, {})
 
     def create_signer(
-        self,
-        name: str,
-        key: str,
-        common_name: str,
-        days: int | None = None,
-        external: bool = False,
-        policy: str | None = None,
+        self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]
     ) -> Answer[Signer]:
-        body = given(
-            name=name,
-            key=key,
-            common_name=common_name,
-            days=days,
-            external=external or None,
-            policy=policy,
-        )
+        body = given(name=name, key=key, common_name=common_name, **more)
         return self._call("POST", "/v1/signers", Signer, body)
 
     def signers(self, limit: int, cursor: str | None = None) -> Answer[Page[Signer]]:

@@ -5,7 +5,7 @@ newer server adds are passed over.
 """
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -93,6 +93,14 @@ class Signer(msgspec.Struct, frozen=True):
     role: str | None = None
     warnings: list[str] = []
     policy_changes: list[PolicyChange] = []
+
+
+class SignerTerms(TypedDict, total=False):
+    """What may be said of a signer that is to be made; None says nothing."""
+
+    days: int | None
+    external: bool | None
+    policy: str | None
 
 
 class SigningRequest(msgspec.Struct, frozen=True):

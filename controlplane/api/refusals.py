@@ -1,0 +1,167 @@
+"""What each refusal is in HTTP: its status, and what it means to who reads the document.
+
+An endpoint names the codes that it gives beside those that every endpoint can give; the document
+lists them by status.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controlplane.errors import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    meaning: str  # a sentence
+
+
+STATUSES: Mapping[int, str] = {
+    400: "A part of the request, named in `field`, is not as it must be.",
+    401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
+    403: "The caller may not do this; `code` says why.",
+    404: "Not there, or not for this caller to see.",
+    405: "This address does not take that method.",
+    406: "There is no such representation.",
+    408: "The body did not arrive in time.",
+    409: "Contradicts what is there; `code` says how.",
+    411: "The body has no Content-Length.",
+    413: "The body is too large.",
+    414: "The request line is too long.",
+    415: "The body is not JSON.",
+    429: "Too often: try again after `Retry-After` seconds.",
+    431: "The headers are too large.",
+    500: "The server failed.",
+    503: "Not now: try again after `Retry-After` seconds.",
+}
+"""What a status says of all that it is given for."""
+
+_MEANINGS: Mapping[int, Mapping[Code, str]] = {
+    400: {
+        Code.INVALID_REQUEST: "`field` is of the wrong type, out of range, or unknown.",
+        Code.POLICY_UNBOUNDED: "A policy limits the window, the number of signings, or both.",
+        Code.SCHEME_KEY_MISMATCH: "The signer's key cannot sign with this scheme.",
+        Code.SIGNINGS_ABOVE_CEILING: "More signings than the policy allows.",
+        Code.WINDOW_ABOVE_CEILING: "A longer window than the policy allows.",
+        Code.TLS_EXPECTED: "This port speaks TLS.",
+        Code.TLS_NOT_SPOKEN: "This port speaks plain HTTP.",
+    },
+    401: {
+        Code.API_KEY_MISSING: "No API key was sent.",
+        Code.API_KEY_REVOKED: "The API key is revoked.",
+        Code.API_KEY_UNKNOWN: "Nobody has this API key.",
+        Code.IDENTITY_DISABLED: "The identity that the API key belongs to is disabled.",
+    },
+    403: {
+        Code.ADMIN_REQUIRED: "Only a server admin may.",
+        Code.ADMINISTRATOR_REQUIRED: "Only an administrator of the signer may.",
+        Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
+        Code.AUDITOR_CANNOT_APPROVE: "An auditor decides on no request.",
+        Code.CERTIFICATE_EXPIRED: "The signer's certificate has expired.",
+        Code.NO_ACTIVE_GRANT: "The policy asks for a grant; `request` is one that is pending.",
+        Code.NOT_A_MEMBER: "The caller is no member of the signer.",
+        Code.NOT_AN_APPROVER: "The open step does not name the caller.",
+        Code.OWN_GRANT: "Nobody pre-approves a grant for themselves or a machine of theirs.",
+        Code.OWN_REQUEST: "Nobody decides on a request of their own or of a machine of theirs.",
+        Code.READER_REQUIRED: "Only a server admin or auditor may.",
+        Code.REQUESTER_REQUIRED: "Only who asked, or who manages the signer, may.",
+        Code.ROLE_CANNOT_SIGN: "An auditor of the signer reads, and cannot sign.",
+        Code.SIGNER_DISABLED: "The signer is disabled.",
+        Code.SIGNER_PENDING: "The signer has no certificate yet.",
+    },
+    404: {
+        Code.API_KEY_NOT_FOUND: "The identity has no API key of this id.",
+        Code.GRANT_NOT_FOUND: "There is no such grant.",
+        Code.IDENTITY_NOT_FOUND: "There is no such identity.",
+        Code.MEMBER_NOT_FOUND: "The signer has no such member.",
+        Code.OPERATION_NOT_FOUND: "There is no such operation.",
+        Code.POLICY_NOT_FOUND: "There is no such policy.",
+        Code.REQUEST_NOT_FOUND: "There is no such request.",
+        Code.SIGNER_NOT_FOUND: "There is no such signer.",
+        Code.NOT_FOUND: "There is nothing at this address.",
+    },
+    405: {Code.METHOD_NOT_ALLOWED: "This address does not take that method."},
+    406: {Code.NOT_ACCEPTABLE: "There is no such representation."},
+    408: {Code.REQUEST_TIMEOUT: "The request did not arrive in time."},
+    409: {
+        Code.ALREADY_DECIDED: "The same person has decided already.",
+        Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.GRANT_NOT_ACTIVE: "The grant has ended.",
+        Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",
+        Code.IDEMPOTENCY_CONFLICT: "The Idempotency-Key was used for another call.",
+        Code.IDENTITY_EXISTS: "There is an identity of this name.",
+        Code.LAST_ADMIN: "No admin would be left.",
+        Code.NO_POLICY: "The signer has no policy: its members sign without a grant.",
+        Code.POLICY_CANNOT_BE_MET: "Too few people could complete a step.",
+        Code.POLICY_DETACHED: "The signer no longer has the policy that was asked under.",
+        Code.POLICY_EXISTS: "There is a policy of this name.",
+        Code.POLICY_IN_USE: "A signer has the policy.",
+        Code.REQUEST_NOT_PENDING: "The request is finished.",
+        Code.REQUESTER_CANNOT_SIGN: "Who asked could not use a grant.",
+        Code.SIGNER_EXISTS: "There is a signer of this name.",
+        Code.SIGNER_NAME_USED: "A signer of this name was deleted.",
+        Code.SIGNER_NOT_EXTERNAL: "The built-in CA issues the signer's certificates.",
+        Code.STEP_CHANGED: "Another step is open than the caller saw.",
+        Code.TOO_MANY_PENDING: "The caller has too many requests pending for the signer.",
+    },
+    411: {Code.LENGTH_REQUIRED: "A body needs a Content-Length."},
+    413: {Code.PAYLOAD_TOO_LARGE: "The body is larger than this address takes."},
+    414: {Code.URI_TOO_LONG: "The request line is too long."},
+    415: {Code.UNSUPPORTED_MEDIA_TYPE: "The body must be JSON."},
+    429: {Code.TOO_MANY_CALLS: "Too many calls of the identity were refused or changed something."},
+    431: {Code.HEADERS_TOO_LARGE: "The headers are too large."},
+    500: {
+        Code.INTERNAL_ERROR: "The server's log has more under `request_id`.",
+        Code.ROW_UNWRITABLE: "The call cannot be recorded, so no signature is released.",
+        Code.SIGNING_FAILED: "The signer's key could not be used.",
+    },
+    503: {
+        Code.MIGRATION_NEEDED: "The store is of an earlier version.",
+        Code.NOT_INITIALISED: "The store is empty.",
+        Code.OVERLOADED: "Too many calls wait.",
+        Code.STORE_TOO_NEW: "The store is of a later version.",
+        Code.STORE_UNAVAILABLE: "The store cannot be used.",
+    },
+}
+
+REFUSALS: Mapping[Code, Refusal] = {
+    code: Refusal(status, meaning)
+    for status, meanings in _MEANINGS.items()
+    for code, meaning in meanings.items()
+}
+"""Of every code that a caller can get: a refusal with another one is a fault."""
+
+EVERYWHERE = (
+    Code.INVALID_REQUEST,
+    Code.INTERNAL_ERROR,
+    Code.OVERLOADED,
+    Code.STORE_UNAVAILABLE,
+)
+OF_A_CALLER = (
+    Code.API_KEY_MISSING,
+    Code.API_KEY_REVOKED,
+    Code.API_KEY_UNKNOWN,
+    Code.IDENTITY_DISABLED,
+    Code.TOO_MANY_CALLS,
+)
+"""Where an API key is asked for."""
+OF_A_BODY = (
+    Code.LENGTH_REQUIRED,
+    Code.PAYLOAD_TOO_LARGE,
+    Code.REQUEST_TIMEOUT,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+)
+"""Where one is read."""
+
+
+def status_of(code: Code) -> int:
+    """KeyError for a code that no caller gets."""
+    return REFUSALS[code].status
+
+
+def by_status(codes: Iterable[Code], otherwise: Mapping[Code, int]) -> dict[int, list[Code]]:
+    """In ascending order, statuses and codes; `otherwise`: where a code has another status."""
+    found: dict[int, list[Code]] = {}
+    for code in sorted(set(codes)):
+        found.setdefault(otherwise.get(code) or status_of(code), []).append(code)
+    return dict(sorted(found.items()))

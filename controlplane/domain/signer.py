@@ -1,0 +1,24 @@
+"""What whoever creates a signer says that it is: a field of this is kept, stands in the row of its
+creation, and is one of every `Signer`."""
+
+from dataclasses import dataclass, fields
+
+from controlplane.algorithms.kinds import KeyAlgorithm
+from controlplane.domain.names import check_common_name, check_signer_name
+
+
+@dataclass(frozen=True, slots=True)
+class SignerDescription:
+    name: str
+    key: KeyAlgorithm
+    common_name: str
+    external: bool = False
+
+    def check(self) -> None:
+        """Refused 400 naming the field."""
+        check_signer_name(self.name)
+        check_common_name(self.common_name)
+
+    def details(self) -> dict[str, str | int | bool | None]:
+        """For the audit log; its name is the row's object."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
