@@ -36,6 +36,7 @@ from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
+from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.database import Store
 from controlplane.store.migrations import (
@@ -45,7 +46,6 @@ from controlplane.store.migrations import (
     migrate,
 )
 from controlplane.store.tables import Installation
-from controlplane.store.view import Views
 
 FIRST_ADMIN = "admin"
 _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more

@@ -43,9 +43,9 @@ from controlplane.keys.backend import KeyBackend
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
-from controlplane.store.view import View, ViewMoved, Views, Within, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _LONGEST_DIGEST = 64  # octets

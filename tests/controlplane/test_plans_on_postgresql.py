@@ -17,8 +17,8 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import now, to_text
 from controlplane.domain.model import MemberRole, OperationKind, Outcome
 from controlplane.domain.operation import Entry
+from controlplane.service.view import View
 from controlplane.store.postgresql import PostgresqlStore
-from controlplane.store.view import View
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World
 
