@@ -11,7 +11,6 @@ from falcon.asgi import Request
 from controlplane.api import answers, schemas
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
-from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -23,6 +22,7 @@ from controlplane.domain.model import (
     Signed,
 )
 from controlplane.errors import Refused, invalid
+from controlplane.service.commit import Result, Row
 from controlplane.service.signing import Elsewhere, Signing, Steps
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in

@@ -9,13 +9,14 @@ from types import TracebackType
 
 from peewee import Database
 
-from controlplane.audit.writer import Settled, Writer, settle
+from controlplane.audit.writer import settle
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.text import storable
 from controlplane.errors import Refused, conflict
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
+from controlplane.service import commit
 from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
@@ -140,7 +141,7 @@ class Services:
         master_key: MasterKey,
         clock: Clock,
         places: Places | None,
-        deliver: Callable[[Settled], None],
+        deliver: Callable[[commit.Settled], None],
     ) -> None:
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
@@ -148,7 +149,7 @@ class Services:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
         self._readiness = Readiness(self._try_to_write)
-        self._writer = Writer(store, deliver)
+        self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
         self._rates = Rates(places)
         self.identities = Identities(store, views, clock)
@@ -201,7 +202,7 @@ def open_services(
     clock: Clock = now,
     most_connections: int | None = None,
     places: Places | None = None,
-    deliver: Callable[[Settled], None] = settle,
+    deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
     as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.

@@ -9,16 +9,6 @@ from typing import Any
 
 import structlog
 
-from controlplane.audit.writer import (
-    Bound,
-    Done,
-    Exhausted,
-    Overtaken,
-    Result,
-    Row,
-    Writer,
-    write_rows,
-)
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import list_missing_of_grant
 from controlplane.domain.identifier import new_id
@@ -40,6 +30,16 @@ from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Refused, conflict
 from controlplane.keys.backend import KeyBackend
+from controlplane.service.commit import (
+    Bound,
+    Done,
+    Exhausted,
+    Overtaken,
+    Result,
+    Row,
+    Writer,
+    write_rows,
+)
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
