@@ -52,6 +52,8 @@ class ControlPlane:
     url: str = ""
     ca_file: Path | None = None
     """Of the authority that a server behind TLS is trusted by."""
+    around: tuple[str, ...] = ()
+    """A command that becomes the server, whose own follows it."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
@@ -90,7 +92,7 @@ class ControlPlane:
         options = ["--json", "--data-dir", str(self.folder / "data"), "--bind", bind]
         with (self.folder / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "serve", *options, "--workers", "1", *self.serve_options],
+                [*self.around, *COMMAND, "serve", *options, "--workers", "1", *self.serve_options],
                 env=surroundings(self.folder),
                 stdout=subprocess.PIPE,
                 stderr=log,

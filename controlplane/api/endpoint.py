@@ -25,6 +25,7 @@ from controlplane.errors import Refused, invalid
 
 JSON = "application/json"
 SMALL_BODY = 64 * 1024  # bytes
+TOO_LARGE = "payload_too_large"
 
 T = TypeVar("T")
 
@@ -137,9 +138,7 @@ async def read_body(req: Request, largest: int) -> bytes:
         raise Refused("length_required", "A body needs a Content-Length.", status=411)
     length = req.content_length or 0
     if length > largest:
-        raise Refused(
-            "payload_too_large", f"The body may be {largest} bytes long, not {length}.", status=413
-        )
+        raise Refused(TOO_LARGE, f"The body may be {largest} bytes long, not {length}.", status=413)
     if length == 0:
         return b"{}"
     media_type = (req.content_type or "").partition(";")[0].strip().lower()

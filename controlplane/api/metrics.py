@@ -62,10 +62,11 @@ class Metrics:
     def count_signed(self, scheme: Scheme) -> None:
         self._signed[scheme].inc()
 
-    def count_refused(self, scheme: Scheme, refused: Refused) -> None:
+    def count_refused(self, scheme: Scheme | None, refused: Refused) -> None:
+        """`scheme` None: it was not read."""
         outcome = Outcome.FAILED if refused.status >= 500 else Outcome.DENIED
         reason = "not_a_member" if refused.status == 404 else refused.code  # as the row says it
-        self._signatures.labels(scheme.value, outcome.value, reason).inc()
+        self._signatures.labels(scheme or "", outcome.value, reason).inc()
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()

@@ -9,7 +9,7 @@ import msgspec
 from falcon.asgi import Request
 
 from controlplane.api import answers, schemas
-from controlplane.api.endpoint import Run, decode, endpoint, read_body
+from controlplane.api.endpoint import TOO_LARGE, Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.domain.model import (
     Caller,
@@ -23,7 +23,7 @@ from controlplane.domain.model import (
 )
 from controlplane.errors import Refused, invalid
 from controlplane.service.commit import Result, Row
-from controlplane.service.signing import Elsewhere, Signing, Steps
+from controlplane.service.signing import Elsewhere, Signing, Steps, Unread
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
@@ -63,13 +63,17 @@ class Sign:
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
         wrong with the call."""
+        call: SignCall | Unread
+        client = Client(address=request.context.address)
         try:
             body = decode(_decoder, await read_body(request, LARGEST_OF_THE_REFUSED))
-            call = _parse(name, body, Client(address=request.context.address), None)
-        except Refused:
-            return  # no call to sign
+            call = _parse(name, body, client, None)
+        except Refused as fault:
+            if fault.code != TOO_LARGE:
+                return  # no call to sign
+            call = Unread(name, client)
         await request.context.run(lambda: self._signing.record_refused(refused, call))
-        self._metrics.count_refused(call.scheme, refused)
+        self._metrics.count_refused(None if isinstance(call, Unread) else call.scheme, refused)
 
     async def _carry_out(self, steps: Steps, run: Run) -> Signed:
         resume = partial(next, steps)

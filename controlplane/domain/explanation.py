@@ -4,7 +4,8 @@ from datetime import datetime
 
 from controlplane.domain.approval import describe_missing
 from controlplane.domain.decision import Allowed, Circumstances, Denied
-from controlplane.domain.model import Grant, GrantState, Request, Signer
+from controlplane.domain.misfit import find_misfit
+from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Request, Signer
 from controlplane.domain.policy import count
 
 
@@ -39,7 +40,7 @@ def list_missing(
             install = f"sealwright signer install-certificate {name} --chain FILE.pem"
             return (f"Its CA certifies it (sealwright signer csr {name}); then {install}",)
         case "algorithm_not_allowed":
-            return ("Sign with a hash that is allowed, or have the policy edited.",)
+            return (_describe_way_to_hash(signer, given.hash),)
         case "no_active_grant":
             return list_missing_of_grant(signer, given.now, pending, latest)
     return ()
@@ -53,6 +54,17 @@ def list_missing_of_grant(
         return describe_missing(pending, now)
     ended = () if latest is None else (_describe_end(latest, signer, now),)
     return (*ended, f"Ask for one: sealwright request create {signer.name} --why TEXT")
+
+
+def _describe_way_to_hash(signer: Signer, hash_: HashAlgorithm | None) -> str:
+    """To a signature with this hash, which a grant or the policy does not allow."""
+    if (misfit := find_misfit(signer)) is not None:
+        return misfit.remedy
+    allowed = () if signer.policy is None else signer.policy.terms.hashes
+    if not allowed or hash_ in allowed:
+        ask = f"sealwright request create {signer.name} --why TEXT"
+        return f"The policy allows it to new grants; ask for one: {ask}"
+    return "Sign with a hash that is allowed, or have the policy edited."
 
 
 def _describe_end(grant: Grant, signer: Signer, now: datetime) -> str:

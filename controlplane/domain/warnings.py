@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from controlplane.domain.misfit import find_misfit
 from controlplane.domain.model import Signer
 
 SOON = timedelta(days=30)
@@ -21,4 +22,6 @@ def warnings_of(signer: Signer, now: datetime) -> tuple[str, ...]:
             found.append(f"The certificate expires {left}: renew it.")
     if signer.key.kind.warning is not None:
         found.append(signer.key.kind.warning)
+    if (misfit := find_misfit(signer)) is not None:
+        found.append(f"{misfit.fault} {misfit.remedy}")
     return tuple(found)

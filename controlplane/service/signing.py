@@ -62,6 +62,14 @@ class _Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A call to sign of which only the address was read, for its caller is not let in."""
+
+    signer: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere:
     """To be called where waiting is allowed; what it returns, or raises, goes back."""
 
@@ -175,11 +183,11 @@ class Signing:
         known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
         return Row(attempt.entry, view.epoch, known)
 
-    def record_refused(self, refused: Refused, call: SignCall) -> None:
+    def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
         """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
         refusal of `Identities.authenticate` leaves none. Refused 429 too_many_calls."""
         if isinstance(refused, RefusedCaller):
-            entry = _refuse(_entry(refused.caller, call, self._clock()), refused.code)
+            entry = _refused_entry(refused, call, self._clock())
             self._rates.count(refused.caller.identity.id, entry.created_at)
             self._writer.write(Row(entry, None, bind=False))
 
@@ -192,7 +200,7 @@ class Signing:
         try:
             refuse_unless_current(known.key, Caller(known.identity, known.key.id))
         except RefusedCaller as refused:
-            return _Attempt(_refuse(_entry(caller, call, now), refused.code), refused)
+            return _Attempt(_refused_entry(refused, call, now), refused)
         keyed = view.signer(call.signer)
         role = view.role(keyed.signer.id, known.identity.id) if keyed else None
         decision = decide(
@@ -304,7 +312,7 @@ def _entry(
         kind=OperationKind.SIGN,
         actor=caller.identity.name,
         api_key_id=caller.api_key_id,
-        signer=redact(call.signer)[:_LONGEST_NAME],
+        signer=_name(call.signer),
         outcome=outcome,
         scheme=call.scheme,
         hash=call.hash,
@@ -323,17 +331,37 @@ def _deny(entry: Entry, reason: str) -> Entry:
     return replace(entry, outcome=Outcome.DENIED, reason=reason)
 
 
-def _refuse(entry: Entry, reason: str) -> Entry:
+def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime) -> Entry:
     """The row of a caller who is not let in is small, for a revoked key can make many: of what the
     client says of itself nothing stays but the address that the server saw, and of octets that
-    are longer than a digest none."""
-    client, digest = entry.client, entry.digest
-    return replace(
-        _deny(entry, reason),
-        client=Client(address=client.address) if client else None,
-        digest=digest if digest is not None and len(digest) <= _LONGEST_DIGEST else None,
-        idempotency_key=None,
+    are longer than a digest none. Of what was not read nothing is said."""
+    entry = Entry(
+        id=new_id(),
+        created_at=at,
+        kind=OperationKind.SIGN,
+        actor=refused.caller.identity.name,
+        api_key_id=refused.caller.api_key_id,
+        signer=_name(call.signer),
+        outcome=Outcome.DENIED,
+        reason=refused.code,
+        client=clean(Client(address=call.client.address)),
     )
+    if isinstance(call, Unread):
+        return entry
+    return replace(
+        entry,
+        scheme=call.scheme,
+        hash=call.hash,
+        digest=call.digest if len(call.digest) <= _LONGEST_DIGEST else None,
+        pss=call.pss,
+        ecdsa_encoding=call.ecdsa_encoding,
+        certificate_serial=call.certificate_serial,
+    )
+
+
+def _name(given: str) -> str:
+    """Of a signer, as it goes on record: callers send what they like."""
+    return redact(given)[:_LONGEST_NAME]
 
 
 def _content(entry: Entry) -> tuple[object, ...]:

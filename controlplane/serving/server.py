@@ -29,6 +29,7 @@ _BACKLOG = 1024
 _RECEIVE_OCTETS = 32 * 1024  # that the kernel holds of what a client sends
 _SEND_OCTETS = 128 * 1024  # that it keeps of an answer; what is beyond is counted
 _MOST_HEAD = 16 * 1024  # octets
+_MEMORY = "/dev/shm"  # noqa: S108  # files there have no names once they are made
 _log = structlog.get_logger()
 
 
@@ -40,7 +41,8 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """Serves until SIGTERM or SIGINT; tells `announce` its URL when it takes calls.
 
     Raises:
-        Refused: there is no store, the master key is not its key, or the address is taken.
+        Refused: there is no store, the master key is not its key, the address is taken, or there is
+            no place for temporary files.
         SystemExit: when it has been told to stop.
     """
     logging.configure()
@@ -48,7 +50,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     upgrade(location)
     open_services(location).close()  # says what is wrong before anything is forked
     listener = _listen(settings.bind)
-    with metrics_directory() as metrics:
+    with metrics_directory(settings.data_dir) as metrics:
         # Read by prometheus_client when it is first imported.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         _Arbiter(_Server(settings, location, listener, metrics, announce)).run()
@@ -107,7 +109,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"fd://{self._descriptor}",
             "workers": self.settings.workers,
             "worker_class": Worker,
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+            # Touched again and again, to say that the worker lives: no disk should be waited for.
+            "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else str(self._directory),
             "asgi_loop": "uvloop",
             "asgi_lifespan": "off",
             "http_parser": "fast",

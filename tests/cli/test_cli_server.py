@@ -266,6 +266,16 @@ def test_an_rsa_2048_signer_and_a_certificate_that_ends_soon_are_warned_about(
     assert "warning: " in listed.err
 
 
+def test_a_policy_under_which_a_signer_can_never_sign_is_warned_about(admin: Caller) -> None:
+    admin.json("policy", "create", "short-hash", "--max-signings", "5", "--hash", "sha256")
+    new = ("signer", "create", "edwards", "--key", "ed25519", "--common-name", "Edwards")
+    assert "warning: " not in admin.run(*new).err
+    ended = admin.run("signer", "set-policy", "edwards", "short-hash")
+    assert ended.code == 0
+    assert "warning: " in ended.err
+    assert "sealwright policy edit short-hash --hash sha256,sha512" in ended.err
+
+
 def test_lists_come_in_pages(admin: Caller) -> None:
     seen: list[str] = []
     more: list[str] = []

@@ -12,6 +12,11 @@ from tests.controlplane.conftest import Api
 
 LARGEST = 65_536
 PSS = {"mgf_hash": "sha256", "salt_length": 32}
+REMEDY = (
+    "Give the signer another policy (sealwright signer set-policy release POLICY), have this one "
+    "allow sha512 (sealwright policy edit listed --hash sha256,sha384,sha512), or sign with a "
+    "signer of another kind of key."
+)
 
 
 def encoded(octets: bytes) -> str:
@@ -114,6 +119,24 @@ def test_for_a_policy_it_counts_as_sha512(
         assert (answer.status_code, answer.json["code"]) == (403, "algorithm_not_allowed")
         assert "ed25519 counts as sha512, which is not allowed" in answer.json["title"]
         assert {each["code"] for each in told} == {"algorithm_not_allowed"}
+        assert [each["missing"] for each in told] == [[REMEDY]] * 3
+
+
+def test_a_policy_under_which_it_can_never_sign_is_a_warning(api: Api) -> None:
+    api.signer("release", "ed25519")
+    terms = {"max_signings": 5, "hashes": ["sha256", "sha384"]}
+    api.made("/v1/policies", terms | {"name": "listed"})
+    new = {"name": "born", "key": "ed25519", "common_name": "Born", "policy": "listed"}
+    attached = api.made("/v1/signers/release/policy", {"policy": "listed"})
+    warning = (
+        "No new grant will allow a signature: ed25519 counts as sha512, and the policy 'listed' "
+        f"allows sha256, sha384 only. {REMEDY}"
+    )
+    assert attached["warnings"] == [warning]
+    assert api.made("/v1/signers", new)["warnings"] == [warning.replace("release", "born")]
+    fitting = {"hashes": ["sha256", "sha512"]}
+    assert api.call("PATCH", "/v1/policies/listed", fitting).status_code == 200
+    assert api.get("/v1/signers/release").json["warnings"] == []
 
 
 def test_explain_knows_of_no_call_with_another_hash(api: Api, ci: str) -> None:

@@ -285,3 +285,15 @@ class TestWarnings:
     @pytest.mark.parametrize("key", list(KeyAlgorithm))
     def test_of_a_key_that_is_short(self, key: KeyAlgorithm) -> None:
         assert len(warnings_of(a_signer(key=key), NOW)) == (key is KeyAlgorithm.RSA_2048)
+
+    @pytest.mark.parametrize("hash_", [each for each in HashAlgorithm if each.octets])
+    @pytest.mark.parametrize("key", list(KeyAlgorithm))
+    def test_of_a_policy_that_allows_nothing_that_the_key_can_do(
+        self, key: KeyAlgorithm, hash_: HashAlgorithm
+    ) -> None:
+        policy = Policy("p1", "listed", Terms(3600, 5, (), hashes=(hash_,)), NOW)
+        bare = a_signer(key=key)
+        more = warnings_of(replace(bare, policy=policy), NOW)[len(warnings_of(bare, NOW)) :]
+        signs_with_it = key.kind.message_hash in (None, hash_)
+        assert [each for each in more if "'listed'" in each] == list(more)
+        assert len(more) == (not signs_with_it)

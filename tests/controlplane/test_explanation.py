@@ -299,7 +299,7 @@ SITUATIONS = {
         granted_for_sha256,
         "algorithm_not_allowed",
         "sha384 is not allowed: the grant of ci allows sha256, sha512 only.",
-        ("Sign with a hash that is allowed, or have the policy edited.",),
+        (f"The policy allows it to new grants; {ASK.replace('Ask', 'ask')}",),
         hash=SHA384,
     ),
     "no member": Situation(

@@ -16,8 +16,8 @@ def scrape(api: Api, key: str | None = None) -> dict[tuple[str, Labels], float]:
     }
 
 
-def signatures(outcome: str, reason: str) -> tuple[str, Labels]:
-    labels = (("outcome", outcome), ("reason", reason), ("scheme", "ecdsa"))
+def signatures(outcome: str, reason: str, scheme: str = "ecdsa") -> tuple[str, Labels]:
+    labels = (("outcome", outcome), ("reason", reason), ("scheme", scheme))
     return ("sealwright_signatures_total", labels)
 
 
@@ -34,6 +34,13 @@ def test_signatures_are_counted_by_outcome_and_reason(api: Api) -> None:
     assert seen[signatures("succeeded", "")] == 2
     assert seen[signatures("denied", "not_a_member")] == 1
     assert seen[signatures("denied", "signer_disabled")] == 1
+
+
+def test_a_call_whose_body_is_not_read_is_counted_without_its_scheme(api: Api) -> None:
+    key = api.machine("ci")
+    api.made("/v1/identities/ci/disable", {})
+    api.post("/v1/signers/release/sign", content=b" " * 20_000, key=key)
+    assert scrape(api)[signatures("denied", "identity_disabled", scheme="")] == 1
 
 
 def test_unknown_keys_are_counted(api: Api) -> None:

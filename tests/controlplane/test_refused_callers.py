@@ -2,11 +2,12 @@
 is wrong with the call; the row of a call to sign is small and can be stored, on both stores."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from controlplane.audit.verification import verify_lines
 from controlplane.domain.model import Client
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
@@ -14,6 +15,7 @@ from tests.controlplane.conftest import Api
 from tests.postgresql import database, postgresql  # noqa: F401  # fixtures
 
 MOST_OF_A_ROW = 1500  # octets
+READ_OF_THE_REFUSED = 16 * 1024  # octets of a body
 TOLD = ("tool", "command", "hostname", "os_user", "module_version")
 DIGEST = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
 
@@ -31,9 +33,14 @@ def revoked(api: Api) -> str:
     """The API key of a machine with a long name."""
     name = "m" * 64
     key = api.machine(name)
+    revoke(api, name)
+    return key
+
+
+def revoke(api: Api, name: str) -> None:
+    """The API key of this identity, which has one."""
     (known,) = api.get(f"/v1/identities/{name}").json["keys"]
     api.made(f"/v1/identities/{name}/keys/{known['id']}/revoke", {})
-    return key
 
 
 def a_body(**different: object) -> bytes:
@@ -109,3 +116,53 @@ def test_what_is_no_call_to_sign_leaves_no_row(api: Api, revoked: str) -> None:
         )
         assert answer.status_code == 401
     assert api.rows(kind="sign") == []
+
+
+@pytest.mark.parametrize("what", ["revoked", "disabled"])
+@pytest.mark.parametrize("length", [READ_OF_THE_REFUSED + 1, 96 * 1024, 200 * 1024])
+def test_of_a_body_that_is_not_read_the_row_says_nothing(api: Api, what: str, length: int) -> None:
+    key = api.machine("ci")
+    refuse: dict[str, Callable[[], object]] = {
+        "revoked": lambda: revoke(api, "ci"),
+        "disabled": lambda: api.made("/v1/identities/ci/disable", {}),
+    }
+    refuse[what]()
+    answer = api.post(
+        "/v1/signers/release/sign",
+        content=a_body().ljust(length),
+        key=key,
+        headers={"Content-Type": "application/json", "Idempotency-Key": "k"},
+    )
+    assert answer.status_code == 401
+    (row,) = api.rows(kind="sign")
+    told = {
+        "signer": "release",
+        "actor": "ci",
+        "outcome": "denied",
+        "reason": answer.json["code"],
+        "client": dict.fromkeys(Client.__dataclass_fields__) | {"address": "127.0.0.1"},
+    }
+    about_the_row = {
+        "sequence",
+        "id",
+        "created_at",
+        "kind",
+        "api_key_id",
+        "previous_hash",
+        "row_hash",
+    }
+    assert {name: row[name] for name in told} == told
+    assert {row[name] for name in row.keys() - told.keys() - about_the_row} == {None}
+    assert verify_lines(api.get("/v1/operations/export").text.encode().splitlines()).intact
+
+
+def test_a_body_of_the_length_that_is_read_is_read(api: Api, revoked: str) -> None:
+    answer = api.post(
+        "/v1/signers/release/sign",
+        content=a_body().ljust(READ_OF_THE_REFUSED),
+        key=revoked,
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 401
+    (row,) = api.rows(kind="sign")
+    assert (row["scheme"], row["hash"], row["digest"]) == ("ecdsa", "sha256", DIGEST)

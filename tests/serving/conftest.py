@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ class Shared:
     def authorization(self) -> bytes:
         return b"Authorization: Bearer " + self.admin_key.encode() + b"\r\n"
 
-    def make(self, path: str, body: object) -> None:
+    def make(self, path: str, body: object) -> dict[str, Any]:
         """By the admin."""
         content = json.dumps(body).encode()
         head = (
@@ -45,6 +46,15 @@ class Shared:
         with self.connect() as conversation:
             made = conversation.say(head + self.authorization + b"\r\n" + content).hear()
         assert made.status in (200, 201), made
+        return dict(json.loads(made.body))
+
+    def get(self, path: str) -> dict[str, Any]:
+        """By the admin."""
+        head = b"GET %b HTTP/1.1\r\nHost: x\r\n" % path.encode()
+        with self.connect() as conversation:
+            got = conversation.say(head + self.authorization + b"\r\n").hear()
+        assert got.status == 200, got
+        return dict(json.loads(got.body))
 
 
 @pytest.fixture(scope="session")

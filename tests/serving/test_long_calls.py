@@ -45,9 +45,7 @@ def test_the_longest_message_is_signed(shared: Shared, post: Post) -> None:
     message = bytes(index % 251 for index in range(LARGEST_MESSAGE))
     answer = post("/v1/signers/edwards/sign", a_call(message, LARGEST_CALL))
     assert answer.status == 200, answer.body
-    get = b"GET /v1/catalogue HTTP/1.1\r\nHost: x\r\n"
-    with shared.connect() as conversation:
-        catalogue = json.loads(conversation.say(get + shared.authorization + b"\r\n").hear().body)
+    catalogue = shared.get("/v1/catalogue")
     (signer,) = [each for each in catalogue["signers"] if each["name"] == "edwards"]
     public_key = load_der_public_key(base64.b64decode(signer["public_key"]))
     assert isinstance(public_key, Ed25519PublicKey)
@@ -72,3 +70,21 @@ def test_a_longer_body_is_refused_before_it_is_read(post: Post, path: str, most:
     answer = post(path, a_call(b"", most + 1))
     assert (answer.status, answer.code) == (413, "payload_too_large")
     assert str(most) in json.loads(answer.body)["title"]
+
+
+@pytest.mark.parametrize("length", [LARGEST_CALL, 2**40])
+def test_a_disabled_identity_is_refused_and_on_record_before_its_body_comes(
+    shared: Shared, length: int
+) -> None:
+    name = f"disabled-{length}"
+    key = shared.make("/v1/identities", {"name": name, "kind": "machine"})["api_key"]
+    shared.make(f"/v1/identities/{name}/disable", {})
+    head = (
+        b"POST /v1/signers/edwards/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n" % (key.encode(), length)
+    )
+    with shared.connect() as conversation:
+        answer = conversation.say(head).hear()
+    assert (answer.status, answer.code) == (401, "identity_disabled")
+    (row,) = shared.get(f"/v1/operations?kind=sign&actor={name}")["items"]
+    assert (row["outcome"], row["reason"]) == ("denied", "identity_disabled")

@@ -98,6 +98,7 @@ COMBINED = [
     ("silent", "none"),
     ("head", "unknown"),
     ("small body", "revoked"),
+    ("large body", "revoked"),
     ("large body", "powerless"),
     ("large body", "operator"),
     ("too large body", "powerless"),
