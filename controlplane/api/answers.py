@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from controlplane.api import words
 from controlplane.domain import model
 from controlplane.domain.operation import Head as DomainHead
 from controlplane.domain.operation import Operation as DomainOperation
@@ -430,7 +431,7 @@ def request(view: RequestView) -> Request:
         ended_by=of.ended_by,
         comment=of.comment,
         grant_id=of.grant_id,
-        missing=list(view.missing),
+        missing=[words.say_missing(each) for each in view.missing],
     )
 
 
@@ -476,8 +477,8 @@ def explanation(of: DomainExplanation) -> Explanation:
         identity=of.identity,
         allowed=of.allowed,
         code=of.code,
-        title=of.sentence,
-        missing=list(of.missing),
+        title=words.say_verdict(of),
+        missing=[words.say_missing(each) for each in of.missing],
         policy=None if of.signer.policy is None else of.signer.policy.name,
         grant=None if of.grant is None else grant(of.grant),
         request=None if of.request is None else of.request.id,

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 from falcon.asgi import Request
 
-from controlplane.api import answers, schemas
+from controlplane.api import answers, schemas, words
 from controlplane.api.endpoint import TOO_LARGE, Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.domain.model import (
@@ -23,7 +23,7 @@ from controlplane.domain.model import (
 )
 from controlplane.errors import Refused, invalid
 from controlplane.service.commit import Result, Row
-from controlplane.service.signing import Elsewhere, Signing, Steps, Unread
+from controlplane.service.signing import Elsewhere, GrantMissing, Signing, Steps, Unread
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
@@ -56,6 +56,8 @@ class Sign:
             signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
         except Refused as refused:
             self._metrics.count_refused(call.scheme, refused)
+            if isinstance(refused, GrantMissing):
+                raise words.say_in_full(refused) from refused
             raise
         self._metrics.count_signed(call.scheme)
         return answers.signature(signed)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
-from controlplane.domain.explanation import list_missing_of_grant
+from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
@@ -76,6 +76,14 @@ class Elsewhere:
     call: Callable[[], Any]
 
 
+class GrantMissing(Refused):
+    """403 no_active_grant, with what is missing, and the id of the request that is pending."""
+
+    def __init__(self, refused: Refused, missing: tuple[Missing, ...], request: str | None) -> None:
+        super().__init__(refused.code, refused.title, status=refused.status, request=request)
+        self.missing = missing
+
+
 Steps = Generator[Elsewhere | Row, Any, Signed]
 """A call to sign, up to what it must wait for, again and again: something that is done elsewhere,
 or a row that is written, whose Result goes back. Whoever drives it chooses how to wait."""
@@ -123,11 +131,11 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (with what is missing, and
-        the request that is pending); 404 signer_not_found (row: not_a_member); 400
-        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also
-        429 too_many_calls; 503 overloaded or store_unavailable with retry_after.
+        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing); 404
+        signer_not_found (row: not_a_member); 400 scheme_key_mismatch or invalid_request; 401 if the
+        caller's key was just revoked; 409 certificate_changed, idempotency_conflict; 500
+        signing_failed. Each leaves a row. Also 429 too_many_calls; 503 overloaded or
+        store_unavailable with retry_after.
         """
         view = self._views.latest_known()
         moves = 0
@@ -259,12 +267,8 @@ class Signing:
                 return refused
             signer = keyed.signer
             pending, latest = find_grant_or_request(database, signer, caller.identity, now)
-        return Refused(
-            refused.code,
-            " ".join([refused.title, *list_missing_of_grant(signer, now, pending, latest)]),
-            status=refused.status,
-            request=pending.id if pending else None,
-        )
+        missing = list_missing_of_grant(signer, caller.identity.name, now, pending, latest)
+        return GrantMissing(refused, missing, pending.id if pending else None)
 
     def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Steps:
         """The signature that the call's idempotency key is bound to, if it was the same call."""
