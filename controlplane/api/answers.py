@@ -365,7 +365,7 @@ def _signer(of: SignerView) -> dict[str, Any]:
         "not_after": None if certificate is None else certificate.not_after,
         "created_at": of.signer.created_at,
         "role": of.role,
-        "warnings": list(of.warnings),
+        "warnings": [words.say_warning(each) for each in of.warnings],
     }
 
 

@@ -8,6 +8,7 @@ from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
 from controlplane.domain.policy import count
+from controlplane.domain.warnings import CertificateEnds, SignerWarning, WeakKey
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.signing import GrantMissing
@@ -40,7 +41,21 @@ def say_missing(missing: Missing) -> str:
         case LackingStep():
             return _say_step(missing)
         case Misfit():
-            return missing.remedy
+            return _say_cure(missing)
+
+
+def say_warning(warning: SignerWarning) -> str:
+    match warning:
+        case CertificateEnds():
+            return f"The certificate {_say_when(warning)}: renew it."
+        case WeakKey():
+            return warning.why
+        case Misfit():
+            return (
+                f"No new grant will allow a signature: {warning.key} counts as {warning.counted}, "
+                f"and the policy {warning.policy!r} allows {', '.join(warning.allowed)} only. "
+                f"{_say_cure(warning)}"
+            )
 
 
 def say_verdict(of: Explanation) -> str:
@@ -56,6 +71,22 @@ def say_in_full(refused: GrantMissing) -> Refused:
     """The same refusal; its title says what is missing too."""
     title = " ".join([refused.title, *map(say_missing, refused.missing)])
     return Refused(refused.code, title, status=refused.status, request=refused.request)
+
+
+def _say_when(ends: CertificateEnds) -> str:
+    day = f"on {ends.at:%Y-%m-%d}"
+    if ends.days is None:
+        return f"expired {day}"
+    return f"expires in {count(ends.days, 'day')}, {day}" if ends.days else "expires today"
+
+
+def _say_cure(misfit: Misfit) -> str:
+    wider = ",".join([*misfit.allowed, misfit.counted])
+    return (
+        f"Give the signer another policy (sealwright signer set-policy {misfit.signer} POLICY), "
+        f"have this one allow {misfit.counted} (sealwright policy edit {misfit.policy} --hash "
+        f"{wider}), or sign with a signer of another kind of key."
+    )
 
 
 def _say_step(step: LackingStep) -> str:

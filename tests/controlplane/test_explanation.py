@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.words import say_in_full, say_missing, say_verdict
+from controlplane.domain.explanation import Action, Remedy
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -405,6 +406,11 @@ class TestEverySituation:
             )
         elif found.code != "identity_disabled":
             assert said == found.sentence
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_has_its_words(action: Action) -> None:
+    assert "{" not in say_missing(Remedy(action, "release", "ci"))
 
 
 class TestPendingSigner:
