@@ -18,6 +18,8 @@ class ForwardProxy:
     listener: socket.socket
     credentials: str | None
     """NAME:PASSWORD; None: everybody may."""
+    refusal: bytes | None = None
+    """What it says to everybody in the place of a tunnel."""
     asked: list[str] = field(default_factory=list)
     """HOST:PORT of each tunnel that was opened, in order."""
     _open: list[socket.socket] = field(default_factory=list)
@@ -44,6 +46,9 @@ class ForwardProxy:
         with connection, suppress(OSError):
             request = read_request(lambda: _line(connection), lambda _: b"", 1)
             if request is None or request.method != "CONNECT":
+                return
+            if self.refusal is not None:
+                connection.sendall(self.refusal)
                 return
             if not self._lets_in(request.headers.get("proxy-authorization")):
                 connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")

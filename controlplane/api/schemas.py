@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from controlplane.algorithms.hashes import RealHash
+from controlplane.api.octets import Digest, Message
 from controlplane.api.text import MAX_INTEGER, Parameter, Text, check_time
 from controlplane.domain.model import (
     EcdsaEncoding,
@@ -34,8 +35,6 @@ from controlplane.domain.policy import (
     MAX_WINDOW,
     MIN_WINDOW,
 )
-
-LARGEST_MESSAGE = 64 * 1024  # octets
 
 IdentityName = Annotated[
     str,
@@ -219,22 +218,6 @@ class SigningClient(Body, frozen=True):
     os_user: Told | None = None
     application_sha256: Sha256 | None = None
     module_version: Told | None = None
-
-
-Digest = Annotated[
-    bytes,
-    Meta(
-        max_length=512,
-        description="as long as the hash says; none: up to 512 octets, with ecdsa 1 to 64",
-    ),
-]
-Message = Annotated[
-    bytes,
-    Meta(
-        max_length=LARGEST_MESSAGE,
-        description="in the place of digest, with a scheme that signs the message itself",
-    ),
-]
 
 
 class ToSign(Struct, frozen=True, kw_only=True):

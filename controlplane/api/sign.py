@@ -11,6 +11,7 @@ from falcon.asgi import Request
 from controlplane.api import answers, schemas, words
 from controlplane.api.endpoint import TOO_LARGE, Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
+from controlplane.api.octets import LARGEST_DIGEST, LARGEST_MESSAGE, read_octets
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -130,6 +131,9 @@ def _parse(
         if getattr(body, field) is not None and field not in rules.fields:
             whose = ", ".join(each for each in Scheme if field in each.rules.fields)
             raise invalid(field, f"{field}: goes with {whose} only, not with {body.scheme}.")
+    message = (
+        None if body.message is None else read_octets("message", body.message, LARGEST_MESSAGE)
+    )
     encoding = body.ecdsa_encoding
     if encoding is None and "ecdsa_encoding" in rules.fields:
         encoding = EcdsaEncoding.DER
@@ -137,8 +141,8 @@ def _parse(
         signer=signer,
         scheme=body.scheme,
         hash=body.hash,
-        digest=_digest(body),
-        message=body.message,
+        digest=_digest(body, message),
+        message=message,
         pss=None
         if body.pss is None
         else PssParameters(HashAlgorithm(body.pss.mgf_hash), body.pss.salt_length),
@@ -152,13 +156,13 @@ def _parse(
     return call
 
 
-def _digest(body: schemas.ToSign) -> bytes:
+def _digest(body: schemas.ToSign, message: bytes | None) -> bytes:
     """As it goes on record."""
     hash_ = body.scheme.rules.message_hash
     if hash_ is None:
         if body.digest is None:
             raise invalid("digest", f"digest: {body.scheme} signs a digest; send it.")
-        return body.digest
-    if body.message is None:
+        return read_octets("digest", body.digest, LARGEST_DIGEST)
+    if message is None:
         raise invalid("message", f"message: {body.scheme} signs the message itself; send it.")
-    return hashlib.new(hash_, body.message).digest()
+    return hashlib.new(hash_, message).digest()

@@ -20,7 +20,8 @@ REDACTED = "[redacted]"
 _LONGEST_READ = 4096  # characters; what follows is never looked at
 
 _SUSPECT = re.compile(
-    r"""swk_|pass|pwd|pin|secret|token|api[-_]?key|[-/]p["'\s]|://[^/\s]*@""", re.IGNORECASE
+    r"""swk_|pass|pwd|pin|secret|token|api[-_]?key|[-/]p["'\s]|://[^/\s:]*:(?!\d{1,5}/)""",
+    re.IGNORECASE,
 )
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]*")
 # As a shell tells arguments apart; a quote that does not end takes all that follows.
@@ -32,6 +33,10 @@ _OPTION = rf"(?:--?|/)(?:[\w-]{{0,32}}?{_ENDING}|{_BEARER}|(?-i:[pP]))"
 # -storepass, "--pin"; the JDK's -storepass:env X names no secret, but hiding it costs little
 _VALUE_FOLLOWS = re.compile(rf"""["']?{_OPTION}(?::(?:env|file))?["']?""", re.IGNORECASE)
 
+# https://user: in front of a password; https://host:8080/ has a port
+_USER_OF_URL = re.compile(r"://[^/\s:]*:(?!\d{1,5}/)")
+_WORD = re.compile(r"\S+")
+
 _HOLDS_VALUE = re.compile(rf"({_OPTION}[=:]).+", re.IGNORECASE | re.DOTALL)  # --pin=X
 
 _UNTIL = r"""(?:"[^"]*"?|'[^']*'?|[^\s;&"']+)"""
@@ -41,8 +46,6 @@ _INSIDE = [
     re.compile(rf"""({_ENDING}=){_UNTIL}""", re.IGNORECASE),
     # OpenSSL's pass:X
     re.compile(rf"((?<!\w)pass:){_UNTIL}", re.IGNORECASE),
-    # https://user:X@host
-    re.compile(r"""(://[^/\s:@"']*:)[^/\s@"']+(?=@)"""),
 ]
 # In what a shell would take for one argument, and in sentences.
 _AMONG_WORDS = [
@@ -86,7 +89,23 @@ def _redact_argument(argument: str) -> str:
     if (option := _HOLDS_VALUE.fullmatch(argument)) is not None:
         return option[1] + REDACTED
     has_words = len(argument.split()) > 1
-    return _replace([*_INSIDE, *(_AMONG_WORDS if has_words else [])], argument)
+    argument = _replace([*_INSIDE, *(_AMONG_WORDS if has_words else [])], argument)
+    return _WORD.sub(_redact_password_of_url, argument)
+
+
+def _redact_password_of_url(word: re.Match[str]) -> str:
+    """What stands between the first colon behind `scheme://` and the last `@` before white space
+    goes, unless that colon comes after a slash, or before a port: up to five digits and a slash.
+
+    Browsers and curl take the last `@` of the authority, which no slash can be in; who writes a
+    slash into a password means it to be one, so too much goes rather than too little.
+    """
+    text = word[0]
+    end = max(text.rfind("@"), 0)
+    user = _USER_OF_URL.search(text, 0, end)
+    if user is None or user.end() == end:
+        return text
+    return text[: user.end()] + REDACTED + text[end:]
 
 
 def _replace(secrets: list[re.Pattern[str]], text: str) -> str:

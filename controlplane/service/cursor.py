@@ -23,7 +23,7 @@ def read_text(page: PageRequest, first: str) -> str:
         position = b64decode(page.cursor, altchars=b"-_", validate=True).decode("utf-8")
     except ValueError:
         raise _broken() from None
-    if not is_storable(position):
+    if not is_storable(position) or _encode(position) != page.cursor:
         raise _broken()
     return position
 
@@ -41,9 +41,13 @@ def cut(found: Sequence[T], page: PageRequest, position: Callable[[T], str | int
     """`found`: one item more than the page holds, if there are more."""
 
     def cursor(item: T) -> str:
-        return urlsafe_b64encode(str(position(item)).encode()).decode()
+        return _encode(str(position(item)))
 
     return Page(tuple(found[: page.limit]), len(found) <= page.limit, cursor)
+
+
+def _encode(position: str) -> str:
+    return urlsafe_b64encode(position.encode()).decode()
 
 
 def _broken() -> Refused:

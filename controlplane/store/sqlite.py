@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -38,7 +39,7 @@ class SqliteStore(Store):
         self.database = SqliteDatabase(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
-            pragmas=_PRAGMAS,
+            pragmas=_PRAGMAS | _where_sorts_go(),
             timeout=WAIT_SECONDS,
             autoconnect=False,
         )
@@ -127,3 +128,12 @@ class SqliteStore(Store):
         self.database.connect(reuse_if_open=True)
         connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
         return connection
+
+
+def _where_sorts_go() -> dict[str, str]:
+    """Long sorts are done in a temporary file, or fail where there is no place for one."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return {"temp_store": "memory"}
+    return {}

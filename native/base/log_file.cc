@@ -44,7 +44,10 @@ bool leads_to_strangers(const Way& way) {
 
 }  // namespace
 
-int open_log_file(const std::string& path) {
+int open_log_file(const std::string& named) {
+  // A link at the end of the path counts as those before it; a file that is not there is made.
+  const Way whole = way_to(named);
+  const std::string path = whole.fault == 0 && !leads_to_strangers(whole) ? whole.end : named;
   const std::size_t slash = path.rfind('/');
   const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);

@@ -41,9 +41,10 @@ std::string mask_api_keys(std::string_view text) {
   while (true) {
     const std::size_t at = text.find(kKeyPrefix);
     if (at == std::string_view::npos) return masked.append(text);
-    masked.append(text.substr(0, at)).append("swk_***");
+    masked.append(text.substr(0, at)).append(kKeyPrefix);
     text.remove_prefix(at + kKeyPrefix.size());
     const auto* const end = std::find_if_not(text.begin(), text.end(), is_alphanumeric);
+    if (end != text.begin()) masked.append("***");
     text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
   }
 }

@@ -13,6 +13,7 @@
 
 #include "base/log_file.h"
 #include "base/trust.h"
+#include "net/proxy.h"
 #include "settings/load.h"
 #include "settings/table.h"
 
@@ -37,8 +38,20 @@ std::optional<std::string> api_key(const LoadedSettings& loaded) {
   return std::string(loaded.api_key->reveal());
 }
 
-std::string proxy_url(const LoadedSettings& loaded) {
-  return loaded.proxy.url ? std::string(loaded.proxy.url->reveal()) : "";
+std::string own_proxy_url(const LoadedSettings& loaded) {
+  return loaded.has_own_proxy ? std::string(loaded.proxy.url->reveal()) : "";
+}
+
+// The proxy through which a url is reached, and what is sent of credentials; nothing: straight.
+std::optional<std::pair<std::string, std::string>> proxy_to(const LoadedSettings& loaded,
+                                                            const std::string& url) {
+  const auto target = net::parse_url(url);
+  if (!target) throw SettingsError(target.error().message);
+  if (target->transport != net::Transport::kTls || target->is_local()) return std::nullopt;
+  const auto proxy = net::parse_proxy(loaded.proxy);
+  if (!proxy) throw SettingsError(proxy.error().message);
+  if (!proxy->serves(*target)) return std::nullopt;
+  return std::pair(proxy->url().origin(), std::string(proxy->credentials.reveal()));
 }
 
 using Names = std::tuple<std::string, std::string, std::string, std::string>;
@@ -82,7 +95,8 @@ void bind_settings(py::module_& extension) {
                              [](const LoadedSettings& loaded) { return loaded.tls.client_cert; })
       .def_property_readonly("client_key",
                              [](const LoadedSettings& loaded) { return loaded.tls.client_key; })
-      .def_property_readonly("proxy_url", &proxy_url)
+      .def_property_readonly("own_proxy_url", &own_proxy_url)
+      .def("proxy_to", &proxy_to)
       .def_property_readonly(
           "connect_timeout",
           [](const LoadedSettings& loaded) { return to_seconds(loaded.connect_timeout); })

@@ -140,8 +140,13 @@ unsigned status_of(std::string_view head) {
   return status;
 }
 
-Result<void> judge(unsigned status, const std::string& target) {
+Result<void> judge(unsigned status, const std::string& target, bool has_credentials) {
   if (status >= 200 && status < 300) return {};
+  if (status == 407 && has_credentials) {
+    return lasting_fault(
+        "it does not accept this name and password: correct them in its url (SEALWRIGHT_PROXY_URL, "
+        "[proxy] url or HTTPS_PROXY)");
+  }
   if (status == 407) {
     return lasting_fault(
         "it asks for a name and a password: http://NAME:PASSWORD@HOST:PORT in SEALWRIGHT_PROXY_URL "
@@ -216,7 +221,9 @@ Result<void> open_tunnel(Stream& stream, const Proxy& proxy, const Url& target,
   const Secret request = Secret::adopt(text);
   return stream.write(as_bytes(request.reveal()), deadline)
       .and_then([&] { return read_head(stream, deadline); })
-      .and_then([&](const std::string& head) { return judge(status_of(head), authority); });
+      .and_then([&](const std::string& head) {
+        return judge(status_of(head), authority, !proxy.credentials.empty());
+      });
 }
 
 }  // namespace sealwright::net

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/trust.h"
 #include "net/stream.h"
 #include "net/tls_complaint.h"
 
@@ -24,13 +26,37 @@ bool is_hash_name(std::string_view name) {
          name.find_first_not_of("0123456789", kDigits + 1) == std::string_view::npos;
 }
 
-bool holds_authorities(const std::string& folder) {
+// Until `look` has seen enough.
+template <typename Look>
+void each_authority(const std::string& folder, const Look& look) {
   std::error_code fault;
   using Names = std::filesystem::directory_iterator;
   for (Names name(folder, fault); !fault && name != Names(); name.increment(fault)) {
-    if (is_hash_name(name->path().filename().native())) return true;
+    if (is_hash_name(name->path().filename().native()) && look(name->path().native())) return;
   }
-  return false;
+}
+
+bool holds_authorities(const std::string& folder) {
+  bool found = false;
+  each_authority(folder, [&](const std::string&) { return found = true; });
+  return found;
+}
+
+bool is_trusted_file(const std::string& path) {
+  struct stat facts {};
+  const Way way = way_to(path);
+  return way.fault == 0 && !way.by_strangers && ::lstat(way.end.c_str(), &facts) == 0 &&
+         S_ISREG(facts.st_mode) && !is_changeable_by_others(facts);
+}
+
+// At once, not when they are needed: somebody could put another one there meanwhile.
+bool load_trusted_files(SSL_CTX* context, const std::string& folder) {
+  bool found = false;
+  for (const std::string& file : authorities_in(folder)) {
+    if (is_trusted_file(file) && SSL_CTX_load_verify_file(context, file.c_str()) == 1) found = true;
+  }
+  ERR_clear_error();
+  return found;
 }
 
 bool is_there(const std::string& file) { return ::access(file.c_str(), R_OK) == 0; }
@@ -71,6 +97,20 @@ const Places& known_places() {
   return places;
 }
 
+std::vector<std::string> authorities_in(const std::string& folder) {
+  std::vector<std::string> files;
+  each_authority(folder, [&](const std::string& file) {
+    files.push_back(file);
+    return false;
+  });
+  return files;
+}
+
+bool is_changed_by_its_owner_alone(const std::string& folder) {
+  struct stat facts {};
+  return ::stat(folder.c_str(), &facts) == 0 && !is_changeable_by_others(facts);
+}
+
 Result<void> trust_system(SSL_CTX* context, const NamedAuthorities& named, const Places& places) {
   if (!named.file.empty()) {
     if (auto done = load_bundle(context, named.file, "SSL_CERT_FILE names "); !done) return done;
@@ -79,6 +119,10 @@ Result<void> trust_system(SSL_CTX* context, const NamedAuthorities& named, const
   const auto& folders = named.folders.empty() ? places.folders : named.folders;
   for (const std::string& folder : folders) {
     if (!holds_authorities(folder)) continue;
+    if (!named.folders.empty() && !is_changed_by_its_owner_alone(folder)) {
+      found = load_trusted_files(context, folder) || found;
+      continue;
+    }
     if (SSL_CTX_load_verify_dir(context, folder.c_str()) != 1) {
       return fail(CKR_HOST_MEMORY, "no memory for TLS");
     }

@@ -19,6 +19,12 @@ struct Places {
 // All that are known.
 const Places& known_places();
 
+// The files of a folder that OpenSSL would look at.
+std::vector<std::string> authorities_in(const std::string& folder);
+
+// Nobody else can put a file into it.
+bool is_changed_by_its_owner_alone(const std::string& folder);
+
 // What SSL_CERT_FILE and SSL_CERT_DIR say; empty where they say nothing.
 struct NamedAuthorities {
   std::string file;
@@ -27,7 +33,9 @@ struct NamedAuthorities {
 
 // `named` in the place of the known ones of its kind. Of the bundles the first that is there
 // counts, and only where no folder holds anything: a certificate is read from a folder when it is
-// needed, a bundle whole, which takes as long as all the rest of a first connection. Errors
+// needed, a bundle whole, which takes as long as all the rest of a first connection. Of a named
+// folder that others can write to, such as a volume of Kubernetes (sticky), those files count that
+// nobody else can change. Errors
 // (lasting): what is named cannot be used; nothing is there, with where was looked.
 Result<void> trust_system(SSL_CTX* context, const NamedAuthorities& named,
                           const Places& places = known_places());

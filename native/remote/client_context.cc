@@ -48,15 +48,20 @@ std::string mask_after(std::string text, std::string_view mark, std::string_view
   return text;
 }
 
-// scheme://user:password@host
+// scheme://user:password@host: from the first colon to the last @, so that whatever stands in a
+// password that should have been escaped goes too. No colon but that of a port: no password.
 std::string mask_password_of_url(std::string text) {
   const std::size_t start = text.find("://");
   if (start == std::string::npos) return text;
-  const std::size_t host = text.find('@', start);
+  const std::size_t host = text.rfind('@');
   const std::size_t colon = text.find(':', start + 3);
-  const bool has_password =
-      host != std::string::npos && colon < host && text.find('/', start + 3) > host;
-  if (has_password) text.replace(colon + 1, host - colon - 1, "***");
+  if (host == std::string::npos || colon > host) return text;
+  const std::size_t slash = text.find('/', start + 3);
+  const std::size_t port_end = text.find_first_not_of("0123456789", colon + 1);
+  const std::size_t digits = port_end - colon - 1;
+  const bool is_port =
+      slash < colon || (port_end == slash && slash < host && digits >= 1 && digits <= 5);
+  if (!is_port) text.replace(colon + 1, host - colon - 1, "***");
   return text;
 }
 

@@ -46,11 +46,22 @@ Error with_old_list(Error error) {
   return error;
 }
 
+std::string with_remedy(std::string reason, const std::string& code) {
+  const char* remedy = nullptr;
+  if (code == "identity_disabled") remedy = "an admin can undo that: sealwright identity enable";
+  if (code == "api_key_revoked" || code == "api_key_unknown") {
+    remedy = "an admin gives out a new one: sealwright identity key add";
+  }
+  if (remedy == nullptr) return reason;
+  if (reason.ends_with('.')) reason.pop_back();
+  return reason + "; " + remedy + " NAME";
+}
+
 Error refusal(unsigned status, const Problem& problem) {
   const std::string reason = said(problem, status);
   switch (status) {
     case 401:
-      return Error::tell(CKR_USER_NOT_LOGGED_IN, reason);
+      return Error::tell(CKR_USER_NOT_LOGGED_IN, with_remedy(reason, problem.code));
     case 403:
       return Error::tell(CKR_FUNCTION_REJECTED, reason);
     case 404:

@@ -15,6 +15,7 @@
 #include "base/trust.h"
 #include "net/proxy.h"
 #include "net/reentry.h"
+#include "net/system_authorities.h"
 #include "remote/endpoints.h"
 #include "settings/file.h"
 #include "settings/text.h"
@@ -141,12 +142,14 @@ void settle_authorities(Settings::Tls& tls) {
 Result<void> check_authorities(const Settings::Tls& tls, const std::vector<net::Url>& urls) {
   const auto is_tls = [](const net::Url& url) { return url.transport == net::Transport::kTls; };
   if (!tls.ca_file.empty() || std::none_of(urls.begin(), urls.end(), is_tls)) return {};
-  std::vector<std::string> paths = tls.system_folders;
-  if (!tls.system_bundle.empty()) paths.push_back(tls.system_bundle);
-  for (const std::string& path : paths) {
-    if (auto sound = check_file(path); !sound) return sound;
+  for (const std::string& folder : tls.system_folders) {
+    if (auto sound = check_folder(folder); !sound) return sound;
+    if (!net::is_changed_by_its_owner_alone(folder)) continue;  // its files are judged one by one
+    for (const std::string& file : net::authorities_in(folder)) {
+      if (auto sound = check_file(file); !sound) return sound;
+    }
   }
-  return {};
+  return tls.system_bundle.empty() ? Result<void>() : check_file(tls.system_bundle);
 }
 
 Result<void> check_files(const Settings::Tls& tls) {
@@ -185,7 +188,8 @@ Result<LoadedSettings> load_settings() {
   if (!draft) return fail(draft.error());
   if (auto done = apply(*draft, loaded); !done) return fail(done.error());
   static_cast<Settings&>(loaded) = std::move(draft->settings);
-  if (is_privileged()) loaded.log_file.clear();
+  if (is_privileged() || loaded.log_file == "/dev/stderr") loaded.log_file.clear();
+  loaded.has_own_proxy = loaded.proxy.url.has_value();
   if (auto done = settle_proxy(loaded.proxy); !done) return fail(done.error());
   settle_authorities(loaded.tls);
   if (auto done = check_together(loaded); !done) return fail(done.error());

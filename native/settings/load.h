@@ -16,6 +16,7 @@ struct LoadedSettings : Settings {
   std::string withheld;                // the machine's file, where it is not for this user's eyes
   std::vector<std::string> variables;  // the names of those that were set
   std::string key_source;              // variable or file of the API key; empty: there is none
+  bool has_own_proxy = false;          // proxy.url is a setting of ours, not HTTPS_PROXY
 };
 
 // The file is the one that SEALWRIGHT_CONFIG names, else ~/.config/sealwright/pkcs11.toml, else

@@ -51,7 +51,8 @@ Result<void> check_place(const std::string& path) {
   const Way way = way_to(path);
   if (way.fault != 0) return unreadable(path, way.fault);
   if (machine.fault != 0 || !way.end.starts_with(machine.end + "/")) {
-    return refused(path, std::string(" is outside ") + kMachineFolder +
+    const std::string end = way.by_link && way.end != path ? " (it leads to " + way.end + ")" : "";
+    return refused(path, end + " is outside " + kMachineFolder +
                              ": a program with raised privileges reads only what is there");
   }
   if (!way.open_folders.empty()) {
@@ -107,6 +108,13 @@ Result<void> check_file(const std::string& path) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return {};
   return check_who_changes(path, facts);
+}
+
+Result<void> check_folder(const std::string& path) {
+  struct stat facts {};
+  const bool is_sticky = ::stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_ISVTX) != 0;
+  if (is_sticky && is_trusted_owner(facts.st_uid)) return check_place(path);
+  return check_file(path);
 }
 
 }  // namespace sealwright::settings

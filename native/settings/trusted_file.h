@@ -28,6 +28,9 @@ Result<std::string> read_private_file(const std::string& path, std::size_t limit
 // Refuses one that others can change, for whoever reads it later; one that is not there passes.
 Result<void> check_file(const std::string& path);
 
+// The same of a folder. A sticky one such as /tmp passes: what is in it stays its owner's.
+Result<void> check_folder(const std::string& path);
+
 // The refusal, in words that say what to do.
 Error too_open(const std::string& path);
 

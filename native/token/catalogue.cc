@@ -123,12 +123,8 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
       }
     }
     const CK_SLOT_ID number = record.number;
-    auto signer = Signer::make(std::move(record), login_required_, handles_, log_);
-    if (!signer) {
-      log_.write(LogLevel::kError, signer.error().message);
-      continue;
-    }
-    snapshot->emplace_hint(snapshot->end(), number, *std::move(signer));  // numbers ascend
+    snapshot->emplace_hint(  // numbers ascend
+        snapshot->end(), number, Signer::make(std::move(record), login_required_, handles_, log_));
   }
   if (old != nullptr) {
     for (const auto& [number, signer] : *old) {
@@ -136,7 +132,7 @@ std::shared_ptr<const Snapshot> Catalogue::parse(remote::Catalogue& answer,
         remote::SignerRecord vanished = signer->record();
         vanished.status = remote::SignerStatus::kGone;
         snapshot->emplace(number,
-                          *Signer::make(std::move(vanished), login_required_, handles_, log_));
+                          Signer::make(std::move(vanished), login_required_, handles_, log_));
       }
     }
   }

@@ -14,7 +14,8 @@ constexpr std::size_t kMostSeen = 3;
 constexpr std::size_t kMostListed = 5;
 constexpr std::size_t kMostNumbers = 1'000;  // a host may ask for any number
 
-std::string no_token(const remote::SignerRecord& record) {
+std::string no_token(const Signer& it) {
+  const remote::SignerRecord& record = it.record();
   const std::string signer = "signer \"" + record.name + "\"";
   switch (record.status) {
     case remote::SignerStatus::kPending:
@@ -32,7 +33,9 @@ std::string no_token(const remote::SignerRecord& record) {
     case remote::SignerStatus::kActive:
       break;
   }
-  return "";  // unreadable, which was said when it was read
+  if (it.key_kind() != nullptr) return "";  // unreadable, which was said when it was read
+  return signer +
+         ": its key or certificate is of no type that this module knows; a newer module may";
 }
 
 std::string listed(const std::vector<std::pair<std::string, CK_SLOT_ID>>& signers) {
@@ -66,7 +69,7 @@ void Reasons::seen_without_token(const Signer& signer) {
 }
 
 void Reasons::wanted_without_token(const Signer& signer) {
-  const std::string reason = no_token(signer.record());
+  const std::string reason = no_token(signer);
   if (!reason.empty() && is_first(signer.record().number)) log_.tell(reason);
 }
 

@@ -17,9 +17,9 @@ std::string label_of(const crypto::Certificate& issuer, const std::string& signe
 }
 
 tl::unexpected<Error> unreadable(const remote::SignerRecord& record, const Error& cause) {
-  return fail(cause.rv, "signer " + record.name +
-                            " is left out, the control plane's record of it cannot be read: " +
-                            cause.message);
+  return fail(cause.rv,
+              "signer \"" + record.name +
+                  "\": the control plane's record of it cannot be read: " + cause.message);
 }
 
 Result<std::shared_ptr<const Object>> bind_certificate(CK_SLOT_ID slot,
@@ -34,19 +34,11 @@ Result<std::shared_ptr<const Object>> bind_certificate(CK_SLOT_ID slot,
 
 }  // namespace
 
-Result<std::shared_ptr<const Signer>> Signer::make(remote::SignerRecord record, bool login_required,
-                                                   Handles& handles, const Log& log) {
+std::shared_ptr<const Signer> Signer::make(remote::SignerRecord record, bool login_required,
+                                           Handles& handles, const Log& log) {
   const crypto::KeyKind* kind = nullptr;
-  if (!record.certificate.empty()) {
+  if (crypto::is_one_der_sequence(record.certificate)) {
     kind = crypto::PublicKey::kind_of(record.public_key);
-    if (kind == nullptr) {
-      return unreadable(record,
-                        {CKR_DEVICE_ERROR,
-                         "its public key is of no type that this module knows; a newer one may"});
-    }
-    if (!crypto::is_one_der_sequence(record.certificate)) {
-      return unreadable(record, {CKR_DEVICE_ERROR, "its certificate is none"});
-    }
   }
   return std::shared_ptr<const Signer>(
       new Signer(std::move(record), kind, login_required, handles, log));

@@ -21,16 +21,14 @@ class Signer {
  public:
   using Objects = std::vector<std::shared_ptr<const Object>>;
 
-  // Looks at no more than what key and certificate say that they are. Errors: CKR_DEVICE_ERROR,
-  // naming the signer, where they are none.
-  static Result<std::shared_ptr<const Signer>> make(remote::SignerRecord record,
-                                                    bool login_required, Handles& handles,
-                                                    const Log& log);
+  // Looks at no more than what key and certificate say that they are.
+  static std::shared_ptr<const Signer> make(remote::SignerRecord record, bool login_required,
+                                            Handles& handles, const Log& log);
   Signer(const Signer&) = delete;
   Signer& operator=(const Signer&) = delete;
 
   [[nodiscard]] const remote::SignerRecord& record() const { return record_; }
-  // Null while there is nothing to show.
+  // Null while there is nothing to show, and for a key or a certificate of no type that is known.
   [[nodiscard]] const crypto::KeyKind* key_kind() const { return key_kind_; }
   // Only an active signer is a token; any other is an empty slot, and so is one that turned out to
   // be unreadable.

@@ -42,8 +42,11 @@ class Settings:
     @property
     def client_key(self) -> str: ...
     @property
-    def proxy_url(self) -> str:
-        """With its password, where it has one."""
+    def own_proxy_url(self) -> str:
+        """That of SEALWRIGHT_PROXY_URL or of the file, with its password, where it has one."""
+    def proxy_to(self, url: str) -> tuple[str, str] | None:
+        """http://HOST:PORT and what is sent of credentials; None: straight there. SettingsError:
+        that of another program's variable is not understood."""
     @property
     def log_file(self) -> str: ...
     @property

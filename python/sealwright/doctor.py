@@ -147,7 +147,8 @@ def _key(settings: "Settings") -> Finding:
 
 def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     try:
-        client = Client(_connection(url, settings))
+        connection = _connection(url, settings)
+        client = Client(connection)
         date = client.live().date
     except UnreachableError as fault:
         yield Finding("url", State.FAIL, str(fault), fault.next_step or _AWAY)
@@ -158,7 +159,7 @@ def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     except ClientError as fault:
         yield Finding("url", State.FAIL, str(fault), f"Is {url} the URL of a control plane?")
         return
-    yield Finding("url", State.OK, f"{url} answers")
+    yield Finding("url", State.OK, f"{url} answers{_by_way_of(connection)}")
     if (apart := _clocks(date)) is not None:
         yield apart
     if settings.api_key is None:
@@ -181,10 +182,16 @@ def _connection(url: str, settings: "Settings") -> Connection:
         ca_file=_path(settings.ca_file),
         client_cert=_path(settings.client_cert),
         client_key=_path(settings.client_key),
-        proxy=find_proxy(os.environ, settings.proxy_url or None),
+        proxy=find_proxy(os.environ, settings.own_proxy_url),
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.request_timeout,
     )
+
+
+def _by_way_of(connection: Connection) -> str:
+    (address,) = connection.addresses
+    proxy = connection.proxy.way_to(address)
+    return f" through the proxy {proxy.url} of {connection.proxy.source}" if proxy else ""
 
 
 def _path(named: str) -> Path | None:

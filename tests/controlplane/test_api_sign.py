@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from tests.controlplane.conftest import DIGEST, Api
+from tests.controlplane.nasty import same_octets_in_another_text
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ PSS = {"mgf_hash": "sha256", "salt_length": 32}
         ({"hash": "sha1"}, "hash"),
         ({"digest": "not base64!"}, "digest"),
         ({"digest": base64.b64encode(DIGEST).decode().rstrip("=")}, "digest"),
+        ({"digest": same_octets_in_another_text(DIGEST)}, "digest"),
         ({"digest": ""}, "digest"),
         ({"hash": "none", "digest": ""}, "digest"),
         ({"digest": base64.b64encode(DIGEST[:31]).decode()}, "digest"),

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.controlplane.conftest import Api
+from tests.controlplane.nasty import same_octets_in_another_text
 
 LARGEST = 65_536
 PSS = {"mgf_hash": "sha256", "salt_length": 32}
@@ -58,6 +59,8 @@ def test_the_message_itself_is_signed_and_its_sha_512_is_on_record(
         ({"message": encoded(bytes(LARGEST + 1))}, "message"),
         ({"message": ...}, "message"),
         ({"message": "not base64!"}, "message"),
+        ({"message": same_octets_in_another_text(b"abc!")}, "message"),
+        ({"message": same_octets_in_another_text(b"abcd!")}, "message"),
         ({"digest": encoded(bytes(64))}, "digest"),
         ({"digest": encoded(bytes(64)), "message": ...}, "digest"),
         ({"hash": "sha512"}, "hash"),

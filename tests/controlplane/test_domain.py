@@ -195,6 +195,20 @@ class TestMechanism:
         assert found.field == "digest"
 
 
+WITHOUT_PASSWORD = [
+    "http://host/path@x",
+    "http://host/a:b@c",
+    "http://host:8080/a@b",
+    "http://host:8080/a:b@c",
+    "http://u@host",
+    "http://u:@host",
+    "ssh://git@example.org:22/signed@v1",
+    "docker://registry:5000/image:tag@sha256:00",
+    "file:///C:/a@b",
+    "http://host:8080/",
+]
+
+
 class TestRedaction:
     @pytest.mark.parametrize(
         "text",
@@ -249,6 +263,39 @@ class TestRedaction:
     )
     def test_the_rest_stays(self, text: str) -> None:
         assert redact(text) == text
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("http://u:hunter2@host/x", "http://u:[redacted]@host/x"),
+            ("http://u:hun@ter2@host/x", "http://u:[redacted]@host/x"),
+            ("http://u:hun/ter2@host/x", "http://u:[redacted]@host/x"),
+            ("http://u:/hunter2@host", "http://u:[redacted]@host"),
+            ("http://u:hun:ter2@host", "http://u:[redacted]@host"),
+            ("http://u:8080@host", "http://u:[redacted]@host"),
+            ("http://u:123456/7@host", "http://u:[redacted]@host"),
+            ("http://:hunter2@host", "http://:[redacted]@host"),
+            ("http://u@example.org:hunter2@host", "http://u@example.org:[redacted]@host"),
+            ("http://u:hunter2@host:80/a@b", "http://u:[redacted]@b"),
+            ("jdbc:oracle://u:hunter2@host:1/x", "jdbc:oracle://u:[redacted]@host:1/x"),
+            ("http://a:1@x,http://b:2@y", "http://a:[redacted]@y"),
+            ("http://a:80/,http://b:2@y", "http://a:80/,http://b:[redacted]@y"),
+            *((each, each) for each in WITHOUT_PASSWORD),
+        ],
+    )
+    def test_of_a_url_the_password_goes(self, url: str, shown: str) -> None:
+        assert redact(f'curl --proxy "{url}" user@host') == f'curl --proxy "{shown}" user@host'
+        assert redact(f"curl {url}") == f"curl {shown}"
+        assert redact(f"sh -c 'curl {url} x@y'") == f"sh -c 'curl {shown} x@y'"
+
+    @pytest.mark.parametrize("quoted", ['"http://u:it\'s@host"', r"'http://u:it'\''s@host'"])
+    def test_a_quote_in_a_password_is_part_of_it(self, quoted: str) -> None:
+        shown = quoted[0] + "http://u:[redacted]@host" + quoted[0]
+        assert redact(f"curl {quoted} x") == f"curl {shown} x"
+
+    @given(st.from_regex(r"""[^\s'"\\]{0,20}""", fullmatch=True))
+    def test_nothing_of_a_password_stays_whatever_surrounds_it(self, around: str) -> None:
+        assert "hunter2" not in redact(f"curl http://u:x{around}hunter2{around}@host/")
 
     @given(st.text(), st.from_regex(r"swk_[A-Za-z0-9]{43}", fullmatch=True), st.text())
     def test_no_api_key_stays_whatever_surrounds_it(self, left: str, key: str, right: str) -> None:

@@ -110,7 +110,7 @@ class TestIdentities:
         assert names == [["admin", "bob"], ["carol", "dave"]]
         assert second.next is None
 
-    @pytest.mark.parametrize("cursor", ["!", "é", "//8="])
+    @pytest.mark.parametrize("cursor", ["!", "é", "//8=", "YR=="])
     def test_a_broken_cursor_is_refused(
         self, world: World, identities: Identities, cursor: str
     ) -> None:

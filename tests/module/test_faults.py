@@ -237,7 +237,7 @@ def test_nonsense_instead_of_the_list_of_signers_fails_the_function(
         ("name", 7),
         ("name", "../../etc"),
         ("name", "x" * 33),
-        ("status", "merry"),
+        ("status", 1),
         ("public_key", "!!"),
         ("certificate", 3),
         ("issuers", ["ab"]),
@@ -257,18 +257,37 @@ def test_a_signer_that_is_malformed_fails_the_function(
         cold.slots()
 
 
-def test_a_signer_whose_key_cannot_be_read_leaves_the_others(
-    cold: Module, gateway: Gateway, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("public_key", "AAAA", "no type that this module knows; a newer module may"),
+        ("status", "merry", "is disabled"),
+    ],
+)
+def test_a_signer_of_a_newer_control_plane_leaves_the_others_and_is_told_of_when_it_is_wanted(
+    cold: Module,
+    gateway: Gateway,
+    capfd: pytest.CaptureFixture[str],
+    field: str,
+    value: str,
+    reason: str,
 ) -> None:
     def spoil(_request: Request, answer: bytes) -> bytes:
         catalogue = json.loads(answer.partition(b"\r\n\r\n")[2])
-        catalogue["signers"][0]["public_key"] = "AAAA"
+        catalogue["signers"][0][field] = value
         return json_message(200, json.dumps(catalogue).encode())
 
     gateway.answer = spoil
     labels = {slot.token().label for slot in cold.slots()}
     assert labels == set(KEYS) - {"rsa-2048"}
-    assert "rsa-2048" in capfd.readouterr().err
+    assert capfd.readouterr().err == ""
+    (slot,) = set(cold.slots(with_token=False)) - set(cold.slots())
+    for _ in range(2):
+        with pytest.raises(Pkcs11Error, match="C_OpenSession: CKR_TOKEN_NOT_PRESENT"):
+            slot.open()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert 'signer "rsa-2048"' in line
+    assert reason in line
 
 
 def test_a_signer_whose_certificate_is_broken_inside_loses_its_token_when_it_is_used(

@@ -68,10 +68,27 @@ TEST_F(LogFile, ThatCannotBeOpenedLeavesThemToStderr) {
   EXPECT_EQ(log_to(file), instead(file, "No such file or directory"));
 }
 
-TEST_F(LogFile, IsNoLinkItself) {
+TEST_F(LogFile, IsNoLinkToWhatIsNotThere) {
   std::filesystem::create_symlink(folder_ / "own" / "log", folder_ / "log");
   EXPECT_EQ(log_to(folder_ / "log"), instead(folder_ / "log", "Too many levels of symbolic links"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "own" / "log"));
+}
+
+TEST_F(LogFile, MayBeAnOwnLinkToAnOwnFile) {
+  std::ofstream(folder_ / "own" / "log").flush();
+  std::filesystem::create_symlink("own/log", folder_ / "log");
+  EXPECT_EQ(log_to(folder_ / "log"), "");
+  EXPECT_EQ(read(folder_ / "own" / "log"), "sealwright: one\nsealwright: two\n");
+}
+
+TEST_F(LogFile, IsNoLinkToTheFileOfAStranger) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  const std::filesystem::path theirs = folder_ / "own" / "log";
+  std::ofstream(theirs).flush();
+  ASSERT_EQ(::chown(theirs.c_str(), kStranger, kStranger), 0);
+  std::filesystem::create_symlink(theirs, folder_ / "log");
+  EXPECT_EQ(log_to(folder_ / "log"), instead(folder_ / "log", "Too many levels of symbolic links"));
+  EXPECT_EQ(read(theirs), "");
 }
 
 TEST_F(LogFile, MayStandBehindAnOwnLinkToAnOwnFolder) {

@@ -96,7 +96,7 @@ TEST(ApiKey, HasOneForm) {
 
 TEST(Masking, HidesKeysWholeOrNot) {
   EXPECT_EQ(mask_api_keys("a swk_abc, swk_Z9"), "a swk_***, swk_***");
-  EXPECT_EQ(mask_api_keys("swk_"), "swk_***");
+  EXPECT_EQ(mask_api_keys("swk_ and 43 characters: swk_"), "swk_ and 43 characters: swk_");
   EXPECT_EQ(mask_api_keys("none"), "none");
 }
 

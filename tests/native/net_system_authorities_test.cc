@@ -1,6 +1,8 @@
 // Which authorities are trusted where the settings name none: those of the machine, wherever its
 // distribution keeps them.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -105,6 +107,20 @@ TEST_F(SystemAuthorities, AreInTheNamedFoldersInPlaceOfTheKnownOnes) {
   ASSERT_TRUE(trust_system(context_.get(), named, places));
   EXPECT_FALSE(is_trusted(context_.get(), first_));
   EXPECT_TRUE(is_trusted(context_.get(), second_));
+}
+
+TEST_F(SystemAuthorities, InANamedFolderThatOthersCanWriteToCountWhenNobodyElseCanChangeThem) {
+  const std::string folder = hashed_folder("volume", first_);
+  ASSERT_EQ(hashed_folder("other", second_), path("other"));
+  for (const auto& theirs : std::filesystem::directory_iterator(path("other"))) {
+    const std::filesystem::path put = std::filesystem::path(folder) / theirs.path().filename();
+    std::filesystem::rename(theirs, put);
+    ASSERT_EQ(::chmod(put.c_str(), 0666), 0);
+  }
+  ASSERT_EQ(::chmod(folder.c_str(), 01777), 0);
+  ASSERT_TRUE(trust_system(context_.get(), {"", {folder}}, {}));
+  EXPECT_TRUE(is_trusted(context_.get(), first_));
+  EXPECT_FALSE(is_trusted(context_.get(), second_));
 }
 
 TEST_F(SystemAuthorities, WhereThereAreNoneItIsSaidWhereWasLooked) {

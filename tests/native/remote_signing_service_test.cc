@@ -409,6 +409,10 @@ INSTANTIATE_TEST_SUITE_P(
     All, Refused,
     ::testing::Values(
         Refusal{401, R"({"title":"Revoked."})", CKR_USER_NOT_LOGGED_IN, "Revoked."},
+        Refusal{401, R"({"title":"Revoked.","code":"api_key_revoked"})", CKR_USER_NOT_LOGGED_IN,
+                "Revoked; an admin gives out a new one: sealwright identity key add NAME"},
+        Refusal{401, R"({"title":"No.","code":"identity_disabled"})", CKR_USER_NOT_LOGGED_IN,
+                "No; an admin can undo that: sealwright identity enable NAME"},
         Refusal{403, R"({"title":"No.","code":"not_a_member"})", CKR_FUNCTION_REJECTED, "No."},
         Refusal{403, R"({"title":"No grant.","request":"r-9"})", CKR_FUNCTION_REJECTED,
                 "No grant. [request r-9]"},
@@ -510,6 +514,10 @@ TEST(ClientContext, HidesSecretsOfTheCommandLine) {
             "tool pkcs11:token=a;pin-value= app.bin");
   EXPECT_EQ(mask_command({"tool", "-t", "https://builder:x@time.example/path", "https://a:1/@"}),
             "tool -t https://builder:***@time.example/path https://a:1/@");
+  EXPECT_EQ(mask_command({"http://u:p@ss@host", "http://u:p/ss@host/x", "http://u:/p@host"}),
+            "http://u:***@host http://u:***@host/x http://u:***@host");
+  EXPECT_EQ(mask_command({"http://host:80/a:b@c", "http://host/a:b@c", "http://a@host/b:c"}),
+            "http://host:80/a:b@c http://host/a:b@c http://a@host/b:c");
 }
 
 TEST(ClientContext, TellsTheArgumentsOfTheCommandLineApart) {

@@ -305,6 +305,26 @@ TEST_F(Config, AuthoritiesThatOthersCanChangeAreRefusedWhereTheyWouldCount) {
   EXPECT_TRUE(load_settings());
 }
 
+TEST_F(Config, FoldersOfAuthoritiesAreRefusedWhenOthersCanReplaceWhatIsInThem) {
+  const std::filesystem::path folder = folder_ / "authorities";
+  const std::string file = folder / "3513523f.0";
+  std::filesystem::create_directory(folder);
+  std::ofstream(file).flush();
+  ::chmod(file.c_str(), 0666);
+  ::setenv("SSL_CERT_DIR", folder.c_str(), 1);
+  ::setenv("SEALWRIGHT_URL", "https://a", 1);
+  expect_refused(file + " can be changed by others; chmod go-w it");
+  ::chmod(folder.c_str(), 0777);
+  expect_refused(folder.string() + " can be changed by others; chmod go-w it");
+  ::chmod(folder.c_str(), 01777);  // as Kubernetes mounts volumes
+  EXPECT_TRUE(load_settings());
+}
+
+TEST_F(Config, StandardErrorIsNoFile) {
+  use("[log]\nfile = \"/dev/stderr\"\n");
+  EXPECT_EQ(load_settings()->log_file, "");
+}
+
 TEST_F(Config, SaysWhereItComesFrom) {
   const std::string path = use("url = \"https://a\"\napi_key = \"" + kKey + "\"\n");
   EXPECT_EQ(load_settings()->file, path);

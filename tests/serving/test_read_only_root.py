@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from tests.server import ControlPlane
+from tests.server import ControlPlane, surroundings
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 # $1 stays as it is. The root comes last: nothing can be mounted where a mount is missing.
@@ -33,11 +35,28 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
 
 
+A_LONG_SORT = """
+import sys
+from pathlib import Path
+from controlplane.store.sqlite import SqliteStore
+numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+longest = f"{numbers} SELECT hex(randomblob(32)) AS a FROM n ORDER BY a || a"
+store = SqliteStore(Path(sys.argv[1]))
+with store.read() as database:
+    print(*database.execute_sql(f"SELECT COUNT(*) FROM ({longest})").fetchone())
+store.close()
+"""
+
+
+def with_only(writable: Path) -> tuple[str, ...]:
+    """Around a command, for which nothing but this folder can be written to."""
+    return (*NAMESPACE, "sh", "-c", READ_ONLY, "sh", str(writable))
+
+
 def install(folder: Path, writable: Path, database: str | None = None) -> ControlPlane:
-    """Of what the server sees, only the folder `writable` can be written to."""
     folder.mkdir()
     plane = ControlPlane.install(folder, database=database)
-    plane.around = (*NAMESPACE, "sh", "-c", READ_ONLY, "sh", str(writable))
+    plane.around = with_only(writable)
     return plane
 
 
@@ -66,3 +85,11 @@ def test_where_that_cannot_be_written_either_it_says_what_to_set(tmp_path: Path)
         "title": f"Nothing can be written in {plane.folder / 'data'} (Read-only file system): "
         "set TMPDIR to a folder for temporary files.",
     }
+
+
+def test_its_store_sorts_more_than_it_keeps_in_memory_elsewhere(tmp_path: Path) -> None:
+    store = tmp_path / "sealwright.db"
+    store.touch()
+    sort = [*with_only(tmp_path), sys.executable, "-c", A_LONG_SORT, str(store)]
+    ended = subprocess.run(sort, env=surroundings(tmp_path), capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("100000\n", "")

@@ -65,14 +65,18 @@ def parse_addresses(urls: str) -> tuple[Address, ...]:
     Raises:
         MisconfiguredError: names the URL and what is wrong with it.
     """
-    addresses = tuple(_parse_address(url.strip()) for url in urls.split(",") if url.strip())
+    addresses = tuple(parse_address(url.strip()) for url in urls.split(",") if url.strip())
     if not addresses:
         raise MisconfiguredError(f"no URL in {urls!r}: expected something like {DEFAULT_URL}")
     return addresses
 
 
-def _parse_address(written: str) -> Address:
-    """By the rules of the module's `parse_url`, so that both take the same URLs."""
+def parse_address(written: str) -> Address:
+    """By the rules of the module's `parse_url`, so that both take the same URLs.
+
+    Raises:
+        MisconfiguredError: says what is wrong with it.
+    """
     scheme, colon, rest = written.partition(":")
     url = scheme.lower() + colon + rest
     if "@" in url:

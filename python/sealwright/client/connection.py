@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealwright.client.address import DEFAULT_URL, Address, parse_addresses
+from sealwright.client.environment import trimmed, variable, variable_is_true
 from sealwright.client.errors import MisconfiguredError
 from sealwright.client.private_file import changed_by_others, readable_by_others
-from sealwright.client.proxy import Proxy, find_proxy
+from sealwright.client.proxy import NO_PROXY, ProxySetting, find_proxy
 
 _API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
 _LONGEST_KEY_FILE = 4096  # bytes
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Connection:
     ca_file: Path | None = None  # None: the system's store
     client_cert: Path | None = None
     client_key: Path | None = None
-    proxy: Proxy | None = None  # for https to other machines
+    proxy: ProxySetting = NO_PROXY  # for https to other machines
     connect_timeout: float = 5
     read_timeout: float = 30
 
@@ -110,33 +109,10 @@ def read_api_key(path: Path) -> str:
             content = file.read(_LONGEST_KEY_FILE)
     except OSError as fault:
         raise MisconfiguredError(f"{path}: cannot read the API key: {fault.strerror}") from None
-    key = _trimmed(content.decode(errors="replace"))
+    key = trimmed(content.decode(errors="replace"))
     if not _API_KEY.fullmatch(key):
         raise MisconfiguredError(f"{path} does not hold an API key: {SHAPE}")
     return key
-
-
-def variable(environment: Mapping[str, str], name: str) -> str:
-    """SEALWRIGHT_<name> without what editors and shells leave around it; empty if unset."""
-    return _trimmed(environment.get(f"SEALWRIGHT_{name}", ""))
-
-
-def _trimmed(text: str) -> str:
-    return text.removeprefix("\ufeff").strip(" \t\r\n\f\v")
-
-
-def variable_is_true(environment: Mapping[str, str], name: str) -> bool:
-    """SEALWRIGHT_<name> as a yes or no; unset and empty are no.
-
-    Raises:
-        MisconfiguredError: it is neither.
-    """
-    text = variable(environment, name).lower()
-    if text in _TRUE:
-        return True
-    if text in _FALSE or not text:
-        return False
-    raise MisconfiguredError(f"SEALWRIGHT_{name} is true or false, not {text!r}")
 
 
 def _readable(option: str, path: str | None) -> Path | None:

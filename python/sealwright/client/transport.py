@@ -4,27 +4,33 @@ Redirects are never followed, nothing is tried twice: a call that may have been 
 caller's to repeat. Only an address to which no connection can be made gives way to the next one.
 """
 
+import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 import urllib3
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     LocationParseError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
 
 from sealwright.client.address import Address, SocketAddress
+from sealwright.client.authorities import trust
 from sealwright.client.connection import Connection
 from sealwright.client.errors import MisconfiguredError, UnexpectedAnswerError, UnreachableError
+from sealwright.client.proxy import Proxy
 
 _LARGEST_BODY = 64 << 20  # bytes
 _CHUNK = 1 << 16  # bytes
@@ -36,6 +42,14 @@ _REMEDIES = {  # of X509_V_ERR_…
     62: _ANOTHER_NAME,
     64: _ANOTHER_NAME,
 }
+_CHECK_THE_PROXY = (
+    "Check the proxy (SEALWRIGHT_PROXY_URL, HTTPS_PROXY), or name the server in NO_PROXY."
+)
+_SAY_WHO = "Put a name and a password into SEALWRIGHT_PROXY_URL: http://NAME:PASSWORD@HOST:PORT"
+_CORRECT_WHO = (
+    "Correct name and password in SEALWRIGHT_PROXY_URL or HTTPS_PROXY; odd characters as %XX."
+)
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")  # of http.client
 _OF_PLAIN_HTTP = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
 
 
@@ -78,6 +92,7 @@ class Transport:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[Address, urllib3.BaseHTTPResponse]:
         failures: list[str] = []
+        next_step: str | None = None
         for address in self._connection.addresses:
             field = address.host_field
             try:
@@ -94,11 +109,14 @@ class Transport:
                 )
             except (NewConnectionError, ConnectTimeoutError) as fault:
                 failures.append(f"{address.url}: {_cause(fault)}")
+            except ProxyError as fault:
+                words, next_step = _fault_of_proxy(fault, self._connection.proxy.way_to(address))
+                failures.append(f"{address.url}: {words}")
             except (HTTPError, OSError) as fault:
                 raise UnreachableError(f"{address.url}: {_cause(fault)}", _remedy(fault)) from None
             else:
                 return address, response
-        raise UnreachableError("; ".join(failures))
+        raise UnreachableError("; ".join(failures), next_step)
 
     def _pool(self, address: Address) -> HTTPConnectionPool:
         if address.url not in self._pools:
@@ -118,16 +136,27 @@ def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
     host = f"[{address.host.replace('%', '%25')}]" if "%" in address.host else address.host
     if not address.secure:
         return HTTPConnectionPool(host, address.port)
-    context = ssl.create_default_context(cafile=connection.ca_file)
+    context = trust(connection.ca_file, os.environ)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
-    proxy = connection.proxy
-    if proxy is None or address.is_local or not proxy.serves(address.host, address.port):
+    if (proxy := connection.proxy.way_to(address)) is None:
         return urllib3.HTTPSConnectionPool(host, address.port, ssl_context=context)
-    credentials = urllib3.make_headers(proxy_basic_auth=proxy.credentials)
-    manager = urllib3.ProxyManager(proxy.url, proxy_headers=credentials, ssl_context=context)
-    return manager.connection_from_host(address.host, address.port, "https")
+    headers = {"Proxy-Authorization": f"Basic {proxy.credentials}"} if proxy.credentials else {}
+    manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, ssl_context=context)
+    pool = manager.connection_from_host(address.host, address.port, "https")
+    pool.ConnectionCls = _TunnelledConnection
+    return pool
+
+
+class _TunnelledConnection(HTTPSConnection):
+    """Until the tunnel is open every fault is the proxy's, and after that none."""
+
+    def _tunnel(self) -> None:
+        try:
+            super()._tunnel()
+        except (OSError, HTTPException) as fault:
+            raise ProxyError("no tunnel", fault) from fault
 
 
 class _SocketConnection(HTTPConnection):
@@ -195,6 +224,10 @@ def _cause(fault: Exception) -> str:
         return "this port speaks plain HTTP, not TLS"
     if isinstance(inner, ssl.SSLError | SSLError):
         return f"TLS failed ({getattr(inner, 'reason', None) or inner})"
+    if isinstance(inner, TimeoutError):
+        return "no answer in time"
+    if isinstance(inner, HTTPException):
+        return "no answer that makes sense"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror.lower()
     return str(inner) or type(inner).__name__
@@ -207,9 +240,20 @@ def _remedy(fault: Exception) -> str | None:
         return _REMEDIES.get(inner.verify_code, _NAME_ITS_CA)
     if _is_plain_http(inner):
         return "Name the port that speaks TLS, or write http:// in the URL."
-    if "407" in str(inner):  # of a proxy
-        return "Put a name and a password into SEALWRIGHT_PROXY_URL: http://NAME:PASSWORD@HOST:PORT"
     return None
+
+
+def _fault_of_proxy(fault: ProxyError, proxy: Proxy | None) -> tuple[str, str]:
+    """What is wrong with it, and what to do."""
+    name = f"proxy {proxy.url}" if proxy else "proxy"
+    refused = _REFUSED_TUNNEL.match(str(_innermost(fault)))
+    if refused is None:
+        return f"{name}: {_cause(fault)}", _CHECK_THE_PROXY
+    if refused[1] != "407":
+        return f"{name} opens no way there ({refused[1]})", _CHECK_THE_PROXY
+    if proxy and proxy.credentials:
+        return f"{name} does not accept this name and password (407)", _CORRECT_WHO
+    return f"{name} asks for a name and a password (407)", _SAY_WHO
 
 
 def _is_plain_http(fault: BaseException) -> bool:
