@@ -29,7 +29,8 @@ def synced_commit(scratch: Path) -> Callable[[], object]:
     """One row of the size of an audit row, committed and synced with the control plane's settings
     of SQLite."""
     store = SqliteStore(scratch / "commit.db")
-    database = store.connect()
+    with store.prepare():
+        database = store.connect()
     database.execute_sql("CREATE TABLE rows (row BLOB)")  # type: ignore[no-untyped-call]
     connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
 

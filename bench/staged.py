@@ -107,8 +107,8 @@ class _Clocks:
 
 
 def main() -> None:
-    from controlplane.audit import writer
     from controlplane.keys.encrypted import EncryptedKeys
+    from controlplane.service import commit
     from controlplane.service.identities import Identities
     from controlplane.service.installation import Services
     from controlplane.service.signing import Signing
@@ -121,7 +121,7 @@ def main() -> None:
         (EncryptedKeys, "sign", _KEY),
     ]:
         setattr(owner, name, clocks.around(stage, getattr(owner, name)))
-    setattr(writer, "write_rows", clocks.whole_thread(_COMMIT, writer.write_rows))  # noqa: B010  # mypy
+    setattr(commit, "write_rows", clocks.whole_thread(_COMMIT, commit.write_rows))  # noqa: B010  # mypy
     close = Services.close
 
     def close_and_write(services: Services) -> None:

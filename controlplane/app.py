@@ -27,8 +27,9 @@ from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
-from controlplane.audit.writer import Settled, settle
+from controlplane.audit.writer import settle
 from controlplane.errors import Code, Refused
+from controlplane.service.commit import Settled
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.service.rates import Places

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from controlplane.api import words
 from controlplane.api.endpoint import Answer, endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.policies import PolicyStep
@@ -190,7 +191,7 @@ def _request(view: RequestView) -> Request:
         max_signings=of.terms.max_signings,
         hashes=of.terms.hashes,
         ended_at=of.expires_at if view.state is RequestState.EXPIRED else of.ended_at,
-        missing=view.missing,
+        missing=[words.say_missing(each) for each in view.missing],
     )
 
 

@@ -9,12 +9,11 @@ import msgspec
 from falcon.asgi import Request
 
 from controlplane.algorithms.kinds import MOST_OCTETS
-from controlplane.api import to_sign
+from controlplane.api import to_sign, words
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.api.octets import LARGEST_MESSAGE, read_octets
 from controlplane.api.structs import made
-from controlplane.audit.writer import Result, Row
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -26,7 +25,8 @@ from controlplane.domain.model import (
     Signed,
 )
 from controlplane.errors import Code, Refused, invalid
-from controlplane.service.signing import Elsewhere, Signing, Steps, Unread
+from controlplane.service.commit import Result, Row
+from controlplane.service.signing import Elsewhere, GrantMissing, Signing, Steps, Unread
 
 LARGEST_OF_THE_REFUSED = 16 * 1024  # bytes of a body that is read of somebody who is not let in
 _OPTIONAL = ("digest", "message", "pss", "ecdsa_encoding")
@@ -75,6 +75,8 @@ class SignResource:
             signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
         except Refused as refused:
             self._metrics.count_refused(call.scheme, refused)
+            if isinstance(refused, GrantMissing):
+                raise words.say_in_full(refused) from refused
             raise
         self._metrics.count_signed(call.scheme)
         return made(to_sign.Signature, signed)

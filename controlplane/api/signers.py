@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from controlplane.api import words
 from controlplane.api.endpoint import endpoint
 from controlplane.api.grants import Grant, grant_answer
 from controlplane.api.pages import Items, PageQuery, items
@@ -262,7 +263,7 @@ def _of_signer(of: SignerView) -> dict[str, object]:
         "certificate_serial": None if certificate is None else certificate.serial,
         "not_after": None if certificate is None else certificate.not_after,
         "role": of.role,
-        "warnings": of.warnings,
+        "warnings": [words.say_warning(each) for each in of.warnings],
     }
 
 
@@ -272,8 +273,8 @@ def _explanation(of: Explained) -> Explanation:
         identity=of.identity,
         allowed=of.allowed,
         code=of.code,
-        title=of.sentence,
-        missing=list(of.missing),
+        title=words.say_verdict(of),
+        missing=[words.say_missing(each) for each in of.missing],
         policy=None if of.signer.policy is None else of.signer.policy.name,
         grant=None if of.grant is None else grant_answer(of.grant),
         request=None if of.request is None else of.request.id,

@@ -48,7 +48,7 @@ def check_decision(attempt: Attempt) -> int:
             Code.STEP_CHANGED, f"The request has moved on: {place} is open now. Look at it again."
         )
     if who.name not in request.terms.steps[open_].approvers:
-        names = _names(request.terms.steps[open_].approvers)
+        names = list_names(request.terms.steps[open_].approvers)
         raise Refused(
             Code.NOT_AN_APPROVER, f"{place} is decided by {names}; {who.name} is not one."
         )
@@ -80,23 +80,41 @@ def check_pending(request: Request, now: datetime) -> None:
     raise Refused(Code.REQUEST_NOT_PENDING, f"The request is {state.value}{by}: it is finished.")
 
 
-def describe_missing(request: Request, now: datetime) -> tuple[str, ...]:
-    """A sentence for each step that lacks approvals, the open one first; empty unless pending."""
+@dataclass(frozen=True, slots=True)
+class LackingStep:
+    """A step of a pending request that lacks approvals: one that is open, or comes after it.
+    `number` counts from 1; `asked` are those who can still approve."""
+
+    number: int
+    steps: int
+    name: str
+    is_open: bool
+    given: int
+    lacking: int
+    asked: tuple[str, ...]
+
+
+def find_lacking(request: Request, now: datetime) -> tuple[LackingStep, ...]:
+    """The open step first; none unless pending."""
     open_ = request.open_step
     if request.state(now) is not RequestState.PENDING or open_ is None:
         return ()
     lacking = range(open_, len(request.terms.steps))
-    return tuple(_describe_step(request, index, index == open_) for index in lacking)
+    return tuple(_lacking_step(request, index, index == open_) for index in lacking)
 
 
-def _describe_step(request: Request, index: int, is_open: bool) -> str:
+def _lacking_step(request: Request, index: int, is_open: bool) -> LackingStep:
     step = request.terms.steps[index]
     approvals = request.approvals(index)
-    kind = "more approval" if approvals else "approval"
-    asked = _names(_still_asked(request, step, approvals))
-    needs = f"{count(step.required - len(approvals), kind)} of {asked}"
-    place = _place(request, index)
-    return f"The request waits for {place}: {needs}." if is_open else f"Then {place}: {needs}."
+    return LackingStep(
+        number=index + 1,
+        steps=len(request.terms.steps),
+        name=step.name,
+        is_open=is_open,
+        given=len(approvals),
+        lacking=step.required - len(approvals),
+        asked=_still_asked(request, step, approvals),
+    )
 
 
 def _still_asked(request: Request, step: Step, approvals: tuple[Decision, ...]) -> tuple[str, ...]:
@@ -106,10 +124,16 @@ def _still_asked(request: Request, step: Step, approvals: tuple[Decision, ...]) 
 
 def _place(request: Request, index: int) -> str:
     steps = request.terms.steps
-    return f"step {index + 1} of {len(steps)}, {steps[index].name!r}"
+    return name_step(index + 1, len(steps), steps[index].name)
 
 
-def _names(names: tuple[str, ...]) -> str:
+def name_step(number: int, steps: int, name: str) -> str:
+    """In a sentence."""
+    return f"step {number} of {steps}, {name!r}"
+
+
+def list_names(names: tuple[str, ...]) -> str:
+    """In a sentence: some, and how many others."""
     if not names:
         return "nobody who could give one"
     if len(names) <= _MOST_NAMES:

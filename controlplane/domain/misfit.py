@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 
-from controlplane.domain.model import Signer
+from controlplane.domain.model import HashAlgorithm, KeyAlgorithm, Signer
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A sentence each: what is wrong, and what can be done."""
+    """Every signature by `key` counts as one of `counted`, which is not among the `allowed`.
+    `signer` and `policy` are names."""
 
-    fault: str
-    remedy: str
+    signer: str
+    key: KeyAlgorithm
+    counted: HashAlgorithm
+    policy: str
+    allowed: tuple[HashAlgorithm, ...]
 
 
 def find_misfit(signer: Signer) -> Misfit | None:
@@ -21,11 +25,4 @@ def find_misfit(signer: Signer) -> Misfit | None:
     allowed = policy.terms.hashes
     if not allowed or counted in allowed:
         return None
-    wider = ",".join([*allowed, counted])
-    return Misfit(
-        f"No new grant will allow a signature: {signer.key} counts as {counted}, and the policy "
-        f"{policy.name!r} allows {', '.join(allowed)} only.",
-        f"Give the signer another policy (sealwright signer set-policy {signer.name} POLICY), have "
-        f"this one allow {counted} (sealwright policy edit {policy.name} --hash {wider}), or sign "
-        "with a signer of another kind of key.",
-    )
+    return Misfit(signer.name, signer.key, counted, policy.name, allowed)

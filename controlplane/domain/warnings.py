@@ -1,27 +1,44 @@
-"""What a person should know about a signer before it hurts."""
+"""What a person should know about a signer before it hurts, as facts."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controlplane.domain.misfit import find_misfit
-from controlplane.domain.model import Signer
+from controlplane.domain.misfit import Misfit, find_misfit
+from controlplane.domain.model import KeyAlgorithm, Signer
 
 SOON = timedelta(days=30)
 
 
-def warnings_of(signer: Signer, now: datetime) -> tuple[str, ...]:
-    """Sentences; none for a healthy signer."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class CertificateEnds:
+    """Soon, or it has ended: then `days` is None; whole days otherwise, 0 for less than one."""
+
+    at: datetime
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WeakKey:
+    """`why`: a sentence, that of its kind."""
+
+    key: KeyAlgorithm
+    why: str
+
+
+SignerWarning = CertificateEnds | WeakKey | Misfit
+
+
+def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:
+    """None for a healthy signer."""
+    found: list[SignerWarning] = []
     if signer.certificate is not None:
         end = signer.certificate.not_after
-        day = end.strftime("%Y-%m-%d")
         if end <= now:
-            found.append(f"The certificate expired on {day}: renew it.")
+            found.append(CertificateEnds(end, None))
         elif end - now <= SOON:
-            days = (end - now).days
-            left = "today" if days == 0 else f"in {days} day{'s' if days > 1 else ''}, on {day}"
-            found.append(f"The certificate expires {left}: renew it.")
-    if signer.key.kind.warning is not None:
-        found.append(signer.key.kind.warning)
+            found.append(CertificateEnds(end, (end - now).days))
+    if (why := signer.key.kind.warning) is not None:
+        found.append(WeakKey(signer.key, why))
     if (misfit := find_misfit(signer)) is not None:
-        found.append(f"{misfit.fault} {misfit.remedy}")
+        found.append(misfit)
     return tuple(found)

@@ -7,7 +7,7 @@ from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.decision import Allowed, Circumstances, decide
-from controlplane.domain.explanation import describe_allowed, list_missing
+from controlplane.domain.explanation import Missing, list_missing
 from controlplane.domain.instant import Clock
 from controlplane.domain.mechanism import judged_hash_of
 from controlplane.domain.model import Caller, Grant, HashAlgorithm, Identity, Request, Signer
@@ -20,14 +20,15 @@ from controlplane.store.database import Store
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`code` and `missing` are there if it is not allowed; `request` is the pending one."""
+    """`code`, `sentence` and `missing` are there if it is not allowed; `grant` is the one that a
+    call would use up, `request` is the pending one."""
 
     signer: Signer
     identity: str
     allowed: bool
     code: str | None
-    sentence: str
-    missing: tuple[str, ...]
+    sentence: str | None  # of the refusal
+    missing: tuple[Missing, ...]
     grant: GrantView | None
     request: Request | None
 
@@ -64,10 +65,9 @@ class Explanations:
             pending, latest = find_grant_or_request(database, signer, who, now)
         decision = decide(given)
         if isinstance(decision, Allowed):
-            sentence = describe_allowed(decision, given)
             used = decision.grant
             view = None if used is None else GrantView(used, used.state(now))
-            return Explanation(signer, identity, True, None, sentence, (), view, pending)
+            return Explanation(signer, identity, True, None, None, (), view, pending)
         missing = list_missing(decision, given, pending, latest)
         return Explanation(
             signer, identity, False, decision.reason, decision.sentence, missing, None, pending

@@ -15,9 +15,9 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
-from controlplane.store.view import Views
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from types import TracebackType
 
 from peewee import Database
 
-from controlplane.audit.writer import Settled, Writer, settle
+from controlplane.audit.writer import settle
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
+from controlplane.service import commit
 from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
@@ -36,6 +37,7 @@ from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
+from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.database import Store
 from controlplane.store.migrations import (
@@ -45,7 +47,6 @@ from controlplane.store.migrations import (
     migrate,
 )
 from controlplane.store.tables import Installation
-from controlplane.store.view import Views
 
 FIRST_ADMIN = "admin"
 _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more
@@ -139,7 +140,7 @@ class Services:
         master_key: MasterKey,
         clock: Clock,
         places: Places | None,
-        deliver: Callable[[Settled], None],
+        deliver: Callable[[commit.Settled], None],
     ) -> None:
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
@@ -147,7 +148,7 @@ class Services:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
         self._readiness = Readiness(self._try_to_write)
-        self._writer = Writer(store, deliver)
+        self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
         self._rates = Rates(places)
         self.identities = Identities(store, views, clock)
@@ -200,7 +201,7 @@ def open_services(
     clock: Clock = now,
     most_connections: int | None = None,
     places: Places | None = None,
-    deliver: Callable[[Settled], None] = settle,
+    deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
     as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.

@@ -10,9 +10,10 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.approval import (
     Attempt,
+    LackingStep,
     check_decision,
     check_pending,
-    describe_missing,
+    find_lacking,
 )
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
@@ -50,7 +51,7 @@ class RequestView:
 
     request: Request
     state: RequestState
-    missing: tuple[str, ...]  # sentences; empty unless pending
+    missing: tuple[LackingStep, ...]  # none unless pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,7 @@ class Requests:
 
     def _view(self, request: Request) -> RequestView:
         now = self._clock()
-        return RequestView(request, request.state(now), describe_missing(request, now))
+        return RequestView(request, request.state(now), find_lacking(request, now))
 
 
 def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:

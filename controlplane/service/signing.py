@@ -10,18 +10,8 @@ from typing import Any
 import structlog
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
-from controlplane.audit.writer import (
-    Bound,
-    Done,
-    Exhausted,
-    Overtaken,
-    Result,
-    Row,
-    Writer,
-    write_rows,
-)
 from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
-from controlplane.domain.explanation import list_missing_of_grant
+from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
@@ -41,12 +31,22 @@ from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Code, Refused
 from controlplane.keys.backend import KeyBackend
+from controlplane.service.commit import (
+    Bound,
+    Done,
+    Exhausted,
+    Overtaken,
+    Result,
+    Row,
+    Writer,
+    write_rows,
+)
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
-from controlplane.store.view import View, ViewMoved, Views, Within, WouldWait
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _MOST_MOVES = 5  # of the epoch, during a call
@@ -74,6 +74,14 @@ class Elsewhere:
     """To be called where waiting is allowed; what it returns, or raises, goes back."""
 
     call: Callable[[], Any]
+
+
+class GrantMissing(Refused):
+    """403 no_active_grant, with what is missing, and the id of the request that is pending."""
+
+    def __init__(self, refused: Refused, missing: tuple[Missing, ...], request: str | None) -> None:
+        super().__init__(refused.code, refused.title, request=request)
+        self.missing = missing
 
 
 Steps = Generator[Elsewhere | Row, Any, Signed]
@@ -123,11 +131,11 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (with what is missing, and
-        the request that is pending); 404 signer_not_found (row: not_a_member); 400
-        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also
-        429 too_many_calls; 503 overloaded or store_unavailable with retry_after.
+        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing); 404
+        signer_not_found (row: not_a_member); 400 scheme_key_mismatch or invalid_request; 401 if the
+        caller's key was just revoked; 409 certificate_changed, idempotency_conflict; 500
+        signing_failed. Each leaves a row. Also 429 too_many_calls; 503 overloaded or
+        store_unavailable with retry_after.
         """
         view = self._views.latest_known()
         moves = 0
@@ -258,11 +266,8 @@ class Signing:
                 return refused
             signer = keyed.signer
             pending, latest = find_grant_or_request(database, signer, caller.identity, now)
-        return Refused(
-            refused.code,
-            " ".join([refused.title, *list_missing_of_grant(signer, now, pending, latest)]),
-            request=pending.id if pending else None,
-        )
+        missing = list_missing_of_grant(signer, caller.identity.name, now, pending, latest)
+        return GrantMissing(refused, missing, pending.id if pending else None)
 
     def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Steps:
         """The signature that the call's idempotency key is bound to, if it was the same call."""

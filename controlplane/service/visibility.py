@@ -8,7 +8,7 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Identity, MemberRole, PolicyChange, Signer, SignerStatus
-from controlplane.domain.warnings import warnings_of
+from controlplane.domain.warnings import SignerWarning, warnings_of
 from controlplane.errors import not_found
 from controlplane.store import members, signers
 
@@ -21,7 +21,7 @@ class SignerView:
     signer: Signer
     status: SignerStatus
     role: MemberRole | None  # the caller's
-    warnings: tuple[str, ...]
+    warnings: tuple[SignerWarning, ...]
     policy_changes: tuple[PolicyChange, ...] = ()
 
 

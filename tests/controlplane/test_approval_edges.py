@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.api.words import say_missing
 from controlplane.domain.model import Caller, IdentityKind, MemberRole, ServerRole, Step, Terms
 from controlplane.errors import Refused
 from tests.world import World, a_call
@@ -169,7 +170,7 @@ def test_one_other_is_no_others(world: World) -> None:
     terms = Terms(3600, 5, (Step("x", 1, crowd),))
     world.services.policies.edit(world.admin, "p", lambda _: terms)
     view = world.services.requests.create(caller(world, "ci"), "release", "x").view
-    assert view.missing[0].endswith("p7 and 1 other.")
+    assert say_missing(view.missing[0]).endswith("p7 and 1 other.")
 
 
 def test_one_approver_is_no_approvers(world: World) -> None:

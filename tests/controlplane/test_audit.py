@@ -22,7 +22,6 @@ from controlplane.audit import writer as writer_module
 from controlplane.audit.log import link
 from controlplane.audit.row import canonical_bytes
 from controlplane.audit.verification import Verification, verify_lines
-from controlplane.audit.writer import Bound, Overtaken, Row, Writer, Written
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import (
     Client,
@@ -36,6 +35,8 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry, Head, Operation, Unreadable
 from controlplane.errors import Refused
+from controlplane.service import commit
+from controlplane.service.commit import Bound, Overtaken, Row, Writer, Written
 from controlplane.store.sqlite import SqliteStore
 from tests.world import World, a_call
 
@@ -210,6 +211,10 @@ class TestVerification:
         assert cut.head != whole.head
 
 
+def new_writer(store: SqliteStore) -> Writer:
+    return Writer(store, lambda *given: commit.write_rows(*given))  # as it is then: tests change it
+
+
 class TestWriter:
     @pytest.fixture
     def world(self, tmp_path: Path) -> Iterator[World]:
@@ -225,7 +230,7 @@ class TestWriter:
 
     @pytest.fixture
     def writer(self, store: SqliteStore) -> Iterator[Writer]:
-        writer = Writer(store)
+        writer = new_writer(store)
         yield writer
         writer.close()
 
@@ -270,13 +275,13 @@ class TestWriter:
         self, store: SqliteStore, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         batches: list[int] = []
-        real = writer_module.write_rows
+        real = commit.write_rows
 
         def count(database: Any, taken: Any) -> Any:
             batches.append(len(taken))
             return real(database, taken)
 
-        monkeypatch.setattr(writer_module, "write_rows", count)
+        monkeypatch.setattr(commit, "write_rows", count)
         with ThreadPoolExecutor(20) as pool:
             with store.write():  # nobody can commit meanwhile
                 written = [
@@ -307,14 +312,14 @@ class TestWriter:
         self, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer_module, "MOST_WAITING", 2)
-        writes, begun, going_on = writer_module.write_rows, threading.Event(), threading.Event()
+        writes, begun, going_on = commit.write_rows, threading.Event(), threading.Event()
 
         def held(*given: Any) -> Any:
             begun.set()
             going_on.wait(60)
             return writes(*given)
 
-        monkeypatch.setattr(writer_module, "write_rows", held)
+        monkeypatch.setattr(commit, "write_rows", held)
         with ThreadPoolExecutor(3) as pool:
             pool.submit(writer.write, Row(self.entry(), None, bind=True))
             assert begun.wait(60)
@@ -336,7 +341,7 @@ class TestWriter:
             raise sqlite3.OperationalError("disk full")
 
         with monkeypatch.context() as broken:
-            broken.setattr(writer_module, "write_rows", fail)
+            broken.setattr(commit, "write_rows", fail)
             with pytest.raises(Refused) as refused:
                 writer.write(Row(self.entry(), None, bind=True))
         assert "disk full" in str(refused.value.cause)
@@ -364,7 +369,7 @@ class TestWriter:
     def test_closing_waits_for_rows_and_refuses_more(
         self, world: World, store: SqliteStore
     ) -> None:
-        writer = Writer(store)
+        writer = new_writer(store)
         writer.write(Row(self.entry(), None, bind=True))
         writer.close()
         with pytest.raises(Refused):
@@ -372,7 +377,7 @@ class TestWriter:
 
     def test_no_thread_runs_before_the_first_row(self, store: SqliteStore) -> None:
         before = threading.active_count()
-        Writer(store).close()
+        new_writer(store).close()
         assert threading.active_count() == before
 
 

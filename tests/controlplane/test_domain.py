@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.api.refusals import status_of
-from controlplane.domain import instant, permissions
+from controlplane.api.words import say_warning
+from controlplane.domain import instant, permissions, warnings
 from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.mechanism import find_mismatch
@@ -32,7 +34,6 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.names import check_common_name, check_identity_name, check_signer_name
 from controlplane.domain.redaction import clean, redact
-from controlplane.domain.warnings import warnings_of
 from controlplane.errors import Refused
 from tests.kinds import a_call_with, schemes_of
 from tests.world import a_call
@@ -315,6 +316,10 @@ class TestRedaction:
         assert redact("a\ud800b\0") == "a\ufffdb\ufffd"
 
 
+def warnings_of(signer: Signer, now: datetime) -> tuple[str, ...]:
+    return tuple(map(say_warning, warnings.warnings_of(signer, now)))
+
+
 class TestWarnings:
     @pytest.mark.parametrize(
         ("left", "says"),
@@ -345,3 +350,10 @@ class TestWarnings:
         signs_with_it = key.kind.message_hash in (None, hash_)
         assert [each for each in more if "'listed'" in each] == list(more)
         assert len(more) == (not signs_with_it)
+
+
+def test_no_rule_knows_the_command_line() -> None:
+    """Who shows a fact to people knows what they can type."""
+    rules = [*Path(permissions.__file__).parent.glob("*.py")]
+    assert rules
+    assert [each.name for each in rules if "sealwright " in each.read_text()] == []

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.refusals import status_of
+from controlplane.api.words import say_in_full, say_missing, say_verdict
+from controlplane.domain.explanation import Action, Remedy
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -24,6 +26,7 @@ from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.installation import open_services
 from controlplane.service.location import Location
+from controlplane.service.signing import GrantMissing
 from tests.controlplane.conftest import Api
 from tests.world import SetClock, World, a_call
 
@@ -366,8 +369,9 @@ class TestEverySituation:
         }
         before = world.last_row()
         found = cast.explain(situation.who, situation.hash)
-        assert found.sentence == situation.sentence.format(**fill)
-        assert found.missing == tuple(each.format(**fill) for each in situation.missing)
+        assert say_verdict(found) == situation.sentence.format(**fill)
+        missing = [say_missing(each) for each in found.missing]
+        assert missing == [each.format(**fill) for each in situation.missing]
         assert (found.allowed, found.code) == (situation.code is None, situation.code)
         assert (found.signer.name, found.identity) == ("release", situation.who)
         assert (found.request is not None) == situation.pending
@@ -396,9 +400,18 @@ class TestEverySituation:
         assert refused.value.request == (found.request.id if found.request else None)
         said = refused.value.title
         if found.code == "no_active_grant":
-            assert said == " ".join([found.sentence, *found.missing])
+            assert isinstance(refused.value, GrantMissing)
+            assert refused.value.missing == found.missing
+            assert say_in_full(refused.value).title == " ".join(
+                [say_verdict(found), *map(say_missing, found.missing)]
+            )
         elif found.code != "identity_disabled":
             assert said == found.sentence
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_has_its_words(action: Action) -> None:
+    assert "{" not in say_missing(Remedy(action, "release", "ci"))
 
 
 class TestPendingSigner:
@@ -408,7 +421,7 @@ class TestPendingSigner:
         assert (found.allowed, found.code) == (False, "signer_pending")
         assert found.sentence == "The signer 'new' has no certificate yet."
         (missing,) = found.missing
-        assert missing == (
+        assert say_missing(missing) == (
             "Its CA certifies it (sealwright signer csr new); then "
             "sealwright signer install-certificate new --chain FILE.pem"
         )

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 from psycopg.errors import Diagnostic
 
-from controlplane.audit import writer
 from controlplane.domain.api_key import hash_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import now, to_text
 from controlplane.domain.model import MemberRole, OperationKind, Outcome
 from controlplane.domain.operation import Entry
+from controlplane.service import commit
+from controlplane.service.view import View
 from controlplane.store.postgresql import PostgresqlStore
-from controlplane.store.view import View
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World
 
@@ -120,10 +120,10 @@ def store(world: World, plans: Plans, url: str) -> Iterator[PostgresqlStore]:
 
 
 def write(store: PostgresqlStore, entries: list[Entry]) -> None:
-    rows = [writer.Row(each, None, bind=True) for each in entries]
+    rows = [commit.Row(each, None, bind=True) for each in entries]
     with store.write() as database:
-        results = writer.write_rows(database, rows)
-    assert {type(result) for result in results} == {writer.Written}
+        results = commit.write_rows(database, rows)
+    assert {type(result) for result in results} == {commit.Written}
 
 
 def grant(url: str) -> str:

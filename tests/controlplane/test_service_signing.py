@@ -33,9 +33,9 @@ from controlplane.errors import Code, Refused
 from controlplane.service.identities import RefusedCaller
 from controlplane.service.installation import open_services
 from controlplane.service.signing import Signing
+from controlplane.service.view import View
 from controlplane.store.database import unavailable
 from controlplane.store.tables import KeyRow
-from controlplane.store.view import View
 from tests.world import DIGEST, World, a_call
 
 

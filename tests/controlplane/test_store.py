@@ -15,12 +15,12 @@ from controlplane.domain.instant import now
 from controlplane.domain.model import MemberRole, OperationKind
 from controlplane.domain.operation import Entry
 from controlplane.errors import Refused
+from controlplane.service.view import ViewMoved, Views
 from controlplane.store import operations
 from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
 from controlplane.store.opening import open_store
 from controlplane.store.sqlite import SqliteStore
 from controlplane.store.tables import Installation, SchemaVersion
-from controlplane.store.view import ViewMoved, Views
 from tests.world import World, a_call
 
 ROOT = Path(__file__).resolve().parents[2]

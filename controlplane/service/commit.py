@@ -1,0 +1,98 @@
+"""What becomes of calls to sign that were decided: each leaves its row if what it rests on still
+stands, if its idempotency key is free, and if its grant has a signing left."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from peewee import Database
+
+from controlplane.audit import writer
+from controlplane.audit.log import append_after
+from controlplane.domain.operation import Entry, Operation
+from controlplane.store import grants, operations
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The row is durable once the write it was made in is."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """No row: something that the decision rests on has changed. Decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """No row: the actor's idempotency key is bound to this success."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """No row: the grant that the signature was to use up has no signing left. Decide again."""
+
+
+Result = Written | Overtaken | Bound | Exhausted
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to be written.
+
+    `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
+    whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
+    An entry with a grant uses up one signing of it.
+    """
+
+    entry: Entry
+    epoch: int | None
+    bind: bool
+
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """What is looked up and bound: actor and idempotency key."""
+        actor, key = self.entry.actor, self.entry.idempotency_key
+        return (actor, key) if self.bind and actor is not None and key is not None else None
+
+
+Done = writer.Done[Result]
+Settled = writer.Settled[Result]
+Writer = writer.Writer[Row, Result]
+
+
+def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
+    """Within a write. One result for each, in order. Of two equal keys in one batch the second is
+    Overtaken: it finds the first one's row when it comes again."""
+    standing = operations.read_standing(database, [each.key for each in taken if each.key])
+    bound = standing.bound
+    named = {each.entry.grant_id for each in taken if each.entry.grant_id is not None}
+    rooms = grants.read_rooms(database, named)
+    results: list[Result | None] = []
+    entries: list[Entry] = []
+    binding: set[tuple[str, str]] = set()
+    used: Counter[str] = Counter()
+    for pending in taken:
+        grant_id = pending.entry.grant_id
+        if pending.epoch is not None and pending.epoch != standing.epoch:
+            results.append(Overtaken())
+        elif pending.key in bound:
+            results.append(Bound(bound[pending.key]))
+        elif pending.key in binding:
+            results.append(Overtaken())
+        elif grant_id is not None and used[grant_id] == rooms[grant_id]:
+            results.append(Exhausted())
+        else:
+            if pending.key is not None and pending.entry.signature is not None:
+                binding.add(pending.key)
+            if grant_id is not None:
+                used[grant_id] += 1
+            entries.append(pending.entry)
+            results.append(None)
+    grants.use_up(database, used)
+    written = iter(append_after(standing.head, database, entries))
+    return [Written(next(written)) if result is None else result for result in results]
