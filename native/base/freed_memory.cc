@@ -18,10 +18,10 @@
 
 namespace {
 
-// What operator new gave, which has it from malloc, aligned or not.
-void give_back(void* memory) noexcept {
+// What operator new gave, which has it from malloc, aligned or not. At the speed of memset.
+void give_back(void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return;
-  ::explicit_bzero(memory, ::malloc_usable_size(memory));  // at the speed of memset
+  ::explicit_bzero(memory, size);
   // NOLINTNEXTLINE(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory): delete ends here
   std::free(memory);
 }
@@ -30,11 +30,13 @@ void give_back(void* memory) noexcept {
 
 // Those of arrays end here too.
 // NOLINTBEGIN(cert-dcl54-cpp,misc-new-delete-overloads): new stays the library's
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { give_back(memory); }
-void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  give_back(memory);
+void operator delete(void* memory) noexcept { give_back(memory, ::malloc_usable_size(memory)); }
+void operator delete(void* memory, std::size_t size) noexcept { give_back(memory, size); }
+void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept {
+  give_back(memory, ::malloc_usable_size(memory));
+}
+void operator delete(void* memory, std::size_t size, std::align_val_t /*alignment*/) noexcept {
+  give_back(memory, size);
 }
 // NOLINTEND(cert-dcl54-cpp,misc-new-delete-overloads)
 
