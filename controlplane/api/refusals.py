@@ -21,20 +21,16 @@ STATUSES: Mapping[int, str] = {
     401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
     403: "The caller may not do this; `code` says why.",
     404: "Not there, or not for this caller to see.",
-    405: "This address does not take that method.",
-    406: "There is no such representation.",
     408: "The body did not arrive in time.",
     409: "Contradicts what is there; `code` says how.",
     411: "The body has no Content-Length.",
     413: "The body is too large.",
-    414: "The request line is too long.",
     415: "The body is not JSON.",
     429: "Too often: try again after `Retry-After` seconds.",
-    431: "The headers are too large.",
     500: "The server failed.",
     503: "Not now: try again after `Retry-After` seconds.",
 }
-"""What a status says of all that it is given for."""
+"""What the document says of a status, whatever the code."""
 
 _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     400: {

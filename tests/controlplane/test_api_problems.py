@@ -5,6 +5,7 @@ import pytest
 
 from controlplane.api.metrics import Metrics
 from controlplane.app import create_app
+from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from tests.controlplane.conftest import Api, run_here
 
@@ -174,9 +175,16 @@ def test_text_that_only_looks_like_a_nul_is_text(api: Api) -> None:
     assert problem(answer) == (404, "signer_not_found")
 
 
-def test_a_fault_of_ours_says_nothing_but_the_request_id(services: Services) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [RuntimeError("secret detail"), Refused(Code.MASTER_KEY_WRONG, "secret detail")],
+    ids=["a bug", "a refusal that is for commands"],
+)
+def test_a_fault_of_ours_says_nothing_but_the_request_id(
+    services: Services, fault: Exception
+) -> None:
     def explode(_key: str | None) -> None:
-        raise RuntimeError("secret detail")
+        raise fault
 
     services.identities.authenticate = explode  # type: ignore[method-assign,assignment]
     client = falcon.testing.TestClient(create_app(services, Metrics(), run_here))
