@@ -155,7 +155,8 @@ Reason = Callable[[ControlPlane], Wish]
 NOTHING_TO_SEE = "this API key is a member of no signer; who administers one can add it"
 SAID: dict[Reason, str] = {
     no_key: "no slots: set SEALWRIGHT_API_KEY (or api_key_file in pkcs11.toml), or name signers",
-    key_revoked: "no list of signers: This API key of of-key-revoked is revoked.",
+    key_revoked: "no list of signers: This API key of of-key-revoked is revoked; an admin "
+    "gives out a new one: sealwright identity key add NAME",
     disabled: 'signer "is-disabled" is disabled; who administers it can change that: sealwright'
     " signer enable is-disabled",
     pending: 'signer "is-pending" has no certificate yet: sealwright signer install-certificate'
