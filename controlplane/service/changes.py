@@ -86,6 +86,7 @@ def change(
         kind=OperationKind.CHANGE,
         actor=caller.identity.name if caller else None,
         api_key_id=caller.api_key_id if caller else None,
+        credential=caller.key.credential(at) if caller else None,
         signer=signer,
         action=action,
         object=object_,

@@ -9,6 +9,7 @@ from controlplane.domain import permissions
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Grant,
     GrantState,
@@ -71,6 +72,7 @@ class Grants:
                     "owner: ask for one, and somebody else decides.",
                 )
             window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
+            at = self._clock()
             grant = new_grant(
                 signer=signer,
                 grantee=grantee.name,
@@ -80,7 +82,8 @@ class Grants:
                 justification=justification,
                 window_seconds=window_seconds,
                 signings=signings,
-                at=self._clock(),
+                at=at,
+                approvals=(Approval(actor.name, at, None),),
                 issued_by=actor.name,
             )
             rows.insert(database, grant)
@@ -155,6 +158,7 @@ def new_grant(
     window_seconds: int | None,
     signings: int | None,
     at: datetime,
+    approvals: tuple[Approval, ...],
     request_id: str | None = None,
     issued_by: str | None = None,
 ) -> Grant:
@@ -173,6 +177,7 @@ def new_grant(
         not_before=at,
         not_after=end,
         max_signings=signings,
+        approvals=approvals,
     )
 
 

@@ -52,7 +52,7 @@ class Identities:
         was still true, as a call to sign does when it commits. None: ask `authenticate`."""
         digest = hash_api_key(api_key) if api_key else None
         known = self._views.latest_known().remembered_key(digest) if digest is not None else None
-        return Caller(known.identity, known.key.id) if known and known.is_usable else None
+        return Caller(known.identity, known.key) if known and known.is_usable else None
 
     def authenticate(self, api_key: str | None) -> Caller:
         """Who this key belongs to, as of now; costs one small read.
@@ -66,7 +66,7 @@ class Identities:
         known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
-        caller = Caller(known.identity, known.key.id)
+        caller = Caller(known.identity, known.key)
         refuse_unless_current(known.key, caller)
         return caller
 

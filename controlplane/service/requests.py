@@ -18,6 +18,7 @@ from controlplane.domain.approval import (
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Decision,
     Grant,
@@ -373,6 +374,9 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         window_seconds=request.window_seconds,
         signings=request.signings,
         at=at,
+        approvals=tuple(
+            Approval(each.approver, each.at, each.step + 1) for each in request.decisions
+        ),
         request_id=request.id,
     )
 
