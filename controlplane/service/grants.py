@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
@@ -87,7 +88,7 @@ class Grants:
                 issued_by=actor.name,
             )
             rows.insert(database, grant)
-            record_grant(database, caller, "grant:create", grant)
+            record_grant(database, caller, Action.GRANT_CREATE, grant)
         return self._view(grant)
 
     def list(
@@ -181,7 +182,7 @@ def new_grant(
     )
 
 
-def record_grant(database: Database, caller: Caller, action: str, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> None:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -224,7 +225,7 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
         "reason": revocation.reason,
     }
     at, signer = revocation.at, grant.signer
-    return change(caller, "grant:revoke", grant.id, at=at, signer=signer, details=details)
+    return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
 
 
 def no_policy(signer: Signer) -> Exception:
