@@ -17,7 +17,15 @@ from prometheus_client.registry import Collector
 from controlplane.api.credentials import read_api_key
 from controlplane.api.refusals import EVERYWHERE, status_of
 from controlplane.domain import permissions
-from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
+from controlplane.domain.model import (
+    ApiKey,
+    Caller,
+    Identity,
+    IdentityKind,
+    Outcome,
+    Scheme,
+    ServerRole,
+)
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
@@ -108,7 +116,7 @@ _OBSERVER = Caller(
         owner=None,
         created_at=datetime.fromtimestamp(0, UTC),
     ),
-    api_key_id="",
+    ApiKey("", "", datetime.fromtimestamp(0, UTC), None),
 )
 
 

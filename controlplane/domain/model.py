@@ -74,6 +74,10 @@ class PolicyChangeKind(StrEnum):
     CHANGED = "changed"
 
 
+class CredentialKind(StrEnum):
+    API_KEY = "api_key"
+
+
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
@@ -110,13 +114,34 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None
 
+    def credential(self, at: datetime) -> "Credential":
+        """As a row says it of a call at this time. Who issued a key is not kept with it."""
+        age = int((at - self.created_at).total_seconds())
+        return Credential(CredentialKind.API_KEY, self.id, None, max(age, 0), enrolled=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a call presented. `issued_by`: the name of who made it, as far as that is known;
+    `enrolled`: nobody but its holder ever saw it."""
+
+    kind: CredentialKind
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls and with which key, as authentication found them."""
 
     identity: Identity
-    api_key_id: str
+    key: ApiKey
+
+    @property
+    def api_key_id(self) -> str:
+        return self.key.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +269,16 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """One of those that a grant rests on. `step` counts from 1; None: its approver issued the grant
+    without a request. Listed by name: so they stand in what is hashed."""
+
+    approver: str
+    at: datetime
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Permission for `grantee` to sign with `signer`. Never edited, only used up or revoked.
 
@@ -262,6 +297,7 @@ class Grant:
     not_before: datetime
     not_after: datetime | None
     max_signings: int | None
+    approvals: tuple[Approval, ...] | None = None  # in order; None: not noted when it was issued
     used: int = 0
     revocation: Revocation | None = None
 

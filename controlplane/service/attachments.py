@@ -5,6 +5,7 @@ from datetime import datetime
 
 from peewee import Database
 
+from controlplane.domain.action import Action
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
 from controlplane.domain.policy import find_unmet
 from controlplane.errors import Code, Refused, not_found
@@ -47,7 +48,7 @@ def change_policy(
     record(
         database,
         caller,
-        "signer:set_policy",
+        Action.SIGNER_SET_POLICY,
         signer.name,
         at=at,
         signer=signer.name,

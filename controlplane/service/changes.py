@@ -8,6 +8,7 @@ from typing import TypeVar
 from peewee import Database
 
 from controlplane.audit.log import append
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
@@ -54,7 +55,7 @@ def confirm(database: Database, caller: Caller) -> Identity:
 def record(
     database: Database,
     caller: Caller | None,
-    action: str,
+    action: Action,
     object_: str,
     *,
     at: datetime,
@@ -72,22 +73,23 @@ def record_all(database: Database, changes: Iterable[Entry]) -> None:
 
 def change(
     caller: Caller | None,
-    action: str,
+    action: Action,
     object_: str,
     *,
     at: datetime,
     signer: str | None = None,
     details: Details | None = None,
 ) -> Entry:
-    """`action` is `subject:verb`; no caller: somebody on the server's own machine."""
+    """No caller: somebody on the server's own machine."""
     return Entry(
         id=new_id(),
         created_at=at,
         kind=OperationKind.CHANGE,
         actor=caller.identity.name if caller else None,
         api_key_id=caller.api_key_id if caller else None,
+        credential=caller.key.credential(at) if caller else None,
         signer=signer,
-        action=action,
+        action=action.value,
         object=object_,
         details=details,
     )

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Grant,
     GrantState,
@@ -71,6 +73,7 @@ class Grants:
                     "owner: ask for one, and somebody else decides.",
                 )
             window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
+            at = self._clock()
             grant = new_grant(
                 signer=signer,
                 grantee=grantee.name,
@@ -80,11 +83,12 @@ class Grants:
                 justification=justification,
                 window_seconds=window_seconds,
                 signings=signings,
-                at=self._clock(),
+                at=at,
+                approvals=(Approval(actor.name, at, None),),
                 issued_by=actor.name,
             )
             rows.insert(database, grant)
-            record_grant(database, caller, "grant:create", grant)
+            record_grant(database, caller, Action.GRANT_CREATE, grant)
         return self._view(grant)
 
     def list(
@@ -155,6 +159,7 @@ def new_grant(
     window_seconds: int | None,
     signings: int | None,
     at: datetime,
+    approvals: tuple[Approval, ...],
     request_id: str | None = None,
     issued_by: str | None = None,
 ) -> Grant:
@@ -173,10 +178,11 @@ def new_grant(
         not_before=at,
         not_after=end,
         max_signings=signings,
+        approvals=approvals,
     )
 
 
-def record_grant(database: Database, caller: Caller, action: str, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> None:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -219,7 +225,7 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
         "reason": revocation.reason,
     }
     at, signer = revocation.at, grant.signer
-    return change(caller, "grant:revoke", grant.id, at=at, signer=signer, details=details)
+    return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
 
 
 def no_policy(signer: Signer) -> Exception:

@@ -6,6 +6,7 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
@@ -52,7 +53,7 @@ class Identities:
         was still true, as a call to sign does when it commits. None: ask `authenticate`."""
         digest = hash_api_key(api_key) if api_key else None
         known = self._views.latest_known().remembered_key(digest) if digest is not None else None
-        return Caller(known.identity, known.key.id) if known and known.is_usable else None
+        return Caller(known.identity, known.key) if known and known.is_usable else None
 
     def authenticate(self, api_key: str | None) -> Caller:
         """Who this key belongs to, as of now; costs one small read.
@@ -66,7 +67,7 @@ class Identities:
         known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
-        caller = Caller(known.identity, known.key.id)
+        caller = Caller(known.identity, known.key)
         refuse_unless_current(known.key, caller)
         return caller
 
@@ -91,7 +92,7 @@ class Identities:
             record(
                 database,
                 caller,
-                "identity:create",
+                Action.IDENTITY_CREATE,
                 name,
                 at=at,
                 details={
@@ -137,7 +138,7 @@ class Identities:
             at = self._clock()
             created = insert_key(database, identity, at)
             details = {"api_key_id": created.key.id}
-            record(database, caller, "api_key:create", name, at=at, details=details)
+            record(database, caller, Action.API_KEY_CREATE, name, at=at, details=details)
         return created
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
@@ -160,13 +161,13 @@ class Identities:
             revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)
             details = {"api_key_id": key_id}
-            record(database, caller, "api_key:revoke", name, at=at, details=details)
+            record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
 
     def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
-        verb = "disable" if disabled else "enable"
+        action = Action.IDENTITY_DISABLE if disabled else Action.IDENTITY_ENABLE
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), f"{verb} identities")
+            permissions.require_admin(confirm(database, caller), f"{action.verb} identities")
             identity = _find(database, name)
             if identity.disabled == disabled:
                 return identity
@@ -176,7 +177,7 @@ class Identities:
                 )
             changed = replace(identity, disabled=disabled)
             rows.update(database, changed)
-            record(database, caller, f"identity:{verb}", name, at=self._clock())
+            record(database, caller, action, name, at=self._clock())
         return changed
 
     def _visible(self, database: Database, caller: Caller, name: str) -> Identity:

@@ -10,6 +10,7 @@ from types import TracebackType
 from peewee import Database
 
 from controlplane.audit.writer import settle
+from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.text import storable
@@ -83,7 +84,9 @@ def join(location: Location) -> None:
             check_current(database)
         _load_master_key(location, store)
         with _prepared(location), store.write() as database:
-            record(database, None, "installation:join", storable(socket.gethostname()), at=now())
+            record(
+                database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
+            )
             location.remember()
 
 
@@ -105,7 +108,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
             key = insert_key(database, identity, at)
             created = NewIdentity(identity, key.api_key, key.key.id)
         details = {"api_key_id": created.api_key_id, "by": "init --new-admin-key"}
-        record(database, None, "api_key:create", admin, at=at, details=details)
+        record(database, None, Action.API_KEY_CREATE, admin, at=at, details=details)
     return created
 
 
@@ -124,7 +127,7 @@ def upgrade(location: Location) -> None:
             migrate(database)
             after = current_version(database)
             details = {"before": before, "after": after}
-            record(database, None, "installation:upgrade", "schema", at=now(), details=details)
+            record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
 
 
 def _is_old(database: Database) -> bool:
@@ -262,7 +265,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
         record(
             database,
             None,
-            "installation:create",
+            Action.INSTALLATION_CREATE,
             admin,
             at=at,
             details={"id": created.identity.id, "api_key_id": created.api_key_id},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Caller, Identity, Member, MemberRole
@@ -49,7 +50,7 @@ class Members:
             record(
                 database,
                 caller,
-                "member:add" if before is None else "member:change",
+                Action.MEMBER_ADD if before is None else Action.MEMBER_CHANGE,
                 identity,
                 at=at,
                 signer=signer,
@@ -68,7 +69,7 @@ class Members:
             record(
                 database,
                 caller,
-                "member:remove",
+                Action.MEMBER_REMOVE,
                 identity,
                 at=self._clock(),
                 signer=signer,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
@@ -57,7 +58,9 @@ class Policies:
             rows.insert(database, policy)
             self._tell(database, caller, policy, PolicyChangeKind.CREATED, ())
             details = {"id": policy.id, **describe_terms(terms)}
-            record(database, caller, "policy:create", name, at=policy.created_at, details=details)
+            record(
+                database, caller, Action.POLICY_CREATE, name, at=policy.created_at, details=details
+            )
         return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Policy]:
@@ -121,7 +124,7 @@ class Policies:
                 )
             rows.delete(database, policy.id)
             details = {"id": policy.id, **describe_terms(policy.terms)}
-            record(database, caller, "policy:delete", name, at=self._clock(), details=details)
+            record(database, caller, Action.POLICY_DELETE, name, at=self._clock(), details=details)
 
     def _edit(self, database: Database, caller: Caller, before: Policy, after: Policy) -> None:
         rows.update(database, after)
@@ -140,7 +143,7 @@ class Policies:
             if is_[field] != was[field]:
                 details |= {field: is_[field], f"{field}_before": was[field]}
         at = self._clock()
-        record(database, caller, "policy:edit", after.name, at=at, details=details)
+        record(database, caller, Action.POLICY_EDIT, after.name, at=at, details=details)
 
     def _tell(
         self,

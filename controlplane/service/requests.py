@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.approval import (
     Attempt,
     LackingStep,
@@ -18,6 +19,7 @@ from controlplane.domain.approval import (
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Decision,
     Grant,
@@ -110,7 +112,7 @@ class Requests:
             _record(
                 database,
                 caller,
-                "request:create",
+                Action.REQUEST_CREATE,
                 request,
                 at,
                 {
@@ -185,7 +187,7 @@ class Requests:
                 "comment": comment,
                 "requester": request.requester,
             }
-            _record(database, caller, "request:approve", request, at, details)
+            _record(database, caller, Action.REQUEST_APPROVE, request, at, details)
             grant = _issue_if_complete(request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
@@ -218,7 +220,7 @@ class Requests:
                 "comment": comment,
                 "requester": request.requester,
             }
-            _record(database, caller, "request:reject", request, at, details)
+            _record(database, caller, Action.REQUEST_REJECT, request, at, details)
         return self._view(request)
 
     def cancel(self, caller: Caller, request_id: str) -> RequestView:
@@ -268,7 +270,7 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
         (
             change(
                 caller,
-                "request:cancel",
+                Action.REQUEST_CANCEL,
                 request_id,
                 at=at,
                 signer=signer,
@@ -283,7 +285,7 @@ def _cancel(database: Database, caller: Caller, request: Request, at: datetime) 
     by = caller.identity.name
     request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
     rows.end(database, request)
-    _record(database, caller, "request:cancel", request, at, {"requester": request.requester})
+    _record(database, caller, Action.REQUEST_CANCEL, request, at, {"requester": request.requester})
     return request
 
 
@@ -373,6 +375,9 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         window_seconds=request.window_seconds,
         signings=request.signings,
         at=at,
+        approvals=tuple(
+            Approval(each.approver, each.at, each.step + 1) for each in request.decisions
+        ),
         request_id=request.id,
     )
 
@@ -390,14 +395,14 @@ def _approved(request: Request, at: datetime, by: str, grant: Grant) -> Request:
 def _insert_grant(database: Database, caller: Caller, grant: Grant) -> None:
     """From its commit on every process decides anew."""
     grants.insert(database, grant)
-    record_grant(database, caller, "grant:issue", grant)
+    record_grant(database, caller, Action.GRANT_ISSUE, grant)
     move_epoch(database)
 
 
 def _record(
     database: Database,
     caller: Caller,
-    action: str,
+    action: Action,
     request: Request,
     at: datetime,
     details: Details,

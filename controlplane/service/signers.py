@@ -8,6 +8,7 @@ from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
@@ -103,7 +104,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:create",
+                Action.SIGNER_CREATE,
                 name,
                 at=at,
                 signer=name,
@@ -177,7 +178,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:renew",
+                Action.SIGNER_RENEW,
                 name,
                 at=at,
                 signer=name,
@@ -198,7 +199,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:delete",
+                Action.SIGNER_DELETE,
                 name,
                 at=at,
                 signer=name,
@@ -232,7 +233,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:install_certificate",
+                Action.SIGNER_INSTALL_CERTIFICATE,
                 name,
                 at=at,
                 signer=name,
@@ -262,14 +263,14 @@ class Signers:
         return self._authority.pem()
 
     def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> SignerView:
-        verb = "disable" if disabled else "enable"
+        action = Action.SIGNER_DISABLE if disabled else Action.SIGNER_ENABLE
         with self._store.change() as database:
             actor = confirm(database, caller)
             stored, role = find_visible(database, actor, name)
-            permissions.require_signer_manager(actor, role, f"{verb} it")
+            permissions.require_signer_manager(actor, role, f"{action.verb} it")
             if stored.signer.disabled != disabled:
                 rows.set_disabled(database, stored.signer.id, disabled)
-                record(database, caller, f"signer:{verb}", name, at=self._clock(), signer=name)
+                record(database, caller, action, name, at=self._clock(), signer=name)
         return self.get(caller, name)
 
     def _administered(

@@ -206,7 +206,7 @@ class Signing:
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         try:
-            refuse_unless_current(known.key, Caller(known.identity, known.key.id))
+            refuse_unless_current(known.key, Caller(known.identity, known.key))
         except RefusedCaller as refused:
             return _Attempt(_refused_entry(refused, call, now), refused)
         keyed = view.signer(call.signer)
@@ -251,7 +251,7 @@ class Signing:
             call,
             now,
             outcome=Outcome.SUCCEEDED,
-            grant_id=allowed.grant.id if allowed.grant else None,
+            grant=allowed.grant,
             certificate_serial=serial,
             signature=signature,
         )
@@ -304,7 +304,7 @@ def _entry(
     at: datetime,
     *,
     outcome: Outcome | None = None,
-    grant_id: str | None = None,
+    grant: Grant | None = None,
     certificate_serial: str | None = None,
     signature: bytes | None = None,
 ) -> Entry:
@@ -315,6 +315,7 @@ def _entry(
         kind=OperationKind.SIGN,
         actor=caller.identity.name,
         api_key_id=caller.api_key_id,
+        credential=caller.key.credential(at),
         signer=_name(call.signer),
         outcome=outcome,
         scheme=call.scheme,
@@ -322,7 +323,8 @@ def _entry(
         digest=call.digest,
         pss=call.pss,
         ecdsa_encoding=call.ecdsa_encoding,
-        grant_id=grant_id,
+        grant_id=grant.id if grant else None,
+        approvals=grant.approvals if grant else None,
         certificate_serial=certificate_serial or call.certificate_serial,
         client=clean(call.client),
         signature=signature,
@@ -344,6 +346,7 @@ def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime
         kind=OperationKind.SIGN,
         actor=refused.caller.identity.name,
         api_key_id=refused.caller.api_key_id,
+        credential=refused.caller.key.credential(at),
         signer=_name(call.signer),
         outcome=Outcome.DENIED,
         reason=refused.code,

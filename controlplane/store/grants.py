@@ -7,16 +7,23 @@ from typing import Any
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
+from controlplane.domain.model import (
+    Approval,
+    Grant,
+    GrantState,
+    HashAlgorithm,
+    Identity,
+    Revocation,
+)
 from controlplane.store.dialect import ask, place
-from controlplane.store.mapping import Form, shared
+from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import GrantRow
 
 _HASHES = Form(
     ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
 )
-_GRANT = shared(Grant, GrantRow, hashes=_HASHES)
+_GRANT = shared(Grant, GrantRow, hashes=_HASHES, approvals=as_json(tuple[Approval, ...]))
 
 
 def insert(database: Database, grant: Grant) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -11,8 +11,22 @@ import msgspec
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Client, HashAlgorithm, Identity, PssParameters
-from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
+from controlplane.domain.model import (
+    Approval,
+    Client,
+    Credential,
+    HashAlgorithm,
+    Identity,
+    PssParameters,
+)
+from controlplane.domain.operation import (
+    Commitments,
+    Entry,
+    Head,
+    Operation,
+    OperationFilter,
+    Unreadable,
+)
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.mapping import as_json, shared
@@ -70,8 +84,12 @@ _ENTRY = shared(
     OperationRow,
     client=as_json(Client),
     details=as_json(dict[str, str | int | bool | None]),
+    credential=as_json(Credential),
+    approvals=as_json(tuple[Approval, ...]),
 )
-_WHERE = {name: name for name in ("sequence", "previous_hash", "row_hash")}
+_COMMITMENTS = shared(Commitments, OperationRow)
+_WHERE = {name: name for name in ("sequence", "version", "previous_hash", "row_hash")}
+_WHERE |= {each.name: f"commitments.{each.name}" for each in fields(Commitments)}
 _WHERE |= {"pss_mgf_hash": "entry.pss", "pss_salt_length": "entry.pss"}
 _values = attrgetter(*(_WHERE.get(name, f"entry.{name}") for name in _COLUMNS))
 _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
@@ -79,10 +97,17 @@ _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
     (_COLUMNS.index("pss_salt_length"), attrgetter("salt_length")),
     *(
         (_COLUMNS.index(name), _ENTRY.form(name).write)
-        for name in ("created_at", "client", "details")
+        for name in ("created_at", "client", "details", "credential", "approvals")
     ),
 ]
 """Which of these values stand in another form."""
+_SINCE_VERSION_2 = [
+    _COLUMNS.index(name)
+    for name in (
+        *("credential", "approvals", "proposal"),
+        *(each.name for each in fields(Commitments)),
+    )
+]
 
 
 def read_head(database: Database) -> Head:
@@ -271,7 +296,9 @@ def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
     """Reading alone overlooks what means the same, such as white space in JSON."""
     try:
         operation = _operation(row)
-        as_written = _record(operation) == row
+        as_written = _record(operation) == row and not (
+            operation.version == 1 and any(row[place_] is not None for place_ in _SINCE_VERSION_2)
+        )
     except (ValueError, TypeError, AttributeError, msgspec.MsgspecError):
         as_written = False
     return operation if as_written else Unreadable(row[0])
@@ -298,7 +325,9 @@ def _operation(row: tuple[Any, ...]) -> Operation:
         pss = PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
     return Operation(
         sequence=has["sequence"],
+        version=has["version"],
         entry=_ENTRY.read_columns(has, pss=pss),
+        commitments=_COMMITMENTS.read_columns(has),
         previous_hash=has["previous_hash"],
         row_hash=has["row_hash"],
     )

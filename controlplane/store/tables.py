@@ -13,6 +13,7 @@ from peewee import (
     TextField,
 )
 
+from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -225,6 +226,7 @@ class GrantRow(Model):
     revoked_at = TextField(null=True)
     revoked_by = TextField(null=True)
     revoke_reason = TextField(null=True)
+    approvals = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "grants"
@@ -269,6 +271,11 @@ class OperationRow(Model):
     idempotency_key = TextField(null=True)
     previous_hash = TextField()
     row_hash = TextField()
+    version = IntegerField()
+    credential = TextField(null=True)  # JSON
+    approvals = TextField(null=True)  # JSON
+    proposal = TextField(null=True)
+    vars().update(columns_of(Commitments))
 
     class Meta:
         table_name = "operations"

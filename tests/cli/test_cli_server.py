@@ -328,6 +328,28 @@ def test_an_export_is_verified_without_a_server(admin: Caller, tmp_path: Path) -
     assert admin.run("audit", "verify").code == 0
 
 
+def test_what_an_export_commits_to_can_be_left_out(admin: Caller, tmp_path: Path) -> None:
+    log = tmp_path / "log.ndjson"
+    rows = exported(admin, log)
+    for row in rows:
+        del row["api_key_id"], row["credential_id_salt"]
+        if row["credential"] is not None:
+            del row["credential"]["id"]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, verdict = verified(log)
+    assert (code, verdict["intact"], verdict["head"]) == (0, True, rows[-1]["row_hash"])
+
+
+def test_a_row_of_a_newer_version_is_said_to_be_one(admin: Caller, tmp_path: Path) -> None:
+    log = tmp_path / "log.ndjson"
+    rows = exported(admin, log)
+    rows[1]["version"] = 3
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ended = run("audit", "verify", log, "--json")
+    assert (ended.code, ended.json()["intact"]) == (1, False)
+    assert "row 2 was made by a newer version of Sealwright" in ended.err
+
+
 def test_a_log_that_was_tampered_with_is_1_and_says_where(admin: Caller, tmp_path: Path) -> None:
     for name in ("tampered-with", "after-it"):
         admin.json("identity", "create", name, "--kind", "machine")

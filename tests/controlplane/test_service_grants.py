@@ -887,6 +887,7 @@ CHANGED = (
     "max_signings = NULL",
     "used = used - 1",
     "used = max_signings + 1",
+    "approvals = NULL",
 )
 STATEMENTS = [
     "DELETE FROM grants",

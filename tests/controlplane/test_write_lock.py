@@ -19,6 +19,7 @@ from controlplane.audit.writer import settle
 from controlplane.domain.identifier import new_id
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Decision,
     HashAlgorithm,
@@ -199,6 +200,7 @@ class Growth:
                 window_seconds=None,
                 signings=1,
                 at=self._at,
+                approvals=(Approval("ann", self._at, 1),),
             )
             grants.insert(self._database, grant)
 
