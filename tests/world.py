@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import DELETION
 from controlplane.domain.signer import SignerDescription
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
@@ -103,6 +104,12 @@ class World:
         for identity, role in members.items():
             self.services.members.add(self.admin, name, identity, role)
         return view
+
+    def delete_signer(self, name: str) -> None:
+        """Until it is gone, a day later."""
+        self.services.signers.disable(self.admin, name)
+        self.services.signers.delete(self.admin, name, DELETION.least)
+        self.clock.advance(seconds=DELETION.least)
 
     def policy(
         self,

@@ -20,6 +20,8 @@ _REMEDIES: Mapping[Action, str] = {
     "sealwright member add {signer} {identity} --role operator",
     Action.ENABLE_SIGNER: "An administrator of the signer enables it: "
     "sealwright signer enable {signer}",
+    Action.UNDELETE_SIGNER: "An admin takes that back: sealwright signer undelete {signer}; then "
+    "sealwright signer enable {signer}",
     Action.RENEW_SIGNER: "An admin renews it: sealwright signer renew {signer}",
     Action.CERTIFY_SIGNER: "Its CA certifies it (sealwright signer csr {signer}); then "
     "sealwright signer install-certificate {signer} --chain FILE.pem",

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Client, HashAlgorithm, Identity, PssParameters
+from controlplane.domain.model import Client, HashAlgorithm, Identity, Outcome, PssParameters
 from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
@@ -184,6 +185,7 @@ def list_before(
     where: OperationFilter,
     sequence: int | None,
     limit: int,
+    now: datetime,
     *,
     seen_by: Identity | None,
 ) -> tuple[list[Operation], bool]:
@@ -204,7 +206,7 @@ def list_before(
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
     if seen_by is not None:
-        query = _visible(query, seen_by)
+        query = _visible(query, seen_by, now)
     query = query.order_by(OperationRow.sequence.desc()).limit(limit)
     found: list[Operation] = []
     octets = 0
@@ -216,9 +218,16 @@ def list_before(
     return found, False
 
 
-def is_visible(database: Database, operation_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
-    return bool(_visible(query, identity).exists(database))
+    return bool(_visible(query, identity, now).exists(database))
+
+
+def has_signed(database: Database, signer: str) -> bool:
+    query = OperationRow.select().where(
+        (OperationRow.signer == signer) & (OperationRow.outcome == Outcome.SUCCEEDED.value)
+    )
+    return bool(query.exists(database))
 
 
 def read_bounds(database: Database) -> tuple[int, int]:
@@ -277,9 +286,9 @@ def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
     return operation if as_written else Unreadable(row[0])
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
     own = OperationRow.actor == identity.name
-    return query.where(own | OperationRow.signer.in_(names_seen_by(identity)))
+    return query.where(own | OperationRow.signer.in_(names_seen_by(identity, now)))
 
 
 def _record(operation: Operation) -> tuple[object, ...]:

@@ -295,18 +295,36 @@ CHANGES = {
     "deleting a signer": Change(
         "signers.delete",
         "admin",
-        lambda to, _, who: to.signers.delete(who, "bare"),
-        (Row("signer:delete", "bare", "bare", "id number"),),
+        lambda to, _, who: (to.signers.disable(who, "bare"), to.signers.delete(who, "bare")),
+        (
+            Row("signer:disable", "bare", "bare"),
+            Row("signer:delete", "bare", "bare", "id number deletes_at"),
+        ),
+    ),
+    "taking a deletion back": Change(
+        "signers.undelete",
+        "admin",
+        lambda to, _, who: (
+            to.signers.disable(who, "bare"),
+            to.signers.delete(who, "bare"),
+            to.signers.undelete(who, "bare"),
+        ),
+        (
+            Row("signer:disable", "bare", "bare"),
+            Row("signer:delete", "bare", "bare", "id number deletes_at"),
+            Row("signer:undelete", "bare", "bare"),
+        ),
     ),
     "deleting a signer with requests and grants": Change(
         "signers.delete",
         "admin",
-        lambda to, _, who: to.signers.delete(who, "release"),
+        lambda to, _, who: (to.signers.disable(who, "release"), to.signers.delete(who, "release")),
         (
+            Row("signer:disable", "release", "release"),
             Row("request:cancel", "waiting", "release", "requester"),
             Row("request:cancel", "half", "release", "requester"),
             Row("grant:revoke", "grant", "release", "grantee used reason"),
-            Row("signer:delete", "release", "release", "id number"),
+            Row("signer:delete", "release", "release", "id number deletes_at"),
         ),
     ),
     "a policy": Change(
@@ -666,6 +684,11 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "adam",
         lambda to, _, who: to.signers.delete(who, "release"),
     ),
+    "signers.undelete": (
+        "admin_required",
+        "adam",
+        lambda to, _, who: to.signers.undelete(who, "release"),
+    ),
     "policies.create": (
         "policy_exists",
         "admin",
@@ -724,6 +747,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.members.add(who, "release", "ci", OPERATOR),
     ),
     "a signer that is enabled": ("adam", lambda to, _, who: to.signers.enable(who, "release")),
+    "a signer that is not being deleted": (
+        "admin",
+        lambda to, _, who: to.signers.undelete(who, "release"),
+    ),
     "a policy that a signer has": (
         "adam",
         lambda to, _, who: to.signers.set_policy(who, "release", "steps"),

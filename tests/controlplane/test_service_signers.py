@@ -117,7 +117,7 @@ class TestCreation:
         world.signer("a")
         world.signer("b")
         assert refusal(lambda: world.signer("b")) == (409, "signer_exists")
-        signers.delete(world.admin, "b")
+        world.delete_signer("b")
         assert refusal(lambda: world.signer("b")) == (409, "signer_name_used")
         assert world.signer("c").signer.number == 3
 
@@ -213,7 +213,7 @@ class TestLife:
         ann = world.identity("ann")
         world.signer(ann=MemberRole.OPERATOR)
         world.services.signing.sign(ann, a_call())
-        signers.delete(world.admin, "release")
+        world.delete_signer("release")
         assert refusal(lambda: signers.get(world.admin, "release")) == (404, "signer_not_found")
         assert signers.list(world.admin, PageRequest()).items == ()
         assert refusal(lambda: world.services.signing.sign(ann, a_call())) == (
@@ -223,6 +223,7 @@ class TestLife:
         assert [row.entry.action for row in world.rows(signer="release")] == [
             None,
             "signer:delete",
+            "signer:disable",
             None,
             "member:add",
             "signer:create",
@@ -230,8 +231,8 @@ class TestLife:
 
 
 class TestWhoMay:
-    CHANGES = ("create", "renew", "delete", "install")
-    MANAGING = ("disable", "enable", "add member", "remove member", "csr")
+    CHANGES = ("create", "renew", "delete", "undelete", "install")
+    MANAGING = ("disable", "disable again", "enable", "add member", "remove member", "csr")
     READING = ("get", "members", "certificate")
 
     @pytest.mark.parametrize(
@@ -268,7 +269,9 @@ class TestWhoMay:
             "create": lambda: signers.create(ann, other),
             "install": lambda: signers.install_certificate(ann, "release", chain),
             "renew": lambda: signers.renew(ann, "release"),
+            "disable again": lambda: signers.disable(ann, "release"),
             "delete": lambda: signers.delete(ann, "release"),
+            "undelete": lambda: signers.undelete(ann, "release"),
         }
         for name, action in actions.items():
             if name in allowed:
@@ -355,7 +358,7 @@ class TestCatalogue:
             lambda: world.services.signers.renew(world.admin, "release"),
             lambda: world.services.members.add(world.admin, "release", "admin", MemberRole.AUDITOR),
             lambda: world.signer("other"),
-            lambda: world.services.signers.delete(world.admin, "other"),
+            lambda: world.delete_signer("other"),
         ]
         for change in changes:
             change()

@@ -18,6 +18,7 @@ from controlplane.store.dialect import SQLITE
 from controlplane.store.migrations import all_migrations
 from tests.world import World, a_call
 
+RENAMED = {"deleted_at": "deletes_at"}
 OLDER = [migration.version for migration in all_migrations()[:-1]]
 
 
@@ -56,18 +57,15 @@ def _fill(connection: sqlite3.Connection, newest: Path, version: int) -> None:
     connection.execute("ATTACH ? AS newest", (str(newest),))
     tables = "SELECT name FROM main.sqlite_master WHERE type = 'table'"
     for (table,) in connection.execute(tables).fetchall():
-        columns = ", ".join(
-            row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")
-        )
+        names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+        columns, now = ", ".join(names), ", ".join(RENAMED.get(name, name) for name in names)
         if table == "audit_head":
             connection.execute(
                 "UPDATE audit_head SET (sequence, row_hash) ="
                 " (SELECT sequence, row_hash FROM newest.audit_head)"
             )
             continue
-        connection.execute(
-            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newest.{table}"
-        )
+        connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {now} FROM newest.{table}")
     connection.execute("DELETE FROM schema_version WHERE version > ?", (version,))
     connection.commit()
 

@@ -125,7 +125,8 @@ def expired(plane: ControlPlane) -> Wish:
 
 def deleted(plane: ControlPlane) -> Wish:
     wish = _operator(plane, "was-deleted")
-    plane.client().delete_signer(wish.signer)
+    plane.client().disable_signer(wish.signer)
+    plane.client().delete_signer(wish.signer, 0)
     return wish
 
 

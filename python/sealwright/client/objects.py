@@ -76,8 +76,8 @@ class PolicyChange(msgspec.Struct, frozen=True):
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """`role` is the caller's as a member; `warnings` are sentences; `policy_changes`, newest first,
-    are there when one signer was asked for."""
+    """`deletes_at`: when it is gone; `role` is the caller's as a member; `warnings` are sentences;
+    `policy_changes`, newest first, are there when one signer was asked for."""
 
     id: str
     number: int
@@ -89,6 +89,7 @@ class Signer(msgspec.Struct, frozen=True):
     certificate_serial: str | None
     not_after: datetime | None
     created_at: datetime
+    deletes_at: datetime | None = None
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
