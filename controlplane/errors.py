@@ -50,6 +50,7 @@ class Code(StrEnum):
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
     CERTIFICATE_CHANGED = "certificate_changed"
+    COMMON_NAME_USED = "common_name_used"
     GRANT_NOT_ACTIVE = "grant_not_active"
     GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"

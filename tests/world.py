@@ -100,7 +100,9 @@ class World:
         **members: MemberRole,
     ) -> SignerView:
         create = self.services.signers.create
-        view = create(self.admin, SignerDescription(name, key, "ACME", external), policy=policy)
+        view = create(
+            self.admin, SignerDescription(name, key, f"ACME {name}", external), policy=policy
+        )
         for identity, role in members.items():
             self.services.members.add(self.admin, name, identity, role)
         return view

@@ -147,6 +147,7 @@ class SignersResource(Resource):
             Code.POLICY_NOT_FOUND,
             Code.SIGNER_EXISTS,
             Code.SIGNER_NAME_USED,
+            Code.COMMON_NAME_USED,
             Code.POLICY_CANNOT_BE_MET,
         ),
     )

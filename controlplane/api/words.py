@@ -8,7 +8,7 @@ from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
 from controlplane.domain.policy import count
-from controlplane.domain.warnings import CertificateEnds, SignerWarning, WeakKey
+from controlplane.domain.warnings import CertificateEnds, SameName, SignerWarning, WeakKey
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.signing import GrantMissing
@@ -52,6 +52,11 @@ def say_warning(warning: SignerWarning) -> str:
             return f"The certificate {_say_when(warning)}: renew it."
         case WeakKey():
             return warning.why
+        case SameName():
+            return (
+                f"Its common name {warning.common_name!r} reads like that of "
+                f"{list_names(warning.others)}: who verifies a signature cannot tell them apart."
+            )
         case Misfit():
             return (
                 f"No new grant will allow a signature: {warning.key} counts as {warning.counted}, "

@@ -22,6 +22,7 @@ from controlplane.domain.ranges import (
     DELETION,
 )
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.warnings import SameName
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
@@ -34,6 +35,7 @@ from controlplane.service.attachments import (
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, judged, record
 from controlplane.service.grants import revoke_all
+from controlplane.service.namesakes import find_namesakes, refuse_common_name
 from controlplane.service.requests import cancel_all
 from controlplane.service.visibility import (
     SignerView,
@@ -73,7 +75,7 @@ class Signers:
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
         or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
-        signer_name_used, policy_cannot_be_met."""
+        signer_name_used, common_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
         wanted.check()
         name = wanted.name
@@ -81,7 +83,10 @@ class Signers:
 
         def judge(database: Database) -> Policy | None:
             permissions.require_admin(confirm(database, caller), "create signers")
-            _check_name_free(database, name, self._clock())
+            at = self._clock()
+            _check_name_free(database, name, at)
+            if not wanted.external:
+                refuse_common_name(database, wanted.common_name, at)
             if policy is None:
                 return None
             found = find_policy(database, policy)
@@ -133,16 +138,20 @@ class Signers:
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
         """By number: those that the caller may see."""
         after = cursor.read_number(page, 0)
+        now = self._clock()
         with self._store.read() as database:
-            found = list_visible(database, caller.identity, after, page.limit + 1, self._clock())
+            found = list_visible(database, caller.identity, after, page.limit + 1, now)
+            found = _warned(database, caller, found, now)
         return cursor.cut(found, page, lambda view: view.signer.number)
 
     def get(self, caller: Caller, name: str) -> SignerView:
         """Refused 404 signer_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            stored, role = find_visible(database, caller.identity, name, self._clock())
+            now = self._clock()
+            stored, role = find_visible(database, caller.identity, name, now)
             changes = policies.changes_of_signer(database, name, stored.signer.policy)
-        return replace(view_of(stored.signer, role, self._clock()), policy_changes=changes)
+            (view,) = _warned(database, caller, [view_of(stored.signer, role, now)], now)
+        return replace(view, policy_changes=changes)
 
     def disable(self, caller: Caller, name: str) -> SignerView:
         return self._set_disabled(caller, name, True)
@@ -330,6 +339,21 @@ class Signers:
         found = find_visible(database, actor, name, self._clock())
         permissions.require_admin(actor, what)
         return found
+
+
+def _warned(
+    database: Database, caller: Caller, views: list[SignerView], now: datetime
+) -> list[SignerView]:
+    """Of namesakes too, for those who may see them all."""
+    if not permissions.may_read_everything(caller.identity):
+        return views
+    namesakes = find_namesakes(database, now)
+    return [
+        replace(view, warnings=(*view.warnings, SameName(view.signer.common_name, others)))
+        if (others := namesakes.get(view.signer.name))
+        else view
+        for view in views
+    ]
 
 
 def _check_name_free(database: Database, name: str, now: datetime) -> None:

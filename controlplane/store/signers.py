@@ -136,6 +136,15 @@ def list_after(
     return _load(database, list(rows))
 
 
+def common_names(database: Database, now: datetime) -> list[tuple[str, str]]:
+    """Name and common name of each that the built-in CA certifies, by number."""
+    has = SignerRow._meta.fields
+    query = SignerRow.select(has["name"], has["common_name"]).where(
+        ~has["external"] & is_there(now)
+    )
+    return list(query.order_by(SignerRow.number).tuples().execute(database))
+
+
 def is_there(now: datetime) -> Any:
     """A condition: not gone, as Signer.is_gone has it."""
     return SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now))

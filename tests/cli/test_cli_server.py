@@ -175,7 +175,9 @@ def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     gone = admin.run("signer", "show", "whole-life")
     assert gone.code == 1
     assert "code signer_not_found" in gone.err
-    again = admin.run("signer", "create", "whole-life", "--key", "p256", "--common-name", "Again")
+    again = admin.run(
+        "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"
+    )
     assert again.code == 1
 
 

@@ -179,7 +179,8 @@ class World:
         )
 
     def create_signer(self, who: str, name: str, days: int, policy: str | None = None) -> None:
-        body = {"name": name, "key": "p256", "common_name": "ACME", "days": days, "policy": policy}
+        body = {"name": name, "key": "p256", "common_name": f"ACME {name}", "days": days}
+        body |= {"policy": policy}
         self._command(
             who,
             "POST /v1/signers",
