@@ -20,10 +20,11 @@ from controlplane.domain.model import (
     MemberRole,
     SignerStatus,
 )
-from controlplane.domain.names import COMMON_NAME, SIGNER_NAME
+from controlplane.domain.names import SIGNER_NAME
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_DELETION, DELETION, LARGEST_CHAIN
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.subject import COMMON_NAME, COUNTRY, LOCALITY, ORGANIZATION, UNIT
 from controlplane.errors import Code
 from controlplane.service.explanation import Explanation as Explained
 from controlplane.service.explanation import Explanations
@@ -42,6 +43,10 @@ class CreateSigner(Body, frozen=True):
     common_name: Annotated[Text, length(COMMON_NAME)]
     days: Days | None = None
     external: bool = False
+    organization: Annotated[Text, length(ORGANIZATION)] | None = None
+    unit: Annotated[Text, length(UNIT)] | None = None
+    locality: Annotated[Text, length(LOCALITY)] | None = None
+    country: Annotated[str, shape(COUNTRY, "A-Z, as ISO 3166 has them")] | None = None
     policy: PolicyName | None = None
 
 
@@ -83,6 +88,10 @@ class Signer(Shown, frozen=True):
     key: KeyAlgorithm
     policy: str | None
     common_name: str
+    organization: str | None
+    unit: str | None
+    locality: str | None
+    country: str | None
     external: bool
     certificate_serial: str | None
     not_after: datetime | None

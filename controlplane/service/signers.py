@@ -100,7 +100,7 @@ class Signers:
         reference = self._keys.generate(wanted.key, signer_id, Purpose.SIGNER)
         certificate = None
         if not wanted.external:
-            certificate = self._authority.issue(reference.public_key, wanted.common_name, days)
+            certificate = self._authority.issue(reference.public_key, wanted.subject, days)
         with judged(self._store, judge) as (database, attached):
             move_epoch(database)
             at = self._clock()
@@ -187,7 +187,7 @@ class Signers:
         key = self._keys.generate(signer.key, signer.id, Purpose.SIGNER)
         certificate = None
         if not signer.external:
-            certificate = self._authority.issue(key.public_key, signer.common_name, days)
+            certificate = self._authority.issue(key.public_key, signer.subject, days)
         with self._store.change() as database:
             stored, _ = self._administered(database, caller, name, "renew signers")
             if stored.signer.id != signer.id:
@@ -267,7 +267,7 @@ class Signers:
         permissions.require_signer_manager(caller.identity, role, "have its CSR")
         _check_external(stored.signer)
         key = self._keys.open(stored.next_key or stored.key)
-        return make_request(key, stored.signer.common_name)
+        return make_request(key, stored.signer.subject)
 
     def install_certificate(self, caller: Caller, name: str, chain: str) -> SignerView:
         """`chain`: PEM of leaf and issuers in any order, root included. Refused 400 naming

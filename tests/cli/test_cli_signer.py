@@ -80,6 +80,23 @@ def test_no_time_at_all_is_written_zero(server: ScriptedServer) -> None:
     assert server.received == [Received("DELETE", "/v1/signers/x?after_seconds=0", None)]
 
 
+def test_a_subject_is_more_than_its_common_name() -> None:
+    subject = {"organization": "ACME", "unit": "Tools", "locality": "K\u00f6ln", "country": "DE"}
+    options = [text for name, value in subject.items() for text in (f"--{name}", value)]
+    create = ["signer", "create", "release", "--key", "p256", "--common-name", "Release"]
+    with ScriptedServer(ok(signer(**subject))) as scripted:
+        ended = ask(scripted.url, *create, *options)
+    (received,) = scripted.received
+    assert received.json == {
+        "name": "release",
+        "key": "p256",
+        "common_name": "Release",
+        **subject,
+    }
+    shown = dict(line.split(None, 1) for line in ended.out.splitlines())
+    assert {name: shown[name] for name in subject} == subject
+
+
 def test_it_is_taken_back(server: ScriptedServer) -> None:
     assert ask(server.url, "signer", "undelete", "release").code == 0
     assert server.received == [Received("POST", "/v1/signers/release/undelete", {})]

@@ -40,6 +40,10 @@ def test_a_weak_key_is_a_warning(api: Api) -> None:
         ({"days": 461}, "days"),
         ({"days": 0}, "days"),
         ({"common_name": ""}, "common_name"),
+        ({"organization": "x" * 65}, "organization"),
+        ({"unit": "x" * 65}, "unit"),
+        ({"locality": "x" * 129}, "locality"),
+        ({"country": "de"}, "country"),
     ],
 )
 def test_what_is_wrong_with_a_signer_is_named(

@@ -30,6 +30,7 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key, open_services
 from controlplane.service.location import Location
@@ -80,7 +81,7 @@ class Scene:
         """PEM for the key of `outside`."""
         key, at = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
         public_key = self.services.signers.get(self["admin"], "outside").signer.public_key
-        leaf = issue_leaf(Issuer(key, (make_root(key, at),)), public_key, "ACME", 10, at)
+        leaf = issue_leaf(Issuer(key, (make_root(key, at),)), public_key, Subject("ACME"), 10, at)
         return "".join(to_pem(der) for der in (leaf.der, *leaf.chain))
 
     def alias(self, object_: str) -> str:
@@ -137,7 +138,7 @@ class Change:
 
 
 IDENTITY = "id kind role owner api_key_id"
-SIGNER = "id number key common_name external certificate_serial"
+SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
 TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps"
 REQUEST = "policy policy_id justification window_seconds signings"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -187,6 +188,26 @@ class TestExternal:
         install = lambda: signers.install_certificate(world.admin, "release", "")  # noqa: E731
         assert refusal(csr) == (409, "signer_not_external")
         assert refusal(install) == (409, "signer_not_external")
+
+
+class TestSubject:
+    FULL = SignerDescription(
+        "release", KeyAlgorithm.P256, "ACME", False, "ACME Ltd", "Tools", "K\u00f6ln", "DE"
+    )
+    WRITTEN = "CN=ACME,OU=Tools,O=ACME Ltd,L=K\u00f6ln,C=DE"
+
+    def test_stays_through_renewals(self, world: World, signers: Signers) -> None:
+        made = signers.create(world.admin, self.FULL)
+        renewed = signers.renew(world.admin, "release")
+        for view in (made, renewed):
+            assert view.signer.subject == self.FULL.subject
+            assert view.signer.certificate is not None
+            assert view.signer.certificate.subject == self.WRITTEN
+
+    def test_stands_in_the_request_to_another_ca(self, world: World, signers: Signers) -> None:
+        signers.create(world.admin, replace(self.FULL, external=True))
+        csr = x509.load_pem_x509_csr(signers.csr(world.admin, "release").encode())
+        assert csr.subject.rfc4514_string() == self.WRITTEN
 
 
 class TestLife:

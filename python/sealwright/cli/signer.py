@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Unpack
 
 import click
 
@@ -53,6 +54,10 @@ def signer() -> None:
 @click.argument("name")
 @click.option("--key", type=OneOf(key_kinds), required=True)
 @click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
+@click.option("--organization", metavar="TEXT", help="Its organization.")
+@click.option("--unit", metavar="TEXT", help="The organization's unit.")
+@click.option("--locality", metavar="TEXT", help="Its town.")
+@click.option("--country", metavar="CODE", help="Two capital letters: DE, US.")
 @days_option
 @click.option("--policy", metavar="NAME", help="What has to be approved first.  [none]")
 @click.option(
@@ -60,12 +65,11 @@ def signer() -> None:
     is_flag=True,
     help="Another CA certifies the key: see csr and install-certificate.",
 )
-def create(
-    name: str, key: str, common_name: str, days: int | None, policy: str | None, external: bool
-) -> None:
+def create(name: str, key: str, common_name: str, **more: Unpack[SignerTerms]) -> None:
     """Make a key pair on the server, and a certificate for it from the built-in CA."""
-    chosen = None if policy == "none" else policy
-    more = SignerTerms(days=days, external=external or None, policy=chosen)
+    more["external"] = more["external"] or None
+    if more["policy"] == "none":
+        more["policy"] = None
     _show(client().create_signer(name, key, common_name, **more))
 
 
@@ -251,6 +255,15 @@ def _warn(one: Signer) -> None:
         warn(sentence if one.name in sentence else f"{one.name}: {sentence}")
 
 
+def _rest_of_subject(one: Signer) -> list[tuple[str, str | None]]:
+    return [
+        ("organization", one.organization),
+        ("unit", one.unit),
+        ("locality", one.locality),
+        ("country", one.country),
+    ]
+
+
 def _show_signer(one: Signer) -> None:
     facts(
         [
@@ -260,6 +273,7 @@ def _show_signer(one: Signer) -> None:
             ("status", one.status),
             ("key", one.key),
             ("common name", one.common_name),
+            *(each for each in _rest_of_subject(one) if each[1] is not None),
             ("certified by", "another CA" if one.external else "the built-in CA"),
             ("policy", one.policy),
             ("certificate serial", one.certificate_serial),

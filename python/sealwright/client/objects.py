@@ -89,6 +89,10 @@ class Signer(msgspec.Struct, frozen=True):
     certificate_serial: str | None
     not_after: datetime | None
     created_at: datetime
+    organization: str | None = None
+    unit: str | None = None
+    locality: str | None = None
+    country: str | None = None
     deletes_at: datetime | None = None
     policy: str | None = None
     role: str | None = None
@@ -102,6 +106,10 @@ class SignerTerms(TypedDict, total=False):
     days: int | None
     external: bool | None
     policy: str | None
+    organization: str | None
+    unit: str | None
+    locality: str | None
+    country: str | None
 
 
 class SigningRequest(msgspec.Struct, frozen=True):
