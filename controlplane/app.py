@@ -57,6 +57,7 @@ def routes(
         ("/v1/signers/{name}", signers.SignerResource(certs)),
         ("/v1/signers/{name}/disable", signers.SignerDisableResource(certs)),
         ("/v1/signers/{name}/enable", signers.SignerEnableResource(certs)),
+        ("/v1/signers/{name}/undelete", signers.SignerUndeleteResource(certs)),
         ("/v1/signers/{name}/policy", signers.SignerPolicyResource(certs)),
         ("/v1/signers/{name}/explain", signers.SignerExplanationResource(services.explanations)),
         ("/v1/signers/{name}/renew", signers.SignerRenewResource(certs)),

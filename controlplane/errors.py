@@ -50,6 +50,7 @@ class Code(StrEnum):
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
     CERTIFICATE_CHANGED = "certificate_changed"
+    COMMON_NAME_USED = "common_name_used"
     GRANT_NOT_ACTIVE = "grant_not_active"
     GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -62,8 +63,10 @@ class Code(StrEnum):
     POLICY_IN_USE = "policy_in_use"
     REQUEST_NOT_PENDING = "request_not_pending"
     REQUESTER_CANNOT_SIGN = "requester_cannot_sign"
+    SIGNER_DELETING = "signer_deleting"
     SIGNER_EXISTS = "signer_exists"
     SIGNER_NAME_USED = "signer_name_used"
+    SIGNER_NOT_DISABLED = "signer_not_disabled"
     SIGNER_NOT_EXTERNAL = "signer_not_external"
     STEP_CHANGED = "step_changed"
     TOO_MANY_PENDING = "too_many_pending"

@@ -82,6 +82,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     409: {
         Code.ALREADY_DECIDED: "The same person has decided already.",
         Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.COMMON_NAME_USED: "Another signer's common name reads the same.",
         Code.GRANT_NOT_ACTIVE: "The grant has ended.",
         Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",
         Code.IDEMPOTENCY_CONFLICT: "The Idempotency-Key was used for another call.",
@@ -94,8 +95,10 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.POLICY_IN_USE: "A signer has the policy.",
         Code.REQUEST_NOT_PENDING: "The request is finished.",
         Code.REQUESTER_CANNOT_SIGN: "Who asked could not use a grant.",
+        Code.SIGNER_DELETING: "The signer is being deleted; that can be taken back.",
         Code.SIGNER_EXISTS: "There is a signer of this name.",
         Code.SIGNER_NAME_USED: "A signer of this name was deleted.",
+        Code.SIGNER_NOT_DISABLED: "Only a disabled signer is deleted.",
         Code.SIGNER_NOT_EXTERNAL: "The built-in CA issues the signer's certificates.",
         Code.STEP_CHANGED: "Another step is open than the caller saw.",
         Code.TOO_MANY_PENDING: "The caller has too many requests pending for the signer.",

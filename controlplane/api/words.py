@@ -8,7 +8,7 @@ from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
 from controlplane.domain.policy import count
-from controlplane.domain.warnings import CertificateEnds, SignerWarning, WeakKey
+from controlplane.domain.warnings import CertificateEnds, SameName, SignerWarning, WeakKey
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.signing import GrantMissing
@@ -19,6 +19,8 @@ _REMEDIES: Mapping[Action, str] = {
     Action.MAKE_OPERATOR: "An administrator of the signer makes it an operator: "
     "sealwright member add {signer} {identity} --role operator",
     Action.ENABLE_SIGNER: "An administrator of the signer enables it: "
+    "sealwright signer enable {signer}",
+    Action.UNDELETE_SIGNER: "An admin takes that back: sealwright signer undelete {signer}; then "
     "sealwright signer enable {signer}",
     Action.RENEW_SIGNER: "An admin renews it: sealwright signer renew {signer}",
     Action.CERTIFY_SIGNER: "Its CA certifies it (sealwright signer csr {signer}); then "
@@ -50,6 +52,11 @@ def say_warning(warning: SignerWarning) -> str:
             return f"The certificate {_say_when(warning)}: renew it."
         case WeakKey():
             return warning.why
+        case SameName():
+            return (
+                f"Its common name {warning.common_name!r} reads like that of "
+                f"{list_names(warning.others)}: who verifies a signature cannot tell them apart."
+            )
         case Misfit():
             return (
                 f"No new grant will allow a signature: {warning.key} counts as {warning.counted}, "

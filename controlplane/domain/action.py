@@ -19,6 +19,8 @@ class Action(StrEnum):
     SIGNER_DISABLE = "signer:disable"
     SIGNER_ENABLE = "signer:enable"
     SIGNER_DELETE = "signer:delete"
+    SIGNER_UNDELETE = "signer:undelete"
+    SIGNER_ERASE = "signer:erase"
     MEMBER_ADD = "member:add"
     MEMBER_CHANGE = "member:change"
     MEMBER_REMOVE = "member:remove"

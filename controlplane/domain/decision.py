@@ -77,6 +77,8 @@ def decide(given: Circumstances) -> Allowed | Denied:
             f"{who} is an auditor of the signer {signer.name!r}, who reads and cannot sign.",
         )
     match signer.status(given.now):
+        case SignerStatus.DELETING:
+            return _deny(Code.SIGNER_DISABLED, f"The signer {signer.name!r} is being deleted.")
         case SignerStatus.DISABLED:
             return _deny(Code.SIGNER_DISABLED, f"The signer {signer.name!r} is disabled.")
         case SignerStatus.EXPIRED:

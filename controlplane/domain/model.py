@@ -41,6 +41,7 @@ class SignerStatus(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     EXPIRED = "expired"
+    DELETING = "deleting"
 
 
 class RequestState(StrEnum):
@@ -316,6 +317,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer(SignerDescription):
+    """`deletes_at`: when it is gone for everybody, unless that is taken back before."""
+
     id: str
     number: int
     disabled: bool
@@ -323,8 +326,14 @@ class Signer(SignerDescription):
     certificate: Certificate | None
     policy: Policy | None
     created_at: datetime
+    deletes_at: datetime | None = None
+
+    def is_gone(self, now: datetime) -> bool:
+        return self.deletes_at is not None and now >= self.deletes_at
 
     def status(self, now: datetime) -> SignerStatus:
+        if self.deletes_at is not None:
+            return SignerStatus.DELETING
         if self.disabled:
             return SignerStatus.DISABLED
         if self.certificate is None:

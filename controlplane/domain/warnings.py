@@ -25,7 +25,15 @@ class WeakKey:
     why: str
 
 
-SignerWarning = CertificateEnds | WeakKey | Misfit
+@dataclass(frozen=True, slots=True)
+class SameName:
+    """Its common name reads like that of these other signers."""
+
+    common_name: str
+    others: tuple[str, ...]
+
+
+SignerWarning = CertificateEnds | WeakKey | Misfit | SameName
 
 
 def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:

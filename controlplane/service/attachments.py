@@ -60,12 +60,6 @@ def change_policy(
     )
 
 
-def tell_of_deletion(database: Database, caller: Caller, signer: Signer, at: datetime) -> None:
-    """With a signer that is deleted its policy is detached; the deletion's row says so."""
-    if signer.policy is not None:
-        _tell(database, caller, signer, signer.policy, PolicyChangeKind.DETACHED, at)
-
-
 def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozenset[str]]) -> None:
     """`auditors`: of each signer in question, by its name, their ids. Refused 409
     policy_cannot_be_met: a step that too few people could complete on the first such signer."""

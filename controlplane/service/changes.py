@@ -13,6 +13,7 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
 from controlplane.errors import Code, Refused
+from controlplane.service.erasure import erase_due
 from controlplane.store import identities
 from controlplane.store.database import Store, read_epoch
 
@@ -62,13 +63,16 @@ def record(
     signer: str | None = None,
     details: Details | None = None,
 ) -> None:
-    """Leaves the row of this `change`."""
+    """Leaves the row of this `change`, and erases what is due."""
     entry = change(caller, action, object_, at=at, signer=signer, details=details)
     record_all(database, [entry])
 
 
 def record_all(database: Database, changes: Iterable[Entry]) -> None:
-    append(database, list(changes))
+    entries = list(changes)
+    append(database, entries)
+    if entries:
+        erase_due(database, entries[-1].created_at)
 
 
 def change(

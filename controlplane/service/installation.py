@@ -22,6 +22,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.grants import Grants
 from controlplane.service.identities import (
@@ -47,6 +48,7 @@ from controlplane.store.migrations import (
     current_version,
     migrate,
 )
+from controlplane.store.signers import find_due
 from controlplane.store.tables import Installation
 
 FIRST_ADMIN = "admin"
@@ -163,7 +165,7 @@ class Services:
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
-        self.audit = Audit(store)
+        self.audit = Audit(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -181,6 +183,15 @@ class Services:
     def _try_to_write(self) -> None:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
+            erase_due(database, self._clock())
+
+    def erase_due(self) -> None:
+        """What is gone by now; whoever else writes does so too."""
+        with self._store.read() as database:
+            due = find_due(database, self._clock())
+        if due:
+            with self._store.write() as database:
+                erase_due(database, self._clock())
 
     def close(self) -> None:
         """Waits for rows on their way, then closes what is open in the store."""
@@ -216,6 +227,7 @@ def open_services(
         with store.read() as database:
             check_current(database)
         services = Services(store, _load_master_key(location, store), clock, places, deliver)
+        services.erase_due()
     except BaseException:
         store.close()
         raise

@@ -209,7 +209,7 @@ class Signing:
             refuse_unless_current(known.key, Caller(known.identity, known.key))
         except RefusedCaller as refused:
             return _Attempt(_refused_entry(refused, call, now), refused)
-        keyed = view.signer(call.signer)
+        keyed = view.signer(call.signer, now)
         role = view.role(keyed.signer.id, known.identity.id) if keyed else None
         decision = decide(
             Circumstances(
@@ -261,7 +261,7 @@ class Signing:
         """For want of a grant: the same refusal, with what to do about it."""
         now = self._clock()
         with self._store.read() as database:
-            keyed = signers.find(database, call.signer)
+            keyed = signers.find(database, call.signer, now)
             if keyed is None:
                 return refused
             signer = keyed.signer

@@ -101,14 +101,15 @@ class View:
             self._keys_by_id[key_id] = known
         return self._keys_by_id[key_id]
 
-    def signer(self, name: str) -> KeyedSigner | None:
+    def signer(self, name: str, now: datetime) -> KeyedSigner | None:
         if name not in self._signers:
             with self._reading() as database:
-                found = signers.find(database, name)
+                found = signers.find(database, name, now)
             if found is None:
                 return None
             self._signers[name] = found
-        return self._signers[name]
+        known = self._signers[name]
+        return None if known.signer.is_gone(now) else known
 
     def role(self, signer_id: str, identity_id: str) -> MemberRole | None:
         pair = (signer_id, identity_id)

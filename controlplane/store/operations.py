@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -17,6 +18,7 @@ from controlplane.domain.model import (
     Credential,
     HashAlgorithm,
     Identity,
+    Outcome,
     PssParameters,
 )
 from controlplane.domain.operation import (
@@ -209,6 +211,7 @@ def list_before(
     where: OperationFilter,
     sequence: int | None,
     limit: int,
+    now: datetime,
     *,
     seen_by: Identity | None,
 ) -> tuple[list[Operation], bool]:
@@ -229,7 +232,7 @@ def list_before(
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
     if seen_by is not None:
-        query = _visible(query, seen_by)
+        query = _visible(query, seen_by, now)
     query = query.order_by(OperationRow.sequence.desc()).limit(limit)
     found: list[Operation] = []
     octets = 0
@@ -241,9 +244,16 @@ def list_before(
     return found, False
 
 
-def is_visible(database: Database, operation_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
-    return bool(_visible(query, identity).exists(database))
+    return bool(_visible(query, identity, now).exists(database))
+
+
+def has_signed(database: Database, signer: str) -> bool:
+    query = OperationRow.select().where(
+        (OperationRow.signer == signer) & (OperationRow.outcome == Outcome.SUCCEEDED.value)
+    )
+    return bool(query.exists(database))
 
 
 def read_bounds(database: Database) -> tuple[int, int]:
@@ -304,9 +314,9 @@ def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
     return operation if as_written else Unreadable(row[0])
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
     own = OperationRow.actor == identity.name
-    return query.where(own | OperationRow.signer.in_(names_seen_by(identity)))
+    return query.where(own | OperationRow.signer.in_(names_seen_by(identity, now)))
 
 
 def _record(operation: Operation) -> tuple[object, ...]:

@@ -63,15 +63,15 @@ class ApiKeyRow(Model):
 
 
 class SignerRow(Model):
-    """Stays after deletion, so that name and number are never given again. What it was described as
-    has a column each."""
+    """Stays after deletion, which is there from `deletes_at` on, so that name and number are never
+    given again. What it was described as has a column each."""
 
     id = TextField(primary_key=True)
     number = IntegerField()
     name = TextField()
     disabled = BooleanField()
     created_at = TextField()
-    deleted_at = TextField(null=True)
+    deletes_at = TextField(null=True)
     key_id = TextField()
     next_key_id = TextField(null=True)
     certificate_id = TextField(null=True)

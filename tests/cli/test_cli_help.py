@@ -57,6 +57,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "signer enable",
         "signer renew",
         "signer delete",
+        "signer undelete",
         "signer set-policy",
         "signer csr",
         "signer install-certificate",

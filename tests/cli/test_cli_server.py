@@ -158,14 +158,26 @@ def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     renewed = admin.json("signer", "renew", "whole-life", "--days", "90")
     assert renewed["certificate_serial"] != made["certificate_serial"]
     assert renewed["number"] == made["number"]
-    assert admin.json("signer", "delete", "whole-life") == {
-        "name": "whole-life",
-        "deleted": True,
-    }
+    early = admin.run("signer", "delete", "whole-life", "--yes", "whole-life")
+    assert early.code == 1
+    assert "code signer_not_disabled" in early.err
+    admin.json("signer", "disable", "whole-life")
+    deleting = admin.json("signer", "delete", "whole-life", "--yes", "whole-life", "--after", "2d")
+    assert deleting["status"] == "deleting"
+    assert (
+        f"gone at             {deleting['deletes_at'][:19]}Z"
+        in admin.run("signer", "show", "whole-life").out
+    )
+    assert "code signer_deleting" in admin.run("signer", "enable", "whole-life").err
+    kept = admin.json("signer", "undelete", "whole-life")
+    assert (kept["status"], kept["deletes_at"]) == ("disabled", None)
+    admin.json("signer", "delete", "whole-life", "--yes", "whole-life", "--after", "0")
     gone = admin.run("signer", "show", "whole-life")
     assert gone.code == 1
     assert "code signer_not_found" in gone.err
-    again = admin.run("signer", "create", "whole-life", "--key", "p256", "--common-name", "Again")
+    again = admin.run(
+        "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"
+    )
     assert again.code == 1
 
 

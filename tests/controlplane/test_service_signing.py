@@ -259,8 +259,9 @@ class TestRevocationIsSeenAtOnce:
     def test_of_a_signer(
         self, world: World, elsewhere: World, signing: Signing, ci: Caller
     ) -> None:
+        elsewhere.services.signers.disable(world.admin, "release")
         elsewhere.services.signers.delete(world.admin, "release")
-        assert refuse(signing, ci, a_call()) == (404, "signer_not_found")
+        assert refuse(signing, ci, a_call()) == (403, "signer_disabled")
 
     def test_and_permission_as_well(
         self, world: World, elsewhere: World, signing: Signing, ci: Caller

@@ -29,6 +29,7 @@ from tests.world import World, a_call
 
 __all__ = ["postgresql"]
 
+RENAMED = {"deleted_at": "deletes_at"}
 OLDER = [migration.version for migration in all_migrations()[:-1]]
 LOG = LOG_V1.splitlines(keepends=True)
 
@@ -123,12 +124,13 @@ def _make_old(
     for (table,) in execute(tables):
         if table in ("audit_head", "operations"):
             continue
-        columns = ", ".join(columns_of(table))
-        execute(f"INSERT INTO {schema}.{table} ({columns}) SELECT {columns} FROM newest.{table}")
+        names = columns_of(table)
+        columns, now = ", ".join(names), ", ".join(RENAMED.get(name, name) for name in names)
+        execute(f"INSERT INTO {schema}.{table} ({columns}) SELECT {now} FROM newest.{table}")
     execute("DELETE FROM schema_version WHERE version > ?", [version])
     for row in map(_columns_of_row, LOG):
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        execute(f"INSERT INTO operations ({names}) VALUES ({marks})", list(row.values()))
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        execute(f"INSERT INTO operations ({columns}) VALUES ({marks})", list(row.values()))
     execute("UPDATE audit_head SET sequence = ?, row_hash = ?", [len(LOG), HEAD_V1])
 
 

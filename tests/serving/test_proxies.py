@@ -146,7 +146,7 @@ def test_behind_a_proxy_on_a_unix_socket_and_with_names_for_its_scraper(
 ) -> None:
     with open_services(installation.location) as services:
         admin = services.identities.authenticate(installation.admin_key)
-        services.signers.create(admin, SignerDescription("named", KeyAlgorithm.P256, "ACME"))
+        services.signers.create(admin, SignerDescription("named", KeyAlgorithm.P256, "Named"))
     server = serve(bind=f"unix:{tmp_path}/s", trusted_proxies=["unix"], metrics_named=True)
     plain = socket.socket(socket.AF_UNIX)
     plain.connect(f"{tmp_path}/s")
@@ -157,7 +157,7 @@ def test_behind_a_proxy_on_a_unix_socket_and_with_names_for_its_scraper(
 
 
 def test_strangers_are_told_no_names_of_signers(shared: Shared) -> None:
-    shared.make("/v1/signers", {"name": "secret", "key": "p256", "common_name": "ACME"})
+    shared.make("/v1/signers", {"name": "secret", "key": "p256", "common_name": "Secret"})
     with shared.connect() as conversation:
         assert names_of_signers(conversation) == set()
         assert "secret" in names_of_signers(conversation, shared.authorization)

@@ -21,6 +21,9 @@ NEXT_STEPS = {
     "member_not_found": "Those that there are: sealwright member list SIGNER",
     "api_key_not_found": "Those that there are: sealwright identity show NAME",
     "signer_not_external": "The built-in CA issues for this signer: sealwright signer renew NAME",
+    "common_name_used": "Choose another one (--common-name), or delete that signer first.",
+    "signer_not_disabled": "See that nobody misses it: sealwright signer disable NAME",
+    "signer_deleting": "An admin takes that back: sealwright signer undelete NAME",
     "signer_pending": "Get its request signed (sealwright signer csr NAME), then: "
     "sealwright signer install-certificate NAME --chain FILE.pem",
     "policy_not_found": "Those that there are: sealwright policy list",

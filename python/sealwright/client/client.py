@@ -88,8 +88,13 @@ class Client(Caller):
     def renew_signer(self, name: str, days: int | None = None) -> Answer[Signer]:
         return self._call("POST", f"/v1/signers/{part(name)}/renew", Signer, given(days=days))
 
-    def delete_signer(self, name: str) -> None:
-        self._send("DELETE", f"/v1/signers/{part(name)}")
+    def delete_signer(self, name: str, after_seconds: int | None = None) -> Answer[Signer]:
+        """It is gone at `deletes_at`; until then that can be taken back."""
+        query = "" if after_seconds is None else f"?after_seconds={after_seconds}"
+        return self._call("DELETE", f"/v1/signers/{part(name)}{query}", Signer)
+
+    def undelete_signer(self, name: str) -> Answer[Signer]:
+        return self._call("POST", f"/v1/signers/{part(name)}/undelete", Signer, {})
 
     def set_policy(self, signer: str, policy: str | None) -> Answer[Signer]:
         """None takes away the one that it has."""

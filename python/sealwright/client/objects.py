@@ -76,8 +76,8 @@ class PolicyChange(msgspec.Struct, frozen=True):
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """`role` is the caller's as a member; `warnings` are sentences; `policy_changes`, newest first,
-    are there when one signer was asked for."""
+    """`deletes_at`: when it is gone; `role` is the caller's as a member; `warnings` are sentences;
+    `policy_changes`, newest first, are there when one signer was asked for."""
 
     id: str
     number: int
@@ -89,6 +89,11 @@ class Signer(msgspec.Struct, frozen=True):
     certificate_serial: str | None
     not_after: datetime | None
     created_at: datetime
+    organization: str | None = None
+    unit: str | None = None
+    locality: str | None = None
+    country: str | None = None
+    deletes_at: datetime | None = None
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
@@ -101,6 +106,10 @@ class SignerTerms(TypedDict, total=False):
     days: int | None
     external: bool | None
     policy: str | None
+    organization: str | None
+    unit: str | None
+    locality: str | None
+    country: str | None
 
 
 class SigningRequest(msgspec.Struct, frozen=True):
