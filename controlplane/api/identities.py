@@ -1,15 +1,22 @@
 """Identities and their API keys."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec import field
 
 from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
-from controlplane.api.values import IdentityName
+from controlplane.api.text import Text
+from controlplane.api.values import IdentityName, length, number
 from controlplane.domain import model
+from controlplane.domain.api_key import LIFETIME, NETWORKS
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
-from controlplane.errors import Code
+from controlplane.domain.ranges import Range
+from controlplane.errors import Code, invalid
 from controlplane.service.identities import Identities as Service
 from controlplane.service.identities import NewApiKey, NewIdentity
 
@@ -19,6 +26,16 @@ class CreateIdentity(Body, frozen=True):
     kind: IdentityKind
     role: ServerRole | None = None
     owner: IdentityName | None = None
+
+
+Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
+
+
+class AddKey(Body, frozen=True):
+    """Without an end the key works until it is revoked, without addresses from everywhere."""
+
+    expires_in_seconds: Annotated[int, number(LIFETIME)] | None = None
+    allowed_addresses: Annotated[list[Cidr], length(NETWORKS)] = field(default_factory=list)
 
 
 class Identity(Shown, frozen=True):
@@ -32,9 +49,16 @@ class Identity(Shown, frozen=True):
 
 
 class ApiKey(Shown, frozen=True):
+    """`allowed_addresses`: CIDRs; none: from everywhere. `issued_by`: who made it; null: not known,
+    or on the server's own machine. `enrolled`: nobody but its holder ever saw it."""
+
     id: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None
+    allowed_addresses: list[str]
+    issued_by: str | None
+    enrolled: bool
 
 
 class IdentityWithKeys(Identity, frozen=True):
@@ -46,10 +70,8 @@ class IdentityWithSecret(Identity, frozen=True):
     api_key_id: str
 
 
-class ApiKeyWithSecret(Shown, frozen=True):
-    id: str
+class ApiKeyWithSecret(ApiKey, frozen=True):
     api_key: str
-    created_at: datetime
 
 
 class Resource:
@@ -113,8 +135,10 @@ class ApiKeysResource(Resource):
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
     )
-    def on_post(self, caller: Caller, name: str, body: Empty) -> ApiKeyWithSecret:
-        return _api_key_with_secret(self._identities.add_key(caller, name))
+    def on_post(self, caller: Caller, name: str, body: AddKey) -> ApiKeyWithSecret:
+        seconds, networks = body.expires_in_seconds, _networks(body.allowed_addresses)
+        lifetime = None if seconds is None else timedelta(seconds=seconds)
+        return _api_key_with_secret(self._identities.add_key(caller, name, lifetime, networks))
 
 
 class ApiKeyRevokeResource(Resource):
@@ -144,8 +168,21 @@ def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
 
 
 def _api_key(of: model.ApiKey) -> ApiKey:
-    return made(ApiKey, of)
+    return made(ApiKey, of, allowed_addresses=_cidrs(of))
 
 
 def _api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
-    return made(ApiKeyWithSecret, of.key, api_key=of.api_key)
+    addresses = _cidrs(of.key)
+    return made(ApiKeyWithSecret, of.key, allowed_addresses=addresses, api_key=of.api_key)
+
+
+def _cidrs(of: model.ApiKey) -> list[str]:
+    return [str(network) for network in of.allowed_addresses]
+
+
+def _networks(given: list[str]) -> list[Network]:
+    """Each once. Refused 400."""
+    try:
+        return list(dict.fromkeys(map(parse_network, given)))
+    except ValueError as fault:
+        raise invalid("allowed_addresses", f"allowed_addresses: {fault}.") from None

@@ -69,15 +69,15 @@ class Authentication:
     ) -> None:
         if getattr(resource, "public", False):
             return
-        key = read_api_key(req)
+        key, address = read_api_key(req), req.context.address
         if getattr(resource, "confirms_caller", False):
-            req.context.caller = self._services.identities.recognise(key)
+            req.context.caller = self._services.identities.recognise(key, address)
             if req.context.caller is not None:
                 await _let_in(req)
                 return
         try:
             req.context.caller = await req.context.run(
-                lambda: self._services.identities.authenticate(key)
+                lambda: self._services.identities.authenticate(key, address)
             )
         except Refused as refused:
             if status_of(refused.code) == 401 and "call" in req.scope:

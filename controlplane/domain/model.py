@@ -13,6 +13,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 
 
@@ -109,6 +110,17 @@ class ApiKey:
     identity_id: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    allowed_addresses: tuple[Network, ...] = ()  # none: from everywhere
+    issued_by: str | None = None  # name of an identity; None: not known, or the server's machine
+    enrolled: bool = False  # nobody but its holder ever saw it
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+    def admits(self, address: str | None) -> bool:
+        """Calls from there. An address that is not known is none of those that are allowed."""
+        return not self.allowed_addresses or is_within(address, self.allowed_addresses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,23 @@
 """Identities and API keys as rows."""
 
 from collections.abc import Collection
+from datetime import datetime
+from ipaddress import ip_network
 
 from peewee import Database
 
+from controlplane.domain.instant import to_text
 from controlplane.domain.model import ApiKey, Identity, ServerRole
 from controlplane.store.batches import batches
-from controlplane.store.mapping import shared
+from controlplane.store.mapping import Form, shared
 from controlplane.store.tables import ApiKeyRow, IdentityRow
 
 _IDENTITY = shared(Identity, IdentityRow)
-_KEY = shared(ApiKey, ApiKeyRow)
+_NETWORKS = Form(
+    lambda networks: " ".join(map(str, networks)),
+    lambda text: tuple(ip_network(each) for each in text.split()),
+)
+_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=_NETWORKS)
 
 
 def insert(database: Database, identity: Identity) -> None:
@@ -73,9 +80,12 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
     return tuple(_KEY.read(row) for row in rows.execute(database))
 
 
-def count_other_admins(database: Database, identity_id: str) -> int:
-    """Enabled admins with a key that is not revoked, this one not counted."""
-    with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(ApiKeyRow.revoked_at.is_null())
+def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:
+    """Enabled admins with a key that is not revoked and has not ended, this one not counted."""
+    with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
+        ApiKeyRow.revoked_at.is_null()
+        & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
+    )
     admins = IdentityRow.select().where(
         (IdentityRow.role == ServerRole.ADMIN.value)
         & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python

@@ -56,6 +56,10 @@ class ApiKeyRow(Model):
     hash = BlobField()
     created_at = TextField()
     revoked_at = TextField(null=True)
+    expires_at = TextField(null=True)
+    allowed_addresses = TextField()  # with blanks between them
+    issued_by = TextField(null=True)
+    enrolled = BooleanField()
 
     class Meta:
         table_name = "api_keys"

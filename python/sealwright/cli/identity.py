@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from sealwright.cli.duration import Duration
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import KeyOutput, print_json, print_object, show, show_page
 from sealwright.cli.text import facts, moment, table
@@ -88,19 +89,40 @@ def key() -> None:
 
 @key.command()
 @click.argument("name")
+@click.option(
+    "--expires",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long it works: 8h, 90d.  [until it is revoked]",
+)
+@click.option(
+    "--from",
+    "networks",
+    metavar="CIDR",
+    multiple=True,
+    help="Where it works from: a network or an address; several times for several.  [everywhere]",
+)
 @key_out
-def add(name: str, key_out: Path | None) -> None:
+def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path | None) -> None:
     """Give an identity one more API key, and print it once."""
     caller, output = client(), KeyOutput(key_out)
     try:
-        answer = caller.add_key(name)
+        answer = caller.add_key(name, expires, networks)
     except ClientError:
         output.discard()
         raise
     api_key = answer.value.api_key or ""
     output.keep(api_key)
     if not invocation().json:
-        facts([("id", answer.value.id), ("created", moment(answer.value.created_at))])
+        new = answer.value
+        facts(
+            [
+                ("id", new.id),
+                ("created", moment(new.created_at)),
+                ("ends", moment(new.expires_at)),
+                ("from", _places(new.allowed_addresses)),
+            ]
+        )
         output.tell(api_key)
     elif key_out is None:
         print_json(answer.body)
@@ -134,8 +156,22 @@ def show_identity(who: Identity) -> None:
 
 
 def _show_keys(keys: list[ApiKey]) -> None:
-    rows = [[key.id, moment(key.created_at), moment(key.revoked_at)] for key in keys]
-    table(["api key id", "created", "revoked"], rows)
+    rows = [
+        [
+            key.id,
+            moment(key.created_at),
+            key.issued_by,
+            moment(key.expires_at),
+            moment(key.revoked_at),
+            _places(key.allowed_addresses),
+        ]
+        for key in keys
+    ]
+    table(["api key id", "created", "by", "ends", "revoked", "from"], rows)
+
+
+def _places(networks: list[str]) -> str:
+    return ", ".join(networks) or "anywhere"
 
 
 def _yes(fact: bool) -> str:

@@ -36,9 +36,15 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True):
+    """`allowed_addresses`: CIDRs; none: from everywhere. `issued_by` None: not known."""
+
     id: str
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    allowed_addresses: list[str] = []
+    issued_by: str | None = None
+    enrolled: bool = False
 
 
 class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,6 +53,10 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     created_at: datetime
     api_key: str | None = None
+    expires_at: datetime | None = None
+    allowed_addresses: list[str] = []
+    issued_by: str | None = None
+    enrolled: bool = False
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
