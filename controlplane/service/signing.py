@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
-from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
+from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
@@ -164,7 +164,7 @@ class Signing:
                 view.forget_grants(call.signer, caller.identity.name)
                 continue
             if isinstance(result, Bound):
-                return (yield from self._repeat(caller, call, result.operation))
+                return (yield from self._repeat(attempt, caller, call, result.operation))
             if not isinstance(attempt.answer, Refused):
                 return attempt.answer
             refused = attempt.answer
@@ -271,13 +271,18 @@ class Signing:
         missing = list_missing_of_grant(signer, caller.identity.name, now, pending, latest)
         return GrantMissing(refused, missing, pending.id if pending else None)
 
-    def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Steps:
-        """The signature that the call's idempotency key is bound to, if it was the same call."""
+    def _repeat(self, attempt: _Attempt, caller: Caller, call: SignCall, bound: Operation) -> Steps:
+        """The signature that the call's idempotency key is bound to, if it was the same call, and
+        its caller could still sign. `attempt`: the same call, decided under the epoch in which the
+        key was found bound."""
         before = bound.entry
         entry = _entry(caller, call, self._clock())
         signature, serial = before.signature, before.certificate_serial
         if signature is not None and serial is not None and _content(before) == _content(entry):
-            return Signed(signature, before.id, serial)
+            if isinstance(attempt.answer, Signed) or attempt.entry.reason not in LASTING:
+                return Signed(signature, before.id, serial)
+            yield Row(attempt.entry, None, bind=False)
+            raise attempt.answer
         refused = Refused(
             Code.IDEMPOTENCY_CONFLICT,
             "This Idempotency-Key was used before, for another call to sign.",
