@@ -123,7 +123,7 @@ class Process:
         self._metrics = Metrics(metrics_directory)
         self._metrics_named = metrics_named
         self._threads = Threads(threads)
-        self._most_connections = threads + 1  # the writer's
+        self._most_connections = threads + 2  # the writer's, and that of the last uses
         self._services: Services | None = None
 
     def closed(self) -> App:

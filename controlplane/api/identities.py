@@ -1,6 +1,6 @@
 """Identities and their API keys."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from msgspec import field
@@ -50,7 +50,9 @@ class Identity(Shown, frozen=True):
 
 class ApiKey(Shown, frozen=True):
     """`allowed_addresses`: CIDRs; none: from everywhere. `issued_by`: who made it; null: not known,
-    or on the server's own machine. `enrolled`: nobody but its holder ever saw it."""
+    or on the server's own machine. `enrolled`: nobody but its holder ever saw it. `last_used_on`:
+    the day, in UTC; null: none is known. `last_used_from`: the address, or the last new one, of
+    that day; null: not known, as over a unix socket."""
 
     id: str
     created_at: datetime
@@ -59,6 +61,8 @@ class ApiKey(Shown, frozen=True):
     allowed_addresses: list[str]
     issued_by: str | None
     enrolled: bool
+    last_used_on: date | None
+    last_used_from: str | None
 
 
 class IdentityWithKeys(Identity, frozen=True):
@@ -168,16 +172,21 @@ def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
 
 
 def _api_key(of: model.ApiKey) -> ApiKey:
-    return made(ApiKey, of, allowed_addresses=_cidrs(of))
+    return made(ApiKey, of, **_said(of))
 
 
 def _api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
-    addresses = _cidrs(of.key)
-    return made(ApiKeyWithSecret, of.key, allowed_addresses=addresses, api_key=of.api_key)
+    return made(ApiKeyWithSecret, of.key, **_said(of.key), api_key=of.api_key)
 
 
-def _cidrs(of: model.ApiKey) -> list[str]:
-    return [str(network) for network in of.allowed_addresses]
+def _said(of: model.ApiKey) -> dict[str, object]:
+    """What stands in an answer in another form."""
+    use = of.last_use
+    return {
+        "allowed_addresses": [str(network) for network in of.allowed_addresses],
+        "last_used_on": use.on if use else None,
+        "last_used_from": use.address if use else None,
+    }
 
 
 def _networks(given: list[str]) -> list[Network]:

@@ -188,7 +188,7 @@ class MetricsResource:
 
     def __init__(self, metrics: Metrics, services: Services, *, named: bool) -> None:
         self._metrics = metrics
-        self._identities = services.identities
+        self._services = services
         self._certificates = Certificates(services.signers)
         self._named = named
 
@@ -200,7 +200,8 @@ class MetricsResource:
     def _render(self, key: str | None, address: str | None) -> bytes:
         named = self._named
         if key is not None:
-            caller = self._identities.authenticate(key, address)
+            caller = self._services.identities.authenticate(key, address)
+            self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
         return self._metrics.render(self._certificates.metrics(named=named))
 

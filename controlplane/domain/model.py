@@ -4,7 +4,7 @@ Times are aware UTC datetimes; hashes and serials lower-case hex; digests and si
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
@@ -103,6 +103,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUse:
+    """`address` None: not known, as over a unix socket."""
+
+    on: date  # in UTC
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret: that is shown once and stored only as SHA-256."""
 
@@ -114,6 +122,7 @@ class ApiKey:
     allowed_addresses: tuple[Network, ...] = ()  # none: from everywhere
     issued_by: str | None = None  # name of an identity; None: not known, or the server's machine
     enrolled: bool = False  # nobody but its holder ever saw it
+    last_use: LastUse | None = None  # where keys are read to be shown; None: none is known
 
     def has_ended(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at

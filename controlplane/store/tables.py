@@ -65,6 +65,17 @@ class ApiKeyRow(Model):
         table_name = "api_keys"
 
 
+class ApiKeyUseRow(Model):
+    """The last one; `used_on` is a day."""
+
+    api_key_id = TextField(primary_key=True)
+    used_on = TextField()
+    used_from = TextField(null=True)
+
+    class Meta:
+        table_name = "api_key_uses"
+
+
 class SignerRow(Model):
     """Stays after deletion, so that name and number are never given again. What it was described as
     has a column each."""

@@ -1,4 +1,5 @@
-"""API keys that end, that work from some addresses only, and that say who issued them."""
+"""API keys that end, that work from some addresses only, that say who issued them, and when they
+were used last."""
 
 from controlplane.store.dialect import Dialect
 
@@ -14,4 +15,12 @@ _STATEMENTS = [
     # A name; null where nobody noted it, and for keys made on the server's own machine.
     "ALTER TABLE api_keys ADD COLUMN issued_by TEXT REFERENCES identities (name)",
     "ALTER TABLE api_keys ADD COLUMN enrolled BOOLEAN NOT NULL DEFAULT FALSE",
+    # Apart from the keys, which decisions rest on. `used_from` null: not known.
+    """
+    CREATE TABLE api_key_uses (
+        api_key_id TEXT PRIMARY KEY REFERENCES api_keys (id),
+        used_on TEXT NOT NULL,
+        used_from TEXT
+    )
+    """,
 ]

@@ -164,10 +164,17 @@ def _show_keys(keys: list[ApiKey]) -> None:
             moment(key.expires_at),
             moment(key.revoked_at),
             _places(key.allowed_addresses),
+            _last_use(key),
         ]
         for key in keys
     ]
-    table(["api key id", "created", "by", "ends", "revoked", "from"], rows)
+    table(["api key id", "created", "by", "ends", "revoked", "from", "last used"], rows)
+
+
+def _last_use(key: ApiKey) -> str | None:
+    if key.last_used_on is None:
+        return None
+    return f"{key.last_used_on} {key.last_used_from or 'unix socket'}"
 
 
 def _places(networks: list[str]) -> str:

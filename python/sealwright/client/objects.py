@@ -4,7 +4,7 @@ Times are aware UTC datetimes, hashes and serials lower-case hex, certificates P
 newer server adds are passed over.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, TypedDict, TypeVar
 
 import msgspec
@@ -45,6 +45,8 @@ class ApiKey(msgspec.Struct, frozen=True):
     allowed_addresses: list[str] = []
     issued_by: str | None = None
     enrolled: bool = False
+    last_used_on: date | None = None
+    last_used_from: str | None = None
 
 
 class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
