@@ -46,7 +46,7 @@ def routes(
         ("/v1/health/live", health.LiveResource()),
         ("/v1/health/ready", health.ReadyResource(services)),
         ("/metrics", MetricsResource(metrics, services, named=metrics_named)),
-        ("/v1/whoami", identities.WhoAmIResource()),
+        ("/v1/whoami", identities.WhoAmIResource(who)),
         ("/v1/identities", identities.IdentitiesResource(who)),
         ("/v1/identities/{name}", identities.IdentityResource(who)),
         ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),

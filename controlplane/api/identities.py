@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import field
 
+from controlplane.api import words
 from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
@@ -16,6 +17,7 @@ from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
+from controlplane.domain.warnings import ApiKeyEnds
 from controlplane.errors import Code, invalid
 from controlplane.service.identities import Identities as Service
 from controlplane.service.identities import NewApiKey, NewIdentity
@@ -65,8 +67,18 @@ class ApiKey(Shown, frozen=True):
     last_used_from: str | None
 
 
+class WhoAmI(Identity, frozen=True):
+    """`key`: that the call came with. `warnings`: sentences."""
+
+    key: ApiKey
+    warnings: list[str]
+
+
 class IdentityWithKeys(Identity, frozen=True):
+    """`warnings`: sentences."""
+
     keys: list[ApiKey]
+    warnings: list[str]
 
 
 class IdentityWithSecret(Identity, frozen=True):
@@ -85,10 +97,12 @@ class Resource:
         self._identities = identities
 
 
-class WhoAmIResource:
-    @endpoint("Who this API key belongs to")
-    async def on_get(self, caller: Caller) -> Identity:
-        return _identity(caller.identity)
+class WhoAmIResource(Resource):
+    @endpoint("Who this API key belongs to, and its limits")
+    def on_get(self, caller: Caller) -> WhoAmI:
+        key = self._identities.calling_key(caller)
+        warnings = _warnings(self._identities.ending(caller.identity, [key]))
+        return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
 
 
 class IdentitiesResource(Resource):
@@ -111,7 +125,10 @@ class IdentityResource(Resource):
     @endpoint("Show an identity and its keys", refusals=(Code.IDENTITY_NOT_FOUND,))
     def on_get(self, caller: Caller, name: str) -> IdentityWithKeys:
         found = self._identities.get(caller, name)
-        return _identity_with_keys(found, self._identities.keys(caller, name))
+        keys = self._identities.keys(caller, name)
+        warnings = _warnings(self._identities.ending(found, keys))
+        shown = [_api_key(each) for each in keys]
+        return made(IdentityWithKeys, found, keys=shown, warnings=warnings)
 
 
 class IdentityDisableResource(Resource):
@@ -163,12 +180,12 @@ def _identity(of: model.Identity) -> Identity:
     return made(Identity, of)
 
 
-def _identity_with_keys(of: model.Identity, keys: tuple[model.ApiKey, ...]) -> IdentityWithKeys:
-    return made(IdentityWithKeys, of, keys=[_api_key(each) for each in keys])
-
-
 def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
     return made(IdentityWithSecret, of.identity, api_key=of.api_key, api_key_id=of.api_key_id)
+
+
+def _warnings(of: tuple[ApiKeyEnds, ...]) -> list[str]:
+    return [words.say_ending(each) for each in of]
 
 
 def _api_key(of: model.ApiKey) -> ApiKey:

@@ -1,6 +1,6 @@
 """Who calls: identities, their API keys, and authentication."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, Se
 from controlplane.domain.names import check_identity_name
 from controlplane.domain.network import Network
 from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
@@ -128,6 +129,16 @@ class Identities:
         with self._store.read() as database:
             identity = self._visible(database, caller, name)
             return rows.keys_of(database, identity.id)
+
+    def calling_key(self, caller: Caller) -> ApiKey:
+        """That this call came with."""
+        with self._store.read() as database:
+            keys = {key.id: key for key in rows.keys_of(database, caller.identity.id)}
+        return keys[caller.api_key_id]
+
+    def ending(self, identity: Identity, keys: Iterable[ApiKey]) -> tuple[ApiKeyEnds, ...]:
+        """Those of these keys of it that end soon."""
+        return find_ending(identity.name, keys, self._clock())
 
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""

@@ -164,6 +164,22 @@ def test_a_key_is_given_an_end_and_places_that_it_works_from(
     assert (wrong.code, "192.0.2.1/24 has host bits set" in wrong.err) == (1, True)
 
 
+def test_whoami_and_identity_show_warn_of_a_key_that_ends_soon(
+    admin: Caller, machine: Caller, tmp_path: Path
+) -> None:
+    name, key_file = tmp_path.name, tmp_path / "short"
+    admin.run("identity", "key", "add", name, "--expires", "10d", "--key-out", key_file)
+    (first, short) = admin.json("identity", "show", name)["keys"]
+    who = Caller(machine.url, key_file).run("whoami")
+    assert who.code == 0
+    for told in (who, admin.run("identity", "show", name)):
+        assert short["id"] in told.out
+        assert f"warning: The API key {short['id']} of {name} expires in 9 days" in told.err
+    mine = machine.run("whoami")
+    assert (first["id"] in mine.out, short["id"] in mine.out, mine.err) == (True, False, "")
+    assert machine.json("whoami")["key"]["id"] == first["id"]
+
+
 def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     made = admin.json(
         "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"

@@ -419,6 +419,8 @@ CHANGES = {
 
 READS = {
     "identities.authenticate",
+    "identities.calling_key",
+    "identities.ending",
     "identities.get",
     "identities.keys",
     "identities.list",

@@ -104,6 +104,33 @@ class TestAKeyThatEnds:
             "allowed_addresses": f"{HERE}/32 2001:db8::/32",
         }
 
+    def test_is_warned_of_two_weeks_before(self, api: Api, clock: SetClock) -> None:
+        clock.freeze()
+        key = add_key(api, expires_in_seconds=30 * DAY)
+        add_key(api, expires_in_seconds=300 * DAY)
+        (_, shown, _) = api.get("/v1/identities/ci").json["keys"]
+        clock.advance(days=16, seconds=-1)
+        assert api.get("/v1/whoami", key=key).json["warnings"] == []
+        clock.advance(seconds=1)
+        warning = (
+            f"The API key {shown['id']} of ci expires in 14 days, on {shown['expires_at'][:10]}. "
+            "An admin gives out a new one: sealwright identity key add ci"
+        )
+        who = api.get("/v1/whoami", key=key).json
+        assert (who["key"]["id"], who["warnings"]) == (shown["id"], [warning])
+        assert api.get("/v1/identities/ci").json["warnings"] == [warning]
+        clock.advance(days=13, seconds=1)
+        (warning,) = api.get("/v1/whoami", key=key).json["warnings"]
+        assert "expires today" in warning
+        clock.advance(days=1)  # it does no more, and the list shows that
+        assert api.get("/v1/identities/ci").json["warnings"] == []
+
+    def test_is_not_warned_of_once_it_is_revoked(self, api: Api) -> None:
+        ended = api.made("/v1/identities/ci/keys", {"expires_in_seconds": DAY})["id"]
+        assert len(api.get("/v1/identities/ci").json["warnings"]) == 1
+        api.post(f"/v1/identities/ci/keys/{ended}/revoke")
+        assert api.get("/v1/identities/ci").json["warnings"] == []
+
     def test_ends_between_its_recognition_and_the_decision(self, world: World) -> None:
         world.identity("ci")
         world.signer(ci=MemberRole.OPERATOR)

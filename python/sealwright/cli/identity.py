@@ -7,7 +7,14 @@ from msgspec.structs import replace
 
 from sealwright.cli.duration import Duration
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import KeyOutput, print_json, print_object, show, show_page
+from sealwright.cli.output import (
+    KeyOutput,
+    print_json,
+    print_object,
+    show,
+    show_page,
+    warn,
+)
 from sealwright.cli.text import facts, moment, table
 from sealwright.client.errors import ClientError
 from sealwright.client.objects import ApiKey, Identity
@@ -64,8 +71,12 @@ def list_(limit: int, cursor: str | None) -> None:
 @identity.command("show")
 @click.argument("name")
 def show_(name: str) -> None:
-    """One identity, with the ids of its API keys."""
-    show(client().identity(name), show_identity)
+    """One identity, with its API keys: their ids, limits and last uses."""
+    answer = client().identity(name)
+    show(answer, show_identity)
+    if not invocation().json:
+        for sentence in answer.value.warnings:
+            warn(sentence)
 
 
 @identity.command()
@@ -135,7 +146,7 @@ def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path
 @click.argument("key_id")
 def revoke(name: str, key_id: str) -> None:
     """Refuse this API key from now on. `sealwright identity show NAME` lists the ids."""
-    show(client().revoke_key(name, key_id), lambda revoked: _show_keys([revoked]))
+    show(client().revoke_key(name, key_id), lambda revoked: show_keys([revoked]))
 
 
 def show_identity(who: Identity) -> None:
@@ -152,10 +163,10 @@ def show_identity(who: Identity) -> None:
     )
     if who.keys is not None:
         click.echo("")
-        _show_keys(who.keys)
+        show_keys(who.keys)
 
 
-def _show_keys(keys: list[ApiKey]) -> None:
+def show_keys(keys: list[ApiKey]) -> None:
     rows = [
         [
             key.id,

@@ -62,7 +62,8 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`keys` is there when one identity was asked for, `api_key` and its id when it is new."""
+    """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
+    one that it calls with; `api_key` and its id when it is new. `warnings` are sentences."""
 
     id: str
     name: str
@@ -72,6 +73,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     disabled: bool
     created_at: datetime
     keys: list[ApiKey] | None = None
+    key: ApiKey | None = None
+    warnings: list[str] = []
     api_key_id: str | None = None
     api_key: str | None = None
 
