@@ -14,7 +14,9 @@ class Code(StrEnum):
     SIGNINGS_ABOVE_CEILING = "signings_above_ceiling"
     WINDOW_ABOVE_CEILING = "window_above_ceiling"
 
-    # Who calls.
+    # Who calls, and from where.
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    API_KEY_EXPIRED = "api_key_expired"
     API_KEY_MISSING = "api_key_missing"
     API_KEY_REVOKED = "api_key_revoked"
     API_KEY_UNKNOWN = "api_key_unknown"

@@ -8,7 +8,13 @@ from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
 from controlplane.domain.policy import count
-from controlplane.domain.warnings import CertificateEnds, SameName, SignerWarning, WeakKey
+from controlplane.domain.warnings import (
+    ApiKeyEnds,
+    CertificateEnds,
+    SameName,
+    SignerWarning,
+    WeakKey,
+)
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.signing import GrantMissing
@@ -49,7 +55,7 @@ def say_missing(missing: Missing) -> str:
 def say_warning(warning: SignerWarning) -> str:
     match warning:
         case CertificateEnds():
-            return f"The certificate {_say_when(warning)}: renew it."
+            return f"The certificate {_say_when(warning.at, warning.days)}: renew it."
         case WeakKey():
             return warning.why
         case SameName():
@@ -63,6 +69,13 @@ def say_warning(warning: SignerWarning) -> str:
                 f"and the policy {warning.policy!r} allows {', '.join(warning.allowed)} only. "
                 f"{_say_cure(warning)}"
             )
+
+
+def say_ending(key: ApiKeyEnds) -> str:
+    return (
+        f"The API key {key.key_id} of {key.identity} {_say_when(key.at, key.days)}. An admin gives "
+        f"out a new one: sealwright identity key add {key.identity}"
+    )
 
 
 def say_verdict(of: Explanation) -> str:
@@ -80,11 +93,12 @@ def say_in_full(refused: GrantMissing) -> Refused:
     return Refused(refused.code, title, request=refused.request)
 
 
-def _say_when(ends: CertificateEnds) -> str:
-    day = f"on {ends.at:%Y-%m-%d}"
-    if ends.days is None:
+def _say_when(end: datetime, days: int | None) -> str:
+    """`days` None: it has ended."""
+    day = f"on {end:%Y-%m-%d}"
+    if days is None:
         return f"expired {day}"
-    return f"expires in {count(ends.days, 'day')}, {day}" if ends.days else "expires today"
+    return f"expires in {count(days, 'day')}, {day}" if days else "expires today"
 
 
 def _say_cure(misfit: Misfit) -> str:

@@ -4,7 +4,7 @@ Times are aware UTC datetimes; hashes and serials lower-case hex; digests and si
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
@@ -13,6 +13,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 
 
@@ -107,6 +108,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUse:
+    """`address` None: not known, as over a unix socket."""
+
+    on: date  # in UTC
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret: that is shown once and stored only as SHA-256."""
 
@@ -114,11 +123,23 @@ class ApiKey:
     identity_id: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    allowed_addresses: tuple[Network, ...] = ()  # none: from everywhere
+    issued_by: str | None = None  # name of an identity; None: not known, or the server's machine
+    enrolled: bool = False  # nobody but its holder ever saw it
+    last_use: LastUse | None = None  # where keys are read to be shown; None: none is known
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+    def admits(self, address: str | None) -> bool:
+        """Calls from there. An address that is not known is none of those that are allowed."""
+        return not self.allowed_addresses or is_within(address, self.allowed_addresses)
 
     def credential(self, at: datetime) -> "Credential":
-        """As a row says it of a call at this time. Who issued a key is not kept with it."""
-        age = int((at - self.created_at).total_seconds())
-        return Credential(CredentialKind.API_KEY, self.id, None, max(age, 0), enrolled=False)
+        """As a row says it of a call at this time."""
+        age = max(int((at - self.created_at).total_seconds()), 0)
+        return Credential(CredentialKind.API_KEY, self.id, self.issued_by, age, self.enrolled)
 
 
 @dataclass(frozen=True, slots=True)

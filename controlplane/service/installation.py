@@ -31,6 +31,7 @@ from controlplane.service.identities import (
     insert_identity,
     insert_key,
 )
+from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
@@ -156,6 +157,7 @@ class Services:
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
         self._rates = Rates(places)
+        self._last_uses = LastUses(store, clock)
         self.identities = Identities(store, views, clock)
         self.signers = Signers(store, keys, authority, clock)
         self.members = Members(store, clock)
@@ -176,6 +178,10 @@ class Services:
         with suppress(Refused):
             self._rates.count(caller.identity.id, self._clock())
 
+    def note_use(self, caller: Caller, address: str | None) -> None:
+        """The caller's key was used, from there; None: not known."""
+        self._last_uses.note(caller, address)
+
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""
         self._readiness.check()
@@ -195,6 +201,7 @@ class Services:
 
     def close(self) -> None:
         """Waits for rows on their way, then closes what is open in the store."""
+        self._last_uses.close()
         self._writer.close()
         self._store.close()
 

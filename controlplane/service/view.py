@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from peewee import Database
 
+from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import ApiKey, Grant, Identity, MemberRole
 from controlplane.store import grants, identities, members, signers
@@ -33,9 +34,15 @@ class KnownKey:
     key: ApiKey
     identity: Identity
 
-    @property
-    def is_usable(self) -> bool:
-        return self.key.revoked_at is None and not self.identity.disabled
+    def is_usable(self, address: str | None, clock: Clock) -> bool:
+        """By a call from there."""
+        key = self.key  # of which most have no limits: every call to sign asks this
+        return (
+            key.revoked_at is None
+            and not self.identity.disabled
+            and (key.expires_at is None or not key.has_ended(clock()))
+            and (not key.allowed_addresses or key.admits(address))
+        )
 
 
 class Readable(Protocol):

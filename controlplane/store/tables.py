@@ -57,9 +57,24 @@ class ApiKeyRow(Model):
     hash = BlobField()
     created_at = TextField()
     revoked_at = TextField(null=True)
+    expires_at = TextField(null=True)
+    allowed_addresses = TextField()  # with blanks between them
+    issued_by = TextField(null=True)
+    enrolled = BooleanField()
 
     class Meta:
         table_name = "api_keys"
+
+
+class ApiKeyUseRow(Model):
+    """The last one; `used_on` is a day."""
+
+    api_key_id = TextField(primary_key=True)
+    used_on = TextField()
+    used_from = TextField(null=True)
+
+    class Meta:
+        table_name = "api_key_uses"
 
 
 class SignerRow(Model):

@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,42 @@ def test_a_revoked_key_is_refused_at_once(admin: Caller, machine: Caller, tmp_pa
     refused = machine.run("signer", "list")
     assert refused.code == 1
     assert "code api_key_revoked" in refused.err
+
+
+def test_a_key_is_given_an_end_and_places_that_it_works_from(
+    admin: Caller, machine: Caller, tmp_path: Path
+) -> None:
+    add = ["identity", "key", "add", tmp_path.name, "--expires", "90d", "--from", "192.0.2.0/24"]
+    key_file = tmp_path / "limited"
+    told = admin.run(*add, "--from", "2001:db8::1", "--key-out", key_file)
+    assert "from     192.0.2.0/24, 2001:db8::1/128" in told.out
+    (_, limited) = admin.json("identity", "show", tmp_path.name)["keys"]
+    lasts = datetime.fromisoformat(limited["expires_at"]) - datetime.fromisoformat(
+        limited["created_at"]
+    )
+    assert lasts == timedelta(days=90)
+    assert "192.0.2.0/24, 2001:db8::1/128" in admin.run("identity", "show", tmp_path.name).out
+    refused = Caller(machine.url, key_file).run("signer", "list")
+    assert refused.code == 1
+    assert "code address_not_allowed" in refused.err
+    wrong = admin.run("identity", "key", "add", tmp_path.name, "--from", "192.0.2.1/24")
+    assert (wrong.code, "192.0.2.1/24 has host bits set" in wrong.err) == (1, True)
+
+
+def test_whoami_and_identity_show_warn_of_a_key_that_ends_soon(
+    admin: Caller, machine: Caller, tmp_path: Path
+) -> None:
+    name, key_file = tmp_path.name, tmp_path / "short"
+    admin.run("identity", "key", "add", name, "--expires", "10d", "--key-out", key_file)
+    (first, short) = admin.json("identity", "show", name)["keys"]
+    who = Caller(machine.url, key_file).run("whoami")
+    assert who.code == 0
+    for told in (who, admin.run("identity", "show", name)):
+        assert short["id"] in told.out
+        assert f"warning: The API key {short['id']} of {name} expires in 9 days" in told.err
+    mine = machine.run("whoami")
+    assert (first["id"] in mine.out, short["id"] in mine.out, mine.err) == (True, False, "")
+    assert machine.json("whoami")["key"]["id"] == first["id"]
 
 
 def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:

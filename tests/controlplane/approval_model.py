@@ -811,14 +811,16 @@ class Model:
 
     def sign(self, who: str, name: str, hash_: str, key: str | None = None) -> Signature:
         """One row whatever comes of it; `key`: the Idempotency-Key, which binds to a success: the
-        same call again gets the same signature, uses nothing up and adds no row."""
+        same call again gets the same signature, uses nothing up and adds no row, as long as it
+        lacks at most a grant."""
         retry = None if key is None else self.retries.get((who, key))
-        if retry is not None and not self.identities[who].disabled:
-            if (retry.signer, retry.hash) == (name, hash_):
-                return retry
-            self._record_sign(who, name, hash_, "denied", "idempotency_conflict")
-            raise Refusal(409, "idempotency_conflict")
         judged = self.judge(who, name, hash_)
+        if retry is not None and not self.identities[who].disabled:
+            if (retry.signer, retry.hash) != (name, hash_):
+                self._record_sign(who, name, hash_, "denied", "idempotency_conflict")
+                raise Refusal(409, "idempotency_conflict")
+            if judged.code in (None, "no_active_grant", "algorithm_not_allowed"):
+                return retry
         if judged.code is not None:
             self._record_sign(who, name, hash_, "denied", judged.code)
             raise self._refuse_to_sign(who, name, judged.code)

@@ -191,7 +191,7 @@ CHANGES = {
         "identities.add_key",
         "admin",
         lambda to, _, who: to.identities.add_key(who, "ann"),
-        (Row("api_key:create", "ann", None, "api_key_id"),),
+        (Row("api_key:create", "ann", None, "api_key_id expires_at allowed_addresses"),),
     ),
     "revoking an API key": Change(
         "identities.revoke_key",
@@ -438,6 +438,8 @@ CHANGES = {
 
 READS = {
     "identities.authenticate",
+    "identities.calling_key",
+    "identities.ending",
     "identities.get",
     "identities.keys",
     "identities.list",

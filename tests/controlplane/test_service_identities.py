@@ -242,5 +242,9 @@ def test_every_change_leaves_a_row(world: World, identities: Identities) -> None
         "owner": None,
         "api_key_id": ann.api_key_id,
     }
-    assert rows[4].details == {"api_key_id": added.key.id}
+    assert rows[4].details == {
+        "api_key_id": added.key.id,
+        "expires_at": None,
+        "allowed_addresses": None,
+    }
     assert {row.outcome for row in rows} == {None}

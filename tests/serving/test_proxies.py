@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,15 @@ def test_rows_and_log_show_whom_a_trusted_proxy_names(
     with connect(server) as conversation:
         assert calls(conversation, installation.admin_key, "behind-one") == "192.0.2.1"
     must_log(server, "behind-one", "192.0.2.1")
+    with open_services(installation.location) as services:
+        admin = services.identities.authenticate(installation.admin_key)
+        networks = [ip_network("192.0.2.0/24")]
+        limited = services.identities.add_key(admin, "admin", None, networks).api_key
+    with connect(server) as conversation:  # the key is for whom the proxy speaks
+        said = b"GET /v1/whoami HTTP/1.1\r\nHost: x\r\n"
+        said += f"Authorization: Bearer {limited}\r\n".encode()
+        assert conversation.say(said + FORWARDED + b"\r\n").hear().status == 200
+        assert conversation.say(said + b"\r\n").hear().status == 403
     with connect(server) as conversation:  # no HTTP: what was forwarded has not been read
         said = b"GET / HTTP/1.1\r\n" + FORWARDED + b"X : y\r\n\r\n"
         assert conversation.say(said).hear().status == 400

@@ -14,6 +14,8 @@ NEXT_STEPS = {
     "api_key_missing": "Say who you are: set SEALWRIGHT_API_KEY_FILE, or give --api-key-file FILE.",
     "api_key_unknown": "Check that the key belongs to this server; "
     "an admin gives out a new one with: sealwright identity key add NAME",
+    "api_key_expired": "An admin gives out a new one with: sealwright identity key add NAME",
+    "address_not_allowed": "Call from where the key may be used: sealwright identity show NAME",
     "api_key_revoked": "An admin gives out a new one with: sealwright identity key add NAME",
     "identity_disabled": "An admin can undo that with: sealwright identity enable NAME",
     "signer_not_found": "Those that you may see: sealwright signer list",

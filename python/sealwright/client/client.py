@@ -1,6 +1,6 @@
 """The control plane's API, one method a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -60,8 +60,18 @@ class Client(Caller):
     def enable_identity(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/enable", Identity, {})
 
-    def add_key(self, name: str) -> Answer[NewApiKey]:
-        return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, {})
+    def add_key(
+        self,
+        name: str,
+        expires_in_seconds: int | None = None,
+        allowed_addresses: Sequence[str] = (),
+    ) -> Answer[NewApiKey]:
+        """`allowed_addresses`: CIDRs; none: from everywhere."""
+        body = given(
+            expires_in_seconds=expires_in_seconds,
+            allowed_addresses=list(allowed_addresses) or None,
+        )
+        return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, body)
 
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
         path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
