@@ -8,6 +8,8 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import now
 from controlplane.domain.model import (
     Client,
+    Credential,
+    CredentialKind,
     EcdsaEncoding,
     HashAlgorithm,
     OperationKind,
@@ -28,6 +30,9 @@ _CLIENT = Client(
     application_sha256=None,
     module_version="0.1.0",
 )
+_CREDENTIAL = Credential(
+    CredentialKind.API_KEY, "00000000-0000-7000-8000-000000000000", None, 86_400, enrolled=False
+)
 
 
 def _entries(actor: str, signer: str) -> Iterator[Entry]:
@@ -38,7 +43,8 @@ def _entries(actor: str, signer: str) -> Iterator[Entry]:
             created_at=now(),
             kind=OperationKind.SIGN,
             actor=actor,
-            api_key_id="00000000-0000-7000-8000-000000000000",
+            api_key_id=_CREDENTIAL.id,
+            credential=_CREDENTIAL,
             signer=signer,
             outcome=Outcome.SUCCEEDED,
             scheme=Scheme("ecdsa"),

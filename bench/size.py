@@ -85,7 +85,7 @@ def add_signers(store: Store, location: Location, number: int) -> None:
                 created_at=at,
             )
             signers.insert(database, signer, key)
-            certificate = authority.issue(key.public_key, name, _DAYS)
+            certificate = authority.issue(key.public_key, signer.subject, _DAYS)
             stored = KeyedSigner(signer, key, None)
             signers.use_certificate(database, stored, key, certificate, at)
             members.put(database, signer, machine, MemberRole.OPERATOR, at)

@@ -46,7 +46,7 @@ def routes(
         ("/v1/health/live", health.LiveResource()),
         ("/v1/health/ready", health.ReadyResource(services)),
         ("/metrics", MetricsResource(metrics, services, named=metrics_named)),
-        ("/v1/whoami", identities.WhoAmIResource()),
+        ("/v1/whoami", identities.WhoAmIResource(who)),
         ("/v1/identities", identities.IdentitiesResource(who)),
         ("/v1/identities/{name}", identities.IdentityResource(who)),
         ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),
@@ -57,6 +57,7 @@ def routes(
         ("/v1/signers/{name}", signers.SignerResource(certs)),
         ("/v1/signers/{name}/disable", signers.SignerDisableResource(certs)),
         ("/v1/signers/{name}/enable", signers.SignerEnableResource(certs)),
+        ("/v1/signers/{name}/undelete", signers.SignerUndeleteResource(certs)),
         ("/v1/signers/{name}/policy", signers.SignerPolicyResource(certs)),
         ("/v1/signers/{name}/explain", signers.SignerExplanationResource(services.explanations)),
         ("/v1/signers/{name}/renew", signers.SignerRenewResource(certs)),
@@ -123,7 +124,7 @@ class Process:
         self._metrics = Metrics(metrics_directory)
         self._metrics_named = metrics_named
         self._threads = Threads(threads)
-        self._most_connections = threads + 1  # the writer's
+        self._most_connections = threads + 2  # the writer's, and that of the last uses
         self._services: Services | None = None
 
     def closed(self) -> App:

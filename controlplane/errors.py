@@ -14,7 +14,9 @@ class Code(StrEnum):
     SIGNINGS_ABOVE_CEILING = "signings_above_ceiling"
     WINDOW_ABOVE_CEILING = "window_above_ceiling"
 
-    # Who calls.
+    # Who calls, and from where.
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    API_KEY_EXPIRED = "api_key_expired"
     API_KEY_MISSING = "api_key_missing"
     API_KEY_REVOKED = "api_key_revoked"
     API_KEY_UNKNOWN = "api_key_unknown"
@@ -50,6 +52,7 @@ class Code(StrEnum):
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
     CERTIFICATE_CHANGED = "certificate_changed"
+    COMMON_NAME_USED = "common_name_used"
     GRANT_NOT_ACTIVE = "grant_not_active"
     GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -62,8 +65,10 @@ class Code(StrEnum):
     POLICY_IN_USE = "policy_in_use"
     REQUEST_NOT_PENDING = "request_not_pending"
     REQUESTER_CANNOT_SIGN = "requester_cannot_sign"
+    SIGNER_DELETING = "signer_deleting"
     SIGNER_EXISTS = "signer_exists"
     SIGNER_NAME_USED = "signer_name_used"
+    SIGNER_NOT_DISABLED = "signer_not_disabled"
     SIGNER_NOT_EXTERNAL = "signer_not_external"
     STEP_CHANGED = "step_changed"
     TOO_MANY_PENDING = "too_many_pending"

@@ -6,62 +6,63 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from controlplane.api import operations
-from controlplane.audit.log import link
-from controlplane.audit.row import canonical_bytes
-from controlplane.audit.verification import verify_lines
+from controlplane.audit import log
+from controlplane.audit.row import COMMITTED, Row1, Row2, canonical_bytes
+from controlplane.audit.verification import Verification, verify_lines
 from controlplane.domain.model import (
+    Approval,
     Client,
+    Credential,
+    CredentialKind,
+    EcdsaEncoding,
     HashAlgorithm,
     OperationKind,
     Outcome,
-    PssParameters,
     Scheme,
 )
 from controlplane.domain.operation import Entry, Head
+from tests.controlplane.golden import HEAD_V1, LOG_V1
 from tests.server import ControlPlane
 
 TEXT = (Path(__file__).parent.parent / "docs/audit.md").read_text()
-EXPORTED, CANONICAL_1, HASH_1, CANONICAL_2, HASH_2, PROGRAM = (
+BLOCKS = [
     block.rstrip("\n")
     for block in re.findall(r"^```(?:json|text|python)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-)
-FIRST_LINE = "sealwright-row-v1\n"
-ENTRIES = [
-    Entry(
-        id="018f0000-0000-7000-8000-000000000002",
-        created_at=datetime(2026, 1, 31, 8, 0, 1, tzinfo=UTC),
-        kind=OperationKind.CHANGE,
-        actor="admin",
-        action="member:add",
-        object="ci",
-        signer="release",
-        details={"role": "operator", "before": None, "count": 1, "yes": True},
-    ),
-    Entry(
-        id="018f0000-0000-7000-8000-000000000001",
-        created_at=datetime(2026, 1, 31, 8, 0, 2, 120, tzinfo=UTC),
-        kind=OperationKind.SIGN,
-        actor="ci",
-        api_key_id="k1",
-        signer="release",
-        outcome=Outcome.SUCCEEDED,
-        scheme=Scheme("rsa-pss"),
-        hash=HashAlgorithm.SHA256,
-        digest=bytes(range(32)),
-        pss=PssParameters(HashAlgorithm.SHA384, 32),
-        certificate_serial="0a",
-        client=Client(address="127.0.0.1", tool="jarsigner", command='sign "a\\b"\n\u00e9\x01'),
-        signature=bytes(range(250, 256)),
-        idempotency_key="i1",
-    ),
 ]
+EXPORTED, CANONICAL_1, HASH_1, CANONICAL_2, HASH_2 = BLOCKS[:5]
+EXPORTED_3, CANONICAL_3, HASH_3, CLIENT_3, PROGRAM = BLOCKS[5:]
+ROWS = [json.loads(line) for line in (*EXPORTED.splitlines(), EXPORTED_3)]
+FIRST_LINE, FIRST_LINE_2 = "sealwright-row-v1\n", "sealwright-row-v2\n"
+ENTRY_3 = Entry(
+    id="018f0000-0000-7000-8000-000000000003",
+    created_at=datetime(2026, 1, 31, 8, 0, 3, tzinfo=UTC),
+    kind=OperationKind.SIGN,
+    actor="ci",
+    api_key_id="k1",
+    credential=Credential(CredentialKind.API_KEY, "k1", None, 86400, enrolled=False),
+    signer="release",
+    outcome=Outcome.SUCCEEDED,
+    scheme=Scheme("ecdsa"),
+    hash=HashAlgorithm.SHA256,
+    digest=bytes(range(32)),
+    ecdsa_encoding=EcdsaEncoding.DER,
+    grant_id="g1",
+    approvals=(Approval("ann", datetime(2026, 1, 31, 7, tzinfo=UTC), 1),),
+    certificate_serial="0a",
+    client=Client(address="127.0.0.1", tool="jarsigner", command="jarsigner \u00e9.jar"),
+    signature=bytes(range(250, 256)),
+    idempotency_key="i2",
+)
 
 
-def test_the_examples_follow_from_the_rule_in_words() -> None:
+def test_the_examples_of_version_1_follow_from_the_rule_in_words() -> None:
     """With nothing but a JSON parser and SHA-256."""
     previous = "0" * 64
     lines = EXPORTED.splitlines()
@@ -80,18 +81,49 @@ def test_the_examples_follow_from_the_rule_in_words() -> None:
         previous = hash_
 
 
-def test_the_code_makes_these_bytes_of_these_rows() -> None:
-    head = Head(0, "0" * 64)
-    exported = b""
-    for entry, canonical in zip(ENTRIES, (CANONICAL_1, CANONICAL_2), strict=True):
-        written = canonical_bytes(head.sequence + 1, entry, head.row_hash)
-        assert written == (FIRST_LINE + canonical).encode()
-        row = link(head, entry)
-        head = Head(row.sequence, row.row_hash)
-        exported += operations.line(row)
-    assert exported.decode() == EXPORTED + "\n"
-    verification = verify_lines(exported.splitlines())
-    assert (verification.intact, verification.head) == (True, HASH_2)
+def encode(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def test_the_example_of_version_2_follows_from_the_rule_in_words() -> None:
+    row = json.loads(EXPORTED_3)
+    assert row.pop("row_hash") == HASH_3
+    assert row["previous_hash"] == HASH_2
+    for name, value in (
+        ("client", row.pop("client")),
+        ("idempotency_key", row.pop("idempotency_key")),
+        ("credential_id", row["credential"].pop("id")),
+    ):
+        octets = b64decode(row.pop(f"{name}_salt")) + encode(value).encode()
+        assert row[f"{name}_hash"] == hashlib.sha256(octets).hexdigest()
+    assert row.pop("api_key_id") == ROWS[2]["credential"]["id"]
+    assert encode(ROWS[2]["client"]) == CLIENT_3
+    assert b64decode(ROWS[2]["client_salt"]) == bytes(range(16))
+    assert len(row) == 27
+    assert encode(row) == CANONICAL_3
+    assert hashlib.sha256((FIRST_LINE_2 + CANONICAL_3).encode()).hexdigest() == HASH_3
+
+
+def test_the_code_makes_these_bytes_of_this_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "urandom", lambda octets: bytes(range(octets)))
+    row = log.link(Head(2, HASH_2), ENTRY_3)
+    written = canonical_bytes(3, ENTRY_3, row.commitments, HASH_2)
+    assert written == (FIRST_LINE_2 + CANONICAL_3).encode()
+    assert operations.line(row).decode() == EXPORTED_3 + "\n"
+
+
+def test_the_code_verifies_these_rows() -> None:
+    verification = verify_lines([*EXPORTED.encode().splitlines(), EXPORTED_3.encode()])
+    assert verification == Verification(3, True, None, HASH_3)
+
+
+def test_the_members_of_version_2_are_told() -> None:
+    table = TEXT[TEXT.index("| member |") : TEXT.index("### Examples of version 1")]
+    beside = {f"{name}_{what}" for name in COMMITTED for what in ("hash", "salt")}
+    new = set(Row2.__struct_fields__) - set(Row1.__struct_fields__) - beside
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == new
+    for name in beside:
+        assert f"`{name}`" in TEXT
 
 
 def run_program(export: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -106,6 +138,18 @@ def test_the_program_verifies_the_log_of_a_server(control_plane: ControlPlane) -
     verification = verify_lines(export.splitlines())
     done = run_program(export)
     assert done.stdout.decode() == f"{verification.rows} {verification.head}\n"
+
+
+def test_the_program_verifies_a_log_of_both_versions() -> None:
+    both = f"{EXPORTED}\n{EXPORTED_3}\n"
+    assert run_program(both.encode()).stdout.decode() == f"3 {HASH_3}\n"
+    hidden = {name: ROWS[2][name] for name in ROWS[2] if name not in ("client", "client_salt")}
+    assert run_program(f"{EXPORTED}\n{json.dumps(hidden)}".encode()).stdout.decode() == (
+        f"3 {HASH_3}\n"
+    )
+    another = both.replace("\u00e9.jar", "e.jar").encode()
+    assert run_program(another).stderr == b"row 3 is not what it commits to\n"
+    assert run_program(LOG_V1).stdout.decode().split()[1] == HEAD_V1
 
 
 def test_the_program_names_a_row_that_was_changed_or_removed() -> None:

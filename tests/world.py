@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
+from controlplane.domain.ranges import DELETION
 from controlplane.domain.signer import SignerDescription
 from controlplane.service.installation import initialise, open_services
 from controlplane.service.location import Location
@@ -99,10 +100,18 @@ class World:
         **members: MemberRole,
     ) -> SignerView:
         create = self.services.signers.create
-        view = create(self.admin, SignerDescription(name, key, "ACME", external), policy=policy)
+        view = create(
+            self.admin, SignerDescription(name, key, f"ACME {name}", external), policy=policy
+        )
         for identity, role in members.items():
             self.services.members.add(self.admin, name, identity, role)
         return view
+
+    def delete_signer(self, name: str) -> None:
+        """Until it is gone, a day later."""
+        self.services.signers.disable(self.admin, name)
+        self.services.signers.delete(self.admin, name, DELETION.least)
+        self.clock.advance(seconds=DELETION.least)
 
     def policy(
         self,

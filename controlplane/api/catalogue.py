@@ -72,7 +72,7 @@ def _entry(of: CatalogueSigner) -> CatalogueEntry:
     return made(
         CatalogueEntry,
         signer,
-        status=of.view.status,
+        status=of.status,
         role=of.view.role,
         certificate=None if certificate is None else certificate.der,
         certificate_serial=None if certificate is None else certificate.serial,

@@ -68,6 +68,7 @@ class SignerGrantsResource(Resource):
             Code.OWN_GRANT,
             Code.SIGNER_NOT_FOUND,
             Code.MEMBER_NOT_FOUND,
+            Code.SIGNER_DELETING,
             Code.NO_POLICY,
             Code.GRANTEE_CANNOT_SIGN,
         ),

@@ -1,15 +1,24 @@
 """Identities and their API keys."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Annotated
 
+from msgspec import field
+
+from controlplane.api import words
 from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
-from controlplane.api.values import IdentityName
+from controlplane.api.text import Text
+from controlplane.api.values import IdentityName, length, number
 from controlplane.domain import model
+from controlplane.domain.api_key import LIFETIME, NETWORKS
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
-from controlplane.errors import Code
+from controlplane.domain.ranges import Range
+from controlplane.domain.warnings import ApiKeyEnds
+from controlplane.errors import Code, invalid
 from controlplane.service.identities import Identities as Service
 from controlplane.service.identities import NewApiKey, NewIdentity
 
@@ -19,6 +28,16 @@ class CreateIdentity(Body, frozen=True):
     kind: IdentityKind
     role: ServerRole | None = None
     owner: IdentityName | None = None
+
+
+Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
+
+
+class AddKey(Body, frozen=True):
+    """Without an end the key works until it is revoked, without addresses from everywhere."""
+
+    expires_in_seconds: Annotated[int, number(LIFETIME)] | None = None
+    allowed_addresses: Annotated[list[Cidr], length(NETWORKS)] = field(default_factory=list)
 
 
 class Identity(Shown, frozen=True):
@@ -32,13 +51,34 @@ class Identity(Shown, frozen=True):
 
 
 class ApiKey(Shown, frozen=True):
+    """`allowed_addresses`: CIDRs; none: from everywhere. `issued_by`: who made it; null: not known,
+    or on the server's own machine. `enrolled`: nobody but its holder ever saw it. `last_used_on`:
+    the day, in UTC; null: none is known. `last_used_from`: the address, or the last new one, of
+    that day; null: not known, as over a unix socket."""
+
     id: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None
+    allowed_addresses: list[str]
+    issued_by: str | None
+    enrolled: bool
+    last_used_on: date | None
+    last_used_from: str | None
+
+
+class WhoAmI(Identity, frozen=True):
+    """`key`: that the call came with. `warnings`: sentences."""
+
+    key: ApiKey
+    warnings: list[str]
 
 
 class IdentityWithKeys(Identity, frozen=True):
+    """`warnings`: sentences."""
+
     keys: list[ApiKey]
+    warnings: list[str]
 
 
 class IdentityWithSecret(Identity, frozen=True):
@@ -46,10 +86,8 @@ class IdentityWithSecret(Identity, frozen=True):
     api_key_id: str
 
 
-class ApiKeyWithSecret(Shown, frozen=True):
-    id: str
+class ApiKeyWithSecret(ApiKey, frozen=True):
     api_key: str
-    created_at: datetime
 
 
 class Resource:
@@ -59,10 +97,12 @@ class Resource:
         self._identities = identities
 
 
-class WhoAmIResource:
-    @endpoint("Who this API key belongs to")
-    async def on_get(self, caller: Caller) -> Identity:
-        return _identity(caller.identity)
+class WhoAmIResource(Resource):
+    @endpoint("Who this API key belongs to, and its limits")
+    def on_get(self, caller: Caller) -> WhoAmI:
+        key = self._identities.calling_key(caller)
+        warnings = _warnings(self._identities.ending(caller.identity, [key]))
+        return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
 
 
 class IdentitiesResource(Resource):
@@ -85,7 +125,10 @@ class IdentityResource(Resource):
     @endpoint("Show an identity and its keys", refusals=(Code.IDENTITY_NOT_FOUND,))
     def on_get(self, caller: Caller, name: str) -> IdentityWithKeys:
         found = self._identities.get(caller, name)
-        return _identity_with_keys(found, self._identities.keys(caller, name))
+        keys = self._identities.keys(caller, name)
+        warnings = _warnings(self._identities.ending(found, keys))
+        shown = [_api_key(each) for each in keys]
+        return made(IdentityWithKeys, found, keys=shown, warnings=warnings)
 
 
 class IdentityDisableResource(Resource):
@@ -113,8 +156,10 @@ class ApiKeysResource(Resource):
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
     )
-    def on_post(self, caller: Caller, name: str, body: Empty) -> ApiKeyWithSecret:
-        return _api_key_with_secret(self._identities.add_key(caller, name))
+    def on_post(self, caller: Caller, name: str, body: AddKey) -> ApiKeyWithSecret:
+        seconds, networks = body.expires_in_seconds, _networks(body.allowed_addresses)
+        lifetime = None if seconds is None else timedelta(seconds=seconds)
+        return _api_key_with_secret(self._identities.add_key(caller, name, lifetime, networks))
 
 
 class ApiKeyRevokeResource(Resource):
@@ -135,17 +180,35 @@ def _identity(of: model.Identity) -> Identity:
     return made(Identity, of)
 
 
-def _identity_with_keys(of: model.Identity, keys: tuple[model.ApiKey, ...]) -> IdentityWithKeys:
-    return made(IdentityWithKeys, of, keys=[_api_key(each) for each in keys])
-
-
 def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
     return made(IdentityWithSecret, of.identity, api_key=of.api_key, api_key_id=of.api_key_id)
 
 
+def _warnings(of: tuple[ApiKeyEnds, ...]) -> list[str]:
+    return [words.say_ending(each) for each in of]
+
+
 def _api_key(of: model.ApiKey) -> ApiKey:
-    return made(ApiKey, of)
+    return made(ApiKey, of, **_said(of))
 
 
 def _api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
-    return made(ApiKeyWithSecret, of.key, api_key=of.api_key)
+    return made(ApiKeyWithSecret, of.key, **_said(of.key), api_key=of.api_key)
+
+
+def _said(of: model.ApiKey) -> dict[str, object]:
+    """What stands in an answer in another form."""
+    use = of.last_use
+    return {
+        "allowed_addresses": [str(network) for network in of.allowed_addresses],
+        "last_used_on": use.on if use else None,
+        "last_used_from": use.address if use else None,
+    }
+
+
+def _networks(given: list[str]) -> list[Network]:
+    """Each once. Refused 400."""
+    try:
+        return list(dict.fromkeys(map(parse_network, given)))
+    except ValueError as fault:
+        raise invalid("allowed_addresses", f"allowed_addresses: {fault}.") from None

@@ -17,7 +17,15 @@ from prometheus_client.registry import Collector
 from controlplane.api.credentials import read_api_key
 from controlplane.api.refusals import EVERYWHERE, status_of
 from controlplane.domain import permissions
-from controlplane.domain.model import Caller, Identity, IdentityKind, Outcome, Scheme, ServerRole
+from controlplane.domain.model import (
+    ApiKey,
+    Caller,
+    Identity,
+    IdentityKind,
+    Outcome,
+    Scheme,
+    ServerRole,
+)
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
@@ -108,7 +116,7 @@ _OBSERVER = Caller(
         owner=None,
         created_at=datetime.fromtimestamp(0, UTC),
     ),
-    api_key_id="",
+    ApiKey("", "", datetime.fromtimestamp(0, UTC), None),
 )
 
 
@@ -179,6 +187,8 @@ class MetricsResource:
     content_type = "text/plain"
     refusals = (
         *EVERYWHERE,
+        Code.ADDRESS_NOT_ALLOWED,
+        Code.API_KEY_EXPIRED,
         Code.API_KEY_REVOKED,
         Code.API_KEY_UNKNOWN,
         Code.IDENTITY_DISABLED,
@@ -186,19 +196,20 @@ class MetricsResource:
 
     def __init__(self, metrics: Metrics, services: Services, *, named: bool) -> None:
         self._metrics = metrics
-        self._identities = services.identities
+        self._services = services
         self._certificates = Certificates(services.signers)
         self._named = named
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        key = read_api_key(req)
-        resp.data = await req.context.run(lambda: self._render(key))
+        key, address = read_api_key(req), req.context.address
+        resp.data = await req.context.run(lambda: self._render(key, address))
         resp.content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def _render(self, key: str | None) -> bytes:
+    def _render(self, key: str | None, address: str | None) -> bytes:
         named = self._named
         if key is not None:
-            caller = self._identities.authenticate(key)
+            caller = self._services.identities.authenticate(key, address)
+            self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
         return self._metrics.render(self._certificates.metrics(named=named))
 

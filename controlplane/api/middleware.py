@@ -69,15 +69,15 @@ class Authentication:
     ) -> None:
         if getattr(resource, "public", False):
             return
-        key = read_api_key(req)
+        key, address = read_api_key(req), req.context.address
         if getattr(resource, "confirms_caller", False):
-            req.context.caller = self._services.identities.recognise(key)
+            req.context.caller = self._services.identities.recognise(key, address)
             if req.context.caller is not None:
-                await _let_in(req)
+                await self._let_in(req)
                 return
         try:
             req.context.caller = await req.context.run(
-                lambda: self._services.identities.authenticate(key)
+                lambda: self._services.identities.authenticate(key, address)
             )
         except Refused as refused:
             if status_of(refused.code) == 401 and "call" in req.scope:
@@ -88,7 +88,7 @@ class Authentication:
             if record is not None and req.method == "POST":
                 await record(req, refused, **params)
             raise
-        await _let_in(req)
+        await self._let_in(req)
         if not getattr(resource, "confirms_caller", False):
             self._services.check_rate(req.context.caller)
 
@@ -103,14 +103,14 @@ class Authentication:
         if changed or resp.status_code in _REFUSED:
             self._services.count_towards_rate(caller)
 
+    async def _let_in(self, req: Request) -> None:
+        """Whoever looks after callers, if anybody does, hears that this one is known."""
+        self._services.note_use(req.context.caller, req.context.address)
+        if "call" in req.scope:
+            await req.scope["call"].let_in()
+
 
 _REFUSED = (403, 404, 409)
-
-
-async def _let_in(req: Request) -> None:
-    """Whoever looks after callers, if anybody does, hears that this one is known."""
-    if "call" in req.scope:
-        await req.scope["call"].let_in()
 
 
 _METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}

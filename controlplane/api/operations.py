@@ -1,11 +1,12 @@
 """The audit log, read."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.api.endpoint import Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
@@ -15,6 +16,7 @@ from controlplane.api.values import SHA256
 from controlplane.domain import operation as domain
 from controlplane.domain.model import (
     Caller,
+    CredentialKind,
     EcdsaEncoding,
     HashAlgorithm,
     OperationKind,
@@ -57,14 +59,37 @@ class Client(Shown, frozen=True):
     module_version: str | None
 
 
-class Operation(Shown, frozen=True):
+class Credential(Shown, frozen=True):
+    """`issued_by`: who made it, as far as that is known. `enrolled`: nobody but its holder ever
+    saw it."""
+
+    kind: CredentialKind
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
+
+
+class Approval(Shown, frozen=True):
+    """`step` counts from 1; null: the approver issued the grant without a request."""
+
+    approver: str
+    at: datetime
+    step: int | None
+
+
+class Operation(Shown, frozen=True, kw_only=True):
+    """A row of version 1 has no `version`, and no other member that is not required."""
+
     sequence: int
+    version: int | UnsetType = UNSET
     id: str
     created_at: datetime
     kind: OperationKind
     signer: str | None
     actor: str | None
     api_key_id: str | None
+    credential: Credential | UnsetType | None = UNSET
     outcome: Outcome | None
     reason: str | None
     scheme: Scheme | None
@@ -73,6 +98,8 @@ class Operation(Shown, frozen=True):
     pss: PssParameters | None
     ecdsa_encoding: EcdsaEncoding | None
     grant_id: str | None
+    approvals: list[Approval] | UnsetType | None = UNSET
+    proposal: str | UnsetType | None = UNSET
     certificate_serial: str | None
     client: Client | None
     signature: bytes | None
@@ -80,6 +107,12 @@ class Operation(Shown, frozen=True):
     object: str | None
     details: dict[str, str | int | bool | None] | None
     idempotency_key: str | None
+    client_hash: HexSha256 | UnsetType | None = UNSET
+    client_salt: bytes | UnsetType | None = UNSET
+    credential_id_hash: HexSha256 | UnsetType | None = UNSET
+    credential_id_salt: bytes | UnsetType | None = UNSET
+    idempotency_key_hash: HexSha256 | UnsetType | None = UNSET
+    idempotency_key_salt: bytes | UnsetType | None = UNSET
     previous_hash: HexSha256
     row_hash: HexSha256
 
@@ -146,13 +179,26 @@ def _lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
 
 
 def operation(of: domain.Operation) -> Operation:
+    is_first = of.version == 1
+    later = dict.fromkeys(_SINCE_VERSION_2, UNSET) if is_first else _shown_since_version_2(of)
     return made(
         Operation,
         of.entry,
         sequence=of.sequence,
         previous_hash=of.previous_hash,
         row_hash=of.row_hash,
+        **later,
     )
+
+
+def _shown_since_version_2(of: domain.Operation) -> dict[str, object]:
+    beside = {each.name: getattr(of.commitments, each.name) for each in fields(of.commitments)}
+    return {"version": of.version, **beside}
+
+
+_SINCE_VERSION_2 = [
+    each.name for each in msgspec.structs.fields(Operation) if each.default is UNSET
+]
 
 
 def line(of: domain.Operation | Unreadable) -> bytes:

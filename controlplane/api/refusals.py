@@ -18,7 +18,7 @@ class Refusal:
 
 STATUSES: Mapping[int, str] = {
     400: "A part of the request, named in `field`, is not as it must be.",
-    401: "No API key, an unknown or a revoked one, or one of a disabled identity.",
+    401: "No API key, an unknown, revoked or expired one, or one of a disabled identity.",
     403: "The caller may not do this; `code` says why.",
     404: "Not there, or not for this caller to see.",
     408: "The body did not arrive in time.",
@@ -43,12 +43,14 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.TLS_NOT_SPOKEN: "This port speaks plain HTTP.",
     },
     401: {
+        Code.API_KEY_EXPIRED: "The API key has ended.",
         Code.API_KEY_MISSING: "No API key was sent.",
         Code.API_KEY_REVOKED: "The API key is revoked.",
         Code.API_KEY_UNKNOWN: "Nobody has this API key.",
         Code.IDENTITY_DISABLED: "The identity that the API key belongs to is disabled.",
     },
     403: {
+        Code.ADDRESS_NOT_ALLOWED: "The API key may not be used from the caller's address.",
         Code.ADMIN_REQUIRED: "Only a server admin may.",
         Code.ADMINISTRATOR_REQUIRED: "Only an administrator of the signer may.",
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
@@ -82,6 +84,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     409: {
         Code.ALREADY_DECIDED: "The same person has decided already.",
         Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.COMMON_NAME_USED: "Another signer's common name reads the same.",
         Code.GRANT_NOT_ACTIVE: "The grant has ended.",
         Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",
         Code.IDEMPOTENCY_CONFLICT: "The Idempotency-Key was used for another call.",
@@ -94,8 +97,10 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.POLICY_IN_USE: "A signer has the policy.",
         Code.REQUEST_NOT_PENDING: "The request is finished.",
         Code.REQUESTER_CANNOT_SIGN: "Who asked could not use a grant.",
+        Code.SIGNER_DELETING: "The signer is being deleted; that can be taken back.",
         Code.SIGNER_EXISTS: "There is a signer of this name.",
         Code.SIGNER_NAME_USED: "A signer of this name was deleted.",
+        Code.SIGNER_NOT_DISABLED: "Only a disabled signer is deleted.",
         Code.SIGNER_NOT_EXTERNAL: "The built-in CA issues the signer's certificates.",
         Code.STEP_CHANGED: "Another step is open than the caller saw.",
         Code.TOO_MANY_PENDING: "The caller has too many requests pending for the signer.",
@@ -134,6 +139,8 @@ EVERYWHERE = (
     Code.STORE_UNAVAILABLE,
 )
 OF_A_CALLER = (
+    Code.ADDRESS_NOT_ALLOWED,
+    Code.API_KEY_EXPIRED,
     Code.API_KEY_MISSING,
     Code.API_KEY_REVOKED,
     Code.API_KEY_UNKNOWN,

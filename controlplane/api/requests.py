@@ -116,6 +116,7 @@ class SignerRequestsResource(Resource):
             Code.NOT_A_MEMBER,
             Code.ROLE_CANNOT_SIGN,
             Code.SIGNER_NOT_FOUND,
+            Code.SIGNER_DELETING,
             Code.NO_POLICY,
             Code.TOO_MANY_PENDING,
         ),

@@ -82,8 +82,8 @@ class SignResource:
         return made(to_sign.Signature, signed)
 
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
-        """A revoked key or a disabled identity that calls to sign leaves a row, whatever else is
-        wrong with the call."""
+        """Somebody who is known and not let in leaves a row by a call to sign, whatever else is
+        wrong with it."""
         call: SignCall | Unread
         client = Client(address=request.context.address)
         try:

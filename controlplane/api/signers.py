@@ -20,10 +20,11 @@ from controlplane.domain.model import (
     MemberRole,
     SignerStatus,
 )
-from controlplane.domain.names import COMMON_NAME, SIGNER_NAME
+from controlplane.domain.names import SIGNER_NAME
 from controlplane.domain.page import PageRequest
-from controlplane.domain.ranges import CERTIFICATE_DAYS, LARGEST_CHAIN
+from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_DELETION, DELETION, LARGEST_CHAIN
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.subject import COMMON_NAME, COUNTRY, LOCALITY, ORGANIZATION, UNIT
 from controlplane.errors import Code
 from controlplane.service.explanation import Explanation as Explained
 from controlplane.service.explanation import Explanations
@@ -42,11 +43,26 @@ class CreateSigner(Body, frozen=True):
     common_name: Annotated[Text, length(COMMON_NAME)]
     days: Days | None = None
     external: bool = False
+    organization: Annotated[Text, length(ORGANIZATION)] | None = None
+    unit: Annotated[Text, length(UNIT)] | None = None
+    locality: Annotated[Text, length(LOCALITY)] | None = None
+    country: Annotated[str, shape(COUNTRY, "A-Z, as ISO 3166 has them")] | None = None
     policy: PolicyName | None = None
 
 
 class RenewSigner(Body, frozen=True):
     days: Days | None = None
+
+
+class DeletionQuery(Body, frozen=True):
+    after_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=DELETION.most,
+            description=f"until it is gone: {DELETION}, or 0 for a signer that never signed",
+        ),
+    ] = DEFAULT_DELETION
 
 
 class InstallCertificate(Body, frozen=True):
@@ -72,10 +88,15 @@ class Signer(Shown, frozen=True):
     key: KeyAlgorithm
     policy: str | None
     common_name: str
+    organization: str | None
+    unit: str | None
+    locality: str | None
+    country: str | None
     external: bool
     certificate_serial: str | None
     not_after: datetime | None
     created_at: datetime
+    deletes_at: datetime | None
     role: MemberRole | None
     warnings: list[str]
 
@@ -135,6 +156,7 @@ class SignersResource(Resource):
             Code.POLICY_NOT_FOUND,
             Code.SIGNER_EXISTS,
             Code.SIGNER_NAME_USED,
+            Code.COMMON_NAME_USED,
             Code.POLICY_CANNOT_BE_MET,
         ),
     )
@@ -149,12 +171,25 @@ class SignerResource(Resource):
         return _signer_in_full(self._signers.get(caller, name))
 
     @endpoint(
-        "Delete a signer and its private keys",
-        status=204,
+        "Delete a disabled signer and its private keys, after a time to take that back",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.SIGNER_NOT_DISABLED,
+            Code.SIGNER_DELETING,
+        ),
+    )
+    def on_delete(self, caller: Caller, name: str, query: DeletionQuery) -> SignerInFull:
+        return _signer_in_full(self._signers.delete(caller, name, query.after_seconds))
+
+
+class SignerUndeleteResource(Resource):
+    @endpoint(
+        "Take the deletion of a signer back; it stays disabled",
         refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND),
     )
-    def on_delete(self, caller: Caller, name: str) -> None:
-        self._signers.delete(caller, name)
+    def on_post(self, caller: Caller, name: str, body: Empty) -> SignerInFull:
+        return _signer_in_full(self._signers.undelete(caller, name))
 
 
 class SignerDisableResource(Resource):
@@ -164,7 +199,10 @@ class SignerDisableResource(Resource):
 
 
 class SignerEnableResource(Resource):
-    @endpoint("Enable a signer", refusals=(Code.ADMINISTRATOR_REQUIRED, Code.SIGNER_NOT_FOUND))
+    @endpoint(
+        "Enable a signer",
+        refusals=(Code.ADMINISTRATOR_REQUIRED, Code.SIGNER_NOT_FOUND, Code.SIGNER_DELETING),
+    )
     def on_post(self, caller: Caller, name: str, body: Empty) -> SignerInFull:
         return _signer_in_full(self._signers.enable(caller, name))
 
@@ -186,7 +224,7 @@ class SignerPolicyResource(Resource):
 class SignerRenewResource(Resource):
     @endpoint(
         "Give a signer a new key pair and certificate",
-        refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND),
+        refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND, Code.SIGNER_DELETING),
     )
     def on_post(self, caller: Caller, name: str, body: RenewSigner) -> SignerInFull:
         return _signer_in_full(self._signers.renew(caller, name, body.days))
@@ -220,6 +258,7 @@ class SignerCertificateResource(Resource):
             Code.ADMIN_REQUIRED,
             Code.SIGNER_NOT_FOUND,
             Code.SIGNER_NOT_EXTERNAL,
+            Code.SIGNER_DELETING,
         ),
         largest_body=LARGEST_CHAIN,
     )

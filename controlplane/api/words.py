@@ -8,7 +8,13 @@ from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
 from controlplane.domain.policy import count
-from controlplane.domain.warnings import CertificateEnds, SignerWarning, WeakKey
+from controlplane.domain.warnings import (
+    ApiKeyEnds,
+    CertificateEnds,
+    SameName,
+    SignerWarning,
+    WeakKey,
+)
 from controlplane.errors import Refused
 from controlplane.service.explanation import Explanation
 from controlplane.service.signing import GrantMissing
@@ -19,6 +25,8 @@ _REMEDIES: Mapping[Action, str] = {
     Action.MAKE_OPERATOR: "An administrator of the signer makes it an operator: "
     "sealwright member add {signer} {identity} --role operator",
     Action.ENABLE_SIGNER: "An administrator of the signer enables it: "
+    "sealwright signer enable {signer}",
+    Action.UNDELETE_SIGNER: "An admin takes that back: sealwright signer undelete {signer}; then "
     "sealwright signer enable {signer}",
     Action.RENEW_SIGNER: "An admin renews it: sealwright signer renew {signer}",
     Action.CERTIFY_SIGNER: "Its CA certifies it (sealwright signer csr {signer}); then "
@@ -47,15 +55,27 @@ def say_missing(missing: Missing) -> str:
 def say_warning(warning: SignerWarning) -> str:
     match warning:
         case CertificateEnds():
-            return f"The certificate {_say_when(warning)}: renew it."
+            return f"The certificate {_say_when(warning.at, warning.days)}: renew it."
         case WeakKey():
             return warning.why
+        case SameName():
+            return (
+                f"Its common name {warning.common_name!r} reads like that of "
+                f"{list_names(warning.others)}: who verifies a signature cannot tell them apart."
+            )
         case Misfit():
             return (
                 f"No new grant will allow a signature: {warning.key} counts as {warning.counted}, "
                 f"and the policy {warning.policy!r} allows {', '.join(warning.allowed)} only. "
                 f"{_say_cure(warning)}"
             )
+
+
+def say_ending(key: ApiKeyEnds) -> str:
+    return (
+        f"The API key {key.key_id} of {key.identity} {_say_when(key.at, key.days)}. An admin gives "
+        f"out a new one: sealwright identity key add {key.identity}"
+    )
 
 
 def say_verdict(of: Explanation) -> str:
@@ -73,11 +93,12 @@ def say_in_full(refused: GrantMissing) -> Refused:
     return Refused(refused.code, title, request=refused.request)
 
 
-def _say_when(ends: CertificateEnds) -> str:
-    day = f"on {ends.at:%Y-%m-%d}"
-    if ends.days is None:
+def _say_when(end: datetime, days: int | None) -> str:
+    """`days` None: it has ended."""
+    day = f"on {end:%Y-%m-%d}"
+    if days is None:
         return f"expired {day}"
-    return f"expires in {count(ends.days, 'day')}, {day}" if ends.days else "expires today"
+    return f"expires in {count(days, 'day')}, {day}" if days else "expires today"
 
 
 def _say_cure(misfit: Misfit) -> str:

@@ -1,12 +1,22 @@
 """Checking the chain of an exported log; trusts nothing but the rows themselves."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from controlplane.audit.hashing import PREFIX, hash_row
+from controlplane.audit.hashing import FIRST_LINES, NEWEST, hash_row
+from controlplane.audit.row import (
+    API_KEY,
+    BESIDE,
+    Row1,
+    Row2,
+    canonical_bytes_1,
+    canonical_bytes_2,
+    is_committed,
+)
 
 _FIRST_HASH = "0" * 64
 _ROW_HASH = "row_hash"
@@ -17,13 +27,16 @@ _WHITE_SPACE = b" \t\r\n"  # of JSON
 class Verification:
     """`first_bad_sequence`: where the first row stands, or should, that breaks the chain.
     `head`: the hash of the last row, 64 zeros for an empty log. `missing`: the expected heads that
-    the log does not hold; then it is not intact, and goes bad after its last row at the latest."""
+    the log does not hold; then it is not intact, and goes bad after its last row at the latest.
+    `newer`: where the first row stands that says it is of a version not known here, and so cannot
+    be checked."""
 
     rows: int
     intact: bool
     first_bad_sequence: int | None
     head: str
     missing: tuple[str, ...] = ()
+    newer: int | None = None
 
 
 def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
@@ -32,7 +45,7 @@ def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
     `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
     last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
-    rows, first_bad, head = 0, None, _FIRST_HASH
+    rows, first_bad, newer, head = 0, None, None, _FIRST_HASH
     missing = dict.fromkeys(expected)
     missing.pop(head, None)
     for line in lines:
@@ -43,102 +56,110 @@ def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
         following = _follow_export(line, rows, head) or _follow(line, rows, head)
         if following is None:
             first_bad = first_bad or rows
-            following = str(_parse(line).get(_ROW_HASH, head))
+            row = _parse(line)
+            if newer is None and _is_newer(row.get("version")):
+                newer = rows
+            following = str(row.get(_ROW_HASH, head))
         head = following
         if head in missing:
             del missing[head]
     if missing:
         first_bad = first_bad or rows + 1
-    return Verification(rows, first_bad is None, first_bad, head, tuple(missing))
+    return Verification(rows, first_bad is None, first_bad, head, tuple(missing), newer)
+
+
+def _is_newer(version: object) -> bool:
+    return isinstance(version, int) and version > NEWEST
 
 
 def _follow(line: bytes, sequence: int, previous_hash: str) -> str | None:
     """The row's hash; None if it is not the row that follows."""
     row = _parse(line)
-    content = {name: value for name, value in row.items() if name != _ROW_HASH}
+    canonical = _canonical_bytes(row)
     row_hash = row.get(_ROW_HASH)
     follows = (
-        row.get("sequence") == sequence
+        canonical is not None
+        and row.get("sequence") == sequence
         and row.get("previous_hash") == previous_hash
-        and row_hash == hash_row(PREFIX + _canonical(content))
+        and row_hash == hash_row(canonical)
     )
     return str(row_hash) if follows else None
 
 
-def _follow_export(line: bytes, sequence: int, previous_hash: str) -> str | None:
-    """The same in a third of the time for a row as the server exports it; None for any other.
+def _canonical_bytes(row: dict[str, object]) -> bytes | None:
+    """None if there is none: the version is not known, or the row is not what it commits to."""
+    if "version" not in row:
+        return FIRST_LINES[1] + _encode({k: v for k, v in row.items() if k != _ROW_HASH})
+    if row["version"] != 2 or not _shows_what_it_commits_to(row):
+        return None
+    hashed = {name: value for name, value in row.items() if name not in BESIDE}
+    credential = row.get("credential")
+    if isinstance(credential, dict):
+        hashed["credential"] = {k: v for k, v in credential.items() if k != "id"}
+    return FIRST_LINES[2] + _encode(hashed)
 
-    Sorting its members must not change its length. Since nothing can be written shorter than
-    they are (the one number that could be is compared to the letter), a line of that length has
-    no member twice, no other escapes and no white space: it says what the sorted one says.
-    """
-    if not line.startswith(b'{"sequence":%d,' % sequence):
+
+def _shows_what_it_commits_to(row: dict[str, object]) -> bool:
+    """What is left out is not shown, and the rest still holds; null says that there is nothing."""
+    shown: dict[str, object] = {
+        name: row[name] for name in ("client", "idempotency_key") if name in row
+    }
+    credential = row.get("credential")
+    of = credential if isinstance(credential, dict) else {"kind": None, "id": None}
+    if "id" in of:
+        shown["credential_id"] = of["id"]
+    if "api_key_id" in row:
+        key_id = of.get("id") if of.get("kind") == API_KEY else None
+        is_hidden = of.get("kind") == API_KEY and "id" not in of
+        if is_hidden or row["api_key_id"] != key_id:
+            return False
+    return all(
+        is_committed(
+            None if value is None else _encode(value),
+            _read_salt(row.get(f"{name}_salt")),
+            row.get(f"{name}_hash"),
+        )
+        for name, value in shown.items()
+    )
+
+
+def _read_salt(text: object) -> bytes | None:
+    """No octets of what is not base64, or not in its one spelling."""
+    if text is None:
         return None
     try:
-        row = _decode_exported(line)
+        octets = b64decode(str(text), validate=True)
+    except ValueError:
+        return b""
+    return octets if b64encode(octets).decode() == text else b""
+
+
+def _follow_export(line: bytes, sequence: int, previous_hash: str) -> str | None:
+    """The same in a third of the time for a row as the server exports it, to the letter; None for
+    any other: it has a member twice, other escapes, or white space."""
+    start = b'{"sequence":%d,' % sequence
+    if not line.startswith(start):
+        return None
+    is_version_2 = line.startswith(b'"version":2,', len(start))
+    try:
+        row = _decode_2(line) if is_version_2 else _decode_1(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if row.details is not None or row.previous_hash != previous_hash:
+    if row.previous_hash != previous_hash or _encode_as_exported(row) != line:
         return None
-    whole = _encode_sorted(row)
-    if len(whole) != len(line):
+    canonical = canonical_bytes_2(row) if isinstance(row, Row2) else canonical_bytes_1(row)
+    if canonical is None or hash_row(canonical) != row.row_hash:
         return None
-    # With no details there is one place only where this can stand: within a text, quotes are
-    # escaped.
-    canonical = whole.replace(b'"row_hash":"%s",' % row.row_hash.encode(), b"", 1)
-    return row.row_hash if hash_row(PREFIX + canonical) == row.row_hash else None
+    return row.row_hash
 
 
-class _Pss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    mgf_hash: str
-    salt_length: int
+_encode_as_exported = msgspec.json.Encoder().encode
+_decode_1 = msgspec.json.Decoder(Row1).decode
+_decode_2 = msgspec.json.Decoder(Row2).decode
 
 
-class _Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    address: str | None
-    tool: str | None
-    command: str | None
-    hostname: str | None
-    os_user: str | None
-    application_sha256: str | None
-    module_version: str | None
-
-
-class _Exported(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A row with nothing read into its texts."""
-
-    sequence: int
-    id: str
-    created_at: str
-    kind: str
-    signer: str | None
-    actor: str | None
-    api_key_id: str | None
-    outcome: str | None
-    reason: str | None
-    scheme: str | None
-    hash: str | None
-    digest: str | None
-    pss: _Pss | None
-    ecdsa_encoding: str | None
-    grant_id: str | None
-    certificate_serial: str | None
-    client: _Client | None
-    signature: str | None
-    action: str | None
-    object: str | None
-    details: dict[str, str | int | bool | None] | None
-    idempotency_key: str | None
-    previous_hash: str
-    row_hash: str
-
-
-_decode_exported = msgspec.json.Decoder(_Exported).decode
-_encode_sorted = msgspec.json.Encoder(order="sorted").encode
-
-
-def _canonical(content: dict[str, object]) -> bytes:
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _encode(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -17,7 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from controlplane.algorithms.kinds import certificate_hash
 from controlplane.algorithms.scheme import PrivateKey
 from controlplane.certificates.reading import describe
+from controlplane.certificates.subject import to_name
 from controlplane.domain.model import Certificate
+from controlplane.domain.subject import Subject
 
 ROOT_YEARS = 25
 INTERMEDIATE_YEARS = 15
@@ -52,16 +54,15 @@ def make_intermediate(
 
 
 def issue_leaf(
-    issuer: Issuer, public_key: bytes, common_name: str, days: int, now: datetime
+    issuer: Issuer, public_key: bytes, subject: Subject, days: int, now: datetime
 ) -> Certificate:
     """For a signer; `public_key` is DER SubjectPublicKeyInfo. Never outlives its issuer."""
     authority = issuer.chain[0]
     start = now - _CLOCK_SKEW
     end = min(start + timedelta(days=days), authority.not_valid_after_utc)
     key = cast("CertificatePublicKeyTypes", load_der_public_key(public_key))  # else a TypeError
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = (
-        _identify_issuer(_builder(subject, authority.subject, key, start, end), authority)
+        _identify_issuer(_builder(to_name(subject), authority.subject, key, start, end), authority)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signatures=True), critical=True)
         .add_extension(_CODE_SIGNING, critical=False)

@@ -8,6 +8,11 @@ import re
 import secrets
 import string
 
+from controlplane.domain.ranges import Range
+
+LIFETIME = Range(1, 3650 * 24 * 3600)  # seconds, of a key that ends
+NETWORKS = Range(0, 64)  # that a key may be used from; none: from everywhere
+
 PREFIX = "swk_"
 _ALPHABET = string.ascii_letters + string.digits
 LENGTH = 43  # characters after it

@@ -17,6 +17,18 @@ from controlplane.domain.model import (
 from controlplane.domain.permissions import may_see_signer
 from controlplane.errors import Code, Refused, not_found
 
+LASTING = frozenset(
+    {
+        Code.NOT_A_MEMBER,
+        Code.ROLE_CANNOT_SIGN,
+        Code.SIGNER_DISABLED,
+        Code.SIGNER_PENDING,
+        Code.CERTIFICATE_EXPIRED,
+    }
+)
+"""Reasons of a denial that say nothing of this one call: its caller could not sign now at all. The
+others are of what the call asks for, or of a grant, which is used up by what it allowed."""
+
 _NO_END = datetime.max.replace(tzinfo=UTC)
 
 
@@ -77,6 +89,8 @@ def decide(given: Circumstances) -> Allowed | Denied:
             f"{who} is an auditor of the signer {signer.name!r}, who reads and cannot sign.",
         )
     match signer.status(given.now):
+        case SignerStatus.DELETING:
+            return _deny(Code.SIGNER_DISABLED, f"The signer {signer.name!r} is being deleted.")
         case SignerStatus.DISABLED:
             return _deny(Code.SIGNER_DISABLED, f"The signer {signer.name!r} is disabled.")
         case SignerStatus.EXPIRED:

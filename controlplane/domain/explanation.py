@@ -19,6 +19,7 @@ class Action(StrEnum):
     ENABLE_IDENTITY = "enable_identity"  # an admin
     MAKE_OPERATOR = "make_operator"  # an administrator of the signer
     ENABLE_SIGNER = "enable_signer"  # an administrator of the signer
+    UNDELETE_SIGNER = "undelete_signer"  # an admin; then it is enabled
     RENEW_SIGNER = "renew_signer"  # an admin
     CERTIFY_SIGNER = "certify_signer"  # its CA, then an admin
     CHANGE_HASH = "change_hash"  # who signs; or an admin, in the policy
@@ -62,7 +63,8 @@ def list_missing(
         case Code.NOT_A_MEMBER | Code.ROLE_CANNOT_SIGN:
             action = Action.MAKE_OPERATOR
         case Code.SIGNER_DISABLED:
-            action = Action.ENABLE_SIGNER
+            is_deleting = signer.deletes_at is not None
+            action = Action.UNDELETE_SIGNER if is_deleting else Action.ENABLE_SIGNER
         case Code.CERTIFICATE_EXPIRED:
             action = Action.RENEW_SIGNER
         case Code.SIGNER_PENDING:

@@ -4,7 +4,7 @@ Times are aware UTC datetimes; hashes and serials lower-case hex; digests and si
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
@@ -13,6 +13,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 
 
@@ -41,6 +42,7 @@ class SignerStatus(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     EXPIRED = "expired"
+    DELETING = "deleting"
 
 
 class RequestState(StrEnum):
@@ -74,6 +76,10 @@ class PolicyChangeKind(StrEnum):
     CHANGED = "changed"
 
 
+class CredentialKind(StrEnum):
+    API_KEY = "api_key"
+
+
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
@@ -102,6 +108,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUse:
+    """`address` None: not known, as over a unix socket."""
+
+    on: date  # in UTC
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret: that is shown once and stored only as SHA-256."""
 
@@ -109,6 +123,35 @@ class ApiKey:
     identity_id: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    allowed_addresses: tuple[Network, ...] = ()  # none: from everywhere
+    issued_by: str | None = None  # name of an identity; None: not known, or the server's machine
+    enrolled: bool = False  # nobody but its holder ever saw it
+    last_use: LastUse | None = None  # where keys are read to be shown; None: none is known
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+    def admits(self, address: str | None) -> bool:
+        """Calls from there. An address that is not known is none of those that are allowed."""
+        return not self.allowed_addresses or is_within(address, self.allowed_addresses)
+
+    def credential(self, at: datetime) -> "Credential":
+        """As a row says it of a call at this time."""
+        age = max(int((at - self.created_at).total_seconds()), 0)
+        return Credential(CredentialKind.API_KEY, self.id, self.issued_by, age, self.enrolled)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a call presented. `issued_by`: the name of who made it, as far as that is known;
+    `enrolled`: nobody but its holder ever saw it."""
+
+    kind: CredentialKind
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +159,11 @@ class Caller:
     """Who calls and with which key, as authentication found them."""
 
     identity: Identity
-    api_key_id: str
+    key: ApiKey
+
+    @property
+    def api_key_id(self) -> str:
+        return self.key.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +291,16 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """One of those that a grant rests on. `step` counts from 1; None: its approver issued the grant
+    without a request. Listed by name: so they stand in what is hashed."""
+
+    approver: str
+    at: datetime
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Permission for `grantee` to sign with `signer`. Never edited, only used up or revoked.
 
@@ -262,6 +319,7 @@ class Grant:
     not_before: datetime
     not_after: datetime | None
     max_signings: int | None
+    approvals: tuple[Approval, ...] | None = None  # in order; None: not noted when it was issued
     used: int = 0
     revocation: Revocation | None = None
 
@@ -280,6 +338,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer(SignerDescription):
+    """`deletes_at`: when it is gone for everybody, unless that is taken back before."""
+
     id: str
     number: int
     disabled: bool
@@ -287,8 +347,14 @@ class Signer(SignerDescription):
     certificate: Certificate | None
     policy: Policy | None
     created_at: datetime
+    deletes_at: datetime | None = None
+
+    def is_gone(self, now: datetime) -> bool:
+        return self.deletes_at is not None and now >= self.deletes_at
 
     def status(self, now: datetime) -> SignerStatus:
+        if self.deletes_at is not None:
+            return SignerStatus.DELETING
         if self.disabled:
             return SignerStatus.DISABLED
         if self.certificate is None:

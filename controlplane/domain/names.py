@@ -22,7 +22,6 @@ IDENTITY_NAME = Shape(Range(1, 64), "[A-Za-z0-9@._+-]+")
 POLICY_NAME = IDENTITY_NAME
 # A signer's name is its token's label, hence at most 32 bytes (PKCS#11 v2.40 §3.2).
 SIGNER_NAME = Shape(Range(1, 32), "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-COMMON_NAME = Range(1, 64)  # characters; RFC 5280 appendix A.1, ub-common-name
 
 
 def check_identity_name(name: str, field: str = "name") -> None:
@@ -50,12 +49,4 @@ def check_policy_name(name: str) -> None:
             "name",
             f"{name!r} is no policy name: {POLICY_NAME.length} letters, digits or any of "
             "@ . _ + -, not none.",
-        )
-
-
-def check_common_name(name: str) -> None:
-    if len(name) not in COMMON_NAME or not name.isprintable() or name != name.strip():
-        raise invalid(
-            "common_name",
-            f"A common name has {COMMON_NAME} printable characters, no space around.",
         )

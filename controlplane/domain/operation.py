@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.domain.model import (
+    Approval,
     Client,
+    Credential,
     EcdsaEncoding,
     HashAlgorithm,
     OperationKind,
@@ -23,7 +25,10 @@ class Entry:
     """What is known of an operation before it has its place in the chain.
 
     `signer` and `actor` are names: they outlive what they name. For kind `change`, `action` is
-    `subject:verb`, `object` the name of what changed, and `outcome` is None.
+    `subject:verb`, `object` the name of what changed, and `outcome` is None. `credential` is what
+    the actor presented, and `api_key_id` its id if it is an API key. `approvals` are those that the
+    grant rests on; None where they are not known. `proposal` is the id of the one that this carried
+    out.
     """
 
     id: str
@@ -47,6 +52,22 @@ class Entry:
     object: str | None = None
     details: Details | None = None
     idempotency_key: str | None = None
+    credential: Credential | None = None
+    approvals: tuple[Approval, ...] | None = None
+    proposal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commitments:
+    """What stands in the hashed bytes by its hash alone, so that a row can be shown without it.
+    None of what an entry lacks, and in a row of version 1."""
+
+    client_hash: str | None = None
+    client_salt: bytes | None = None
+    credential_id_hash: str | None = None
+    credential_id_salt: bytes | None = None
+    idempotency_key_hash: str | None = None
+    idempotency_key_salt: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +75,9 @@ class Operation:
     """A row of the log: an entry with its place in the chain. Hashes are lower-case hex."""
 
     sequence: int
+    version: int
     entry: Entry
+    commitments: Commitments
     previous_hash: str
     row_hash: str
 

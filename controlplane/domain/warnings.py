@@ -1,12 +1,14 @@
-"""What a person should know about a signer before it hurts, as facts."""
+"""What a person should know about a signer or an API key before it hurts, as facts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controlplane.domain.misfit import Misfit, find_misfit
-from controlplane.domain.model import KeyAlgorithm, Signer
+from controlplane.domain.model import ApiKey, KeyAlgorithm, Signer
 
 SOON = timedelta(days=30)
+KEY_ENDS_SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,25 @@ class WeakKey:
     why: str
 
 
-SignerWarning = CertificateEnds | WeakKey | Misfit
+@dataclass(frozen=True, slots=True)
+class SameName:
+    """Its common name reads like that of these other signers."""
+
+    common_name: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyEnds:
+    """Soon. `days`: whole ones, 0 for less than one."""
+
+    key_id: str
+    identity: str
+    at: datetime
+    days: int
+
+
+SignerWarning = CertificateEnds | WeakKey | Misfit | SameName
 
 
 def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:
@@ -42,3 +62,14 @@ def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:
     if (misfit := find_misfit(signer)) is not None:
         found.append(misfit)
     return tuple(found)
+
+
+def find_ending(identity: str, keys: Iterable[ApiKey], now: datetime) -> tuple[ApiKeyEnds, ...]:
+    """Those of its API keys that still work and end soon."""
+    return tuple(
+        ApiKeyEnds(key.id, identity, key.expires_at, (key.expires_at - now).days)
+        for key in keys
+        if key.revoked_at is None
+        and key.expires_at is not None
+        and now < key.expires_at <= now + KEY_ENDS_SOON
+    )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from peewee import Database
 
+from controlplane.domain.action import Action
 from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
 from controlplane.domain.policy import find_unmet
 from controlplane.errors import Code, Refused, not_found
@@ -47,7 +48,7 @@ def change_policy(
     record(
         database,
         caller,
-        "signer:set_policy",
+        Action.SIGNER_SET_POLICY,
         signer.name,
         at=at,
         signer=signer.name,
@@ -57,12 +58,6 @@ def change_policy(
             "before": before.name if before else None,
         },
     )
-
-
-def tell_of_deletion(database: Database, caller: Caller, signer: Signer, at: datetime) -> None:
-    """With a signer that is deleted its policy is detached; the deletion's row says so."""
-    if signer.policy is not None:
-        _tell(database, caller, signer, signer.policy, PolicyChangeKind.DETACHED, at)
 
 
 def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozenset[str]]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from controlplane.domain import permissions
+from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import Page, PageRequest
@@ -17,8 +18,9 @@ _END = 2**62  # above every sequence number
 
 
 class Audit:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def list(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Page[Operation]:
         """Newest first: everything for server admins and auditors; for others the rows of the
@@ -27,7 +29,7 @@ class Audit:
         seen_by = limited(caller.identity)
         with self._store.read() as database:
             found, ended_early = operations.list_before(
-                database, where, before, page.limit + 1, seen_by=seen_by
+                database, where, before, page.limit + 1, self._clock(), seen_by=seen_by
             )
         listed = cursor.cut(found, page, lambda operation: operation.sequence)
         return replace(listed, is_last=listed.is_last and not ended_early)
@@ -38,7 +40,7 @@ class Audit:
         with self._store.read() as database:
             found = operations.find(database, operation_id)
             visible = permissions.may_read_everything(who) or operations.is_visible(
-                database, operation_id, who
+                database, operation_id, who, self._clock()
             )
         if found is None or not visible:
             raise not_found("operation", operation_id)

@@ -11,6 +11,7 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import Purpose
 from controlplane.domain.model import Certificate, KeyAlgorithm
+from controlplane.domain.subject import Subject
 from controlplane.keys.backend import KeyBackend
 from controlplane.store import authorities
 from controlplane.store.authorities import StoredAuthority
@@ -37,11 +38,11 @@ class Authority:
         self._issuing = stored[-1]
         self._chain = tuple(each.certificate for each in reversed(stored))
 
-    def issue(self, public_key: bytes, common_name: str, days: int) -> Certificate:
+    def issue(self, public_key: bytes, subject: Subject, days: int) -> Certificate:
         """`public_key`: DER SubjectPublicKeyInfo."""
         chain = tuple(parse_certificate(der) for der in self._chain)
         issuer = Issuer(self._keys.open(self._issuing.key), chain)
-        return issue_leaf(issuer, public_key, common_name, days, self._clock())
+        return issue_leaf(issuer, public_key, subject, days, self._clock())
 
     def pem(self) -> str:
         """The intermediate, then the root."""

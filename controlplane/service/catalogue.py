@@ -26,6 +26,12 @@ class CatalogueSigner:
     view: SignerView
     issuers: tuple[str, ...]  # SHA-256 of DER, the leaf's issuer first, root last
 
+    @property
+    def status(self) -> SignerStatus:
+        """Of those that every module knows."""
+        deleting = self.view.status is SignerStatus.DELETING
+        return SignerStatus.DISABLED if deleting else self.view.status
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueContent:
@@ -127,15 +133,15 @@ class _Memory:
 
 
 def _end(views: Iterable[SignerView]) -> datetime | None:
-    """Of the first certificate that ends."""
-    return min(
-        (
-            view.signer.certificate.not_after
-            for view in views
-            if view.status is SignerStatus.ACTIVE and view.signer.certificate is not None
-        ),
-        default=None,
-    )
+    """Of the first certificate, or signer, that ends."""
+    return min((end for view in views if (end := _end_of(view)) is not None), default=None)
+
+
+def _end_of(view: SignerView) -> datetime | None:
+    signer = view.signer
+    if view.status is SignerStatus.ACTIVE and signer.certificate is not None:
+        return signer.certificate.not_after
+    return signer.deletes_at
 
 
 def _etag(signers: Iterable[CatalogueSigner]) -> str:
@@ -144,6 +150,6 @@ def _etag(signers: Iterable[CatalogueSigner]) -> str:
     for each in signers:
         signer = each.view.signer
         leaf = signer.certificate.der if signer.certificate else b""
-        parts = (signer.id, each.view.status, each.view.role, signer.public_key.hex(), leaf.hex())
+        parts = (signer.id, each.status, each.view.role, signer.public_key.hex(), leaf.hex())
         digest.update(repr((*parts, each.issuers)).encode())
     return f'"{digest.hexdigest()}"'

@@ -8,10 +8,12 @@ from typing import TypeVar
 from peewee import Database
 
 from controlplane.audit.log import append
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Caller, Identity, OperationKind
 from controlplane.domain.operation import Details, Entry
 from controlplane.errors import Code, Refused
+from controlplane.service.erasure import erase_due
 from controlplane.store import identities
 from controlplane.store.database import Store, read_epoch
 
@@ -54,40 +56,44 @@ def confirm(database: Database, caller: Caller) -> Identity:
 def record(
     database: Database,
     caller: Caller | None,
-    action: str,
+    action: Action,
     object_: str,
     *,
     at: datetime,
     signer: str | None = None,
     details: Details | None = None,
 ) -> None:
-    """Leaves the row of this `change`."""
+    """Leaves the row of this `change`, and erases what is due."""
     entry = change(caller, action, object_, at=at, signer=signer, details=details)
     record_all(database, [entry])
 
 
 def record_all(database: Database, changes: Iterable[Entry]) -> None:
-    append(database, list(changes))
+    entries = list(changes)
+    append(database, entries)
+    if entries:
+        erase_due(database, entries[-1].created_at)
 
 
 def change(
     caller: Caller | None,
-    action: str,
+    action: Action,
     object_: str,
     *,
     at: datetime,
     signer: str | None = None,
     details: Details | None = None,
 ) -> Entry:
-    """`action` is `subject:verb`; no caller: somebody on the server's own machine."""
+    """No caller: somebody on the server's own machine."""
     return Entry(
         id=new_id(),
         created_at=at,
         kind=OperationKind.CHANGE,
         actor=caller.identity.name if caller else None,
         api_key_id=caller.api_key_id if caller else None,
+        credential=caller.key.credential(at) if caller else None,
         signer=signer,
-        action=action,
+        action=action.value,
         object=object_,
         details=details,
     )

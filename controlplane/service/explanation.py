@@ -44,8 +44,9 @@ class Explanations:
         """About oneself, a member, or whom the caller may read. Refused 400 naming
         `hash`, which the signer's key does not take; 404 signer_not_found, identity_not_found."""
         with self._store.read() as database:
-            stored, _ = find_visible(database, caller.identity, name)
-            signer, now = stored.signer, self._clock()
+            now = self._clock()
+            stored, _ = find_visible(database, caller.identity, name, now)
+            signer = stored.signer
             who = identities.find(database, identity)
             role = members.find_role(database, signer.id, who.id) if who else None
             if who is None or not (

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Grant,
     GrantState,
@@ -25,7 +27,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.justification import check_text
-from controlplane.service.visibility import find_visible, limited
+from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
 from controlplane.store.database import Store, move_epoch
@@ -54,12 +56,14 @@ class Grants:
         signings: int | None = None,
     ) -> GrantView:
         """Pre-approved: without a request. Refused 400; 403 administrator_required, own_grant;
-        404 signer_not_found, member_not_found; 409 no_policy, grantee_cannot_sign."""
+        404 signer_not_found, member_not_found; 409 signer_deleting, no_policy,
+        grantee_cannot_sign."""
         justification = check_text("justification", justification)
         with self._store.change() as database:
             actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, signer)
+            stored, role = find_visible(database, actor, signer, self._clock())
             permissions.require_signing_administrator(actor, role, "pre-approve a grant")
+            refuse_deleting(stored.signer)
             policy = stored.signer.policy
             if policy is None:
                 raise no_policy(stored.signer)
@@ -71,6 +75,7 @@ class Grants:
                     "owner: ask for one, and somebody else decides.",
                 )
             window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
+            at = self._clock()
             grant = new_grant(
                 signer=signer,
                 grantee=grantee.name,
@@ -80,11 +85,12 @@ class Grants:
                 justification=justification,
                 window_seconds=window_seconds,
                 signings=signings,
-                at=self._clock(),
+                at=at,
+                approvals=(Approval(actor.name, at, None),),
                 issued_by=actor.name,
             )
             rows.insert(database, grant)
-            record_grant(database, caller, "grant:create", grant)
+            record_grant(database, caller, Action.GRANT_CREATE, grant)
         return self._view(grant)
 
     def list(
@@ -115,7 +121,7 @@ class Grants:
     def get(self, caller: Caller, grant_id: str) -> GrantView:
         """Refused 404 grant_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            return self._view(_find_grant(database, caller.identity, grant_id))
+            return self._view(_find_grant(database, caller.identity, grant_id, self._clock()))
 
     def revoke(self, caller: Caller, grant_id: str, reason: str) -> GrantView:
         """Seen by the next call to sign in every process. Refused 403, 404, 409 grant_not_active
@@ -124,7 +130,7 @@ class Grants:
 
         def judge(database: Database) -> None:
             actor = confirm(database, caller)
-            grant = _find_grant(database, actor, grant_id)
+            grant = _find_grant(database, actor, grant_id, self._clock())
             role = members.find_role_by_name(database, grant.signer, actor.id)
             permissions.require_signer_manager(actor, role, "revoke its grants")
 
@@ -155,6 +161,7 @@ def new_grant(
     window_seconds: int | None,
     signings: int | None,
     at: datetime,
+    approvals: tuple[Approval, ...],
     request_id: str | None = None,
     issued_by: str | None = None,
 ) -> Grant:
@@ -173,10 +180,11 @@ def new_grant(
         not_before=at,
         not_after=end,
         max_signings=signings,
+        approvals=approvals,
     )
 
 
-def record_grant(database: Database, caller: Caller, action: str, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> None:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -219,7 +227,7 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
         "reason": revocation.reason,
     }
     at, signer = revocation.at, grant.signer
-    return change(caller, "grant:revoke", grant.id, at=at, signer=signer, details=details)
+    return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
 
 
 def no_policy(signer: Signer) -> Exception:
@@ -229,9 +237,11 @@ def no_policy(signer: Signer) -> Exception:
     )
 
 
-def _find_grant(database: Database, reader: Identity, grant_id: str) -> Grant:
+def _find_grant(database: Database, reader: Identity, grant_id: str, now: datetime) -> Grant:
     grant = rows.find(database, grant_id)
-    visible = permissions.may_read_everything(reader) or rows.is_visible(database, grant_id, reader)
+    visible = permissions.may_read_everything(reader) or rows.is_visible(
+        database, grant_id, reader, now
+    )
     if grant is None or not visible:
         raise not_found("grant", grant_id)
     return grant

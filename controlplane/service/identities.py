@@ -1,17 +1,21 @@
 """Who calls: identities, their API keys, and authentication."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
+from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
+from controlplane.domain.network import Network
 from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
@@ -47,18 +51,22 @@ class Identities:
         self._views = views
         self._clock = clock
 
-    def recognise(self, api_key: str | None) -> Caller | None:
+    def recognise(self, api_key: str | None, address: str | None = None) -> Caller | None:
         """Who memory takes this key's owner to be: for those who find out in the end whether it
         was still true, as a call to sign does when it commits. None: ask `authenticate`."""
         digest = hash_api_key(api_key) if api_key else None
         known = self._views.latest_known().remembered_key(digest) if digest is not None else None
-        return Caller(known.identity, known.key.id) if known and known.is_usable else None
+        if known is None or not known.is_usable(address, self._clock):
+            return None
+        return Caller(known.identity, known.key)
 
-    def authenticate(self, api_key: str | None) -> Caller:
-        """Who this key belongs to, as of now; costs one small read.
+    def authenticate(self, api_key: str | None, address: str | None = None) -> Caller:
+        """Who this key belongs to, as of now; costs one small read. `address`: that the call comes
+        from; None: not known.
 
-        Refused 401: api_key_missing, api_key_unknown, api_key_revoked, identity_disabled. The last
-        two carry who it was (`RefusedCaller`), so that a call to sign can be recorded.
+        Refused 401: api_key_missing, api_key_unknown; and as RefusedCaller, which says who it was,
+        so that a call to sign can be recorded: 401 api_key_revoked, identity_disabled,
+        api_key_expired; 403 address_not_allowed.
         """
         if not api_key:
             raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
@@ -66,8 +74,8 @@ class Identities:
         known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
-        caller = Caller(known.identity, known.key.id)
-        refuse_unless_current(known.key, caller)
+        caller = Caller(known.identity, known.key)
+        refuse_unless_current(known.key, caller, address, self._clock())
         return caller
 
     def create(
@@ -87,11 +95,11 @@ class Identities:
             if rows.find(database, name) is not None:
                 raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
-            created = insert_identity(database, name, kind, role, owner, at)
+            created = insert_identity(database, name, kind, role, owner, at, issued_by=actor.name)
             record(
                 database,
                 caller,
-                "identity:create",
+                Action.IDENTITY_CREATE,
                 name,
                 at=at,
                 details={
@@ -123,6 +131,16 @@ class Identities:
             identity = self._visible(database, caller, name)
             return rows.keys_of(database, identity.id)
 
+    def calling_key(self, caller: Caller) -> ApiKey:
+        """That this call came with."""
+        with self._store.read() as database:
+            keys = {key.id: key for key in rows.keys_of(database, caller.identity.id)}
+        return keys[caller.api_key_id]
+
+    def ending(self, identity: Identity, keys: Iterable[ApiKey]) -> tuple[ApiKeyEnds, ...]:
+        """Those of these keys of it that end soon."""
+        return find_ending(identity.name, keys, self._clock())
+
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""
         return self._set_disabled(caller, name, True)
@@ -130,14 +148,35 @@ class Identities:
     def enable(self, caller: Caller, name: str) -> Identity:
         return self._set_disabled(caller, name, False)
 
-    def add_key(self, caller: Caller, name: str) -> NewApiKey:
+    def add_key(
+        self,
+        caller: Caller,
+        name: str,
+        lifetime: timedelta | None = None,
+        allowed_addresses: Sequence[Network] = (),
+    ) -> NewApiKey:
+        """`lifetime`: from now on; None: until it is revoked. `allowed_addresses`: none allows
+        calls from everywhere."""
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "give API keys")
+            actor = confirm(database, caller)
+            permissions.require_admin(actor, "give API keys")
             identity = _find(database, name)
             at = self._clock()
-            created = insert_key(database, identity, at)
-            details = {"api_key_id": created.key.id}
-            record(database, caller, "api_key:create", name, at=at, details=details)
+            created = insert_key(
+                database,
+                identity,
+                at,
+                expires_at=None if lifetime is None else at + lifetime,
+                allowed_addresses=tuple(allowed_addresses),
+                issued_by=actor.name,
+            )
+            ends = created.key.expires_at
+            details = {
+                "api_key_id": created.key.id,
+                "expires_at": None if ends is None else to_text(ends),
+                "allowed_addresses": " ".join(map(str, allowed_addresses)) or None,
+            }
+            record(database, caller, Action.API_KEY_CREATE, name, at=at, details=details)
         return created
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
@@ -151,32 +190,37 @@ class Identities:
             key = keys[key_id]
             if key.revoked_at is not None:
                 return key
-            valid = [each for each in keys.values() if each.revoked_at is None]
-            if len(valid) == 1 and _counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id), "call with an API key"
-                )
             at = self._clock()
+            left = [
+                each
+                for each in keys.values()
+                if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
+            ]
+            if not left and not key.has_ended(at) and _counts_as_admin(identity):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, identity.id, at), "call with an API key"
+                )
             revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)
             details = {"api_key_id": key_id}
-            record(database, caller, "api_key:revoke", name, at=at, details=details)
+            record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
 
     def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
-        verb = "disable" if disabled else "enable"
+        action = Action.IDENTITY_DISABLE if disabled else Action.IDENTITY_ENABLE
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), f"{verb} identities")
+            permissions.require_admin(confirm(database, caller), f"{action.verb} identities")
             identity = _find(database, name)
             if identity.disabled == disabled:
                 return identity
+            at = self._clock()
             if disabled and _counts_as_admin(identity):
                 permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id), "enable anybody again"
+                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
                 )
             changed = replace(identity, disabled=disabled)
             rows.update(database, changed)
-            record(database, caller, f"identity:{verb}", name, at=self._clock())
+            record(database, caller, action, name, at=at)
         return changed
 
     def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
@@ -186,13 +230,22 @@ class Identities:
         return identity
 
 
-def refuse_unless_current(key: ApiKey, caller: Caller) -> None:
-    """Raises RefusedCaller: api_key_revoked, identity_disabled."""
+def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
+    """Raises RefusedCaller: api_key_revoked, identity_disabled, api_key_expired,
+    address_not_allowed."""
     name = caller.identity.name
     if key.revoked_at is not None:
         raise RefusedCaller(Code.API_KEY_REVOKED, f"This API key of {name} is revoked.", caller)
     if caller.identity.disabled:
         raise RefusedCaller(Code.IDENTITY_DISABLED, f"The identity {name} is disabled.", caller)
+    if key.expires_at is not None and key.has_ended(now):
+        ended = f"{key.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        title = f"This API key of {name} expired at {ended}."
+        raise RefusedCaller(Code.API_KEY_EXPIRED, title, caller)
+    if key.allowed_addresses and not key.admits(address):
+        place = address or "an address that the server does not know, as over a unix socket"
+        title = f"This API key of {name} may not be used from {place}."
+        raise RefusedCaller(Code.ADDRESS_NOT_ALLOWED, title, caller)
 
 
 def insert_identity(
@@ -202,20 +255,38 @@ def insert_identity(
     role: ServerRole | None,
     owner: str | None,
     at: datetime,
+    *,
+    issued_by: str | None = None,
 ) -> NewIdentity:
-    """With its first API key."""
+    """With its first API key. `issued_by`: None: on the server's own machine."""
     identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
     rows.insert(database, identity)
-    created = insert_key(database, identity, at)
+    created = insert_key(database, identity, at, issued_by=issued_by)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
-def insert_key(database: Database, identity: Identity, at: datetime) -> NewApiKey:
+def insert_key(
+    database: Database,
+    identity: Identity,
+    at: datetime,
+    *,
+    expires_at: datetime | None = None,
+    allowed_addresses: tuple[Network, ...] = (),
+    issued_by: str | None = None,
+) -> NewApiKey:
     secret = new_api_key()
     digest = hash_api_key(secret)
     if digest is None:
         raise AssertionError("a new API key has the shape of one")
-    key = ApiKey(new_id(), identity.id, created_at=at, revoked_at=None)
+    key = ApiKey(
+        id=new_id(),
+        identity_id=identity.id,
+        created_at=at,
+        revoked_at=None,
+        expires_at=expires_at,
+        allowed_addresses=allowed_addresses,
+        issued_by=issued_by,
+    )
     rows.insert_key(database, key, digest)
     return NewApiKey(key, secret)
 

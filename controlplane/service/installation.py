@@ -10,6 +10,7 @@ from types import TracebackType
 from peewee import Database
 
 from controlplane.audit.writer import settle
+from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.text import storable
@@ -21,6 +22,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.grants import Grants
 from controlplane.service.identities import (
@@ -29,6 +31,7 @@ from controlplane.service.identities import (
     insert_identity,
     insert_key,
 )
+from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
@@ -46,6 +49,7 @@ from controlplane.store.migrations import (
     current_version,
     migrate,
 )
+from controlplane.store.signers import find_due
 from controlplane.store.tables import Installation
 
 FIRST_ADMIN = "admin"
@@ -83,7 +87,9 @@ def join(location: Location) -> None:
             check_current(database)
         _load_master_key(location, store)
         with _prepared(location), store.write() as database:
-            record(database, None, "installation:join", storable(socket.gethostname()), at=now())
+            record(
+                database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
+            )
             location.remember()
 
 
@@ -105,7 +111,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
             key = insert_key(database, identity, at)
             created = NewIdentity(identity, key.api_key, key.key.id)
         details = {"api_key_id": created.api_key_id, "by": "init --new-admin-key"}
-        record(database, None, "api_key:create", admin, at=at, details=details)
+        record(database, None, Action.API_KEY_CREATE, admin, at=at, details=details)
     return created
 
 
@@ -124,7 +130,7 @@ def upgrade(location: Location) -> None:
             migrate(database)
             after = current_version(database)
             details = {"before": before, "after": after}
-            record(database, None, "installation:upgrade", "schema", at=now(), details=details)
+            record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
 
 
 def _is_old(database: Database) -> bool:
@@ -151,6 +157,7 @@ class Services:
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
         self._rates = Rates(places)
+        self._last_uses = LastUses(store, clock)
         self.identities = Identities(store, views, clock)
         self.signers = Signers(store, keys, authority, clock)
         self.members = Members(store, clock)
@@ -160,7 +167,7 @@ class Services:
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
-        self.audit = Audit(store)
+        self.audit = Audit(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -171,6 +178,10 @@ class Services:
         with suppress(Refused):
             self._rates.count(caller.identity.id, self._clock())
 
+    def note_use(self, caller: Caller, address: str | None) -> None:
+        """The caller's key was used, from there; None: not known."""
+        self._last_uses.note(caller, address)
+
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""
         self._readiness.check()
@@ -178,9 +189,19 @@ class Services:
     def _try_to_write(self) -> None:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
+            erase_due(database, self._clock())
+
+    def erase_due(self) -> None:
+        """What is gone by now; whoever else writes does so too."""
+        with self._store.read() as database:
+            due = find_due(database, self._clock())
+        if due:
+            with self._store.write() as database:
+                erase_due(database, self._clock())
 
     def close(self) -> None:
         """Waits for rows on their way, then closes what is open in the store."""
+        self._last_uses.close()
         self._writer.close()
         self._store.close()
 
@@ -213,6 +234,8 @@ def open_services(
         with store.read() as database:
             check_current(database)
         services = Services(store, _load_master_key(location, store), clock, places, deliver)
+        with suppress(Refused):  # nothing can be written now: whoever writes next does it
+            services.erase_due()
     except BaseException:
         store.close()
         raise
@@ -262,7 +285,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
         record(
             database,
             None,
-            "installation:create",
+            Action.INSTALLATION_CREATE,
             admin,
             at=at,
             details={"id": created.identity.id, "api_key_id": created.api_key_id},

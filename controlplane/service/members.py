@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Caller, Identity, Member, MemberRole
@@ -32,7 +33,7 @@ class Members:
         """By identity name. Refused 404 signer_not_found."""
         after = cursor.read_text(page, "")
         with self._store.read() as database:
-            stored, _ = find_visible(database, caller.identity, signer)
+            stored, _ = find_visible(database, caller.identity, signer, self._clock())
             found = members.list_after(database, stored.signer, after, page.limit + 1)
         return cursor.cut(found, page, lambda member: member.identity)
 
@@ -49,7 +50,7 @@ class Members:
             record(
                 database,
                 caller,
-                "member:add" if before is None else "member:change",
+                Action.MEMBER_ADD if before is None else Action.MEMBER_CHANGE,
                 identity,
                 at=at,
                 signer=signer,
@@ -68,7 +69,7 @@ class Members:
             record(
                 database,
                 caller,
-                "member:remove",
+                Action.MEMBER_REMOVE,
                 identity,
                 at=self._clock(),
                 signer=signer,
@@ -79,7 +80,7 @@ class Members:
         self, database: Database, caller: Caller, signer: str, identity: str
     ) -> tuple[KeyedSigner, Identity]:
         actor = confirm(database, caller)
-        stored, role = find_visible(database, actor, signer)
+        stored, role = find_visible(database, actor, signer, self._clock())
         permissions.require_signer_manager(actor, role, "change its members")
         found = identities.find(database, identity)
         if found is None:

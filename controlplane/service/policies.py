@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
@@ -57,7 +58,9 @@ class Policies:
             rows.insert(database, policy)
             self._tell(database, caller, policy, PolicyChangeKind.CREATED, ())
             details = {"id": policy.id, **describe_terms(terms)}
-            record(database, caller, "policy:create", name, at=policy.created_at, details=details)
+            record(
+                database, caller, Action.POLICY_CREATE, name, at=policy.created_at, details=details
+            )
         return self.get(caller, name)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Policy]:
@@ -66,7 +69,7 @@ class Policies:
         after = cursor.read_text(page, "")
         with self._store.read() as database:
             seen_by = limited(caller.identity)
-            found = rows.list_after(database, after, page.limit + 1, seen_by=seen_by)
+            found = rows.list_after(database, after, page.limit + 1, self._clock(), seen_by=seen_by)
         return cursor.cut(found, page, lambda policy: policy.name)
 
     def get(self, caller: Caller, name: str) -> PolicyView:
@@ -76,11 +79,12 @@ class Policies:
             if policy is None:
                 raise not_found("policy", name)
             seen_by = limited(caller.identity)
-            having = signers.names_with_policy(database, policy.id, seen_by=seen_by)
+            now = self._clock()
+            having = signers.names_with_policy(database, policy.id, now, seen_by=seen_by)
             named = caller.identity.name in policy.terms.approvers
             if seen_by is not None and not having and not named:
                 raise not_found("policy", name)
-            seen = None if seen_by is None else signers.names_seen_by(seen_by)
+            seen = None if seen_by is None else signers.names_seen_by(seen_by, now)
             return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 
     def edit(self, caller: Caller, name: str, revise: Callable[[Terms], Terms]) -> PolicyView:
@@ -95,7 +99,7 @@ class Policies:
             if after != before:
                 check_terms(after.terms)
                 _check_approvers(database, after.terms)
-                auditors = signers.auditors_with_policy(database, before.id)
+                auditors = signers.auditors_with_policy(database, before.id, self._clock())
                 refuse_unmet(database, after.terms, auditors)
             return before, after
 
@@ -111,7 +115,7 @@ class Policies:
             self._administered(database, caller, "delete policies")
             policy = find_policy(database, name)
             having = signers.names_with_policy(
-                database, policy.id, seen_by=None, limit=_MOST_NAMES + 1
+                database, policy.id, self._clock(), seen_by=None, limit=_MOST_NAMES + 1
             )
             if having:
                 raise Refused(
@@ -121,7 +125,7 @@ class Policies:
                 )
             rows.delete(database, policy.id)
             details = {"id": policy.id, **describe_terms(policy.terms)}
-            record(database, caller, "policy:delete", name, at=self._clock(), details=details)
+            record(database, caller, Action.POLICY_DELETE, name, at=self._clock(), details=details)
 
     def _edit(self, database: Database, caller: Caller, before: Policy, after: Policy) -> None:
         rows.update(database, after)
@@ -140,7 +144,7 @@ class Policies:
             if is_[field] != was[field]:
                 details |= {field: is_[field], f"{field}_before": was[field]}
         at = self._clock()
-        record(database, caller, "policy:edit", after.name, at=at, details=details)
+        record(database, caller, Action.POLICY_EDIT, after.name, at=at, details=details)
 
     def _tell(
         self,

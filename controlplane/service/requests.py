@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from peewee import Database
 
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.approval import (
     Attempt,
     LackingStep,
@@ -18,6 +19,7 @@ from controlplane.domain.approval import (
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Decision,
     Grant,
@@ -37,7 +39,7 @@ from controlplane.service.candidates import candidate
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
-from controlplane.service.visibility import find_visible, limited
+from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants, identities, members, signers
 from controlplane.store import requests as rows
 from controlplane.store.database import Store, move_epoch
@@ -76,14 +78,14 @@ class Requests:
         """Under a policy without steps the grant is there at once.
 
         Refused 400 (above a ceiling, justification), 403 not_a_member, role_cannot_sign, 404
-        signer_not_found, 409 no_policy, too_many_pending.
+        signer_not_found, 409 signer_deleting, no_policy, too_many_pending.
         """
         justification = check_text("justification", justification)
         with self._store.write() as database:
             actor = confirm(database, caller)
-            found, policy = _find_signer(database, actor, signer)
-            window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
             at = self._clock()
+            found, policy = _find_signer(database, actor, signer, at)
+            window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
             ttl = policy.terms.request_ttl_seconds
             request = Request(
                 id=new_id(),
@@ -110,7 +112,7 @@ class Requests:
             _record(
                 database,
                 caller,
-                "request:create",
+                Action.REQUEST_CREATE,
                 request,
                 at,
                 {
@@ -158,7 +160,7 @@ class Requests:
     def get(self, caller: Caller, request_id: str) -> RequestView:
         """Refused 404 request_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            return self._view(_find_request(database, caller.identity, request_id))
+            return self._view(_find_request(database, caller.identity, request_id, self._clock()))
 
     def approve(
         self, caller: Caller, request_id: str, comment: str | None = None, step: int | None = None
@@ -174,7 +176,7 @@ class Requests:
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = _check_decision(database, actor, request, step, at)
-            _check_still_wanted(database, request)
+            _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
             rows.insert_decision(database, request.id, decision)
             request = replace(request, decisions=(*request.decisions, decision))
@@ -185,7 +187,7 @@ class Requests:
                 "comment": comment,
                 "requester": request.requester,
             }
-            _record(database, caller, "request:approve", request, at, details)
+            _record(database, caller, Action.REQUEST_APPROVE, request, at, details)
             grant = _issue_if_complete(request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
@@ -218,7 +220,7 @@ class Requests:
                 "comment": comment,
                 "requester": request.requester,
             }
-            _record(database, caller, "request:reject", request, at, details)
+            _record(database, caller, Action.REQUEST_REJECT, request, at, details)
         return self._view(request)
 
     def cancel(self, caller: Caller, request_id: str) -> RequestView:
@@ -246,7 +248,8 @@ class Requests:
 
         def judge(database: Database) -> Identity:
             actor = confirm(database, caller)
-            _find_request(database, actor, request_id)  # the more there is, the longer it takes
+            # The more there is, the longer it takes.
+            _find_request(database, actor, request_id, self._clock())
             return actor
 
         with judged(self._store, judge) as (database, actor):
@@ -268,7 +271,7 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
         (
             change(
                 caller,
-                "request:cancel",
+                Action.REQUEST_CANCEL,
                 request_id,
                 at=at,
                 signer=signer,
@@ -283,13 +286,15 @@ def _cancel(database: Database, caller: Caller, request: Request, at: datetime) 
     by = caller.identity.name
     request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
     rows.end(database, request)
-    _record(database, caller, "request:cancel", request, at, {"requester": request.requester})
+    _record(database, caller, Action.REQUEST_CANCEL, request, at, {"requester": request.requester})
     return request
 
 
-def _find_signer(database: Database, actor: Identity, name: str) -> tuple[Signer, Policy]:
+def _find_signer(
+    database: Database, actor: Identity, name: str, now: datetime
+) -> tuple[Signer, Policy]:
     """That the actor signs with, and its policy."""
-    stored, role = find_visible(database, actor, name)
+    stored, role = find_visible(database, actor, name, now)
     if role is None:
         raise Refused(Code.NOT_A_MEMBER, f"{actor.name} is no member of the signer {name!r}.")
     if not role.signs:
@@ -297,6 +302,7 @@ def _find_signer(database: Database, actor: Identity, name: str) -> tuple[Signer
             Code.ROLE_CANNOT_SIGN,
             f"{actor.name} is an auditor of the signer {name!r}, who reads and cannot sign.",
         )
+    refuse_deleting(stored.signer)
     if stored.signer.policy is None:
         raise no_policy(stored.signer)
     return stored.signer, stored.signer.policy
@@ -313,10 +319,10 @@ def _content(request: Request) -> tuple[object, ...]:
     )
 
 
-def _find_request(database: Database, reader: Identity, request_id: str) -> Request:
+def _find_request(database: Database, reader: Identity, request_id: str, now: datetime) -> Request:
     request = rows.find(database, request_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(
-        database, request_id, reader
+        database, request_id, reader, now
     )
     if request is None or not visible:
         raise not_found("request", request_id)
@@ -341,9 +347,9 @@ def _check_decision(
     )
 
 
-def _check_still_wanted(database: Database, request: Request) -> None:
+def _check_still_wanted(database: Database, request: Request, now: datetime) -> None:
     """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
-    stored = signers.find(database, request.signer)
+    stored = signers.find(database, request.signer, now)
     policy = stored.signer.policy if stored else None
     if policy is None or policy.id != request.policy_id:
         raise Refused(
@@ -373,6 +379,9 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         window_seconds=request.window_seconds,
         signings=request.signings,
         at=at,
+        approvals=tuple(
+            Approval(each.approver, each.at, each.step + 1) for each in request.decisions
+        ),
         request_id=request.id,
     )
 
@@ -390,14 +399,14 @@ def _approved(request: Request, at: datetime, by: str, grant: Grant) -> Request:
 def _insert_grant(database: Database, caller: Caller, grant: Grant) -> None:
     """From its commit on every process decides anew."""
     grants.insert(database, grant)
-    record_grant(database, caller, "grant:issue", grant)
+    record_grant(database, caller, Action.GRANT_ISSUE, grant)
     move_epoch(database)
 
 
 def _record(
     database: Database,
     caller: Caller,
-    action: str,
+    action: Action,
     request: Request,
     at: datetime,
     details: Details,

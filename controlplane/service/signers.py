@@ -1,6 +1,7 @@
 """Named code signers: their keys, certificates and state."""
 
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 
 from peewee import Database
 
@@ -8,13 +9,21 @@ from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain import permissions
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Caller, Certificate, Policy, Signer
+from controlplane.domain.model import Caller, Certificate, MemberRole, Policy, Signer
+from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
-from controlplane.domain.ranges import CERTIFICATE_DAYS, DEFAULT_CERTIFICATE_DAYS
+from controlplane.domain.ranges import (
+    CERTIFICATE_DAYS,
+    DEFAULT_CERTIFICATE_DAYS,
+    DEFAULT_DELETION,
+    DELETION,
+)
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.warnings import SameName
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
@@ -23,16 +32,23 @@ from controlplane.service.attachments import (
     find_meetable,
     find_policy,
     refuse_unmet,
-    tell_of_deletion,
 )
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, judged, record
 from controlplane.service.grants import revoke_all
+from controlplane.service.namesakes import find_namesakes, refuse_common_name
 from controlplane.service.requests import cancel_all
-from controlplane.service.visibility import SignerView, find_visible, list_visible, view_of
+from controlplane.service.visibility import (
+    SignerView,
+    find_visible,
+    list_visible,
+    refuse_deleting,
+    view_of,
+)
 from controlplane.store import policies
 from controlplane.store import signers as rows
 from controlplane.store.database import Store, move_epoch
+from controlplane.store.operations import has_signed
 
 __all__ = ["SignerCertificate", "SignerView", "Signers"]
 
@@ -60,7 +76,7 @@ class Signers:
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
         or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
-        signer_name_used, policy_cannot_be_met."""
+        signer_name_used, common_name_used, policy_cannot_be_met."""
         permissions.require_admin(caller.identity, "create signers")
         wanted.check()
         name = wanted.name
@@ -68,7 +84,10 @@ class Signers:
 
         def judge(database: Database) -> Policy | None:
             permissions.require_admin(confirm(database, caller), "create signers")
-            _check_name_free(database, name)
+            at = self._clock()
+            _check_name_free(database, name, at)
+            if not wanted.external:
+                refuse_common_name(database, wanted.common_name, at)
             if policy is None:
                 return None
             found = find_policy(database, policy)
@@ -82,7 +101,7 @@ class Signers:
         reference = self._keys.generate(wanted.key, signer_id, Purpose.SIGNER)
         certificate = None
         if not wanted.external:
-            certificate = self._authority.issue(reference.public_key, wanted.common_name, days)
+            certificate = self._authority.issue(reference.public_key, wanted.subject, days)
         with judged(self._store, judge) as (database, attached):
             move_epoch(database)
             at = self._clock()
@@ -103,7 +122,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:create",
+                Action.SIGNER_CREATE,
                 name,
                 at=at,
                 signer=name,
@@ -120,21 +139,26 @@ class Signers:
     def list(self, caller: Caller, page: PageRequest) -> Page[SignerView]:
         """By number: those that the caller may see."""
         after = cursor.read_number(page, 0)
+        now = self._clock()
         with self._store.read() as database:
-            found = list_visible(database, caller.identity, after, page.limit + 1, self._clock())
+            found = list_visible(database, caller.identity, after, page.limit + 1, now)
+            found = _warned(database, caller, found, now)
         return cursor.cut(found, page, lambda view: view.signer.number)
 
     def get(self, caller: Caller, name: str) -> SignerView:
         """Refused 404 signer_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            stored, role = find_visible(database, caller.identity, name)
+            now = self._clock()
+            stored, role = find_visible(database, caller.identity, name, now)
             changes = policies.changes_of_signer(database, name, stored.signer.policy)
-        return replace(view_of(stored.signer, role, self._clock()), policy_changes=changes)
+            (view,) = _warned(database, caller, [view_of(stored.signer, role, now)], now)
+        return replace(view, policy_changes=changes)
 
     def disable(self, caller: Caller, name: str) -> SignerView:
         return self._set_disabled(caller, name, True)
 
     def enable(self, caller: Caller, name: str) -> SignerView:
+        """Refused 403, 404, 409 signer_deleting."""
         return self._set_disabled(caller, name, False)
 
     def set_policy(self, caller: Caller, name: str, policy: str | None) -> SignerView:
@@ -143,7 +167,7 @@ class Signers:
 
         def judge(database: Database) -> tuple[Signer, Policy | None]:
             actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, name)
+            stored, role = find_visible(database, actor, name, self._clock())
             permissions.require_signer_manager(actor, role, "set its policy")
             signer = stored.signer
             return signer, None if policy is None else find_meetable(database, policy, signer)
@@ -155,19 +179,21 @@ class Signers:
 
     def renew(self, caller: Caller, name: str, days: int | None = None) -> SignerView:
         """A new key pair, and a certificate for it. An external signer keeps signing with the old
-        pair until the chain for the new one is installed."""
+        pair until the chain for the new one is installed. Refused 409 signer_deleting."""
         with self._store.read() as database:
-            stored = self._administered(database, caller, name, "renew signers")
+            stored, _ = self._administered(database, caller, name, "renew signers")
         signer = stored.signer
+        refuse_deleting(signer)
         days = _check_days(days, signer.external)
         key = self._keys.generate(signer.key, signer.id, Purpose.SIGNER)
         certificate = None
         if not signer.external:
-            certificate = self._authority.issue(key.public_key, signer.common_name, days)
+            certificate = self._authority.issue(key.public_key, signer.subject, days)
         with self._store.change() as database:
-            stored = self._administered(database, caller, name, "renew signers")
+            stored, _ = self._administered(database, caller, name, "renew signers")
             if stored.signer.id != signer.id:
                 raise not_found("signer", name)
+            refuse_deleting(stored.signer)
             at = self._clock()
             rows.insert_key(database, key, at)
             if certificate is None:
@@ -177,7 +203,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:renew",
+                Action.SIGNER_RENEW,
                 name,
                 at=at,
                 signer=name,
@@ -185,41 +211,75 @@ class Signers:
             )
         return self.get(caller, name)
 
-    def delete(self, caller: Caller, name: str) -> None:
-        """Its rows stay; its name and number are never given again; its private keys are gone,
-        pending requests are cancelled and active grants revoked."""
-        with self._store.change() as database:
-            stored = self._administered(database, caller, name, "delete signers")
+    def delete(
+        self, caller: Caller, name: str, after_seconds: int = DEFAULT_DELETION
+    ) -> SignerView:
+        """It is gone after `after_seconds` (in DELETION; 0 where it never signed), and until then
+        that can be taken back. Its pending requests are cancelled and its active grants revoked at
+        once; its rows stay, its name and number are never given again. Refused 400
+        `after_seconds`, 403, 404, 409 signer_not_disabled, signer_deleting."""
+        if after_seconds != 0 and after_seconds not in DELETION:
+            raise _bad_delay(f"A deletion takes 0 or {DELETION} seconds, not {after_seconds}.")
+
+        def judge(database: Database) -> tuple[Signer, MemberRole | None]:
+            stored, role = self._administered(database, caller, name, "delete signers")
+            signer = stored.signer
+            refuse_deleting(signer)
+            if not signer.disabled:
+                raise Refused(
+                    Code.SIGNER_NOT_DISABLED,
+                    f"The signer {name!r} is not disabled: see that nobody misses it first "
+                    f"(sealwright signer disable {name}).",
+                )
+            if after_seconds == 0 and has_signed(database, name):
+                raise _bad_delay(f"{name} has signed: a deletion takes {DELETION} seconds.")
+            return signer, role
+
+        with judged(self._store, judge) as (database, (signer, role)):
+            move_epoch(database)
             at = self._clock()
+            end = at + timedelta(seconds=after_seconds)
             cancel_all(database, caller, name, at)
-            revoke_all(database, caller, name, at, "The signer was deleted.")
-            tell_of_deletion(database, caller, stored.signer, at)
-            rows.delete(database, stored.signer.id, at)
-            record(
-                database,
-                caller,
-                "signer:delete",
-                name,
-                at=at,
-                signer=name,
-                details={"id": stored.signer.id, "number": stored.signer.number},
-            )
+            revoke_all(database, caller, name, at, "The signer is being deleted.")
+            rows.set_deletion(database, signer.id, end)
+            details: Details = {
+                "id": signer.id,
+                "number": signer.number,
+                "deletes_at": end.isoformat(),
+            }
+            action = Action.SIGNER_DELETE
+            record(database, caller, action, name, at=at, signer=name, details=details)
+            deleting = replace(signer, deletes_at=end)
+            changes = policies.changes_of_signer(database, name, signer.policy)
+        return replace(view_of(deleting, role, at), policy_changes=changes)
+
+    def undelete(self, caller: Caller, name: str) -> SignerView:
+        """It stays, disabled; nothing happens to one that stays anyway. Refused 403, 404."""
+        with self._store.change() as database:
+            signer = self._administered(database, caller, name, "undelete signers")[0].signer
+            if signer.deletes_at is not None:
+                rows.set_deletion(database, signer.id, None)
+                record(
+                    database, caller, Action.SIGNER_UNDELETE, name, at=self._clock(), signer=name
+                )
+        return self.get(caller, name)
 
     def csr(self, caller: Caller, name: str) -> str:
         """PEM of the PKCS#10 request of an external signer; Refused 409 signer_not_external."""
         with self._store.read() as database:
-            stored, role = find_visible(database, caller.identity, name)
+            stored, role = find_visible(database, caller.identity, name, self._clock())
         permissions.require_signer_manager(caller.identity, role, "have its CSR")
         _check_external(stored.signer)
         key = self._keys.open(stored.next_key or stored.key)
-        return make_request(key, stored.signer.common_name)
+        return make_request(key, stored.signer.subject)
 
     def install_certificate(self, caller: Caller, name: str, chain: str) -> SignerView:
         """`chain`: PEM of leaf and issuers in any order, root included. Refused 400 naming
-        `chain` with what is wrong, 409 signer_not_external."""
+        `chain` with what is wrong, 409 signer_not_external, signer_deleting."""
 
         def judge(database: Database) -> tuple[KeyedSigner, KeyReference, Certificate]:
-            stored = self._administered(database, caller, name, "install certificates")
+            stored, _ = self._administered(database, caller, name, "install certificates")
+            refuse_deleting(stored.signer)
             _check_external(stored.signer)
             keys = {key.public_key: key for key in (stored.key, stored.next_key) if key}
             public_key, certificate = check_chain(chain, list(keys), self._clock())
@@ -232,7 +292,7 @@ class Signers:
             record(
                 database,
                 caller,
-                "signer:install_certificate",
+                Action.SIGNER_INSTALL_CERTIFICATE,
                 name,
                 at=at,
                 signer=name,
@@ -247,7 +307,7 @@ class Signers:
     def certificate(self, caller: Caller, name: str) -> SignerCertificate:
         """Refused 409 signer_pending while there is none."""
         with self._store.read() as database:
-            stored, _ = find_visible(database, caller.identity, name)
+            stored, _ = find_visible(database, caller.identity, name, self._clock())
         certificate: Certificate | None = stored.signer.certificate
         if certificate is None:
             raise Refused(Code.SIGNER_PENDING, f"The signer {name!r} has no certificate yet.")
@@ -262,30 +322,48 @@ class Signers:
         return self._authority.pem()
 
     def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> SignerView:
-        verb = "disable" if disabled else "enable"
+        action = Action.SIGNER_DISABLE if disabled else Action.SIGNER_ENABLE
         with self._store.change() as database:
             actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, name)
-            permissions.require_signer_manager(actor, role, f"{verb} it")
+            stored, role = find_visible(database, actor, name, self._clock())
+            permissions.require_signer_manager(actor, role, f"{action.verb} it")
+            if not disabled:
+                refuse_deleting(stored.signer)
             if stored.signer.disabled != disabled:
                 rows.set_disabled(database, stored.signer.id, disabled)
-                record(database, caller, f"signer:{verb}", name, at=self._clock(), signer=name)
+                record(database, caller, action, name, at=self._clock(), signer=name)
         return self.get(caller, name)
 
     def _administered(
         self, database: Database, caller: Caller, name: str, what: str
-    ) -> KeyedSigner:
-        """The signer, for a server admin. Who may see it hears 403, others 404."""
+    ) -> tuple[KeyedSigner, MemberRole | None]:
+        """The signer, and the role on it, of a server admin. Who may see it hears 403, others
+        404."""
         actor = confirm(database, caller)
-        stored, _ = find_visible(database, actor, name)
+        found = find_visible(database, actor, name, self._clock())
         permissions.require_admin(actor, what)
-        return stored
+        return found
 
 
-def _check_name_free(database: Database, name: str) -> None:
-    if rows.find(database, name) is not None:
+def _warned(
+    database: Database, caller: Caller, views: list[SignerView], now: datetime
+) -> list[SignerView]:
+    """Of namesakes too, for those who may see them all."""
+    if not permissions.may_read_everything(caller.identity):
+        return views
+    namesakes = find_namesakes(database, now)
+    return [
+        replace(view, warnings=(*view.warnings, SameName(view.signer.common_name, others)))
+        if (others := namesakes.get(view.signer.name))
+        else view
+        for view in views
+    ]
+
+
+def _check_name_free(database: Database, name: str, now: datetime) -> None:
+    if rows.find(database, name, now) is not None:
         raise Refused(Code.SIGNER_EXISTS, f"There is a signer {name!r} already.")
-    if rows.was_deleted(database, name):
+    if rows.is_name_taken(database, name):
         raise Refused(
             Code.SIGNER_NAME_USED,
             f"A signer {name!r} was deleted; its rows stay, so its name is never given again.",
@@ -301,6 +379,10 @@ def _check_days(days: int | None, external: bool) -> int:
         title = f"A certificate can be valid for {CERTIFICATE_DAYS} days, not {days}."
         raise invalid("days", title)
     return days
+
+
+def _bad_delay(title: str) -> Refused:
+    return invalid("after_seconds", title)
 
 
 def _check_external(signer: Signer) -> None:

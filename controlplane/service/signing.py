@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
-from controlplane.domain.decision import Allowed, Circumstances, Denied, decide
+from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
@@ -131,11 +131,11 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing); 404
-        signer_not_found (row: not_a_member); 400 scheme_key_mismatch or invalid_request; 401 if the
-        caller's key was just revoked; 409 certificate_changed, idempotency_conflict; 500
-        signing_failed. Each leaves a row. Also 429 too_many_calls; 503 overloaded or
-        store_unavailable with retry_after.
+        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing),
+        address_not_allowed; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
+        invalid_request; 401 if the caller's key was just revoked or ended; 409
+        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also 429
+        too_many_calls; 503 overloaded or store_unavailable with retry_after.
         """
         view = self._views.latest_known()
         moves = 0
@@ -164,7 +164,7 @@ class Signing:
                 view.forget_grants(call.signer, caller.identity.name)
                 continue
             if isinstance(result, Bound):
-                return (yield from self._repeat(caller, call, result.operation))
+                return (yield from self._repeat(attempt, caller, call, result.operation))
             if not isinstance(attempt.answer, Refused):
                 return attempt.answer
             refused = attempt.answer
@@ -192,11 +192,12 @@ class Signing:
         return Row(attempt.entry, view.epoch, known)
 
     def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
-        """A call to sign by a revoked key or a disabled identity becomes a denied row; any other
-        refusal of `Identities.authenticate` leaves none. Refused 429 too_many_calls."""
+        """A call to sign by somebody who is known and not let in becomes a denied row; any other
+        refusal of `Identities.authenticate` leaves none. Refused 429 too_many_calls, by its key:
+        whoever stole one uses up nothing of its owner's."""
         if isinstance(refused, RefusedCaller):
             entry = _refused_entry(refused, call, self._clock())
-            self._rates.count(refused.caller.identity.id, entry.created_at)
+            self._rates.count(refused.caller.api_key_id, entry.created_at)
             self._writer.write(Row(entry, None, bind=False))
 
     def _attempt(self, view: View, caller: Caller, call: SignCall, *, may_wait: bool) -> _Attempt:
@@ -206,10 +207,11 @@ class Signing:
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         try:
-            refuse_unless_current(known.key, Caller(known.identity, known.key.id))
+            presented = Caller(known.identity, known.key)
+            refuse_unless_current(known.key, presented, call.client.address, now)
         except RefusedCaller as refused:
             return _Attempt(_refused_entry(refused, call, now), refused)
-        keyed = view.signer(call.signer)
+        keyed = view.signer(call.signer, now)
         role = view.role(keyed.signer.id, known.identity.id) if keyed else None
         decision = decide(
             Circumstances(
@@ -251,7 +253,7 @@ class Signing:
             call,
             now,
             outcome=Outcome.SUCCEEDED,
-            grant_id=allowed.grant.id if allowed.grant else None,
+            grant=allowed.grant,
             certificate_serial=serial,
             signature=signature,
         )
@@ -261,7 +263,7 @@ class Signing:
         """For want of a grant: the same refusal, with what to do about it."""
         now = self._clock()
         with self._store.read() as database:
-            keyed = signers.find(database, call.signer)
+            keyed = signers.find(database, call.signer, now)
             if keyed is None:
                 return refused
             signer = keyed.signer
@@ -269,13 +271,18 @@ class Signing:
         missing = list_missing_of_grant(signer, caller.identity.name, now, pending, latest)
         return GrantMissing(refused, missing, pending.id if pending else None)
 
-    def _repeat(self, caller: Caller, call: SignCall, bound: Operation) -> Steps:
-        """The signature that the call's idempotency key is bound to, if it was the same call."""
+    def _repeat(self, attempt: _Attempt, caller: Caller, call: SignCall, bound: Operation) -> Steps:
+        """The signature that the call's idempotency key is bound to, if it was the same call, and
+        its caller could still sign. `attempt`: the same call, decided under the epoch in which the
+        key was found bound."""
         before = bound.entry
         entry = _entry(caller, call, self._clock())
         signature, serial = before.signature, before.certificate_serial
         if signature is not None and serial is not None and _content(before) == _content(entry):
-            return Signed(signature, before.id, serial)
+            if isinstance(attempt.answer, Signed) or attempt.entry.reason not in LASTING:
+                return Signed(signature, before.id, serial)
+            yield Row(attempt.entry, None, bind=False)
+            raise attempt.answer
         refused = Refused(
             Code.IDEMPOTENCY_CONFLICT,
             "This Idempotency-Key was used before, for another call to sign.",
@@ -304,7 +311,7 @@ def _entry(
     at: datetime,
     *,
     outcome: Outcome | None = None,
-    grant_id: str | None = None,
+    grant: Grant | None = None,
     certificate_serial: str | None = None,
     signature: bytes | None = None,
 ) -> Entry:
@@ -315,6 +322,7 @@ def _entry(
         kind=OperationKind.SIGN,
         actor=caller.identity.name,
         api_key_id=caller.api_key_id,
+        credential=caller.key.credential(at),
         signer=_name(call.signer),
         outcome=outcome,
         scheme=call.scheme,
@@ -322,7 +330,8 @@ def _entry(
         digest=call.digest,
         pss=call.pss,
         ecdsa_encoding=call.ecdsa_encoding,
-        grant_id=grant_id,
+        grant_id=grant.id if grant else None,
+        approvals=grant.approvals if grant else None,
         certificate_serial=certificate_serial or call.certificate_serial,
         client=clean(call.client),
         signature=signature,
@@ -344,6 +353,7 @@ def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime
         kind=OperationKind.SIGN,
         actor=refused.caller.identity.name,
         api_key_id=refused.caller.api_key_id,
+        credential=refused.caller.key.credential(at),
         signer=_name(call.signer),
         outcome=Outcome.DENIED,
         reason=refused.code,

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from peewee import Database
 
+from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import ApiKey, Grant, Identity, MemberRole
 from controlplane.store import grants, identities, members, signers
@@ -33,9 +34,15 @@ class KnownKey:
     key: ApiKey
     identity: Identity
 
-    @property
-    def is_usable(self) -> bool:
-        return self.key.revoked_at is None and not self.identity.disabled
+    def is_usable(self, address: str | None, clock: Clock) -> bool:
+        """By a call from there."""
+        key = self.key  # of which most have no limits: every call to sign asks this
+        return (
+            key.revoked_at is None
+            and not self.identity.disabled
+            and (key.expires_at is None or not key.has_ended(clock()))
+            and (not key.allowed_addresses or key.admits(address))
+        )
 
 
 class Readable(Protocol):
@@ -101,14 +108,15 @@ class View:
             self._keys_by_id[key_id] = known
         return self._keys_by_id[key_id]
 
-    def signer(self, name: str) -> KeyedSigner | None:
+    def signer(self, name: str, now: datetime) -> KeyedSigner | None:
         if name not in self._signers:
             with self._reading() as database:
-                found = signers.find(database, name)
+                found = signers.find(database, name, now)
             if found is None:
                 return None
             self._signers[name] = found
-        return self._signers[name]
+        known = self._signers[name]
+        return None if known.signer.is_gone(now) else known
 
     def role(self, signer_id: str, identity_id: str) -> MemberRole | None:
         pair = (signer_id, identity_id)

@@ -9,7 +9,7 @@ from controlplane.domain import permissions
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Identity, MemberRole, PolicyChange, Signer, SignerStatus
 from controlplane.domain.warnings import SignerWarning, warnings_of
-from controlplane.errors import not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.store import members, signers
 
 
@@ -30,10 +30,10 @@ def view_of(signer: Signer, role: MemberRole | None, now: datetime) -> SignerVie
 
 
 def find_visible(
-    database: Database, identity: Identity, name: str
+    database: Database, identity: Identity, name: str, now: datetime
 ) -> tuple[KeyedSigner, MemberRole | None]:
     """With the identity's role on it. Refused 404 signer_not_found."""
-    stored = signers.find(database, name)
+    stored = signers.find(database, name, now)
     if stored is None:
         raise not_found("signer", name)
     role = members.find_role(database, stored.signer.id, identity.id)
@@ -47,8 +47,18 @@ def list_visible(
 ) -> list[SignerView]:
     """By number, those after this one."""
     roles = members.roles_of(database, identity.id)
-    found = signers.list_after(database, after, limit, seen_by=limited(identity))
+    found = signers.list_after(database, after, limit, now, seen_by=limited(identity))
     return [view_of(each.signer, roles.get(each.signer.id), now) for each in found]
+
+
+def refuse_deleting(signer: Signer) -> None:
+    """Refused 409 signer_deleting: what would be of no use to a signer that will be gone."""
+    if signer.deletes_at is not None:
+        raise Refused(
+            Code.SIGNER_DELETING,
+            f"The signer {signer.name!r} is being deleted: take that back first "
+            f"(sealwright signer undelete {signer.name}).",
+        )
 
 
 def limited(identity: Identity) -> Identity | None:

@@ -7,16 +7,23 @@ from typing import Any
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
-from controlplane.domain.model import Grant, GrantState, HashAlgorithm, Identity, Revocation
+from controlplane.domain.model import (
+    Approval,
+    Grant,
+    GrantState,
+    HashAlgorithm,
+    Identity,
+    Revocation,
+)
 from controlplane.store.dialect import ask, place
-from controlplane.store.mapping import Form, shared
+from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
 from controlplane.store.tables import GrantRow
 
 _HASHES = Form(
     ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
 )
-_GRANT = shared(Grant, GrantRow, hashes=_HASHES)
+_GRANT = shared(Grant, GrantRow, hashes=_HASHES, approvals=as_json(tuple[Approval, ...]))
 
 
 def insert(database: Database, grant: Grant) -> None:
@@ -62,9 +69,9 @@ def find(database: Database, grant_id: str) -> Grant | None:
     return _grant(row) if row is not None else None
 
 
-def is_visible(database: Database, grant_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, grant_id: str, identity: Identity, now: datetime) -> bool:
     query = GrantRow.select().where(GrantRow.id == grant_id)
-    return bool(_visible(query, identity).exists(database))
+    return bool(_visible(query, identity, now).exists(database))
 
 
 def find_active(
@@ -107,7 +114,7 @@ def list_before(
     if grant_id is not None:
         query = query.where(GrantRow.id < grant_id)
     if seen_by is not None:
-        query = _visible(query, seen_by)
+        query = _visible(query, seen_by, now)
     rows = query.order_by(GrantRow.id.desc()).limit(limit).execute(database)
     return [_grant(row) for row in rows]
 
@@ -136,9 +143,9 @@ def _is(state: GrantState, now: datetime) -> Any:
             return ~revoked & ~used_up & ~over
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
     own = GrantRow.grantee == identity.name
-    return query.where(own | GrantRow.signer.in_(names_seen_by(identity)))
+    return query.where(own | GrantRow.signer.in_(names_seen_by(identity, now)))
 
 
 def _grant(row: GrantRow) -> Grant:

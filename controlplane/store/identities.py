@@ -1,16 +1,23 @@
 """Identities and API keys as rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from ipaddress import ip_network
 
-from peewee import Database
+from peewee import EXCLUDED, Database
 
-from controlplane.domain.model import ApiKey, Identity, ServerRole
+from controlplane.domain.instant import to_text
+from controlplane.domain.model import ApiKey, Identity, LastUse, ServerRole
 from controlplane.store.batches import batches
-from controlplane.store.mapping import shared
-from controlplane.store.tables import ApiKeyRow, IdentityRow
+from controlplane.store.mapping import Form, shared
+from controlplane.store.tables import ApiKeyRow, ApiKeyUseRow, IdentityRow
 
 _IDENTITY = shared(Identity, IdentityRow)
-_KEY = shared(ApiKey, ApiKeyRow)
+_NETWORKS = Form(
+    lambda networks: " ".join(map(str, networks)),
+    lambda text: tuple(ip_network(each) for each in text.split()),
+)
+_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=_NETWORKS)
 
 
 def insert(database: Database, identity: Identity) -> None:
@@ -68,14 +75,39 @@ def find_key_by_id(database: Database, key_id: str) -> ApiKey | None:
 
 
 def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
-    """Oldest first."""
-    rows = ApiKeyRow.select().where(ApiKeyRow.identity_id == identity_id).order_by(ApiKeyRow.id)
-    return tuple(_KEY.read(row) for row in rows.execute(database))
+    """Oldest first, with their last uses."""
+    of_it = ApiKeyRow.identity_id == identity_id
+    ids = ApiKeyRow.select(ApiKeyRow.id).where(of_it)
+    uses = ApiKeyUseRow.select().where(ApiKeyUseRow.api_key_id.in_(ids)).execute(database)
+    used = {row.api_key_id: LastUse(date.fromisoformat(row.used_on), row.used_from) for row in uses}
+    keys = ApiKeyRow.select().where(of_it).order_by(ApiKeyRow.id).execute(database)
+    return tuple(_KEY.read(row, last_use=used.get(row.id)) for row in keys)
 
 
-def count_other_admins(database: Database, identity_id: str) -> int:
-    """Enabled admins with a key that is not revoked, this one not counted."""
-    with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(ApiKeyRow.revoked_at.is_null())
+def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
+    """By the ids of keys. A later day that was noted before stays."""
+    for some in batches(sorted(uses)):
+        rows = [
+            {
+                "api_key_id": key_id,
+                "used_on": uses[key_id].on.isoformat(),
+                "used_from": uses[key_id].address,
+            }
+            for key_id in some
+        ]
+        ApiKeyUseRow.insert_many(rows).on_conflict(
+            conflict_target=[ApiKeyUseRow.api_key_id],
+            preserve=[ApiKeyUseRow.used_on, ApiKeyUseRow.used_from],
+            where=(EXCLUDED.used_on >= ApiKeyUseRow.used_on),
+        ).execute(database)
+
+
+def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:
+    """Enabled admins with a key that is not revoked and has not ended, this one not counted."""
+    with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
+        ApiKeyRow.revoked_at.is_null()
+        & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
+    )
     admins = IdentityRow.select().where(
         (IdentityRow.role == ServerRole.ADMIN.value)
         & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python

@@ -19,7 +19,7 @@ def find_role(database: Database, signer_id: str, identity_id: str) -> MemberRol
 
 
 def find_role_by_name(database: Database, signer: str, identity_id: str) -> MemberRole | None:
-    """None also for a signer that was deleted."""
+    """None also for a signer that was erased."""
     row = (
         MemberRow.select()
         .join(SignerRow, on=(SignerRow.id == MemberRow.signer_id))

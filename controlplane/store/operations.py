@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -11,8 +12,23 @@ import msgspec
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Client, HashAlgorithm, Identity, PssParameters
-from controlplane.domain.operation import Entry, Head, Operation, OperationFilter, Unreadable
+from controlplane.domain.model import (
+    Approval,
+    Client,
+    Credential,
+    HashAlgorithm,
+    Identity,
+    Outcome,
+    PssParameters,
+)
+from controlplane.domain.operation import (
+    Commitments,
+    Entry,
+    Head,
+    Operation,
+    OperationFilter,
+    Unreadable,
+)
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.mapping import as_json, shared
@@ -70,8 +86,12 @@ _ENTRY = shared(
     OperationRow,
     client=as_json(Client),
     details=as_json(dict[str, str | int | bool | None]),
+    credential=as_json(Credential),
+    approvals=as_json(tuple[Approval, ...]),
 )
-_WHERE = {name: name for name in ("sequence", "previous_hash", "row_hash")}
+_COMMITMENTS = shared(Commitments, OperationRow)
+_WHERE = {name: name for name in ("sequence", "version", "previous_hash", "row_hash")}
+_WHERE |= {each.name: f"commitments.{each.name}" for each in fields(Commitments)}
 _WHERE |= {"pss_mgf_hash": "entry.pss", "pss_salt_length": "entry.pss"}
 _values = attrgetter(*(_WHERE.get(name, f"entry.{name}") for name in _COLUMNS))
 _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
@@ -79,10 +99,17 @@ _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
     (_COLUMNS.index("pss_salt_length"), attrgetter("salt_length")),
     *(
         (_COLUMNS.index(name), _ENTRY.form(name).write)
-        for name in ("created_at", "client", "details")
+        for name in ("created_at", "client", "details", "credential", "approvals")
     ),
 ]
 """Which of these values stand in another form."""
+_SINCE_VERSION_2 = [
+    _COLUMNS.index(name)
+    for name in (
+        *("credential", "approvals", "proposal"),
+        *(each.name for each in fields(Commitments)),
+    )
+]
 
 
 def read_head(database: Database) -> Head:
@@ -184,6 +211,7 @@ def list_before(
     where: OperationFilter,
     sequence: int | None,
     limit: int,
+    now: datetime,
     *,
     seen_by: Identity | None,
 ) -> tuple[list[Operation], bool]:
@@ -204,7 +232,7 @@ def list_before(
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
     if seen_by is not None:
-        query = _visible(query, seen_by)
+        query = _visible(query, seen_by, now)
     query = query.order_by(OperationRow.sequence.desc()).limit(limit)
     found: list[Operation] = []
     octets = 0
@@ -216,9 +244,16 @@ def list_before(
     return found, False
 
 
-def is_visible(database: Database, operation_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
-    return bool(_visible(query, identity).exists(database))
+    return bool(_visible(query, identity, now).exists(database))
+
+
+def has_signed(database: Database, signer: str) -> bool:
+    query = OperationRow.select().where(
+        (OperationRow.signer == signer) & (OperationRow.outcome == Outcome.SUCCEEDED.value)
+    )
+    return bool(query.exists(database))
 
 
 def read_bounds(database: Database) -> tuple[int, int]:
@@ -271,15 +306,17 @@ def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
     """Reading alone overlooks what means the same, such as white space in JSON."""
     try:
         operation = _operation(row)
-        as_written = _record(operation) == row
+        as_written = _record(operation) == row and not (
+            operation.version == 1 and any(row[place_] is not None for place_ in _SINCE_VERSION_2)
+        )
     except (ValueError, TypeError, AttributeError, msgspec.MsgspecError):
         as_written = False
     return operation if as_written else Unreadable(row[0])
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
     own = OperationRow.actor == identity.name
-    return query.where(own | OperationRow.signer.in_(names_seen_by(identity)))
+    return query.where(own | OperationRow.signer.in_(names_seen_by(identity, now)))
 
 
 def _record(operation: Operation) -> tuple[object, ...]:
@@ -298,7 +335,9 @@ def _operation(row: tuple[Any, ...]) -> Operation:
         pss = PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
     return Operation(
         sequence=has["sequence"],
+        version=has["version"],
         entry=_ENTRY.read_columns(has, pss=pss),
+        commitments=_COMMITMENTS.read_columns(has),
         previous_hash=has["previous_hash"],
         row_hash=has["row_hash"],
     )

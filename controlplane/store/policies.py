@@ -1,11 +1,13 @@
 """Policies as rows, and what was done with them."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from peewee import Database, ModelSelect
 
 from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import to_text
 from controlplane.domain.model import Identity, Policy, PolicyChange, Terms
 from controlplane.store.batches import batches
 from controlplane.store.mapping import as_json, shared
@@ -40,7 +42,9 @@ def update(database: Database, policy: Policy) -> None:
 
 
 def delete(database: Database, policy_id: str) -> None:
+    """That no signer has but those that are gone and not erased yet."""
     _delete_approvers(database, policy_id)
+    SignerRow.update(policy_id=None).where(SignerRow.policy_id == policy_id).execute(database)
     PolicyRow.delete().where(PolicyRow.id == policy_id).execute(database)
 
 
@@ -58,7 +62,7 @@ def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Polic
 
 
 def list_after(
-    database: Database, name: str, limit: int, *, seen_by: Identity | None
+    database: Database, name: str, limit: int, now: datetime, *, seen_by: Identity | None
 ) -> list[Policy]:
     """By name, those after this one. `seen_by` leaves those that name this identity as an
     approver, or that are attached to a signer that it is a member of."""
@@ -71,6 +75,7 @@ def list_after(
             SignerRow.select(SignerRow.policy_id)
             .join(MemberRow, on=(MemberRow.signer_id == SignerRow.id))
             .where((MemberRow.identity_id == seen_by.id) & SignerRow.policy_id.is_null(False))
+            .where(SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now)))
         )
         query = query.where(PolicyRow.id.in_(approver | member))
     rows = query.order_by(PolicyRow.name).limit(limit).execute(database)

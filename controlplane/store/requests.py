@@ -46,9 +46,9 @@ def find(database: Database, request_id: str) -> Request | None:
     return found[0] if found else None
 
 
-def is_visible(database: Database, request_id: str, identity: Identity) -> bool:
+def is_visible(database: Database, request_id: str, identity: Identity, now: datetime) -> bool:
     query = RequestRow.select().where(RequestRow.id == request_id)
-    return bool(_visible(query, identity).exists(database))
+    return bool(_visible(query, identity, now).exists(database))
 
 
 def cancel_pending(
@@ -100,7 +100,7 @@ def list_before(
     if request_id is not None:
         query = query.where(RequestRow.id < request_id)
     if seen_by is not None:
-        query = _visible(query, seen_by)
+        query = _visible(query, seen_by, now)
     rows = query.order_by(RequestRow.id.desc()).limit(limit).execute(database)
     return _load(database, list(rows))
 
@@ -110,14 +110,14 @@ def _is_pending(now: datetime) -> Any:
     return RequestRow.ended.is_null() & not_expired
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity) -> "ModelSelect[Any]":
+def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
     """Its own, those of the signers that it may read, and those whose terms name it."""
     named = RequestApproverRow.select(RequestApproverRow.request_id).where(
         RequestApproverRow.identity == identity.name
     )
     return query.where(
         (RequestRow.requester == identity.name)
-        | RequestRow.signer.in_(names_seen_by(identity))
+        | RequestRow.signer.in_(names_seen_by(identity, now))
         | RequestRow.id.in_(named)
     )
 

@@ -92,70 +92,92 @@ def use_certificate(
         _forget_key(database, stored.key.id)
 
 
-def delete(database: Database, signer_id: str, at: datetime) -> None:
-    """Its private keys and members are gone, its policy is free; its name and number stay taken."""
-    MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
-    KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
-    SignerRow.update(deleted_at=to_text(at), policy_id=None).where(
+def set_deletion(database: Database, signer_id: str, at: datetime | None) -> None:
+    """When it will be gone; None: it stays."""
+    SignerRow.update(deletes_at=None if at is None else to_text(at)).where(
         SignerRow.id == signer_id
     ).execute(database)
 
 
-def was_deleted(database: Database, name: str) -> bool:
-    query = SignerRow.select().where((SignerRow.name == name) & SignerRow.deleted_at.is_null(False))
-    return bool(query.exists(database))
+def find_due(database: Database, now: datetime) -> list[Signer]:
+    """Those that are gone and not erased, by number."""
+    kept = KeyRow.select().where((KeyRow.signer_id == SignerRow.id) & KeyRow.handle.is_null(False))
+    query = SignerRow.select().where((SignerRow.deletes_at <= to_text(now)) & fn.EXISTS(kept))
+    found = _load(database, list(query.execute(database)))
+    return sorted((each.signer for each in found), key=lambda signer: signer.number)
 
 
-def find(database: Database, name: str) -> KeyedSigner | None:
-    row = (
-        SignerRow.select()
-        .where((SignerRow.name == name) & SignerRow.deleted_at.is_null())
-        .first(database)
-    )
+def erase(database: Database, signer_id: str) -> None:
+    """Its private keys and members are gone, its policy is free; its name and number stay taken."""
+    MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
+    KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
+    SignerRow.update(policy_id=None).where(SignerRow.id == signer_id).execute(database)
+
+
+def is_name_taken(database: Database, name: str) -> bool:
+    """By one that there is, or was."""
+    return bool(SignerRow.select().where(SignerRow.name == name).exists(database))
+
+
+def find(database: Database, name: str, now: datetime) -> KeyedSigner | None:
+    row = SignerRow.select().where((SignerRow.name == name) & is_there(now)).first(database)
     return _load(database, [row])[0] if row is not None else None
 
 
 def list_after(
-    database: Database, number: int, limit: int | None, *, seen_by: Identity | None
+    database: Database, number: int, limit: int | None, now: datetime, *, seen_by: Identity | None
 ) -> list[KeyedSigner]:
     """By number, those after this one; `seen_by`: only those that it is a member of, or an
     approver of the policy of."""
-    query = SignerRow.select().where((SignerRow.number > number) & SignerRow.deleted_at.is_null())
+    query = SignerRow.select().where((SignerRow.number > number) & is_there(now))
     if seen_by is not None:
-        query = query.where(SignerRow.id.in_(ids_seen_by(seen_by)))
+        query = query.where(SignerRow.id.in_(_ids_seen_by(seen_by)))
     rows = query.order_by(SignerRow.number).limit(limit).execute(database)
     return _load(database, list(rows))
 
 
-def ids_seen_by(identity: Identity) -> "CompoundSelectQuery":
-    """A query for what membership or a policy's steps show to this identity."""
-    member = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == identity.id)
-    approver = (
-        SignerRow.select(SignerRow.id)
-        .join(PolicyApproverRow, on=(PolicyApproverRow.policy_id == SignerRow.policy_id))
-        .where(PolicyApproverRow.identity == identity.name)
+def common_names(database: Database, now: datetime) -> list[tuple[str, str]]:
+    """Name and common name of each that the built-in CA certifies, by number."""
+    has = SignerRow._meta.fields
+    query = SignerRow.select(has["name"], has["common_name"]).where(
+        ~has["external"] & is_there(now)
     )
-    return member | approver
+    return list(query.order_by(SignerRow.number).tuples().execute(database))
 
 
-def names_seen_by(identity: Identity) -> "ModelSelect[Any]":
-    return SignerRow.select(SignerRow.name).where(SignerRow.id.in_(ids_seen_by(identity)))
+def is_there(now: datetime) -> Any:
+    """A condition: not gone, as Signer.is_gone has it."""
+    return SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now))
+
+
+def names_seen_by(identity: Identity, now: datetime) -> "ModelSelect[Any]":
+    """A query for those that membership or a policy's steps show to this identity."""
+    return SignerRow.select(SignerRow.name).where(
+        SignerRow.id.in_(_ids_seen_by(identity)) & is_there(now)
+    )
 
 
 def names_with_policy(
-    database: Database, policy_id: str, *, seen_by: Identity | None, limit: int | None = None
+    database: Database,
+    policy_id: str,
+    now: datetime,
+    *,
+    seen_by: Identity | None,
+    limit: int | None = None,
 ) -> tuple[str, ...]:
     """By name."""
     query = SignerRow.select(SignerRow.name).where(
-        (SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null()
+        (SignerRow.policy_id == policy_id) & is_there(now)
     )
     if seen_by is not None:
-        query = query.where(SignerRow.id.in_(ids_seen_by(seen_by)))
+        query = query.where(SignerRow.id.in_(_ids_seen_by(seen_by)))
     rows = query.order_by(SignerRow.name).limit(limit).tuples().execute(database)
     return tuple(name for (name,) in rows)
 
 
-def auditors_with_policy(database: Database, policy_id: str) -> dict[str, frozenset[str]]:
+def auditors_with_policy(
+    database: Database, policy_id: str, now: datetime
+) -> dict[str, frozenset[str]]:
     """By the name of each signer that has it, in order of names: the ids of its auditors."""
     is_auditor = (MemberRow.signer_id == SignerRow.id) & (
         MemberRow.role == MemberRole.AUDITOR.value
@@ -163,7 +185,7 @@ def auditors_with_policy(database: Database, policy_id: str) -> dict[str, frozen
     rows = (
         SignerRow.select(SignerRow.name, MemberRow.identity_id)
         .join(MemberRow, JOIN.LEFT_OUTER, on=is_auditor)
-        .where((SignerRow.policy_id == policy_id) & SignerRow.deleted_at.is_null())
+        .where((SignerRow.policy_id == policy_id) & is_there(now))
         .order_by(SignerRow.name)
         .tuples()
         .execute(database)
@@ -174,6 +196,16 @@ def auditors_with_policy(database: Database, policy_id: str) -> dict[str, frozen
         if auditor is not None:
             auditors.add(auditor)
     return {name: frozenset(auditors) for name, auditors in found.items()}
+
+
+def _ids_seen_by(identity: Identity) -> "CompoundSelectQuery":
+    member = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == identity.id)
+    approver = (
+        SignerRow.select(SignerRow.id)
+        .join(PolicyApproverRow, on=(PolicyApproverRow.policy_id == SignerRow.policy_id))
+        .where(PolicyApproverRow.identity == identity.name)
+    )
+    return member | approver
 
 
 def _forget_key(database: Database, key_id: str) -> None:

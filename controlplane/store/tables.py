@@ -13,6 +13,7 @@ from peewee import (
     TextField,
 )
 
+from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -56,21 +57,36 @@ class ApiKeyRow(Model):
     hash = BlobField()
     created_at = TextField()
     revoked_at = TextField(null=True)
+    expires_at = TextField(null=True)
+    allowed_addresses = TextField()  # with blanks between them
+    issued_by = TextField(null=True)
+    enrolled = BooleanField()
 
     class Meta:
         table_name = "api_keys"
 
 
+class ApiKeyUseRow(Model):
+    """The last one; `used_on` is a day."""
+
+    api_key_id = TextField(primary_key=True)
+    used_on = TextField()
+    used_from = TextField(null=True)
+
+    class Meta:
+        table_name = "api_key_uses"
+
+
 class SignerRow(Model):
-    """Stays after deletion, so that name and number are never given again. What it was described as
-    has a column each."""
+    """Stays after deletion, which is there from `deletes_at` on, so that name and number are never
+    given again. What it was described as has a column each."""
 
     id = TextField(primary_key=True)
     number = IntegerField()
     name = TextField()
     disabled = BooleanField()
     created_at = TextField()
-    deleted_at = TextField(null=True)
+    deletes_at = TextField(null=True)
     key_id = TextField()
     next_key_id = TextField(null=True)
     certificate_id = TextField(null=True)
@@ -225,6 +241,7 @@ class GrantRow(Model):
     revoked_at = TextField(null=True)
     revoked_by = TextField(null=True)
     revoke_reason = TextField(null=True)
+    approvals = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "grants"
@@ -269,6 +286,11 @@ class OperationRow(Model):
     idempotency_key = TextField(null=True)
     previous_hash = TextField()
     row_hash = TextField()
+    version = IntegerField()
+    credential = TextField(null=True)  # JSON
+    approvals = TextField(null=True)  # JSON
+    proposal = TextField(null=True)
+    vars().update(columns_of(Commitments))
 
     class Meta:
         table_name = "operations"

@@ -167,6 +167,8 @@ def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     try:
         who = client.whoami().value
         yield Finding("api key", State.OK, f"{url} knows it as {who.kind} {who.name}")
+        for sentence in who.warnings:
+            yield Finding("api key", State.WARN, sentence)
         yield from _signers(client.catalogue().value.signers)
     except Refused as refusal:
         next_step = "An admin gives out a new one with: sealwright identity key add NAME"

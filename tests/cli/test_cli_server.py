@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,42 @@ def test_a_revoked_key_is_refused_at_once(admin: Caller, machine: Caller, tmp_pa
     assert "code api_key_revoked" in refused.err
 
 
+def test_a_key_is_given_an_end_and_places_that_it_works_from(
+    admin: Caller, machine: Caller, tmp_path: Path
+) -> None:
+    add = ["identity", "key", "add", tmp_path.name, "--expires", "90d", "--from", "192.0.2.0/24"]
+    key_file = tmp_path / "limited"
+    told = admin.run(*add, "--from", "2001:db8::1", "--key-out", key_file)
+    assert "from     192.0.2.0/24, 2001:db8::1/128" in told.out
+    (_, limited) = admin.json("identity", "show", tmp_path.name)["keys"]
+    lasts = datetime.fromisoformat(limited["expires_at"]) - datetime.fromisoformat(
+        limited["created_at"]
+    )
+    assert lasts == timedelta(days=90)
+    assert "192.0.2.0/24, 2001:db8::1/128" in admin.run("identity", "show", tmp_path.name).out
+    refused = Caller(machine.url, key_file).run("signer", "list")
+    assert refused.code == 1
+    assert "code address_not_allowed" in refused.err
+    wrong = admin.run("identity", "key", "add", tmp_path.name, "--from", "192.0.2.1/24")
+    assert (wrong.code, "192.0.2.1/24 has host bits set" in wrong.err) == (1, True)
+
+
+def test_whoami_and_identity_show_warn_of_a_key_that_ends_soon(
+    admin: Caller, machine: Caller, tmp_path: Path
+) -> None:
+    name, key_file = tmp_path.name, tmp_path / "short"
+    admin.run("identity", "key", "add", name, "--expires", "10d", "--key-out", key_file)
+    (first, short) = admin.json("identity", "show", name)["keys"]
+    who = Caller(machine.url, key_file).run("whoami")
+    assert who.code == 0
+    for told in (who, admin.run("identity", "show", name)):
+        assert short["id"] in told.out
+        assert f"warning: The API key {short['id']} of {name} expires in 9 days" in told.err
+    mine = machine.run("whoami")
+    assert (first["id"] in mine.out, short["id"] in mine.out, mine.err) == (True, False, "")
+    assert machine.json("whoami")["key"]["id"] == first["id"]
+
+
 def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     made = admin.json(
         "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"
@@ -158,14 +195,26 @@ def test_a_signer_from_its_making_to_its_end(admin: Caller) -> None:
     renewed = admin.json("signer", "renew", "whole-life", "--days", "90")
     assert renewed["certificate_serial"] != made["certificate_serial"]
     assert renewed["number"] == made["number"]
-    assert admin.json("signer", "delete", "whole-life") == {
-        "name": "whole-life",
-        "deleted": True,
-    }
+    early = admin.run("signer", "delete", "whole-life", "--yes", "whole-life")
+    assert early.code == 1
+    assert "code signer_not_disabled" in early.err
+    admin.json("signer", "disable", "whole-life")
+    deleting = admin.json("signer", "delete", "whole-life", "--yes", "whole-life", "--after", "2d")
+    assert deleting["status"] == "deleting"
+    assert (
+        f"gone at             {deleting['deletes_at'][:19]}Z"
+        in admin.run("signer", "show", "whole-life").out
+    )
+    assert "code signer_deleting" in admin.run("signer", "enable", "whole-life").err
+    kept = admin.json("signer", "undelete", "whole-life")
+    assert (kept["status"], kept["deletes_at"]) == ("disabled", None)
+    admin.json("signer", "delete", "whole-life", "--yes", "whole-life", "--after", "0")
     gone = admin.run("signer", "show", "whole-life")
     assert gone.code == 1
     assert "code signer_not_found" in gone.err
-    again = admin.run("signer", "create", "whole-life", "--key", "p256", "--common-name", "Again")
+    again = admin.run(
+        "signer", "create", "whole-life", "--key", "p256", "--common-name", "Whole Life"
+    )
     assert again.code == 1
 
 
@@ -326,6 +375,28 @@ def test_an_export_is_verified_without_a_server(admin: Caller, tmp_path: Path) -
     assert verified("-", given=log.read_bytes()) == (0, sound)
     assert verified(log, "--expect-head", head) == (0, sound)
     assert admin.run("audit", "verify").code == 0
+
+
+def test_what_an_export_commits_to_can_be_left_out(admin: Caller, tmp_path: Path) -> None:
+    log = tmp_path / "log.ndjson"
+    rows = exported(admin, log)
+    for row in rows:
+        del row["api_key_id"], row["credential_id_salt"]
+        if row["credential"] is not None:
+            del row["credential"]["id"]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, verdict = verified(log)
+    assert (code, verdict["intact"], verdict["head"]) == (0, True, rows[-1]["row_hash"])
+
+
+def test_a_row_of_a_newer_version_is_said_to_be_one(admin: Caller, tmp_path: Path) -> None:
+    log = tmp_path / "log.ndjson"
+    rows = exported(admin, log)
+    rows[1]["version"] = 3
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ended = run("audit", "verify", log, "--json")
+    assert (ended.code, ended.json()["intact"]) == (1, False)
+    assert "row 2 was made by a newer version of Sealwright" in ended.err
 
 
 def test_a_log_that_was_tampered_with_is_1_and_says_where(admin: Caller, tmp_path: Path) -> None:

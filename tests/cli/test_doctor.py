@@ -148,6 +148,15 @@ def test_a_machine_that_may_sign_is_healthy(tmp_path: Path, admin: Caller) -> No
     assert "this identity may not sign" in ended.out
 
 
+def test_a_key_that_ends_soon_is_told(tmp_path: Path, admin: Caller) -> None:
+    key_file = tmp_path / "key"
+    admin.run("identity", "key", "add", "admin", "--expires", "10d", "--key-out", key_file)
+    configured = {"SEALWRIGHT_URL": admin.url, "SEALWRIGHT_API_KEY_FILE": str(key_file)}
+    ended = doctor(tmp_path, "--json", **configured)
+    assert ended.code == 0, ended.out + ended.err
+    assert "of admin expires in 9 days" in told(ended, "api key", "warn")
+
+
 def test_a_certificate_that_is_not_trusted_is_told_as_the_module_tells_it(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -135,10 +135,12 @@ class Policy:
 @dataclass(eq=False, slots=True)
 class Signer:
     name: str
+    number: int
     certified_until: int
     policy: Policy | None = None
     members: dict[str, str] = field(default_factory=dict)  # role by identity
     disabled: bool = False
+    deletes_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ class PolicyChange:
     name: str
     signer: str | None
     change: str  # created, attached, detached, loosened, tightened, changed
-    by: str
+    by: str | None  # None: nobody, when a signer was gone
     at: int
 
 
@@ -279,6 +281,7 @@ class Model:
         self.identities: dict[str, Identity] = {}
         self.signers: dict[str, Signer] = {}
         self.deleted_signers: set[str] = set()
+        self._to_erase: list[Signer] = []  # gone, and nobody has written anything since
         self.policies: dict[str, Policy] = {}
         self.requests: dict[str, Request] = {}
         self.grants: dict[str, Grant] = {}
@@ -401,7 +404,8 @@ class Model:
             raise Refusal(409, "signer_exists")
         if name in self.deleted_signers:
             raise Refusal(409, "signer_name_used")
-        signer = Signer(name, certified_until)
+        number = len(self.signers) + len(self.deleted_signers) + 1
+        signer = Signer(name, number, certified_until)
         wanted = None if policy is None else self._policy(policy)
         if wanted is not None:
             self._must_be_met(wanted.terms, signer)
@@ -412,29 +416,52 @@ class Model:
 
     def set_signer_disabled(self, who: str, name: str, disabled: bool) -> Signer:
         signer = self._managed_signer(who, name)
+        if not disabled:
+            self._must_stay(signer)
         if signer.disabled != disabled:
             signer.disabled = disabled
             verb = "disable" if disabled else "enable"
             self._record(who, f"signer:{verb}", name, signer=name)
         return signer
 
-    def delete_signer(self, who: str, name: str) -> None:
-        """Ends what is open on it; its requests, grants and rows stay."""
+    def delete_signer(self, who: str, name: str, after: int) -> Signer:
+        """Ends what is open on it at once; its requests, grants and rows stay."""
         caller = self._caller(who)
-        self._visible_signer(who, name)
+        signer = self._visible_signer(who, name)
         self._must_be_admin(caller)
+        self._must_stay(signer)
+        if not signer.disabled:
+            raise Refusal(409, "signer_not_disabled")
+        if after == 0 and any((row.signer, row.outcome) == (name, "succeeded") for row in self.log):
+            raise Refusal(400, "invalid_request")
         for request in self.requests.values():
             if request.signer == name and request.state(self.now) == "pending":
                 self._cancel(who, request)
         for grant in self.grants.values():
             if grant.signer == name and grant.state(self.now) == "active":
-                self._revoke(who, grant, "The signer was deleted.")
-        policy = self.signers[name].policy
-        if policy is not None:
-            self._tell(who, policy, "detached", name)
-        del self.signers[name]
-        self.deleted_signers.add(name)
+                self._revoke(who, grant, "The signer is being deleted.")
+        signer.deletes_at = self.now + after
+        self.pass_to(self.now)
         self._record(who, "signer:delete", name, signer=name)
+        return signer
+
+    def undelete_signer(self, who: str, name: str) -> Signer:
+        caller = self._caller(who)
+        signer = self._visible_signer(who, name)
+        self._must_be_admin(caller)
+        if signer.deletes_at is not None:
+            signer.deletes_at = None
+            self._record(who, "signer:undelete", name, signer=name)
+        return signer
+
+    def pass_to(self, now: int) -> None:
+        """What has to be deleted by then is gone; the next change erases it."""
+        self.now = now
+        for signer in [*self.signers.values()]:
+            if signer.deletes_at is not None and now >= signer.deletes_at:
+                del self.signers[signer.name]
+                self.deleted_signers.add(signer.name)
+                self._to_erase.append(signer)
 
     def put_member(self, who: str, name: str, identity: str, role: str) -> bool:
         """Adds, or gives another role. True: was no member before."""
@@ -543,6 +570,7 @@ class Model:
             raise Refusal(403, "not_a_member")
         if signer.members[who] not in SIGNING_ROLES:
             raise Refusal(403, "role_cannot_sign")
+        self._must_stay(signer)
         if signer.policy is None:
             raise Refusal(409, "no_policy")
         terms = signer.policy.terms
@@ -672,6 +700,7 @@ class Model:
         signer = self._visible_signer(who, name)
         if signer.members.get(who) != "administrator":
             raise Refusal(403, "administrator_required")
+        self._must_stay(signer)
         if signer.policy is None:
             raise Refusal(409, "no_policy")
         if grantee not in self.identities or grantee not in signer.members:
@@ -782,14 +811,16 @@ class Model:
 
     def sign(self, who: str, name: str, hash_: str, key: str | None = None) -> Signature:
         """One row whatever comes of it; `key`: the Idempotency-Key, which binds to a success: the
-        same call again gets the same signature, uses nothing up and adds no row."""
+        same call again gets the same signature, uses nothing up and adds no row, as long as it
+        lacks at most a grant."""
         retry = None if key is None else self.retries.get((who, key))
-        if retry is not None and not self.identities[who].disabled:
-            if (retry.signer, retry.hash) == (name, hash_):
-                return retry
-            self._record_sign(who, name, hash_, "denied", "idempotency_conflict")
-            raise Refusal(409, "idempotency_conflict")
         judged = self.judge(who, name, hash_)
+        if retry is not None and not self.identities[who].disabled:
+            if (retry.signer, retry.hash) != (name, hash_):
+                self._record_sign(who, name, hash_, "denied", "idempotency_conflict")
+                raise Refusal(409, "idempotency_conflict")
+            if judged.code in (None, "no_active_grant", "algorithm_not_allowed"):
+                return retry
         if judged.code is not None:
             self._record_sign(who, name, hash_, "denied", judged.code)
             raise self._refuse_to_sign(who, name, judged.code)
@@ -863,6 +894,10 @@ class Model:
             raise Refusal(404, "policy_not_found")
         return self.policies[name]
 
+    def _must_stay(self, signer: Signer) -> None:
+        if signer.deletes_at is not None:
+            raise Refusal(409, "signer_deleting")
+
     def _visible_signer(self, who: str, name: str) -> Signer:
         if not self.sees_signer(who, name):
             raise Refusal(404, "signer_not_found")
@@ -882,6 +917,14 @@ class Model:
 
     def _record(self, who: str, action: str, object_: str, *, signer: str | None = None) -> None:
         self.log.append(Row(who, signer, action=action, object=object_))
+        gone, self._to_erase = self._to_erase, []
+        for each in sorted(gone, key=lambda signer: signer.number):
+            self.log.append(Row(None, each.name, action="signer:erase", object=each.name))
+            if each.policy is not None and each.deletes_at is not None:
+                detached = PolicyChange(
+                    each.policy, each.policy.name, each.name, "detached", None, each.deletes_at
+                )
+                self.changes.append(detached)
 
     def _record_sign(
         self,

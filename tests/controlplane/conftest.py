@@ -129,7 +129,7 @@ class Api:
         self, name: str, key: str = "p256", *, operator: str | None = None
     ) -> dict[str, Any]:
         """A new signer, with this identity as its operator."""
-        answer = self.post("/v1/signers", {"name": name, "key": key, "common_name": "ACME"})
+        answer = self.post("/v1/signers", {"name": name, "key": key, "common_name": f"ACME {name}"})
         assert answer.status_code == 201, answer.text
         if operator is not None:
             member = {"identity": operator, "role": "operator"}

@@ -40,6 +40,10 @@ def test_a_weak_key_is_a_warning(api: Api) -> None:
         ({"days": 461}, "days"),
         ({"days": 0}, "days"),
         ({"common_name": ""}, "common_name"),
+        ({"organization": "x" * 65}, "organization"),
+        ({"unit": "x" * 65}, "unit"),
+        ({"locality": "x" * 129}, "locality"),
+        ({"country": "de"}, "country"),
     ],
 )
 def test_what_is_wrong_with_a_signer_is_named(
@@ -72,7 +76,9 @@ def test_renewal_makes_a_new_certificate(api: Api) -> None:
 
 def test_a_deleted_name_is_never_given_again(api: Api) -> None:
     api.signer("release")
-    assert api.call("DELETE", "/v1/signers/release").status_code == 204
+    api.post("/v1/signers/release/disable")
+    gone = api.call("DELETE", "/v1/signers/release", params={"after_seconds": "0"})
+    assert (gone.status_code, gone.json["status"]) == (200, "deleting")
     assert api.get("/v1/signers/release").status_code == 404
     body = {"name": "release", "key": "p256", "common_name": "ACME"}
     assert api.post("/v1/signers", body).status_code == 409

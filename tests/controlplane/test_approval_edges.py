@@ -160,7 +160,8 @@ def test_a_step_of_their_machine_alone_cannot_be_met(world: World) -> None:
 
 
 def test_deleting_a_signer_shows_as_taking_the_policy_off(world: World) -> None:
-    world.services.signers.delete(world.admin, "release")
+    world.delete_signer("release")
+    world.identity("zoe")  # whoever writes next
     newest = world.services.policies.get(world.admin, "p").changes[0]
     assert (newest.change.value, newest.signer) == ("detached", "release")
 

@@ -1,6 +1,5 @@
 """The log: bytes that never change, a chain that shows tampering, a writer that groups."""
 
-import hashlib
 import json
 import sqlite3
 import threading
@@ -24,7 +23,10 @@ from controlplane.audit.row import canonical_bytes
 from controlplane.audit.verification import Verification, verify_lines
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import (
+    Approval,
     Client,
+    Credential,
+    CredentialKind,
     EcdsaEncoding,
     HashAlgorithm,
     MemberRole,
@@ -33,7 +35,7 @@ from controlplane.domain.model import (
     PssParameters,
     Scheme,
 )
-from controlplane.domain.operation import Entry, Head, Operation, Unreadable
+from controlplane.domain.operation import Commitments, Entry, Head, Operation, Unreadable
 from controlplane.errors import Refused
 from controlplane.service import commit
 from controlplane.service.commit import Bound, Overtaken, Row, Writer, Written
@@ -47,12 +49,15 @@ SIGN = Entry(
     kind=OperationKind.SIGN,
     actor="ci",
     api_key_id="k1",
+    credential=Credential(CredentialKind.API_KEY, "k1", None, 7, enrolled=False),
     signer="release",
     outcome=Outcome.SUCCEEDED,
     scheme=Scheme("rsa-pss"),
     hash=HashAlgorithm.SHA256,
     digest=b"\x00\xff",
     pss=PssParameters(HashAlgorithm.SHA384, 32),
+    grant_id="g1",
+    approvals=(Approval("ann", datetime(2026, 1, 31, 7, tzinfo=UTC), 1),),
     certificate_serial="0a",
     client=Client(address="127.0.0.1", command='sign "a\\b"\n\u202e\u00e9\x7f\x01'),
     signature=b"\x01",
@@ -62,39 +67,42 @@ CHANGE = Entry(
     id="018f0000-0000-7000-8000-000000000002",
     created_at=datetime(2026, 1, 31, 8, 0, 1, tzinfo=UTC),
     kind=OperationKind.CHANGE,
-    actor="admin",
+    actor="admin\u202e\u00e9\x7f\x01",
     action="member:add",
     object="ci",
     signer="release",
     details={"role": "operator", "before": None, "count": 1, "yes": True},
 )
+COMMITMENTS = Commitments("c", b"", "k", b"", "i", b"")
 GOLDEN_SIGN = (
-    b"sealwright-row-v1\n"
-    b'{"action":null,"actor":"ci","api_key_id":"k1","certificate_serial":"0a","client":{'
-    b'"address":"127.0.0.1","application_sha256":null,"command":"sign \\"a\\\\b\\"\\n\xe2\x80\xae'
-    b'\xc3\xa9\x7f\\u0001","hostname":null,"module_version":null,"os_user":null,"tool":null},'
-    b'"created_at":"2026-01-31T08:00:00.000120Z","details":null,"digest":"AP8=",'
-    b'"ecdsa_encoding":null,"grant_id":null,"hash":"sha256",'
-    b'"id":"018f0000-0000-7000-8000-000000000001","idempotency_key":"i1","kind":"sign",'
-    b'"object":null,"outcome":"succeeded","previous_hash":"' + b"0" * 64 + b'",'
+    b"sealwright-row-v2\n"
+    b'{"action":null,"actor":"ci","approvals":[{"approver":"ann","at":"2026-01-31T07:00:00Z",'
+    b'"step":1}],"certificate_serial":"0a","client_hash":"c",'
+    b'"created_at":"2026-01-31T08:00:00.000120Z","credential":{"age_seconds":7,"enrolled":false,'
+    b'"issued_by":null,"kind":"api_key"},"credential_id_hash":"k","details":null,"digest":"AP8=",'
+    b'"ecdsa_encoding":null,"grant_id":"g1","hash":"sha256",'
+    b'"id":"018f0000-0000-7000-8000-000000000001","idempotency_key_hash":"i","kind":"sign",'
+    b'"object":null,"outcome":"succeeded","previous_hash":"' + b"0" * 64 + b'","proposal":null,'
     b'"pss":{"mgf_hash":"sha384","salt_length":32},"reason":null,"scheme":"rsa-pss",'
-    b'"sequence":1,"signature":"AQ==","signer":"release"}'
+    b'"sequence":1,"signature":"AQ==","signer":"release","version":2}'
 )
 GOLDEN_CHANGE = (
-    b"sealwright-row-v1\n"
-    b'{"action":"member:add","actor":"admin","api_key_id":null,"certificate_serial":null,'
-    b'"client":null,"created_at":"2026-01-31T08:00:01Z",'
+    b"sealwright-row-v2\n"
+    b'{"action":"member:add","actor":"admin\xe2\x80\xae\xc3\xa9\x7f\\u0001","approvals":null,'
+    b'"certificate_serial":null,"client_hash":null,"created_at":"2026-01-31T08:00:01Z",'
+    b'"credential":null,"credential_id_hash":null,'
     b'"details":{"before":null,"count":1,"role":"operator","yes":true},"digest":null,'
     b'"ecdsa_encoding":null,"grant_id":null,"hash":null,'
-    b'"id":"018f0000-0000-7000-8000-000000000002","idempotency_key":null,"kind":"change",'
-    b'"object":"ci","outcome":null,"previous_hash":"' + b"a" * 64 + b'",'
-    b'"pss":null,"reason":null,"scheme":null,"sequence":7,"signature":null,"signer":"release"}'
+    b'"id":"018f0000-0000-7000-8000-000000000002","idempotency_key_hash":null,"kind":"change",'
+    b'"object":"ci","outcome":null,"previous_hash":"' + b"a" * 64 + b'","proposal":null,'
+    b'"pss":null,"reason":null,"scheme":null,"sequence":7,"signature":null,"signer":"release",'
+    b'"version":2}'
 )
 
 
-def test_the_canonical_bytes_of_version_1_are_these() -> None:
-    assert canonical_bytes(1, SIGN, "0" * 64) == GOLDEN_SIGN
-    assert canonical_bytes(7, CHANGE, "a" * 64) == GOLDEN_CHANGE
+def test_the_canonical_bytes_of_version_2_are_these() -> None:
+    assert canonical_bytes(1, SIGN, COMMITMENTS, "0" * 64) == GOLDEN_SIGN
+    assert canonical_bytes(7, CHANGE, Commitments(), "a" * 64) == GOLDEN_CHANGE
 
 
 def chain(*entries: Entry) -> list[Operation]:
@@ -159,6 +167,20 @@ class TestVerification:
         [
             (lambda ls: [*ls[:2], changed(ls[2], actor="mallory"), *ls[3:]], 3),
             (lambda ls: [*ls[:2], changed(ls[2], client=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], api_key_id="k2"), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], api_key_id=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], credential=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], credential="k1"), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], approvals=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], version=1), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], version=2.0), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], version=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], client_salt=None), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], client_salt="AA=="), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], client_salt="AA=\u2028"), *ls[3:]], 3),
+            (lambda ls: [*ls[:2], changed(ls[2], client_hash="0" * 64), *ls[3:]], 3),
+            (lambda ls: [ls[0], changed(ls[1], client_salt="A" * 22 + "=="), *ls[2:]], 2),
+            (lambda ls: [ls[0], changed(ls[1], idempotency_key="i"), *ls[2:]], 2),
             (lambda ls: [*ls[:2], changed(ls[2], sequence=4), *ls[3:]], 3),
             (lambda ls: [*ls[:2], changed(ls[2], extra=1), *ls[3:]], 3),
             (lambda ls: [*ls[:2], changed(ls[2], row_hash="0" * 64), *ls[3:]], 3),
@@ -183,13 +205,8 @@ class TestVerification:
         assert verified.first_bad_sequence == bad
 
     def test_a_row_replaced_with_its_hash_breaks_the_next_one(self, lines: list[bytes]) -> None:
-        content = json.loads(changed(lines[2], actor="mallory"))
-        del content["row_hash"]
-        canonical = json.dumps(
-            content, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        ).encode()
-        forged_hash = hashlib.sha256(b"sealwright-row-v1\n" + canonical).hexdigest()
-        lines[2] = changed(lines[2], actor="mallory", row_hash=forged_hash)
+        forged = link(Head(2, json.loads(lines[1])["row_hash"]), replace(SIGN, actor="mallory"))
+        lines[2] = line(forged)
         assert verify_lines(lines).first_bad_sequence == 4
 
     @given(st.data())

@@ -30,6 +30,7 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key, open_services
 from controlplane.service.location import Location
@@ -80,7 +81,7 @@ class Scene:
         """PEM for the key of `outside`."""
         key, at = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
         public_key = self.services.signers.get(self["admin"], "outside").signer.public_key
-        leaf = issue_leaf(Issuer(key, (make_root(key, at),)), public_key, "ACME", 10, at)
+        leaf = issue_leaf(Issuer(key, (make_root(key, at),)), public_key, Subject("ACME"), 10, at)
         return "".join(to_pem(der) for der in (leaf.der, *leaf.chain))
 
     def alias(self, object_: str) -> str:
@@ -137,7 +138,7 @@ class Change:
 
 
 IDENTITY = "id kind role owner api_key_id"
-SIGNER = "id number key common_name external certificate_serial"
+SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
 TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps"
 REQUEST = "policy policy_id justification window_seconds signings"
@@ -190,7 +191,7 @@ CHANGES = {
         "identities.add_key",
         "admin",
         lambda to, _, who: to.identities.add_key(who, "ann"),
-        (Row("api_key:create", "ann", None, "api_key_id"),),
+        (Row("api_key:create", "ann", None, "api_key_id expires_at allowed_addresses"),),
     ),
     "revoking an API key": Change(
         "identities.revoke_key",
@@ -295,18 +296,36 @@ CHANGES = {
     "deleting a signer": Change(
         "signers.delete",
         "admin",
-        lambda to, _, who: to.signers.delete(who, "bare"),
-        (Row("signer:delete", "bare", "bare", "id number"),),
+        lambda to, _, who: (to.signers.disable(who, "bare"), to.signers.delete(who, "bare")),
+        (
+            Row("signer:disable", "bare", "bare"),
+            Row("signer:delete", "bare", "bare", "id number deletes_at"),
+        ),
+    ),
+    "taking a deletion back": Change(
+        "signers.undelete",
+        "admin",
+        lambda to, _, who: (
+            to.signers.disable(who, "bare"),
+            to.signers.delete(who, "bare"),
+            to.signers.undelete(who, "bare"),
+        ),
+        (
+            Row("signer:disable", "bare", "bare"),
+            Row("signer:delete", "bare", "bare", "id number deletes_at"),
+            Row("signer:undelete", "bare", "bare"),
+        ),
     ),
     "deleting a signer with requests and grants": Change(
         "signers.delete",
         "admin",
-        lambda to, _, who: to.signers.delete(who, "release"),
+        lambda to, _, who: (to.signers.disable(who, "release"), to.signers.delete(who, "release")),
         (
+            Row("signer:disable", "release", "release"),
             Row("request:cancel", "waiting", "release", "requester"),
             Row("request:cancel", "half", "release", "requester"),
             Row("grant:revoke", "grant", "release", "grantee used reason"),
-            Row("signer:delete", "release", "release", "id number"),
+            Row("signer:delete", "release", "release", "id number deletes_at"),
         ),
     ),
     "a policy": Change(
@@ -419,6 +438,8 @@ CHANGES = {
 
 READS = {
     "identities.authenticate",
+    "identities.calling_key",
+    "identities.ending",
     "identities.get",
     "identities.keys",
     "identities.list",
@@ -666,6 +687,11 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "adam",
         lambda to, _, who: to.signers.delete(who, "release"),
     ),
+    "signers.undelete": (
+        "admin_required",
+        "adam",
+        lambda to, _, who: to.signers.undelete(who, "release"),
+    ),
     "policies.create": (
         "policy_exists",
         "admin",
@@ -724,6 +750,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.members.add(who, "release", "ci", OPERATOR),
     ),
     "a signer that is enabled": ("adam", lambda to, _, who: to.signers.enable(who, "release")),
+    "a signer that is not being deleted": (
+        "admin",
+        lambda to, _, who: to.signers.undelete(who, "release"),
+    ),
     "a policy that a signer has": (
         "adam",
         lambda to, _, who: to.signers.set_policy(who, "release", "steps"),

@@ -26,6 +26,7 @@ from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import format_serial, to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain.model import Certificate
+from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from tests.kinds import QUICK
 
@@ -61,11 +62,14 @@ def built_in() -> BuiltIn:
     return BuiltIn(root, intermediate, Issuer(key, (intermediate, root)))
 
 
+FULL = Subject("ACME Ltd", "ACME", "Tools", "Köln", "DE")
+
+
 class TestBuiltInCa:
     @pytest.fixture
     def leaf(self, built_in: BuiltIn) -> Certificate:
         key = rsa.generate_private_key(65537, 2048)
-        return issue_leaf(built_in.issuer, spki(key), "ACME Ltd", 460, NOW)
+        return issue_leaf(built_in.issuer, spki(key), FULL, 460, NOW)
 
     def test_a_leaf_has_the_profile_of_a_code_signer(self, leaf: Certificate) -> None:
         certificate = x509.load_der_x509_certificate(leaf.der)
@@ -86,7 +90,7 @@ class TestBuiltInCa:
         assert usage == x509.KeyUsage(True, *[False] * 8)
         purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
         assert found["extendedKeyUsage"] == (False, purposes)
-        assert certificate.subject.rfc4514_string() == "CN=ACME Ltd"
+        assert certificate.subject.rfc4514_string() == "CN=ACME Ltd,OU=Tools,O=ACME,L=Köln,C=DE"
 
     def test_it_is_valid_now_and_no_longer_than_460_days(self, leaf: Certificate) -> None:
         assert leaf.not_before < NOW < leaf.not_after
@@ -94,14 +98,14 @@ class TestBuiltInCa:
 
     def test_serials_are_random_positive_and_128_bits_long(self, built_in: BuiltIn) -> None:
         key = spki(ec.generate_private_key(ec.SECP256R1()))
-        serials = {issue_leaf(built_in.issuer, key, "x", 1, NOW).serial for _ in range(20)}
+        serials = {issue_leaf(built_in.issuer, key, Subject("x"), 1, NOW).serial for _ in range(20)}
         assert len(serials) == 20
         assert all(len(serial) == 32 and int(serial, 16) < 1 << 127 for serial in serials)
 
     def test_a_leaf_never_outlives_its_issuer(self, built_in: BuiltIn) -> None:
         key = spki(ec.generate_private_key(ec.SECP256R1()))
         end = built_in.intermediate.not_valid_after_utc
-        assert issue_leaf(built_in.issuer, key, "x", 460, end - 10 * DAY).not_after == end
+        assert issue_leaf(built_in.issuer, key, Subject("x"), 460, end - 10 * DAY).not_after == end
 
     def test_the_authorities_last_more_than_ten_years(self, built_in: BuiltIn) -> None:
         for certificate in (built_in.root, built_in.intermediate):
@@ -111,7 +115,7 @@ class TestBuiltInCa:
     def test_openssl_verifies_the_chain_for_code_signing(
         self, key: KeyAlgorithm, built_in: BuiltIn, tmp_path: Path
     ) -> None:
-        leaf = issue_leaf(built_in.issuer, spki(key.kind.generate()), "ACME Ltd", 460, NOW)
+        leaf = issue_leaf(built_in.issuer, spki(key.kind.generate()), Subject("ACME Ltd"), 460, NOW)
         (tmp_path / "leaf.pem").write_text(to_pem(leaf.der))
         (tmp_path / "between.pem").write_text(to_pem(leaf.chain[0]))
         (tmp_path / "root.pem").write_text(to_pem(leaf.chain[1]))
@@ -133,11 +137,21 @@ class TestBuiltInCa:
 
 @pytest.mark.parametrize("key", QUICK)
 def test_openssl_reads_our_request(tmp_path: Path, key: KeyAlgorithm) -> None:
-    (tmp_path / "request.pem").write_text(make_request(key.kind.generate(), "ACME Ltd"))
-    command = ["openssl", "req", "-in", "request.pem", "-verify", "-noout", "-text"]
+    (tmp_path / "request.pem").write_text(make_request(key.kind.generate(), FULL))
+    command = [
+        "openssl",
+        "req",
+        "-in",
+        "request.pem",
+        "-verify",
+        "-noout",
+        "-text",
+        "-nameopt",
+        "utf8,sep_comma_plus_space,space_eq",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "verify OK" in done.stderr
-    assert "Subject: CN = ACME Ltd" in done.stdout
+    assert "Subject: C = DE, L = Köln, O = ACME, OU = Tools, CN = ACME Ltd" in done.stdout
     assert "Code Signing" in done.stdout
     assert SIGNED_WITH.get(key, "") in done.stdout
 

@@ -32,8 +32,9 @@ from controlplane.domain.model import (
     Step,
     Terms,
 )
-from controlplane.domain.names import check_common_name, check_identity_name, check_signer_name
+from controlplane.domain.names import check_identity_name, check_signer_name
 from controlplane.domain.redaction import clean, redact
+from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from tests.kinds import a_call_with, schemes_of
 from tests.world import a_call
@@ -92,7 +93,27 @@ class TestNames:
     @pytest.mark.parametrize("name", ["", " a", "a" * 65, "a\u202eb", "a\0"])
     def test_no_common_names(self, name: str) -> None:
         with pytest.raises(Refused):
-            check_common_name(name)
+            Subject(name).check()
+
+    @pytest.mark.parametrize(
+        ("field", "most"),
+        [("common_name", 64), ("organization", 64), ("unit", 64), ("locality", 128)],
+    )
+    def test_subjects_within_the_bounds_of_rfc_5280(self, field: str, most: int) -> None:
+        def subject(text: str) -> Subject:
+            return replace(Subject("x", country="DE"), **{field: text})
+
+        subject("x" * most).check()
+        for bad in ("", " x", "x\ny", "x" * (most + 1)):
+            with pytest.raises(Refused) as refused:
+                subject(bad).check()
+            assert refused.value.field == field
+
+    @pytest.mark.parametrize("country", ["", "D", "de", "DEU", "D1", "Ä\u00c4"])
+    def test_no_countries(self, country: str) -> None:
+        with pytest.raises(Refused) as refused:
+            Subject("x", country=country).check()
+        assert refused.value.field == "country"
 
 
 class TestApiKeys:

@@ -92,7 +92,8 @@ _STATES = {
     "grants": ("active", "expired", "exhausted", "revoked"),
 }
 
-_TIMES = {"at", "created_at", "expires_at", "ended_at", "not_before", "not_after", "revoked_at"}
+_TIMES = {"at", "created_at", "deletes_at", "expires_at", "ended_at"}
+_TIMES |= {"not_before", "not_after", "revoked_at"}
 _IDS = {"id", "grant_id", "request_id", "request"}
 _DIGESTS = {name: hashlib.new(name, b"release.jar").digest() for name in HASHES} | {
     "none": b"release.jar"
@@ -178,7 +179,8 @@ class World:
         )
 
     def create_signer(self, who: str, name: str, days: int, policy: str | None = None) -> None:
-        body = {"name": name, "key": "p256", "common_name": "ACME", "days": days, "policy": policy}
+        body = {"name": name, "key": "p256", "common_name": f"ACME {name}", "days": days}
+        body |= {"policy": policy}
         self._command(
             who,
             "POST /v1/signers",
@@ -199,11 +201,23 @@ class World:
             lambda signer: self._show_signer(who, signer),
         )
 
-    def delete_signer(self, who: str, name: str) -> None:
-        def deleted() -> None:
-            self.model.delete_signer(who, name)
+    def delete_signer(self, who: str, name: str, after: int) -> None:
+        self._command(
+            who,
+            f"DELETE /v1/signers/{name}?after_seconds={after}",
+            None,
+            lambda: self.model.delete_signer(who, name, after),
+            lambda signer: self._show_signer(who, signer),
+        )
 
-        self._command(who, f"DELETE /v1/signers/{name}", None, deleted, status=204)
+    def undelete_signer(self, who: str, name: str) -> None:
+        self._command(
+            who,
+            f"POST /v1/signers/{name}/undelete",
+            {},
+            lambda: self.model.undelete_signer(who, name),
+            lambda signer: self._show_signer(who, signer),
+        )
 
     def put_member(self, who: str, signer: str, identity: str, role: str) -> None:
         self._command(
@@ -377,7 +391,7 @@ class World:
     def pass_time(self, seconds: int) -> None:
         """Only here: a command takes no time."""
         self.clock.seconds += seconds
-        self.model.now = self.clock.seconds
+        self.model.pass_to(self.clock.seconds)
 
     # What holds after every command.
 
@@ -689,9 +703,12 @@ class World:
         changes = self.model.changes_of_signer(signer)
         certified = self.model.now < signer.certified_until
         status = "disabled" if signer.disabled else "active" if certified else "expired"
+        if signer.deletes_at is not None:
+            status = "deleting"
         return {
             "name": signer.name,
             "status": status,
+            "deletes_at": signer.deletes_at,
             "policy": signer.policy.name if signer.policy else None,
             "role": signer.members.get(who),
             "policy_changes": [_show_change(each) for each in changes[:20]],
@@ -1016,12 +1033,18 @@ class Story(RuleBasedStateMachine):
         known = [case for case in possible if model.sees_signer(case[2], case[1])]
         return mostly(known, possible)
 
+    def to_delete(self) -> list[str]:
+        """What is disabled, more often than what is not."""
+        signers = self.model.signers.values()
+        return mostly([each.name for each in signers if each.disabled], [*NEW_SIGNERS, "app"])
+
     def pauses(self) -> list[int]:
         """Up to just before, at and after something ends, or some time."""
         model, now = self.model, self.model.now
         ends = [each.expires_at for each in self.pending()]
         ends += [each.not_after for each in model.grants.values() if each.state(now) == "active"]
         ends += [each.certified_until for each in model.signers.values()]
+        ends += [each.deletes_at for each in model.signers.values()]
         # A command is made one second after its pause.
         exact = {end - now + more for end in ends if end is not None for more in (-2, -1, 0)}
         soon = sorted(each for each in exact if 0 < each < 40 * DAY)
@@ -1068,9 +1091,8 @@ class Story(RuleBasedStateMachine):
             st.sampled_from([1, 365]),
             st.sampled_from([None, *POLICIES]),
         )
-        | command(
-            "delete_signer", chosen(admins), st.sampled_from([*NEW_SIGNERS, *NEW_SIGNERS, "app"])
-        )
+        | command("delete_signer", chosen(admins), chosen(to_delete), st.sampled_from([0, DAY]))
+        | command("undelete_signer", chosen(admins), chosen(to_delete))
         | command(
             "create_policy",
             chosen(admins),

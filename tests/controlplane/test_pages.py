@@ -60,7 +60,7 @@ def test_every_list_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("one", "two"):
         step = {"name": "lead", "required": 1, "approvers": ["ann"]}
         api.made("/v1/policies", {"name": name, "max_signings": 5, "steps": [step]})
-        signer = {"name": name, "key": "p256", "common_name": "ACME", "policy": name}
+        signer = {"name": name, "key": "p256", "common_name": f"ACME {name}", "policy": name}
         api.made("/v1/signers", signer)
         for identity, role in (("ann", "administrator"), ("admin", "operator")):
             api.made(f"/v1/signers/{name}/members", {"identity": identity, "role": role})

@@ -177,7 +177,7 @@ def test_a_view_asks_by_the_right_index(
     def look() -> None:
         view = View(store, store.epoch())
         known = view.key(digest)
-        signer = view.signer("release")
+        signer = view.signer("release", now())
         assert known is not None
         assert signer is not None
         assert view.key_by_id(known.key.id) == known

@@ -14,7 +14,7 @@ from controlplane.service.location import Location
 from tests.controlplane.conftest import Api
 from tests.postgresql import database, postgresql  # noqa: F401  # fixtures
 
-MOST_OF_A_ROW = 1500  # octets
+MOST_OF_A_ROW = 2000  # octets
 READ_OF_THE_REFUSED = 16 * 1024  # octets of a body
 TOLD = ("tool", "command", "hostname", "os_user", "module_version")
 DIGEST = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
@@ -150,6 +150,12 @@ def test_of_a_body_that_is_not_read_the_row_says_nothing(api: Api, what: str, le
         "api_key_id",
         "previous_hash",
         "row_hash",
+        "version",
+        "credential",
+        "credential_id_hash",
+        "credential_id_salt",
+        "client_hash",
+        "client_salt",
     }
     assert {name: row[name] for name in told} == told
     assert {row[name] for name in row.keys() - told.keys() - about_the_row} == {None}

@@ -852,20 +852,20 @@ class TestADeletedSigner:
         active, of_omar = cast.ask(), cast.ask("omar")
         cast.sign()
         before = cast.show(exhausted)
-        world.services.signers.delete(world.admin, "release")
+        world.delete_signer("release")
         for grant in (active, of_omar):
             view = cast.show(grant)
             assert view.state is GrantState.REVOKED
             revocation = view.grant.revocation
             assert revocation is not None
-            assert (revocation.by, revocation.reason) == ("admin", "The signer was deleted.")
+            assert (revocation.by, revocation.reason) == ("admin", "The signer is being deleted.")
         assert cast.used(active, of_omar) == [1, 0]
         assert cast.show(exhausted) == before
         assert refusal(cast.sign) == (404, "signer_not_found")
 
     def test_leaves_one_s_own_grants_readable(self, world: World, cast: Cast) -> None:
         grant = cast.ask()
-        world.services.signers.delete(world.admin, "release")
+        world.delete_signer("release")
         assert cast.grants.get(cast["ci"], grant).state is GrantState.REVOKED
         assert refusal(lambda: cast.grants.get(cast["adam"], grant)) == (404, "grant_not_found")
 
@@ -887,6 +887,7 @@ CHANGED = (
     "max_signings = NULL",
     "used = used - 1",
     "used = max_signings + 1",
+    "approvals = NULL",
 )
 STATEMENTS = [
     "DELETE FROM grants",

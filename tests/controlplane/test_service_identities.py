@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.refusals import status_of
-from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.model import IdentityKind, ServerRole
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
 from controlplane.service.identities import Identities, RefusedCaller
@@ -44,7 +44,7 @@ class TestAuthentication:
     def test_finds_whose_key_it_is(self, world: World, identities: Identities) -> None:
         created = identities.create(world.admin, "ci", IdentityKind.MACHINE)
         caller = identities.authenticate(created.api_key)
-        assert caller == Caller(created.identity, created.api_key_id)
+        assert (caller.identity, caller.api_key_id) == (created.identity, created.api_key_id)
 
     def test_sees_a_revocation_by_another_process_at_once(
         self, world: World, identities: Identities
@@ -242,5 +242,9 @@ def test_every_change_leaves_a_row(world: World, identities: Identities) -> None
         "owner": None,
         "api_key_id": ann.api_key_id,
     }
-    assert rows[4].details == {"api_key_id": added.key.id}
+    assert rows[4].details == {
+        "api_key_id": added.key.id,
+        "expires_at": None,
+        "allowed_addresses": None,
+    }
     assert {row.outcome for row in rows} == {None}

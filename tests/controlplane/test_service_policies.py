@@ -309,7 +309,7 @@ class TestEdit:
     ) -> None:
         world.policy("p", LEAD)
         world.signer("gone", policy="p", bob=MemberRole.AUDITOR)
-        signers.delete(world.admin, "gone")
+        world.delete_signer("gone")
         world.services.identities.disable(world.admin, "bob")
         assert policies.edit(world.admin, "p", to(Terms(60, None, (BOTH,)))).policy.terms.steps
 
@@ -365,7 +365,7 @@ class TestDeletion:
     ) -> None:
         world.policy("p", LEAD)
         world.signer(policy="p")
-        signers.delete(world.admin, "release")
+        world.delete_signer("release")
         assert policies.get(world.admin, "p").signers == ()
         policies.delete(world.admin, "p")
 

@@ -1002,7 +1002,7 @@ class TestADeletedSigner:
         cast.approve(half, "ann")
         cast.requests.reject(cast["ann"], done, "no")
         before = cast.show(done)
-        world.services.signers.delete(world.admin, "release")
+        world.delete_signer("release")
         for request in (waiting, half):
             ended = cast.show(request).request
             assert (ended.ended, ended.ended_by) == (RequestState.CANCELLED, "admin")
@@ -1014,7 +1014,7 @@ class TestADeletedSigner:
     ) -> None:
         request = cast.ask()
         cast.approve(request, "ann", "carol", "dave")
-        world.services.signers.delete(world.admin, "release")
+        world.delete_signer("release")
         world.services.policies.delete(world.admin, "two-steps")
         for who in ("ci", "ann", "erin", "admin"):
             shown = cast.requests.get(cast[who], request).request

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -117,7 +118,7 @@ class TestCreation:
         world.signer("a")
         world.signer("b")
         assert refusal(lambda: world.signer("b")) == (409, "signer_exists")
-        signers.delete(world.admin, "b")
+        world.delete_signer("b")
         assert refusal(lambda: world.signer("b")) == (409, "signer_name_used")
         assert world.signer("c").signer.number == 3
 
@@ -189,6 +190,26 @@ class TestExternal:
         assert refusal(install) == (409, "signer_not_external")
 
 
+class TestSubject:
+    FULL = SignerDescription(
+        "release", KeyAlgorithm.P256, "ACME", False, "ACME Ltd", "Tools", "K\u00f6ln", "DE"
+    )
+    WRITTEN = "CN=ACME,OU=Tools,O=ACME Ltd,L=K\u00f6ln,C=DE"
+
+    def test_stays_through_renewals(self, world: World, signers: Signers) -> None:
+        made = signers.create(world.admin, self.FULL)
+        renewed = signers.renew(world.admin, "release")
+        for view in (made, renewed):
+            assert view.signer.subject == self.FULL.subject
+            assert view.signer.certificate is not None
+            assert view.signer.certificate.subject == self.WRITTEN
+
+    def test_stands_in_the_request_to_another_ca(self, world: World, signers: Signers) -> None:
+        signers.create(world.admin, replace(self.FULL, external=True))
+        csr = x509.load_pem_x509_csr(signers.csr(world.admin, "release").encode())
+        assert csr.subject.rfc4514_string() == self.WRITTEN
+
+
 class TestLife:
     def test_renewing_makes_a_new_key_pair_and_keeps_the_identity(
         self, world: World, signers: Signers
@@ -213,7 +234,7 @@ class TestLife:
         ann = world.identity("ann")
         world.signer(ann=MemberRole.OPERATOR)
         world.services.signing.sign(ann, a_call())
-        signers.delete(world.admin, "release")
+        world.delete_signer("release")
         assert refusal(lambda: signers.get(world.admin, "release")) == (404, "signer_not_found")
         assert signers.list(world.admin, PageRequest()).items == ()
         assert refusal(lambda: world.services.signing.sign(ann, a_call())) == (
@@ -223,6 +244,7 @@ class TestLife:
         assert [row.entry.action for row in world.rows(signer="release")] == [
             None,
             "signer:delete",
+            "signer:disable",
             None,
             "member:add",
             "signer:create",
@@ -230,8 +252,8 @@ class TestLife:
 
 
 class TestWhoMay:
-    CHANGES = ("create", "renew", "delete", "install")
-    MANAGING = ("disable", "enable", "add member", "remove member", "csr")
+    CHANGES = ("create", "renew", "delete", "undelete", "install")
+    MANAGING = ("disable", "disable again", "enable", "add member", "remove member", "csr")
     READING = ("get", "members", "certificate")
 
     @pytest.mark.parametrize(
@@ -268,7 +290,9 @@ class TestWhoMay:
             "create": lambda: signers.create(ann, other),
             "install": lambda: signers.install_certificate(ann, "release", chain),
             "renew": lambda: signers.renew(ann, "release"),
+            "disable again": lambda: signers.disable(ann, "release"),
             "delete": lambda: signers.delete(ann, "release"),
+            "undelete": lambda: signers.undelete(ann, "release"),
         }
         for name, action in actions.items():
             if name in allowed:
@@ -355,7 +379,7 @@ class TestCatalogue:
             lambda: world.services.signers.renew(world.admin, "release"),
             lambda: world.services.members.add(world.admin, "release", "admin", MemberRole.AUDITOR),
             lambda: world.signer("other"),
-            lambda: world.services.signers.delete(world.admin, "other"),
+            lambda: world.delete_signer("other"),
         ]
         for change in changes:
             change()

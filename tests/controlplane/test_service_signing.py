@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -259,8 +259,9 @@ class TestRevocationIsSeenAtOnce:
     def test_of_a_signer(
         self, world: World, elsewhere: World, signing: Signing, ci: Caller
     ) -> None:
+        elsewhere.services.signers.disable(world.admin, "release")
         elsewhere.services.signers.delete(world.admin, "release")
-        assert refuse(signing, ci, a_call()) == (404, "signer_not_found")
+        assert refuse(signing, ci, a_call()) == (403, "signer_disabled")
 
     def test_and_permission_as_well(
         self, world: World, elsewhere: World, signing: Signing, ci: Caller
@@ -315,8 +316,10 @@ class TestRevocationIsSeenAtOnce:
         signed = signing.sign(ci, a_call(idempotency_key="k"))
         world.services.members.remove(world.admin, "release", "ci")
         assert refuse(signing, ci, a_call()) == (404, "signer_not_found")
+        assert refuse(signing, ci, a_call(idempotency_key="k")) == (404, "signer_not_found")
+        world.services.members.add(world.admin, "release", "ci", MemberRole.OPERATOR)
         assert signing.sign(ci, a_call(idempotency_key="k")) == signed
-        assert len(world.rows(kind=OperationKind.SIGN)) == before + 2
+        assert len(world.rows(kind=OperationKind.SIGN)) == before + 3
 
 
 class TestIdempotency:
@@ -371,6 +374,57 @@ class TestIdempotency:
         first = signing.sign(ci, self.CALL)
         world.services.signers.renew(world.admin, "release")
         assert signing.sign(ci, self.CALL) == first
+
+    def test_a_retry_needs_no_grant_for_that_was_used(self, world: World, signing: Signing) -> None:
+        eve = world.identity("eve")
+        policy = world.policy(max_signings=1, hashes=(HashAlgorithm.SHA256,))
+        world.signer("bounded", policy=policy.name, eve=MemberRole.OPERATOR)
+        world.services.requests.create(eve, "bounded", "once")
+        call = replace(self.CALL, signer="bounded")
+        first = signing.sign(eve, call)
+        assert signing.sign(eve, call) == first
+        world.services.policies.edit(
+            world.admin, policy.name, lambda terms: replace(terms, hashes=(HashAlgorithm.SHA512,))
+        )
+        assert signing.sign(eve, call) == first
+        assert world.last_row().entry.kind is OperationKind.CHANGE
+
+    @pytest.mark.parametrize(
+        ("end", "status", "code", "reason"),
+        [
+            ("membership", 404, "signer_not_found", "not_a_member"),
+            ("role", 403, "role_cannot_sign", "role_cannot_sign"),
+            ("signer", 403, "signer_disabled", "signer_disabled"),
+            ("deleted", 404, "signer_not_found", "not_a_member"),
+            ("certificate", 403, "certificate_expired", "certificate_expired"),
+        ],
+    )
+    def test_who_could_not_sign_now_gets_no_old_signature_and_leaves_a_row(
+        self,
+        world: World,
+        signing: Signing,
+        ci: Caller,
+        end: str,
+        status: int,
+        code: str,
+        reason: str,
+    ) -> None:
+        to, admin = world.services, world.admin
+        first = signing.sign(ci, self.CALL)
+        ends: dict[str, Callable[[], object]] = {
+            "membership": lambda: to.members.remove(admin, "release", "ci"),
+            "role": lambda: to.members.add(admin, "release", "ci", MemberRole.AUDITOR),
+            "signer": lambda: to.signers.disable(admin, "release"),
+            "deleted": lambda: to.signers.delete(admin, "release"),
+            "certificate": lambda: world.clock.advance(days=461),
+        }
+        ends[end]()
+        assert refuse(signing, ci, self.CALL) == (status, code)
+        assert last(world) == (Outcome.DENIED, reason)
+        assert world.last_row().entry.signature is None
+        if end == "signer":
+            to.signers.enable(admin, "release")
+            assert signing.sign(ci, self.CALL) == first
 
     def test_but_not_with_a_revoked_key(self, world: World, signing: Signing, ci: Caller) -> None:
         signing.sign(ci, self.CALL)

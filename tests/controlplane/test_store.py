@@ -223,7 +223,8 @@ class TestWriting:
         world.signer("gone", external=True)
         with closing(sqlite3.connect(world.location.store_path)) as connection:
             ((handle,),) = connection.execute("SELECT handle FROM signer_keys").fetchall()
-        world.services.signers.delete(world.admin, "gone")
+        world.delete_signer("gone")
+        world.identity("ann")  # whoever writes next erases it
         with closing(sqlite3.connect(world.location.store_path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert handle not in world.location.store_path.read_bytes()
@@ -248,21 +249,21 @@ class TestViews:
         with store.change():
             pass
         with pytest.raises(ViewMoved):
-            view.signer("release")
+            view.signer("release", now())
 
     def test_what_was_looked_up_costs_no_query(self, world: World, store: SqliteStore) -> None:
         world.signer()
         view = Views(store, lambda: None).fresh()
-        found = view.signer("release")
+        found = view.signer("release", now())
         store.close_thread()
         store.path = Path("/nonexistent")
-        assert view.signer("release") is found
+        assert view.signer("release", now()) is found
         assert store.database.is_closed()
 
     def test_what_does_not_exist_is_not_remembered(self, store: SqliteStore) -> None:
         views = Views(store, lambda: None)
         for number in range(10):
-            assert views.ask(lambda view, n=number: view.signer(f"x{n}")) is None  # type: ignore[misc]
+            assert views.ask(lambda view, n=number: view.signer(f"x{n}", now())) is None  # type: ignore[misc]
         assert views.fresh()._signers == {}
 
 

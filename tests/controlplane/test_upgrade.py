@@ -1,24 +1,37 @@
 """A store of each earlier version goes on: nothing is lost, the chain holds, signing works."""
 
+import json
 import sqlite3
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
+from controlplane.domain.instant import to_text
 from controlplane.domain.model import MemberRole
 from controlplane.domain.operation import Operation
 from controlplane.errors import Refused
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
-from controlplane.store.dialect import SQLITE
+from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
 from controlplane.store.migrations import all_migrations
+from tests.controlplane.golden import HEAD_V1, LOG_V1
+from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World, a_call
 
+__all__ = ["postgresql"]
+
+RENAMED = {"deleted_at": "deletes_at"}
 OLDER = [migration.version for migration in all_migrations()[:-1]]
+LOG = LOG_V1.splitlines(keepends=True)
 
 
 @dataclass(frozen=True)
@@ -26,50 +39,112 @@ class Old:
     location: Location
     api_key: str  # of an operator of the signer `release`
     admin_key: str
-    rows: int
+
+    def export(self) -> list[bytes]:
+        with open_services(self.location) as services:
+            admin = services.identities.authenticate(self.admin_key)
+            return [line(row) for row in services.audit.export(admin)]
 
 
-@pytest.fixture(params=OLDER, ids=lambda version: f"schema-{version}")
+@pytest.fixture(
+    params=[(dialect, version) for dialect in ("sqlite", "postgresql") for version in OLDER],
+    ids=lambda param: f"{param[0]}-schema-{param[1]}",
+)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
-    """A store with that schema, and what such a version had put there."""
-    world = World(tmp_path / "data")
+    """A store with that schema, what such a version had put there, and the log of one."""
+    dialect, version = request.param
+    url = None
+    if dialect == "postgresql":
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        url = server.new_database()
+    world = World(tmp_path / "data", url)
     with world.services:
         api_key = world.machine_key("ci")
         world.signer(ci=MemberRole.OPERATOR)
-        world.services.signing.sign(world.services.identities.authenticate(api_key), a_call())
-        rows = len(world.rows())
-    path = world.location.store_path
-    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
-        _fill(connection, path, request.param)
-    for end in ("", "-wal", "-shm"):
-        path.with_name(path.name + end).unlink(missing_ok=True)
-    (tmp_path / "old.db").rename(path)
-    return Old(world.location, api_key, world.admin_key, rows)
+    if url is None:
+        _make_old_on_sqlite(world.location.store_path, version)
+    else:
+        _make_old_on_postgresql(url, version)
+    return Old(world.location, api_key, world.admin_key)
 
 
-def _fill(connection: sqlite3.Connection, newest: Path, version: int) -> None:
-    """The old schema, and of each table of it the columns that it has."""
-    for migration in all_migrations()[:version]:
-        for statement in migration.statements(SQLITE):
-            connection.execute(statement)
-    connection.execute("CREATE TABLE schema_version (version INTEGER, applied_at TEXT)")
-    connection.execute("ATTACH ? AS newest", (str(newest),))
-    tables = "SELECT name FROM main.sqlite_master WHERE type = 'table'"
-    for (table,) in connection.execute(tables).fetchall():
-        columns = ", ".join(
-            row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")
-        )
-        if table == "audit_head":
-            connection.execute(
-                "UPDATE audit_head SET (sequence, row_hash) ="
-                " (SELECT sequence, row_hash FROM newest.audit_head)"
+def _make_old_on_sqlite(path: Path, version: int) -> None:
+    newest = path.with_name("newest.db")
+    path.rename(newest)
+    with closing(sqlite3.connect(path)) as connection:
+
+        def execute(statement: str, values: Iterable[object] = ()) -> list[Any]:
+            return connection.execute(statement, tuple(values)).fetchall()
+
+        def columns_of(table: str) -> list[str]:
+            return [row[1] for row in execute(f"PRAGMA main.table_info({table})")]
+
+        execute("ATTACH ? AS newest", [str(newest)])
+        tables = "SELECT name FROM main.sqlite_master WHERE type = 'table'"
+        _make_old(execute, columns_of, tables, SQLITE, "main", version)
+        connection.commit()
+
+
+def _make_old_on_postgresql(url: str, version: int) -> None:
+    with psycopg.connect(url) as connection:
+
+        def execute(statement: str, values: Iterable[object] = ()) -> list[Any]:
+            query = statement.replace("?", "%s") if values else statement
+            done = connection.execute(query.encode(), tuple(values) or None)
+            return done.fetchall() if done.description else []
+
+        def columns_of(table: str) -> list[str]:
+            asked = (
+                "SELECT column_name FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name = ?"
             )
+            return [name for (name,) in execute(asked, [table])]
+
+        execute("ALTER SCHEMA public RENAME TO newest")
+        execute("CREATE SCHEMA public")
+        execute("SET session_replication_role = replica")  # no matter in which order
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        _make_old(execute, columns_of, tables, POSTGRESQL, "public", version)
+        execute("DROP SCHEMA newest CASCADE")
+
+
+def _make_old(
+    execute: Callable[..., list[Any]],
+    columns_of: Callable[[str], list[str]],
+    tables: str,
+    dialect: Dialect,
+    schema: str,
+    version: int,
+) -> None:
+    """The old schema, of each table of it the columns that it has, and its log."""
+    for migration in all_migrations()[:version]:
+        for statement in migration.statements(dialect):
+            execute(statement)
+    execute("CREATE TABLE schema_version (version INTEGER, applied_at TEXT)")
+    for (table,) in execute(tables):
+        if table in ("audit_head", "operations"):
             continue
-        connection.execute(
-            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newest.{table}"
-        )
-    connection.execute("DELETE FROM schema_version WHERE version > ?", (version,))
-    connection.commit()
+        names = columns_of(table)
+        columns, now = ", ".join(names), ", ".join(RENAMED.get(name, name) for name in names)
+        execute(f"INSERT INTO {schema}.{table} ({columns}) SELECT {now} FROM newest.{table}")
+    execute("DELETE FROM schema_version WHERE version > ?", [version])
+    for row in map(_columns_of_row, LOG):
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        execute(f"INSERT INTO operations ({columns}) VALUES ({marks})", list(row.values()))
+    execute("UPDATE audit_head SET sequence = ?, row_hash = ?", [len(LOG), HEAD_V1])
+
+
+def _columns_of_row(exported: bytes) -> Mapping[str, object]:
+    """As the versions before there were others put a row there."""
+    row: dict[str, Any] = json.loads(exported)
+    pss = row.pop("pss") or {"mgf_hash": None, "salt_length": None}
+    for name in ("digest", "signature"):
+        row[name] = None if row[name] is None else b64decode(row[name])
+    for name in ("client", "details"):
+        text = json.dumps(row[name], ensure_ascii=False, separators=(",", ":"))
+        row[name] = None if row[name] is None else text
+    row["created_at"] = to_text(datetime.fromisoformat(row["created_at"]))
+    return row | {f"pss_{name}": value for name, value in pss.items()}
 
 
 def test_it_is_refused_until_it_is_upgraded(old: Old) -> None:
@@ -89,7 +164,7 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         everything = list(services.audit.export(admin))
     lines = [line(row) for row in everything]
     assert verify_lines(lines).intact
-    assert len(lines) == old.rows + 2
+    assert len(lines) == len(LOG) + 2
     upgraded = everything[-2]
     assert isinstance(upgraded, Operation)
     entry = upgraded.entry
@@ -98,8 +173,27 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
     assert entry.details["after"] == all_migrations()[-1].version
 
 
+def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old: Old) -> None:
+    upgrade(old.location)
+    lines = old.export()
+    assert lines[: len(LOG)] == LOG
+    (added,) = map(json.loads, lines[len(LOG) :])
+    assert (added["version"], added["previous_hash"]) == (2, HEAD_V1)
+
+
+@pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
+@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "client_hash"])
+def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
+    upgrade(old.location)
+    with closing(sqlite3.connect(old.location.store_path)) as connection:
+        connection.execute("DROP TRIGGER operations_never_updated")
+        connection.execute(f"UPDATE operations SET {column} = '[]' WHERE sequence = 9")
+        connection.commit()
+    assert verify_lines(old.export()).first_bad_sequence == 9
+
+
 def test_it_is_upgraded_once(old: Old) -> None:
     upgrade(old.location)
-    before = old.location.store_path.read_bytes()
+    before = old.export()
     upgrade(old.location)
-    assert old.location.store_path.read_bytes() == before
+    assert old.export() == before

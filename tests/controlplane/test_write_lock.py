@@ -19,6 +19,7 @@ from controlplane.audit.writer import settle
 from controlplane.domain.identifier import new_id
 from controlplane.domain.keys import KeyReference, Purpose
 from controlplane.domain.model import (
+    Approval,
     Caller,
     Decision,
     HashAlgorithm,
@@ -147,7 +148,9 @@ class Growth:
         self._scene = scene
         self._database = database
         self._at = scene.world.clock()
-        found = {name: signers.find(database, name) for name in ("release", "quick", "bare")}
+        found = {
+            name: signers.find(database, name, self._at) for name in ("release", "quick", "bare")
+        }
         self._signers = [each.signer for each in found.values() if each is not None]
         people = [self._person(index) for index in range(number)]
         for person in people:
@@ -199,6 +202,7 @@ class Growth:
                 window_seconds=None,
                 signings=1,
                 at=self._at,
+                approvals=(Approval("ann", self._at, 1),),
             )
             grants.insert(self._database, grant)
 
@@ -254,6 +258,7 @@ def make(name: str, scene: Scene) -> None:
 LARGER = {
     "deleting a signer",
     "deleting a signer with requests and grants",
+    "taking a deletion back",
     "an edit of the window",
     "an edit of everything",
     "deleting a policy",
@@ -303,7 +308,8 @@ def test_what_a_caller_may_see_is_found_out_before_the_lock(
 
 def show(scene: Scene, database: Database, number: int) -> None:
     """So many more signers, to the approvers of their policy and to `adam`, a member."""
-    release, adam = signers.find(database, "release"), identities.find(database, "adam")
+    release = signers.find(database, "release", scene.world.clock())
+    adam = identities.find(database, "adam")
     assert release is not None
     assert release.signer.policy is not None
     assert adam is not None
@@ -398,7 +404,7 @@ def put_on(world: World, number: int) -> list[Signer]:
     """The policy `p`, on so many more signers."""
     store = SqliteStore(world.location.store_path)
     with store.closing(), store.change() as database:
-        like = signers.find(database, "release")
+        like = signers.find(database, "release", world.clock())
         policy = policies.find(database, "p")
         assert like is not None
         assert policy is not None
@@ -516,10 +522,10 @@ class TestPolicyOnManySigners:
         world.services.identities.disable(world.admin, "o0")
         store = SqliteStore(world.location.store_path)
         with store.closing(), store.read() as database:
-            found = signers.find(database, "release")
+            found = signers.find(database, "release", world.clock())
             assert found is not None
             (watching,) = signers.auditors_with_policy(
-                database, found.signer.policy.id if found.signer.policy else ""
+                database, found.signer.policy.id if found.signer.policy else "", world.clock()
             ).values()
             assert watching == members.auditors_of(database, found.signer.id)
             together = Crowd(database, names).on(watching)
@@ -610,7 +616,10 @@ BETWEEN: dict[str, tuple[Callable[[Services, World], object], object, str]] = {
     "attach; it is another one now": (put("bare", "two"), exchange_two, UNMET),
     "attach; the signer is deleted": (
         put("bare", "two"),
-        lambda to_, world: to_.signers.delete(world.admin, "bare"),
+        lambda to_, world: (
+            to_.signers.disable(world.admin, "bare"),
+            to_.signers.delete(world.admin, "bare", 0),
+        ),
         "signer_not_found",
     ),
     "create; an approver is disabled": (create, disable("ann"), UNMET),

@@ -115,9 +115,32 @@ def test_a_refused_signer_is_gone_from_the_next_list(tool: Tool) -> None:
 def test_a_deleted_signer_is_a_removed_device(
     tool: Tool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    tool.admin.delete_signer(tool.signer)
+    tool.admin.disable_signer(tool.signer)
+    tool.admin.delete_signer(tool.signer, 0)
     assert tool.refusal() == CKR.DEVICE_REMOVED
     assert tool.signer in capfd.readouterr().err
+
+
+def test_a_signer_that_is_being_deleted_is_a_disabled_one(
+    tool: Tool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tool.admin.disable_signer(tool.signer)
+    tool.admin.delete_signer(tool.signer)
+    assert tool.refusal() == CKR.FUNCTION_REJECTED
+    assert "is being deleted" in capfd.readouterr().err
+    assert tool.last() == ("denied", "signer_disabled")
+
+
+def test_a_signer_that_is_being_deleted_does_not_disturb_the_others(tool: Tool) -> None:
+    going = f"going-{tool.signer}"[:32]
+    tool.plane.create_signer(going, "p256", **{tool.machine: "operator"})
+    tool.admin.disable_signer(going)
+    tool.admin.delete_signer(going)
+    tool.module.finalize()
+    tool.module.initialize()
+    assert [slot.token().label for slot in tool.module.slots()] == [tool.signer]
+    with tool.module.slot(tool.signer).open() as session:
+        assert session.sign(CKM.ECDSA_SHA256, private_key(session), b"data")
 
 
 def test_a_member_that_was_removed_is_told_nothing_and_recorded(tool: Tool) -> None:

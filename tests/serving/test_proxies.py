@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,15 @@ def test_rows_and_log_show_whom_a_trusted_proxy_names(
     with connect(server) as conversation:
         assert calls(conversation, installation.admin_key, "behind-one") == "192.0.2.1"
     must_log(server, "behind-one", "192.0.2.1")
+    with open_services(installation.location) as services:
+        admin = services.identities.authenticate(installation.admin_key)
+        networks = [ip_network("192.0.2.0/24")]
+        limited = services.identities.add_key(admin, "admin", None, networks).api_key
+    with connect(server) as conversation:  # the key is for whom the proxy speaks
+        said = b"GET /v1/whoami HTTP/1.1\r\nHost: x\r\n"
+        said += f"Authorization: Bearer {limited}\r\n".encode()
+        assert conversation.say(said + FORWARDED + b"\r\n").hear().status == 200
+        assert conversation.say(said + b"\r\n").hear().status == 403
     with connect(server) as conversation:  # no HTTP: what was forwarded has not been read
         said = b"GET / HTTP/1.1\r\n" + FORWARDED + b"X : y\r\n\r\n"
         assert conversation.say(said).hear().status == 400
@@ -146,7 +156,7 @@ def test_behind_a_proxy_on_a_unix_socket_and_with_names_for_its_scraper(
 ) -> None:
     with open_services(installation.location) as services:
         admin = services.identities.authenticate(installation.admin_key)
-        services.signers.create(admin, SignerDescription("named", KeyAlgorithm.P256, "ACME"))
+        services.signers.create(admin, SignerDescription("named", KeyAlgorithm.P256, "Named"))
     server = serve(bind=f"unix:{tmp_path}/s", trusted_proxies=["unix"], metrics_named=True)
     plain = socket.socket(socket.AF_UNIX)
     plain.connect(f"{tmp_path}/s")
@@ -157,7 +167,7 @@ def test_behind_a_proxy_on_a_unix_socket_and_with_names_for_its_scraper(
 
 
 def test_strangers_are_told_no_names_of_signers(shared: Shared) -> None:
-    shared.make("/v1/signers", {"name": "secret", "key": "p256", "common_name": "ACME"})
+    shared.make("/v1/signers", {"name": "secret", "key": "p256", "common_name": "Secret"})
     with shared.connect() as conversation:
         assert names_of_signers(conversation) == set()
         assert "secret" in names_of_signers(conversation, shared.authorization)

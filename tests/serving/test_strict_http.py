@@ -459,7 +459,7 @@ def addresses(shared: Shared) -> list[str]:
     """Every address that the document says can be read, filled in with what there is."""
     shared.make("/v1/identities", {"name": "ci", "kind": "machine"})
     shared.make("/v1/policies", {"name": "daily", "max_window_seconds": 3600})
-    shared.make("/v1/signers", {"name": "release", "key": "p256", "common_name": "ACME"})
+    shared.make("/v1/signers", {"name": "release", "key": "p256", "common_name": "Strict"})
     shared.make("/v1/signers/release/members", {"identity": "ci", "role": "operator"})
     with shared.connect() as conversation:
         described = json.loads(conversation.say(get(b"/v1/openapi.json")).hear().body)

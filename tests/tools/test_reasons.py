@@ -125,7 +125,8 @@ def expired(plane: ControlPlane) -> Wish:
 
 def deleted(plane: ControlPlane) -> Wish:
     wish = _operator(plane, "was-deleted")
-    plane.client().delete_signer(wish.signer)
+    plane.client().disable_signer(wish.signer)
+    plane.client().delete_signer(wish.signer, 0)
     return wish
 
 
@@ -146,7 +147,7 @@ def not_a_member(plane: ControlPlane) -> Wish:
 
 def _operator(plane: ControlPlane, signer: str, *, external: bool = False) -> Wish:
     api_key, admin = plane.create_machine(f"of-{signer}"), plane.client()
-    number = admin.create_signer(signer, "p256", "ACME", external=external).value.number
+    number = admin.create_signer(signer, "p256", f"ACME {signer}", external=external).value.number
     admin.add_member(signer, f"of-{signer}", "operator")
     return Wish(api_key, signer, number)
 

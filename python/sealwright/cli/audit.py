@@ -127,6 +127,11 @@ def verify(file: BinaryIO | None, expect_head: str | None) -> None:
                 ("head", chain.head),
             ]
         )
+    if chain.newer is not None:
+        warn(
+            f"row {chain.newer} was made by a newer version of Sealwright, which this one cannot "
+            "check: verify with that version"
+        )
     if set(expected) & set(chain.missing):
         warn("the log does not hold the head expected: rows are missing, or were rewritten")
     if told is not None and told.row_hash in chain.missing:

@@ -11,6 +11,7 @@ _COMMANDS = {
     "init": "sealwright.cli.init:init",
     "serve": "sealwright.cli.serve:serve",
     "identity": "sealwright.cli.identity:identity",
+    "whoami": "sealwright.cli.whoami:whoami",
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",
     "member": "sealwright.cli.member:member",

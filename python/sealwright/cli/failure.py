@@ -14,6 +14,8 @@ NEXT_STEPS = {
     "api_key_missing": "Say who you are: set SEALWRIGHT_API_KEY_FILE, or give --api-key-file FILE.",
     "api_key_unknown": "Check that the key belongs to this server; "
     "an admin gives out a new one with: sealwright identity key add NAME",
+    "api_key_expired": "An admin gives out a new one with: sealwright identity key add NAME",
+    "address_not_allowed": "Call from where the key may be used: sealwright identity show NAME",
     "api_key_revoked": "An admin gives out a new one with: sealwright identity key add NAME",
     "identity_disabled": "An admin can undo that with: sealwright identity enable NAME",
     "signer_not_found": "Those that you may see: sealwright signer list",
@@ -21,6 +23,9 @@ NEXT_STEPS = {
     "member_not_found": "Those that there are: sealwright member list SIGNER",
     "api_key_not_found": "Those that there are: sealwright identity show NAME",
     "signer_not_external": "The built-in CA issues for this signer: sealwright signer renew NAME",
+    "common_name_used": "Choose another one (--common-name), or delete that signer first.",
+    "signer_not_disabled": "See that nobody misses it: sealwright signer disable NAME",
+    "signer_deleting": "An admin takes that back: sealwright signer undelete NAME",
     "signer_pending": "Get its request signed (sealwright signer csr NAME), then: "
     "sealwright signer install-certificate NAME --chain FILE.pem",
     "policy_not_found": "Those that there are: sealwright policy list",

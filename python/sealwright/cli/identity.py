@@ -5,8 +5,16 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from sealwright.cli.duration import Duration
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import KeyOutput, print_json, print_object, show, show_page
+from sealwright.cli.output import (
+    KeyOutput,
+    print_json,
+    print_object,
+    show,
+    show_page,
+    warn,
+)
 from sealwright.cli.text import facts, moment, table
 from sealwright.client.errors import ClientError
 from sealwright.client.objects import ApiKey, Identity
@@ -63,8 +71,12 @@ def list_(limit: int, cursor: str | None) -> None:
 @identity.command("show")
 @click.argument("name")
 def show_(name: str) -> None:
-    """One identity, with the ids of its API keys."""
-    show(client().identity(name), show_identity)
+    """One identity, with its API keys: their ids, limits and last uses."""
+    answer = client().identity(name)
+    show(answer, show_identity)
+    if not invocation().json:
+        for sentence in answer.value.warnings:
+            warn(sentence)
 
 
 @identity.command()
@@ -88,19 +100,40 @@ def key() -> None:
 
 @key.command()
 @click.argument("name")
+@click.option(
+    "--expires",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long it works: 8h, 90d.  [until it is revoked]",
+)
+@click.option(
+    "--from",
+    "networks",
+    metavar="CIDR",
+    multiple=True,
+    help="Where it works from: a network or an address; several times for several.  [everywhere]",
+)
 @key_out
-def add(name: str, key_out: Path | None) -> None:
+def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path | None) -> None:
     """Give an identity one more API key, and print it once."""
     caller, output = client(), KeyOutput(key_out)
     try:
-        answer = caller.add_key(name)
+        answer = caller.add_key(name, expires, networks)
     except ClientError:
         output.discard()
         raise
     api_key = answer.value.api_key or ""
     output.keep(api_key)
     if not invocation().json:
-        facts([("id", answer.value.id), ("created", moment(answer.value.created_at))])
+        new = answer.value
+        facts(
+            [
+                ("id", new.id),
+                ("created", moment(new.created_at)),
+                ("ends", moment(new.expires_at)),
+                ("from", _places(new.allowed_addresses)),
+            ]
+        )
         output.tell(api_key)
     elif key_out is None:
         print_json(answer.body)
@@ -113,7 +146,7 @@ def add(name: str, key_out: Path | None) -> None:
 @click.argument("key_id")
 def revoke(name: str, key_id: str) -> None:
     """Refuse this API key from now on. `sealwright identity show NAME` lists the ids."""
-    show(client().revoke_key(name, key_id), lambda revoked: _show_keys([revoked]))
+    show(client().revoke_key(name, key_id), lambda revoked: show_keys([revoked]))
 
 
 def show_identity(who: Identity) -> None:
@@ -130,12 +163,33 @@ def show_identity(who: Identity) -> None:
     )
     if who.keys is not None:
         click.echo("")
-        _show_keys(who.keys)
+        show_keys(who.keys)
 
 
-def _show_keys(keys: list[ApiKey]) -> None:
-    rows = [[key.id, moment(key.created_at), moment(key.revoked_at)] for key in keys]
-    table(["api key id", "created", "revoked"], rows)
+def show_keys(keys: list[ApiKey]) -> None:
+    rows = [
+        [
+            key.id,
+            moment(key.created_at),
+            key.issued_by,
+            moment(key.expires_at),
+            moment(key.revoked_at),
+            _places(key.allowed_addresses),
+            _last_use(key),
+        ]
+        for key in keys
+    ]
+    table(["api key id", "created", "by", "ends", "revoked", "from", "last used"], rows)
+
+
+def _last_use(key: ApiKey) -> str | None:
+    if key.last_used_on is None:
+        return None
+    return f"{key.last_used_on} {key.last_used_from or 'unix socket'}"
+
+
+def _places(networks: list[str]) -> str:
+    return ", ".join(networks) or "anywhere"
 
 
 def _yes(fact: bool) -> str:

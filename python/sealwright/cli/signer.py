@@ -1,13 +1,16 @@
 """sealwright signer: named key pairs and their certificates."""
 
+import sys
 from pathlib import Path
+from typing import Unpack
 
 import click
 
+from sealwright.cli.duration import Duration
 from sealwright.cli.failure import CommandError
 from sealwright.cli.history import show_changes
 from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import show, show_page, tell_deleted, warn
+from sealwright.cli.output import show, show_page, warn
 from sealwright.cli.tables import (
     OneOf,
     Within,
@@ -33,6 +36,15 @@ class _DaysOption(click.Option):
 days_option = click.option("--days", type=Within(certificate_days), cls=_DaysOption)
 
 
+class _Delay(Duration):
+    """Seconds; 0 is written without a unit."""
+
+    def convert(
+        self, value: object, parameter: click.Parameter | None, context: click.Context | None
+    ) -> int:
+        return 0 if value == "0" else super().convert(value, parameter, context)
+
+
 @click.group(cls=Group)
 def signer() -> None:
     """Code signers: a key pair that stays on the server, and its certificate."""
@@ -42,6 +54,10 @@ def signer() -> None:
 @click.argument("name")
 @click.option("--key", type=OneOf(key_kinds), required=True)
 @click.option("--common-name", metavar="TEXT", required=True, help="Whom the certificate names.")
+@click.option("--organization", metavar="TEXT", help="Its organization.")
+@click.option("--unit", metavar="TEXT", help="The organization's unit.")
+@click.option("--locality", metavar="TEXT", help="Its town.")
+@click.option("--country", metavar="CODE", help="Two capital letters: DE, US.")
 @days_option
 @click.option("--policy", metavar="NAME", help="What has to be approved first.  [none]")
 @click.option(
@@ -49,12 +65,11 @@ def signer() -> None:
     is_flag=True,
     help="Another CA certifies the key: see csr and install-certificate.",
 )
-def create(
-    name: str, key: str, common_name: str, days: int | None, policy: str | None, external: bool
-) -> None:
+def create(name: str, key: str, common_name: str, **more: Unpack[SignerTerms]) -> None:
     """Make a key pair on the server, and a certificate for it from the built-in CA."""
-    chosen = None if policy == "none" else policy
-    more = SignerTerms(days=days, external=external or None, policy=chosen)
+    more["external"] = more["external"] or None
+    if more["policy"] == "none":
+        more["policy"] = None
     _show(client().create_signer(name, key, common_name, **more))
 
 
@@ -111,10 +126,29 @@ def renew(name: str, days: int | None) -> None:
 
 @signer.command()
 @click.argument("name")
-def delete(name: str) -> None:
-    """Destroy its keys for good. Its audit rows stay; its name is never given again."""
-    client().delete_signer(name)
-    tell_deleted(name)
+@click.option("--yes", metavar="NAME", help="Its name again, where nobody can type it.")
+@click.option(
+    "--after",
+    type=_Delay(),
+    metavar="DURATION",
+    help="How long it can be taken back: 1d to 90d; 0 if it never signed.  [7d]",
+)
+def delete(name: str, yes: str | None, after: int | None) -> None:
+    """Have a disabled signer gone for good, its keys destroyed.
+
+    Asks for its name. Until it is gone, undelete takes that back. Its audit rows stay; its name is
+    never given again.
+    """
+    if (yes if yes is not None else _type_name(name)) != name:
+        raise CommandError(f"That is not {name}: nothing is deleted")
+    _show(client().delete_signer(name, after))
+
+
+@signer.command()
+@click.argument("name")
+def undelete(name: str) -> None:
+    """Take delete back, before the signer is gone. It stays disabled."""
+    _show(client().undelete_signer(name))
 
 
 @signer.command("set-policy")
@@ -197,6 +231,13 @@ def _show_explanation(one: Explanation) -> None:
         click.echo(printable(f"The request that waits: sealwright request show {one.request}"))
 
 
+def _type_name(name: str) -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Nobody is there to type its name: give --yes {name}")
+    typed: str = click.prompt(f"Type {name} to delete it", default="", show_default=False, err=True)
+    return typed
+
+
 def _show(answer: Answer[Signer]) -> None:
     show(answer, _show_signer)
     _warn(answer.value)
@@ -214,6 +255,15 @@ def _warn(one: Signer) -> None:
         warn(sentence if one.name in sentence else f"{one.name}: {sentence}")
 
 
+def _rest_of_subject(one: Signer) -> list[tuple[str, str | None]]:
+    return [
+        ("organization", one.organization),
+        ("unit", one.unit),
+        ("locality", one.locality),
+        ("country", one.country),
+    ]
+
+
 def _show_signer(one: Signer) -> None:
     facts(
         [
@@ -223,11 +273,13 @@ def _show_signer(one: Signer) -> None:
             ("status", one.status),
             ("key", one.key),
             ("common name", one.common_name),
+            *(each for each in _rest_of_subject(one) if each[1] is not None),
             ("certified by", "another CA" if one.external else "the built-in CA"),
             ("policy", one.policy),
             ("certificate serial", one.certificate_serial),
             ("not after", moment(one.not_after)),
             ("your role", one.role),
             ("created", moment(one.created_at)),
+            *([] if one.deletes_at is None else [("gone at", moment(one.deletes_at))]),
         ]
     )

@@ -1,6 +1,6 @@
 """The control plane's API, one method a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -60,8 +60,18 @@ class Client(Caller):
     def enable_identity(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/enable", Identity, {})
 
-    def add_key(self, name: str) -> Answer[NewApiKey]:
-        return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, {})
+    def add_key(
+        self,
+        name: str,
+        expires_in_seconds: int | None = None,
+        allowed_addresses: Sequence[str] = (),
+    ) -> Answer[NewApiKey]:
+        """`allowed_addresses`: CIDRs; none: from everywhere."""
+        body = given(
+            expires_in_seconds=expires_in_seconds,
+            allowed_addresses=list(allowed_addresses) or None,
+        )
+        return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, body)
 
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
         path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
@@ -88,8 +98,13 @@ class Client(Caller):
     def renew_signer(self, name: str, days: int | None = None) -> Answer[Signer]:
         return self._call("POST", f"/v1/signers/{part(name)}/renew", Signer, given(days=days))
 
-    def delete_signer(self, name: str) -> None:
-        self._send("DELETE", f"/v1/signers/{part(name)}")
+    def delete_signer(self, name: str, after_seconds: int | None = None) -> Answer[Signer]:
+        """It is gone at `deletes_at`; until then that can be taken back."""
+        query = "" if after_seconds is None else f"?after_seconds={after_seconds}"
+        return self._call("DELETE", f"/v1/signers/{part(name)}{query}", Signer)
+
+    def undelete_signer(self, name: str) -> Answer[Signer]:
+        return self._call("POST", f"/v1/signers/{part(name)}/undelete", Signer, {})
 
     def set_policy(self, signer: str, policy: str | None) -> Answer[Signer]:
         """None takes away the one that it has."""

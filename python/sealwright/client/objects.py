@@ -4,7 +4,7 @@ Times are aware UTC datetimes, hashes and serials lower-case hex, certificates P
 newer server adds are passed over.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, TypedDict, TypeVar
 
 import msgspec
@@ -36,9 +36,17 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True):
+    """`allowed_addresses`: CIDRs; none: from everywhere. `issued_by` None: not known."""
+
     id: str
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    allowed_addresses: list[str] = []
+    issued_by: str | None = None
+    enrolled: bool = False
+    last_used_on: date | None = None
+    last_used_from: str | None = None
 
 
 class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,10 +55,15 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     created_at: datetime
     api_key: str | None = None
+    expires_at: datetime | None = None
+    allowed_addresses: list[str] = []
+    issued_by: str | None = None
+    enrolled: bool = False
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`keys` is there when one identity was asked for, `api_key` and its id when it is new."""
+    """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
+    one that it calls with; `api_key` and its id when it is new. `warnings` are sentences."""
 
     id: str
     name: str
@@ -60,6 +73,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     disabled: bool
     created_at: datetime
     keys: list[ApiKey] | None = None
+    key: ApiKey | None = None
+    warnings: list[str] = []
     api_key_id: str | None = None
     api_key: str | None = None
 
@@ -76,8 +91,8 @@ class PolicyChange(msgspec.Struct, frozen=True):
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """`role` is the caller's as a member; `warnings` are sentences; `policy_changes`, newest first,
-    are there when one signer was asked for."""
+    """`deletes_at`: when it is gone; `role` is the caller's as a member; `warnings` are sentences;
+    `policy_changes`, newest first, are there when one signer was asked for."""
 
     id: str
     number: int
@@ -89,6 +104,11 @@ class Signer(msgspec.Struct, frozen=True):
     certificate_serial: str | None
     not_after: datetime | None
     created_at: datetime
+    organization: str | None = None
+    unit: str | None = None
+    locality: str | None = None
+    country: str | None = None
+    deletes_at: datetime | None = None
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
@@ -101,6 +121,10 @@ class SignerTerms(TypedDict, total=False):
     days: int | None
     external: bool | None
     policy: str | None
+    organization: str | None
+    unit: str | None
+    locality: str | None
+    country: str | None
 
 
 class SigningRequest(msgspec.Struct, frozen=True):
