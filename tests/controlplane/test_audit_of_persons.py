@@ -49,11 +49,11 @@ def last_entry(world: World) -> Entry:
     return world.last_row().entry
 
 
-def check_credential(entry: Entry, key_id: str) -> None:
+def check_credential(entry: Entry, key_id: str, issued_by: str | None = "admin") -> None:
     credential = entry.credential
     assert credential is not None
     assert (credential.kind, credential.id) == (CredentialKind.API_KEY, key_id)
-    assert (credential.issued_by, credential.age_seconds) == (None, AGE)
+    assert (credential.issued_by, credential.age_seconds) == (issued_by, AGE)
     assert not credential.enrolled
     assert entry.api_key_id == key_id
 
@@ -81,7 +81,7 @@ class TestCredentials:
 
     def test_and_a_change(self, world: World, ci: Caller) -> None:
         world.services.signers.disable(world.admin, "release")
-        check_credential(last_entry(world), world.admin.api_key_id)
+        check_credential(last_entry(world), world.admin.api_key_id, issued_by=None)
 
     def test_what_the_servers_own_machine_did_has_none(self, world: World) -> None:
         first = world.rows()[-1].entry
