@@ -337,8 +337,8 @@ def _check_decision(
     known = identities.find_all(database, named)
     return check_decision(
         Attempt(
-            request=request,
-            requester=known[request.requester],
+            ballot=request,
+            asker=known[request.requester],
             approver=candidate(database, actor, request.signer),
             step=None if step is None else step - 1,
             people={name: identity.person for name, identity in known.items()},
