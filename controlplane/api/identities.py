@@ -145,7 +145,9 @@ class IdentityDisableResource(Resource):
 
 
 class IdentityEnableResource(Resource):
-    @endpoint("Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND))
+    @endpoint(
+        "Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND), proposes=True
+    )
     def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
         return _identity(self._identities.enable(caller, name))
 
@@ -155,6 +157,7 @@ class ApiKeysResource(Resource):
         "Add an API key, shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: AddKey) -> ApiKeyWithSecret:
         seconds, networks = body.expires_in_seconds, _networks(body.allowed_addresses)

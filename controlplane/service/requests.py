@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import Database
 
@@ -261,9 +262,10 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:
-    """Within a write."""
-    cancelled = rows.cancel_pending(database, at, signer=signer, by=caller.identity.name)
+def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> None:
+    """Those that are pending, of everybody, for which a condition of the store holds. Within a
+    write."""
+    cancelled = rows.cancel_pending(database, at, which, by=caller.identity.name)
     record_all(
         database,
         (
@@ -275,7 +277,7 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
                 signer=signer,
                 details={"requester": requester},
             )
-            for request_id, requester in cancelled
+            for request_id, signer, requester in cancelled
         ),
     )
 
