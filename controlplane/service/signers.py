@@ -167,10 +167,13 @@ class Signers:
 
         def judge(database: Database) -> tuple[Signer, Policy | None]:
             actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, name, self._clock())
+            now = self._clock()
+            stored, role = find_visible(database, actor, name, now)
             permissions.require_signer_manager(actor, role, "set its policy")
             signer = stored.signer
-            return signer, None if policy is None else find_meetable(database, policy, signer)
+            if policy is None:
+                return signer, None
+            return signer, find_meetable(database, actor, policy, signer, now)
 
         with judged(self._store, judge) as (database, (signer, wanted)):
             move_epoch(database)

@@ -523,6 +523,8 @@ class Model:
     def set_policy(self, who: str, name: str, policy: str | None) -> Signer:
         """None: members with a signing role sign at once."""
         signer = self._managed_signer(who, name)
+        if policy is not None and not self.sees_policy(who, policy):
+            raise Refusal(404, "policy_not_found")
         wanted = None if policy is None else self._policy(policy)
         if wanted is not None and wanted is not signer.policy:
             self._must_be_met(wanted.terms, signer)
