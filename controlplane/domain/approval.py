@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.domain.model import Decision, Identity, Request, RequestState, Step
+from controlplane.domain.model import Decision, Identity, Request, RequestState, Step, Verdict
 from controlplane.domain.policy import Candidate, count
 from controlplane.errors import Code, Refused
 
@@ -14,11 +14,12 @@ _MOST_NAMES = 8  # in a sentence
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """`step`: the one that the approver saw, counted from 0; None if they do not say.
-    `people`: the person behind each identity that has decided so far."""
+    `verdict`: what they want to say. `people`: the person behind each identity that has decided so far."""
 
     request: Request
     requester: Identity
     approver: Candidate
+    verdict: Verdict
     step: int | None
     people: Mapping[str, str]
     now: datetime
@@ -27,15 +28,16 @@ class Attempt:
 def check_decision(attempt: Attempt) -> int:
     """The step that the decision counts for.
 
-    Refused 409 request_not_pending, step_changed, already_decided; 403 own_request,
-    auditor_cannot_approve, not_an_approver. No role lifts any of them.
+    Refused 409 request_not_pending, step_changed, already_decided; 403 own_request (to approve
+    only: no "no" is lost because of who asked), auditor_cannot_approve, not_an_approver. No role
+    lifts any of them.
     """
     request, who = attempt.request, attempt.approver.identity
     check_pending(request, attempt.now)
-    if who.person == attempt.requester.person:
+    if attempt.verdict is Verdict.APPROVED and who.person == attempt.requester.person:
         raise Refused(
             Code.OWN_REQUEST,
-            "Nobody decides on their own request, nor on one of a machine of the same owner.",
+            "Nobody approves their own request, nor one of a machine of the same owner.",
         )
     if attempt.approver.is_auditor:
         raise Refused(Code.AUDITOR_CANNOT_APPROVE, "An auditor reads, and decides on no request.")

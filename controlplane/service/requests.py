@@ -175,7 +175,7 @@ class Requests:
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, step, at)
+            open_ = _check_decision(database, actor, request, Verdict.APPROVED, step, at)
             _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
             rows.insert_decision(database, request.id, decision)
@@ -198,11 +198,12 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before. Refused as `approve`."""
+        """Ends it, whatever was approved before and whoever asked. Refused as `approve`, but for
+        own_request and what a grant would need."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, step, at)
+            open_ = _check_decision(database, actor, request, Verdict.REJECTED, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
             rows.insert_decision(database, request.id, decision)
             request = replace(
@@ -330,7 +331,12 @@ def _find_request(database: Database, reader: Identity, request_id: str, now: da
 
 
 def _check_decision(
-    database: Database, actor: Identity, request: Request, step: int | None, at: datetime
+    database: Database,
+    actor: Identity,
+    request: Request,
+    verdict: Verdict,
+    step: int | None,
+    at: datetime,
 ) -> int:
     """The open step, counted from 0, that the actor may decide on."""
     named = {request.requester, *(each.approver for each in request.decisions)}
@@ -340,6 +346,7 @@ def _check_decision(
             request=request,
             requester=known[request.requester],
             approver=candidate(database, actor, request.signer),
+            verdict=verdict,
             step=None if step is None else step - 1,
             people={name: identity.person for name, identity in known.items()},
             now=at,
