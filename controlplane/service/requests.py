@@ -343,8 +343,8 @@ def _check_decision(
     known = identities.find_all(database, named)
     return check_decision(
         Attempt(
-            request=request,
-            requester=known[request.requester],
+            ballot=request,
+            asker=known[request.requester],
             approver=candidate(database, actor, request.signer),
             verdict=verdict,
             step=None if step is None else step - 1,

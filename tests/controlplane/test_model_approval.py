@@ -500,8 +500,8 @@ class World:
         assert self._first_seen.setdefault(found["id"], lasting) == lasting
 
     def _must_be_decided_by_others(self, request: Json) -> None:
-        """So many different people as each step asks for, in order, and none who approves is the one
-        who asks."""
+        """So many different people as each step asks for, in order, and nobody who approves is the
+        one who asks."""
 
         def person(name: str) -> str:
             return self.model.identities[name].person
