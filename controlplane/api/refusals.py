@@ -61,7 +61,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.NOT_AN_APPROVER: "The open step does not name the caller.",
         Code.OWN_GRANT: "Nobody pre-approves a grant for themselves or a machine of theirs.",
         Code.OWN_PROPOSAL: "Nobody approves a proposal of their own or of a machine of theirs.",
-        Code.OWN_REQUEST: "Nobody decides on a request of their own or of a machine of theirs.",
+        Code.OWN_REQUEST: "Nobody approves a request of their own or of a machine of theirs.",
         Code.READER_REQUIRED: "Only a server admin or auditor may.",
         Code.REQUESTER_REQUIRED: "Only who asked, or who manages the signer, may.",
         Code.ROLE_CANNOT_SIGN: "An auditor of the signer reads, and cannot sign.",

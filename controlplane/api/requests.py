@@ -29,7 +29,6 @@ StepNumber = Annotated[
     ),
 ]
 _DECISION = (
-    Code.OWN_REQUEST,
     Code.AUDITOR_CANNOT_APPROVE,
     Code.NOT_AN_APPROVER,
     Code.REQUEST_NOT_FOUND,
@@ -153,6 +152,7 @@ class RequestApproveResource(Resource):
         "Approve the open step of a request",
         refusals=(
             *_DECISION,
+            Code.OWN_REQUEST,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
         ),

@@ -259,6 +259,7 @@ class Ballot:
     finished: ClassVar[Code]  # and of a decision that comes too late
 
     id: str
+    signer: str | None  # that it is about
     created_at: datetime
     expires_at: datetime | None
     decisions: tuple[Decision, ...] = ()  # oldest first
@@ -337,7 +338,6 @@ class Proposal(Ballot):
 
     action: Action
     object: str
-    signer: str | None  # that it is about
     proposer: str
     consent: tuple[Step, ...]  # that it needs
     details: Mapping[str, str | int | bool | None]

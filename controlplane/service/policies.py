@@ -18,9 +18,9 @@ from controlplane.domain.model import (
 from controlplane.domain.names import check_policy_name
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import TermsEdit, check_terms, describe_terms
-from controlplane.errors import Code, Refused, not_found
+from controlplane.errors import Code, Refused
 from controlplane.service import cursor
-from controlplane.service.attachments import find_policy
+from controlplane.service.attachments import find_policy, find_visible_policy
 from controlplane.service.changes import confirm, record
 from controlplane.service.gate import Gate
 from controlplane.service.policy_edit import EditPolicy, check_approvers, tell
@@ -77,15 +77,9 @@ class Policies:
     def get(self, caller: Caller, name: str) -> PolicyView:
         """Refused 404 policy_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            policy = rows.find(database, name)
-            if policy is None:
-                raise not_found("policy", name)
-            seen_by = limited(caller.identity)
             now = self._clock()
-            having = signers.names_with_policy(database, policy.id, now, seen_by=seen_by)
-            named = caller.identity.name in policy.terms.approvers
-            if seen_by is not None and not having and not named:
-                raise not_found("policy", name)
+            policy, having = find_visible_policy(database, caller.identity, name, now)
+            seen_by = limited(caller.identity)
             seen = None if seen_by is None else signers.names_seen_by(seen_by, now)
             return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 

@@ -174,7 +174,7 @@ class Requests:
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = check_voter(database, actor, request, request.signer, step, at)
+            open_ = check_voter(database, actor, request, Verdict.APPROVED, step, at)
             _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
             rows.REQUESTS.insert_decision(database, request.id, decision)
@@ -197,11 +197,12 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before. Refused as `approve`."""
+        """Ends it, whatever was approved before and whoever asked. Refused as `approve`, but for
+        own_request and what a grant would need."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = check_voter(database, actor, request, request.signer, step, at)
+            open_ = check_voter(database, actor, request, Verdict.REJECTED, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(

@@ -45,7 +45,9 @@ class SetPolicy(Change[None]):
         stored, role = find_visible(database, actor, self.signer, at)
         permissions.require_signer_manager(actor, role, "set its policy")
         signer, before = stored.signer, stored.signer.policy
-        wanted = None if self.policy is None else find_meetable(database, self.policy, signer)
+        wanted = (
+            None if self.policy is None else find_meetable(database, actor, self.policy, signer, at)
+        )
         is_other = (wanted.id if wanted else None) != (before.id if before else None)
 
         def apply(database: Database, caller: Caller, at: datetime) -> None:

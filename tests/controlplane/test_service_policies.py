@@ -207,6 +207,7 @@ class TestWhoMay:
         world.policy("p", Step("x", 1, ("ann", "zoe") if who == "approver" else ("ann",)))
         world.policy("q")
         world.signer(policy="p")
+        world.signer("test", policy="q", zoe=MemberRole.OPERATOR)
         if who in set(MemberRole):
             world.services.members.add(world.admin, "release", "zoe", MemberRole(who))
         for wanted in ("q", None, "ghost"):
@@ -218,6 +219,27 @@ class TestWhoMay:
             else:
                 found = attach().signer.policy
                 assert (found.name if found else None) == wanted
+
+    def test_an_administrator_attaches_only_what_they_may_read(
+        self, world: World, signers: Signers, policies: Policies
+    ) -> None:
+        zoe = world.identity("zoe")
+        world.policy("p", LEAD)
+        world.policy("lax")
+        world.signer(policy="p", zoe=MemberRole.ADMINISTRATOR)
+
+        def attach(name: str) -> str:
+            with pytest.raises(Refused) as refused:
+                signers.set_policy(zoe, "release", name)
+            assert refused.value.code == "policy_not_found"
+            return refused.value.title.replace(name, "NAME")
+
+        assert attach("lax") == attach("ghost"), "hidden and absent are not told apart"
+        view = signers.get(zoe, "release")
+        assert view.signer.policy is not None
+        assert view.signer.policy.name == "p"
+        policies.edit(world.admin, "lax", to(Terms(3600, 5, (Step("x", 1, ("zoe",)),))))
+        signers.set_policy(zoe, "release", "lax")
 
 
 class TestEdit:
@@ -441,7 +463,7 @@ class TestAttachment:
         self, world: World, policies: Policies, signers: Signers
     ) -> None:
         zoe = world.identity("zoe")
-        world.policy("p")
+        world.policy("p", Step("lead", 1, ("zoe", "admin")))
         world.signer(zoe=MemberRole.ADMINISTRATOR)
         before = world.clock()
         signers.set_policy(zoe, "release", "p")
