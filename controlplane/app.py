@@ -20,6 +20,7 @@ from controlplane.api import (
     policies,
     problems,
     requests,
+    settings,
     sign,
     signers,
 )
@@ -53,6 +54,8 @@ def routes(
         ("/v1/identities/{name}/enable", identities.IdentityEnableResource(who)),
         ("/v1/identities/{name}/keys", identities.ApiKeysResource(who)),
         ("/v1/identities/{name}/keys/{key_id}/revoke", identities.ApiKeyRevokeResource(who)),
+        ("/v1/settings", settings.SettingsResource(services.settings)),
+        ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
         ("/v1/signers/{name}", signers.SignerResource(certs)),
         ("/v1/signers/{name}/disable", signers.SignerDisableResource(certs)),

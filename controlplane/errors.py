@@ -47,6 +47,7 @@ class Code(StrEnum):
     OPERATION_NOT_FOUND = "operation_not_found"
     POLICY_NOT_FOUND = "policy_not_found"
     REQUEST_NOT_FOUND = "request_not_found"
+    SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
 
     # What contradicts what is there.

@@ -28,7 +28,7 @@ Routes = Iterable[tuple[str, object]]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-_METHODS = ("get", "post", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 _SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; no body.", 304: "Unchanged."}
 
 

@@ -75,6 +75,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.OPERATION_NOT_FOUND: "There is no such operation.",
         Code.POLICY_NOT_FOUND: "There is no such policy.",
         Code.REQUEST_NOT_FOUND: "There is no such request.",
+        Code.SETTING_NOT_FOUND: "There is no such setting.",
         Code.SIGNER_NOT_FOUND: "There is no such signer.",
         Code.NOT_FOUND: "There is nothing at this address.",
     },

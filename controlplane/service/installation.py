@@ -38,6 +38,7 @@ from controlplane.service.policies import Policies
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
+from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.view import Views
@@ -159,6 +160,7 @@ class Services:
         self._rates = Rates(places)
         self._last_uses = LastUses(store, clock)
         self.identities = Identities(store, views, clock)
+        self.settings = Settings(store, clock)
         self.signers = Signers(store, keys, authority, clock)
         self.members = Members(store, clock)
         self.policies = Policies(store, clock)

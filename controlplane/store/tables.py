@@ -38,6 +38,16 @@ class Installation(Model):
         table_name = "installation"
 
 
+class SettingRow(Model):
+    """One that was set; all others have their defaults."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "settings"
+
+
 class IdentityRow(Model):
     id = TextField(primary_key=True)
     name = TextField()

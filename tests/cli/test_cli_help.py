@@ -51,6 +51,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "identity key add",
         "identity key revoke",
         "whoami",
+        "settings list",
+        "settings set",
         "signer create",
         "signer list",
         "signer show",

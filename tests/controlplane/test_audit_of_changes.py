@@ -199,6 +199,12 @@ CHANGES = {
         lambda to, scene, who: to.identities.revoke_key(who, "ann", scene["ann"].api_key_id),
         (Row("api_key:revoke", "ann", None, "api_key_id"),),
     ),
+    "a setting": Change(
+        "settings.set",
+        "admin",
+        lambda to, _, who: to.settings.set(who, "approval-hold", "2d"),
+        (Row("settings:set", "approval-hold", None, "before after"),),
+    ),
     "a member": Change(
         "members.add",
         "adam",
@@ -458,6 +464,7 @@ READS = {
     "grants.list",
     "explanations.explain",
     "catalogue.get",
+    "settings.list",
     "catalogue.rendered",
     "audit.export",
     "audit.get",
@@ -642,6 +649,11 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "admin",
         lambda to, scene, who: to.identities.revoke_key(who, "bob", scene["ann"].api_key_id),
     ),
+    "settings.set": (
+        "setting_not_found",
+        "admin",
+        lambda to, _, who: to.settings.set(who, "ghost", "on"),
+    ),
     "members.add": (
         "administrator_required",
         "ci",
@@ -745,6 +757,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.identities.disable(who, "idle"),
     ),
     "an identity that is enabled": ("admin", lambda to, _, who: to.identities.enable(who, "ann")),
+    "a setting that says the same": (
+        "admin",
+        lambda to, _, who: to.settings.set(who, "four-eyes", "off"),
+    ),
     "a role that a member has": (
         "adam",
         lambda to, _, who: to.members.add(who, "release", "ci", OPERATOR),

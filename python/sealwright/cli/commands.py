@@ -12,6 +12,7 @@ _COMMANDS = {
     "serve": "sealwright.cli.serve:serve",
     "identity": "sealwright.cli.identity:identity",
     "whoami": "sealwright.cli.whoami:whoami",
+    "settings": "sealwright.cli.settings:settings",
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",
     "member": "sealwright.cli.member:member",

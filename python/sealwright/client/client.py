@@ -24,6 +24,7 @@ from sealwright.client.objects import (
     Policy,
     PolicyTerms,
     Request,
+    Setting,
     Signer,
     SignerTerms,
     SigningRequest,
@@ -76,6 +77,12 @@ class Client(Caller):
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
         path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
         return self._call("POST", path, ApiKey, {})
+
+    def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
+        return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def set_setting(self, name: str, value: str) -> Answer[Setting]:
+        return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
 
     def create_signer(
         self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]

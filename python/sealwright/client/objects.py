@@ -79,6 +79,16 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     api_key: str | None = None
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """`form`: how a value is written; `meaning`: a sentence."""
+
+    name: str
+    value: str
+    default: str
+    form: str
+    meaning: str
+
+
 class PolicyChange(msgspec.Struct, frozen=True):
     """Something that was done to a policy, or to a signer with it; `what` are sentences."""
 
