@@ -22,6 +22,9 @@ from controlplane.service.policies import PolicyView
 
 MaxWindow = Annotated[int, number(WINDOW, "seconds that a grant may last")]
 MaxSignings = Annotated[int, number(SIGNINGS)]
+Protected = Annotated[
+    bool, Meta(description="while a signer has it, its own steps decide about it; needs a step")
+]
 Ttl = Annotated[int, number(TTL, "seconds after which a pending request expires")]
 Hashes = Annotated[
     list[RealHash],
@@ -47,6 +50,7 @@ class CreatePolicy(Body, frozen=True):
     steps: Steps = field(default_factory=list)
     request_ttl_seconds: Ttl | None = None
     hashes: Hashes = field(default_factory=list)
+    protected: Protected = False
 
 
 class EditPolicy(Body, frozen=True):
@@ -57,6 +61,7 @@ class EditPolicy(Body, frozen=True):
     steps: Steps | UnsetType = UNSET
     request_ttl_seconds: Ttl | UnsetType | None = UNSET
     hashes: Hashes | UnsetType = UNSET
+    protected: Protected | UnsetType = UNSET
 
 
 class PolicyStep(Shown, frozen=True):
@@ -82,6 +87,7 @@ class Policy(Shown, frozen=True):
     steps: list[PolicyStep]
     request_ttl_seconds: int | None
     hashes: list[HashAlgorithm]
+    protected: bool
     created_at: datetime
 
 
@@ -122,6 +128,7 @@ class PoliciesResource(Resource):
             steps=_steps(body.steps),
             request_ttl_seconds=body.request_ttl_seconds,
             hashes=_hashes(body.hashes),
+            protected=body.protected,
         )
         return _policy_in_use(self._policies.create(caller, body.name, terms))
 
@@ -165,6 +172,7 @@ def _given(body: EditPolicy) -> dict[str, Any]:
         "max_window_seconds": body.max_window_seconds,
         "max_signings": body.max_signings,
         "request_ttl_seconds": body.request_ttl_seconds,
+        "protected": body.protected,
     }
     if body.steps is not UNSET:
         given["steps"] = _steps(body.steps)

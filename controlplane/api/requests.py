@@ -74,7 +74,7 @@ class RequestStep(PolicyStep, frozen=True):
 
 class Request(Shown, frozen=True):
     """`step` counts from 1 and is null once the request is not pending. `max_window_seconds`,
-    `max_signings`, `hashes` and `steps`: the terms that it was made under."""
+    `max_signings`, `hashes`, `protected` and `steps`: the terms that it was made under."""
 
     id: str
     signer: str
@@ -89,6 +89,7 @@ class Request(Shown, frozen=True):
     max_window_seconds: int | None
     max_signings: int | None
     hashes: list[HashAlgorithm]
+    protected: bool
     created_at: datetime
     expires_at: datetime | None
     ended_at: datetime | None
@@ -191,6 +192,7 @@ def _request(view: RequestView) -> Request:
         max_window_seconds=of.terms.max_window_seconds,
         max_signings=of.terms.max_signings,
         hashes=of.terms.hashes,
+        protected=of.terms.protected,
         ended_at=of.expires_at if view.state is RequestState.EXPIRED else of.ended_at,
         missing=[words.say_missing(each) for each in view.missing],
     )

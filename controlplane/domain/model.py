@@ -191,7 +191,8 @@ class Terms:
     """What a policy demands. A request keeps those that it was made under.
 
     `max_window_seconds` and `max_signings`: the ceilings of a grant, at least one of them given.
-    `hashes`: empty allows every hash, `none` included.
+    `hashes`: empty allows every hash, `none` included. `protected`: while the policy is attached,
+    its own steps decide about it.
     """
 
     max_window_seconds: int | None
@@ -199,6 +200,7 @@ class Terms:
     steps: tuple[Step, ...] = ()
     request_ttl_seconds: int | None = None
     hashes: tuple[HashAlgorithm, ...] = ()
+    protected: bool = False
 
     @property
     def approvers(self) -> frozenset[str]:

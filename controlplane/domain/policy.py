@@ -40,6 +40,8 @@ def check_terms(terms: Terms) -> None:
         _check_step(f"steps[{index}]", step)
         if step.name in names[:index]:
             raise invalid(f"steps[{index}].name", f"There are two steps named {step.name!r}.")
+    if terms.protected and not terms.steps:
+        raise invalid("protected", "The steps of a protected policy decide about it: give it one.")
 
 
 def _check_range(field: str, value: int | None, allowed: Range) -> None:
@@ -165,6 +167,10 @@ def compare(before: Terms, after: Terms) -> Comparison:
         wider = not after.hashes or (bool(before.hashes) and set(after.hashes) - set(before.hashes))
         (loosened if wider else tightened).append(text)
     _compare_steps(before.steps, after.steps, loosened, tightened)
+    if before.protected != after.protected:
+        (tightened if after.protected else loosened).append(
+            "protected: its own steps decide about it" if after.protected else "not protected"
+        )
     return Comparison(tuple(loosened), tuple(tightened))
 
 
@@ -213,4 +219,5 @@ def describe_terms(terms: Terms) -> dict[str, str | int | bool | None]:
             f"{step.name}:{step.required}:{','.join(step.approvers)}" for step in terms.steps
         )
         or None,
+        "protected": terms.protected,
     }

@@ -152,6 +152,7 @@ def test_a_policy_is_shown_with_its_steps_and_what_was_done_to_it() -> None:
         "max signings  5\n"
         "request ttl   2d\n"
         "hashes        sha256, sha384\n"
+        "protected     no\n"
         "signers       nightly, release\n"
         "created       2026-01-31T08:00:00Z\n"
         "\n"

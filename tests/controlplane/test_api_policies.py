@@ -450,6 +450,7 @@ FULL: dict[str, object] = {
     "steps": [LEAD],
     "request_ttl_seconds": HALF_A_YEAR,
     "hashes": ["sha512", "sha256"],
+    "protected": True,
 }
 
 
@@ -480,6 +481,7 @@ class TestPolicies:
             "steps": [],
             "request_ttl_seconds": None,
             "hashes": [],
+            "protected": False,
         }
         assert created == plane.get("/v1/policies/small")
 
@@ -494,10 +496,11 @@ class TestPolicies:
             {"request_ttl_seconds": 60},
             {"request_ttl_seconds": None},
             {"steps": [LEAD | {"approvers": ["bob", "ann"], "required": 2}]},
-            {"steps": []},
+            {"steps": [], "protected": False},
+            {"protected": False},
             {"hashes": ["sha384"]},
             {"hashes": []},
-            {"max_window_seconds": None, "request_ttl_seconds": None, "steps": [], "hashes": []},
+            {"max_window_seconds": None, "steps": [], "hashes": [], "protected": False},
         ],
     )
     def test_an_edit_changes_what_it_names_and_null_or_an_empty_list_removes(
@@ -597,6 +600,7 @@ class TestRequests:
             "max_window_seconds": 3600,
             "max_signings": 5,
             "hashes": [],
+            "protected": False,
             "expires_at": None,
             "ended_at": None,
             "ended_by": None,

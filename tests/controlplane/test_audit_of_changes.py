@@ -140,7 +140,7 @@ class Change:
 IDENTITY = "id kind role owner api_key_id"
 SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
-TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps"
+TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps protected"
 REQUEST = "policy policy_id justification window_seconds signings"
 APPROVAL = "step step_name completes_step comment requester"
 GRANT = "grantee policy policy_id max_signings not_after hashes request_id justification"
@@ -536,6 +536,7 @@ class TestDetails:
             "request_ttl_seconds": None,
             "hashes": None,
             "steps": "lead:1:ann,bob",
+            "protected": False,
         }
 
     def test_of_an_edit_what_it_was_and_what_it_is(self, scene: Scene) -> None:

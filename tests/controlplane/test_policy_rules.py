@@ -59,6 +59,7 @@ class TestCheckTerms:
             {"request_ttl_seconds": 365 * DAY},
             {"hashes": (SHA512, SHA256, SHA384)},
             {"steps": steps(16)},
+            {"steps": steps(1), "protected": True},
             {"steps": (Step("x", 1, ("ann",)),)},
             {"steps": (Step("x" * 64, 1, ("ann",)),)},
             {"steps": (Step("Ändérung 2", 1, ("ann",)),)},
@@ -85,6 +86,7 @@ class TestCheckTerms:
             ({"hashes": (SHA256, HashAlgorithm.NONE)}, "hashes"),
             ({"hashes": (SHA256, SHA384, SHA256)}, "hashes"),
             ({"steps": steps(17)}, "steps"),
+            ({"protected": True}, "protected"),
             ({"steps": (Step("", 1, ("ann",)),)}, "steps[0].name"),
             ({"steps": (Step("x" * 65, 1, ("ann",)),)}, "steps[0].name"),
             ({"steps": (Step(" x", 1, ("ann",)),)}, "steps[0].name"),
@@ -230,6 +232,7 @@ class TestCompare:
             ({}, {"hashes": (SHA384, SHA256)}, "hashes: sha256 → sha256, sha384"),
             ({}, {"hashes": (SHA384,)}, "hashes: sha256 → sha384"),
             ({}, {"steps": ()}, "step 'lead' removed"),
+            ({"protected": True}, {}, "not protected"),
             (
                 {"steps": (replace(LEAD, required=2),)},
                 {},
@@ -260,6 +263,7 @@ class TestCompare:
             ({"hashes": ()}, {}, "hashes: any → sha256"),
             ({"hashes": (SHA256, SHA384)}, {}, "hashes: sha256, sha384 → sha256"),
             ({"steps": ()}, {}, "step 'lead' added"),
+            ({}, {"protected": True}, "protected: its own steps decide about it"),
             ({}, {"steps": (replace(LEAD, required=2),)}, "step 'lead': 1 → 2 approvals"),
             (
                 {},
@@ -459,6 +463,7 @@ def test_the_log_has_terms_as_the_command_line_writes_them() -> None:
         "request_ttl_seconds": 60,
         "hashes": "sha256,sha512",
         "steps": "lead:1:ann,bob; sec:2:carol,dave",
+        "protected": False,
     }
     assert describe_terms(Terms(None, 5)) == {
         "max_window_seconds": None,
@@ -466,4 +471,5 @@ def test_the_log_has_terms_as_the_command_line_writes_them() -> None:
         "request_ttl_seconds": None,
         "hashes": None,
         "steps": None,
+        "protected": False,
     }

@@ -91,6 +91,7 @@ def _show_policy(one: Policy) -> None:
             ("max signings", signings(one.max_signings)),
             ("request ttl", window(one.request_ttl_seconds)),
             ("hashes", hashes(one.hashes)),
+            ("protected", "yes" if one.protected else "no"),
             ("signers", ", ".join(one.signers) or None),
             ("created", moment(one.created_at)),
         ]

@@ -119,6 +119,12 @@ def _all_hashes(
     return list(dict.fromkeys(name for names in given for name in names or ()))
 
 
+def _if_given(
+    context: click.Context, parameter: click.Parameter, given: bool | None
+) -> bool | UnsetType:
+    return UNSET if given is None else given
+
+
 def _check_alone(given: Sequence[object]) -> None:
     if None in given and len(given) > 1:
         raise click.BadParameter(f"{_NONE!r} removes all that there are: give it alone")
@@ -173,5 +179,12 @@ _OPTIONS = [
         callback=_all_hashes,
         metavar="HASH,HASH",
         cls=_HashOption,
+    ),
+    click.option(
+        "--protected/--no-protected",
+        default=None,
+        callback=_if_given,
+        help="Whether, while a signer has it, its own steps decide about it: nobody alone detaches "
+        "it or changes what it asks for.",
     ),
 ]

@@ -181,6 +181,7 @@ class PolicyTerms(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[PolicyStep] | UnsetType = UNSET
     request_ttl_seconds: int | UnsetType | None = UNSET
     hashes: list[str] | UnsetType = UNSET
+    protected: bool | UnsetType = UNSET
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -195,6 +196,7 @@ class Policy(msgspec.Struct, frozen=True):
     request_ttl_seconds: int | None
     hashes: list[str]
     created_at: datetime
+    protected: bool = False
     signers: list[str] = []
     changes: list[PolicyChange] = []
 
@@ -211,8 +213,8 @@ class RequestStep(PolicyStep, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`step` is the number, from 1, of the open one; `max_…` and `hashes` are the terms that it was
-    made under; `missing` are sentences; `comment` is that of a rejection."""
+    """`step` is the number, from 1, of the open one; `max_…`, `hashes` and `protected` are terms
+    that it was made under; `missing` are sentences; `comment` is that of a rejection."""
 
     id: str
     signer: str
@@ -234,6 +236,7 @@ class Request(msgspec.Struct, frozen=True):
     comment: str | None
     grant_id: str | None
     missing: list[str]
+    protected: bool = False
 
 
 class Grant(msgspec.Struct, frozen=True):
