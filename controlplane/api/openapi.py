@@ -19,8 +19,8 @@ from controlplane.api.refusals import (
     by_status,
 )
 from controlplane.api.text import MAX_PARAMETER
-from controlplane.domain.api_key import LENGTH, PREFIX
 from controlplane.domain.ranges import IDEMPOTENCY_KEY
+from controlplane.domain.secret import API_KEY, LENGTH
 from controlplane.errors import Code
 
 Schema = dict[str, Any]
@@ -59,7 +59,7 @@ def document(routes: Routes, version: str) -> Schema:
                 "apiKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": f"An API key: {PREFIX} and {LENGTH} letters and digits.",
+                    "description": f"An API key: {API_KEY} and {LENGTH} letters and digits.",
                 }
             },
         },
