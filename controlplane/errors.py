@@ -41,6 +41,7 @@ class Code(StrEnum):
 
     # What is not there, or not for the caller to see.
     API_KEY_NOT_FOUND = "api_key_not_found"
+    ENROLMENT_UNKNOWN = "enrolment_unknown"
     GRANT_NOT_FOUND = "grant_not_found"
     IDENTITY_NOT_FOUND = "identity_not_found"
     MEMBER_NOT_FOUND = "member_not_found"

@@ -13,6 +13,8 @@ class Action(StrEnum):
     IDENTITY_ENABLE = "identity:enable"
     API_KEY_CREATE = "api_key:create"
     API_KEY_REVOKE = "api_key:revoke"
+    ENROLMENT_CREATE = "enrolment:create"
+    ENROLMENT_USE = "enrolment:use"
     SIGNER_CREATE = "signer:create"
     SIGNER_INSTALL_CERTIFICATE = "signer:install_certificate"
     SIGNER_RENEW = "signer:renew"

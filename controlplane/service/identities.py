@@ -20,6 +20,7 @@ from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
 from controlplane.service.view import Views
+from controlplane.store import enrolments
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
 
@@ -87,30 +88,12 @@ class Identities:
         owner: str | None = None,
     ) -> NewIdentity:
         """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner."""
-        check_identity_name(name)
         with self._store.change() as database:
-            actor = confirm(database, caller)
-            permissions.require_admin(actor, "create identities")
-            owner = _owner_of(database, actor, kind, owner)
-            if rows.find(database, name) is not None:
-                raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
-            created = insert_identity(database, name, kind, role, owner, at, issued_by=actor.name)
-            record(
-                database,
-                caller,
-                Action.IDENTITY_CREATE,
-                name,
-                at=at,
-                details={
-                    "id": created.identity.id,
-                    "kind": kind.value,
-                    "role": role.value if role else None,
-                    "owner": owner,
-                    "api_key_id": created.api_key_id,
-                },
-            )
-        return created
+            identity = add_identity(database, caller, name, kind, role, owner, at)
+            created = insert_key(database, identity, at, issued_by=caller.identity.name)
+            record_creation(database, caller, identity, created.key.id)
+        return NewIdentity(identity, created.api_key, created.key.id)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Identity]:
         """By name. Server admins and auditors only: Refused 403."""
@@ -160,7 +143,7 @@ class Identities:
         with self._store.change() as database:
             actor = confirm(database, caller)
             permissions.require_admin(actor, "give API keys")
-            identity = _find(database, name)
+            identity = find_identity(database, name)
             at = self._clock()
             created = insert_key(
                 database,
@@ -174,7 +157,7 @@ class Identities:
             details = {
                 "api_key_id": created.key.id,
                 "expires_at": None if ends is None else to_text(ends),
-                "allowed_addresses": " ".join(map(str, allowed_addresses)) or None,
+                "allowed_addresses": spell_networks(allowed_addresses),
             }
             record(database, caller, Action.API_KEY_CREATE, name, at=at, details=details)
         return created
@@ -183,7 +166,7 @@ class Identities:
         """Refused 404 api_key_not_found, 409 last_admin for the last key of the last admin."""
         with self._store.change() as database:
             permissions.require_admin(confirm(database, caller), "revoke API keys")
-            identity = _find(database, name)
+            identity = find_identity(database, name)
             keys = {key.id: key for key in rows.keys_of(database, identity.id)}
             if key_id not in keys:
                 raise not_found("api_key", key_id)
@@ -210,7 +193,7 @@ class Identities:
         action = Action.IDENTITY_DISABLE if disabled else Action.IDENTITY_ENABLE
         with self._store.change() as database:
             permissions.require_admin(confirm(database, caller), f"{action.verb} identities")
-            identity = _find(database, name)
+            identity = find_identity(database, name)
             if identity.disabled == disabled:
                 return identity
             at = self._clock()
@@ -220,6 +203,8 @@ class Identities:
                 )
             changed = replace(identity, disabled=disabled)
             rows.update(database, changed)
+            if disabled:
+                enrolments.end_open(database, identity.id, at)
             record(database, caller, action, name, at=at)
         return changed
 
@@ -248,6 +233,49 @@ def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now:
         raise RefusedCaller(Code.ADDRESS_NOT_ALLOWED, title, caller)
 
 
+def add_identity(
+    database: Database,
+    caller: Caller,
+    name: str,
+    kind: IdentityKind,
+    role: ServerRole | None,
+    owner: str | None,
+    at: datetime,
+) -> Identity:
+    """Without an API key, and without its row: see `record_creation`. Refused as
+    `Identities.create`."""
+    check_identity_name(name)
+    actor = confirm(database, caller)
+    permissions.require_admin(actor, "create identities")
+    owner = _owner_of(database, actor, kind, owner)
+    if rows.find(database, name) is not None:
+        raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
+    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
+    rows.insert(database, identity)
+    return identity
+
+
+def record_creation(
+    database: Database, caller: Caller, identity: Identity, api_key_id: str | None
+) -> None:
+    """`api_key_id`: of its first API key; None: it has none yet."""
+    details = {
+        "id": identity.id,
+        "kind": identity.kind.value,
+        "role": identity.role.value if identity.role else None,
+        "owner": identity.owner,
+        "api_key_id": api_key_id,
+    }
+    record(
+        database,
+        caller,
+        Action.IDENTITY_CREATE,
+        identity.name,
+        at=identity.created_at,
+        details=details,
+    )
+
+
 def insert_identity(
     database: Database,
     name: str,
@@ -255,13 +283,11 @@ def insert_identity(
     role: ServerRole | None,
     owner: str | None,
     at: datetime,
-    *,
-    issued_by: str | None = None,
 ) -> NewIdentity:
-    """With its first API key. `issued_by`: None: on the server's own machine."""
+    """With its first API key, on the server's own machine."""
     identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
     rows.insert(database, identity)
-    created = insert_key(database, identity, at, issued_by=issued_by)
+    created = insert_key(database, identity, at)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
@@ -273,7 +299,9 @@ def insert_key(
     expires_at: datetime | None = None,
     allowed_addresses: tuple[Network, ...] = (),
     issued_by: str | None = None,
+    enrolled: bool = False,
 ) -> NewApiKey:
+    """`issued_by` None: on the server's own machine."""
     secret = new_api_key()
     digest = hash_api_key(secret)
     if digest is None:
@@ -286,16 +314,23 @@ def insert_key(
         expires_at=expires_at,
         allowed_addresses=allowed_addresses,
         issued_by=issued_by,
+        enrolled=enrolled,
     )
     rows.insert_key(database, key, digest)
     return NewApiKey(key, secret)
 
 
-def _find(database: Database, name: str) -> Identity:
+def find_identity(database: Database, name: str) -> Identity:
+    """Refused 404 identity_not_found."""
     identity = rows.find(database, name)
     if identity is None:
         raise not_found("identity", name)
     return identity
+
+
+def spell_networks(networks: Sequence[Network]) -> str | None:
+    """As rows of the log have them: with blanks between them; None: none."""
+    return " ".join(map(str, networks)) or None
 
 
 def _counts_as_admin(identity: Identity) -> bool:

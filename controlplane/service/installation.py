@@ -22,6 +22,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.grants import Grants
@@ -160,6 +161,8 @@ class Services:
         self._rates = Rates(places)
         self._last_uses = LastUses(store, clock)
         self.identities = Identities(store, views, clock)
+        # Strangers' rates are apart: none can use up an identity's.
+        self.enrolments = Enrolments(store, Rates(), clock)
         self.settings = Settings(store, clock)
         self.signers = Signers(store, keys, authority, clock)
         self.members = Members(store, clock)

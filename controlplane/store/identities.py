@@ -13,11 +13,11 @@ from controlplane.store.mapping import Form, shared
 from controlplane.store.tables import ApiKeyRow, ApiKeyUseRow, IdentityRow
 
 _IDENTITY = shared(Identity, IdentityRow)
-_NETWORKS = Form(
+NETWORKS = Form(
     lambda networks: " ".join(map(str, networks)),
     lambda text: tuple(ip_network(each) for each in text.split()),
 )
-_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=_NETWORKS)
+_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=NETWORKS)
 
 
 def insert(database: Database, identity: Identity) -> None:

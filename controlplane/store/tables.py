@@ -76,6 +76,22 @@ class ApiKeyRow(Model):
         table_name = "api_keys"
 
 
+class EnrolmentRow(Model):
+    id = TextField(primary_key=True)
+    identity_id = TextField()
+    hash = BlobField()
+    created_at = TextField()
+    expires_at = TextField()
+    issued_by = TextField()
+    key_lifetime_seconds = IntegerField(null=True)
+    allowed_addresses = TextField()  # with blanks between them
+    ended_at = TextField(null=True)
+    api_key_id = TextField(null=True)
+
+    class Meta:
+        table_name = "enrolments"
+
+
 class ApiKeyUseRow(Model):
     """The last one; `used_on` is a day."""
 

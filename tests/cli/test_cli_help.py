@@ -50,6 +50,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "identity enable",
         "identity key add",
         "identity key revoke",
+        "enrol",
         "whoami",
         "settings list",
         "settings set",

@@ -138,6 +138,7 @@ class Change:
 
 
 IDENTITY = "id kind role owner api_key_id"
+ENROLMENT = "enrolment_id enrolment_expires_at expires_in_seconds allowed_addresses"
 SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
 TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps protected"
@@ -198,6 +199,21 @@ CHANGES = {
         "admin",
         lambda to, scene, who: to.identities.revoke_key(who, "ann", scene["ann"].api_key_id),
         (Row("api_key:revoke", "ann", None, "api_key_id"),),
+    ),
+    "a user who enrols": Change(
+        "enrolments.create_identity",
+        "admin",
+        lambda to, _, who: to.enrolments.create_identity(who, "zoe", IdentityKind.USER),
+        (
+            Row("identity:create", "zoe", None, IDENTITY),
+            Row("enrolment:create", "zoe", None, ENROLMENT),
+        ),
+    ),
+    "an enrolment": Change(
+        "enrolments.create",
+        "admin",
+        lambda to, _, who: to.enrolments.create(who, "ann"),
+        (Row("enrolment:create", "ann", None, ENROLMENT),),
     ),
     "a setting": Change(
         "settings.set",
@@ -443,6 +459,7 @@ CHANGES = {
 }
 
 READS = {
+    "enrolments.open_of",
     "identities.authenticate",
     "identities.calling_key",
     "identities.ending",
@@ -471,6 +488,7 @@ READS = {
     "audit.head",
     "audit.list",
 }
+OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
@@ -506,7 +524,7 @@ def test_a_change_leaves_its_rows(scene: Scene, name: str) -> None:
 
 
 def test_the_table_has_every_use_case(scene: Scene) -> None:
-    """Each that the services offer is in the table, reads only, or signs."""
+    """Each that the services offer is in the table, reads only, has no caller, or signs."""
     offered = {
         f"{service}.{method}"
         for service, use_cases in vars(scene.services).items()
@@ -514,7 +532,9 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    assert offered == {change.use_case for change in CHANGES.values()} | READS | SIGNS
+    assert (
+        offered == {change.use_case for change in CHANGES.values()} | READS | OF_STRANGERS | SIGNS
+    )
 
 
 class TestDetails:
@@ -649,6 +669,16 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "api_key_not_found",
         "admin",
         lambda to, scene, who: to.identities.revoke_key(who, "bob", scene["ann"].api_key_id),
+    ),
+    "enrolments.create_identity": (
+        "identity_exists",
+        "admin",
+        lambda to, _, who: to.enrolments.create_identity(who, "ann", IdentityKind.USER),
+    ),
+    "enrolments.create": (
+        "admin_required",
+        "ann",
+        lambda to, _, who: to.enrolments.create(who, "ann"),
     ),
     "settings.set": (
         "setting_not_found",

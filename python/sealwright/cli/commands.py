@@ -11,6 +11,7 @@ _COMMANDS = {
     "init": "sealwright.cli.init:init",
     "serve": "sealwright.cli.serve:serve",
     "identity": "sealwright.cli.identity:identity",
+    "enrol": "sealwright.cli.enrol:enrol",
     "whoami": "sealwright.cli.whoami:whoami",
     "settings": "sealwright.cli.settings:settings",
     "signer": "sealwright.cli.signer:signer",
