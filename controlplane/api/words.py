@@ -114,7 +114,11 @@ def _say_step(step: LackingStep) -> str:
     place = name_step(step.number, step.steps, step.name)
     kind = "more approval" if step.given else "approval"
     needs = f"{count(step.lacking, kind)} of {list_names(step.asked)}"
-    return f"The request waits for {place}: {needs}." if step.is_open else f"Then {place}: {needs}."
+    return (
+        f"The {step.noun} waits for {place}: {needs}."
+        if step.is_open
+        else f"Then {place}: {needs}."
+    )
 
 
 def _say_end(grant: Grant, state: GrantState) -> str:

@@ -1,10 +1,10 @@
-"""Who may decide on a request, and what it still lacks. Pure; times and people are given."""
+"""Who may decide on a ballot, and what it still lacks. Pure; times and people are given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.domain.model import Decision, Identity, Request, RequestState, Step
+from controlplane.domain.model import Ballot, Decision, Identity, RequestState, Step
 from controlplane.domain.policy import Candidate, count
 from controlplane.errors import Code, Refused
 
@@ -16,8 +16,8 @@ class Attempt:
     """`step`: the one that the approver saw, counted from 0; None if they do not say.
     `people`: the person behind each identity that has decided so far."""
 
-    request: Request
-    requester: Identity
+    ballot: Ballot
+    asker: Identity
     approver: Candidate
     step: int | None
     people: Mapping[str, str]
@@ -27,32 +27,35 @@ class Attempt:
 def check_decision(attempt: Attempt) -> int:
     """The step that the decision counts for.
 
-    Refused 409 request_not_pending, step_changed, already_decided; 403 own_request,
-    auditor_cannot_approve, not_an_approver. No role lifts any of them.
+    Refused 409 request_not_pending or proposal_finished, step_changed, already_decided; 403
+    own_request or own_proposal, auditor_cannot_approve, not_an_approver. No role lifts any of them.
     """
-    request, who = attempt.request, attempt.approver.identity
-    check_pending(request, attempt.now)
-    if who.person == attempt.requester.person:
+    ballot, who = attempt.ballot, attempt.approver.identity
+    check_pending(ballot, attempt.now)
+    if who.person == attempt.asker.person:
         raise Refused(
-            Code.OWN_REQUEST,
-            "Nobody decides on their own request, nor on one of a machine of the same owner.",
+            ballot.own,
+            f"Nobody decides on their own {ballot.noun}, nor on one of a machine of the same "
+            "owner.",
         )
     if attempt.approver.is_auditor:
-        raise Refused(Code.AUDITOR_CANNOT_APPROVE, "An auditor reads, and decides on no request.")
-    open_ = request.open_step
+        title = f"An auditor reads, and decides on no {ballot.noun}."
+        raise Refused(Code.AUDITOR_CANNOT_APPROVE, title)
+    open_ = ballot.open_step
     if open_ is None:
-        raise AssertionError("a pending request has an open step")
-    place = _place(request, open_)
+        raise AssertionError("a pending ballot has an open step")
+    place = _place(ballot, open_)
     if attempt.step is not None and attempt.step != open_:
         raise Refused(
-            Code.STEP_CHANGED, f"The request has moved on: {place} is open now. Look at it again."
+            Code.STEP_CHANGED,
+            f"The {ballot.noun} has moved on: {place} is open now. Look at it again.",
         )
-    if who.name not in request.terms.steps[open_].approvers:
-        names = list_names(request.terms.steps[open_].approvers)
+    if who.name not in ballot.steps[open_].approvers:
+        names = list_names(ballot.steps[open_].approvers)
         raise Refused(
             Code.NOT_AN_APPROVER, f"{place} is decided by {names}; {who.name} is not one."
         )
-    for decision in request.decisions:
+    for decision in ballot.decisions:
         if attempt.people[decision.approver] != who.person:
             continue
         if decision.step == open_:
@@ -71,18 +74,18 @@ def check_decision(attempt: Attempt) -> int:
     return open_
 
 
-def check_pending(request: Request, now: datetime) -> None:
-    """Refused 409 request_not_pending, with what became of it."""
-    state = request.state(now)
+def check_pending(ballot: Ballot, now: datetime) -> None:
+    """Refused 409 request_not_pending or proposal_finished, with what became of it."""
+    state = ballot.state(now)
     if state is RequestState.PENDING:
         return
-    by = f" by {request.ended_by}" if request.ended_by else ""
-    raise Refused(Code.REQUEST_NOT_PENDING, f"The request is {state.value}{by}: it is finished.")
+    by = f" by {ballot.ended_by}" if ballot.ended_by else ""
+    raise Refused(ballot.finished, f"The {ballot.noun} is {state.value}{by}: it is finished.")
 
 
 @dataclass(frozen=True, slots=True)
 class LackingStep:
-    """A step of a pending request that lacks approvals: one that is open, or comes after it.
+    """A step of a pending ballot that lacks approvals: one that is open, or comes after it.
     `number` counts from 1; `asked` are those who can still approve."""
 
     number: int
@@ -92,38 +95,40 @@ class LackingStep:
     given: int
     lacking: int
     asked: tuple[str, ...]
+    noun: str  # of what waits
 
 
-def find_lacking(request: Request, now: datetime) -> tuple[LackingStep, ...]:
+def find_lacking(ballot: Ballot, now: datetime) -> tuple[LackingStep, ...]:
     """The open step first; none unless pending."""
-    open_ = request.open_step
-    if request.state(now) is not RequestState.PENDING or open_ is None:
+    open_ = ballot.open_step
+    if ballot.state(now) is not RequestState.PENDING or open_ is None:
         return ()
-    lacking = range(open_, len(request.terms.steps))
-    return tuple(_lacking_step(request, index, index == open_) for index in lacking)
+    lacking = range(open_, len(ballot.steps))
+    return tuple(_lacking_step(ballot, index, index == open_) for index in lacking)
 
 
-def _lacking_step(request: Request, index: int, is_open: bool) -> LackingStep:
-    step = request.terms.steps[index]
-    approvals = request.approvals(index)
+def _lacking_step(ballot: Ballot, index: int, is_open: bool) -> LackingStep:
+    step = ballot.steps[index]
+    approvals = ballot.approvals(index)
     return LackingStep(
         number=index + 1,
-        steps=len(request.terms.steps),
+        steps=len(ballot.steps),
         name=step.name,
         is_open=is_open,
         given=len(approvals),
         lacking=step.required - len(approvals),
-        asked=_still_asked(request, step, approvals),
+        asked=_still_asked(ballot, step, approvals),
+        noun=ballot.noun,
     )
 
 
-def _still_asked(request: Request, step: Step, approvals: tuple[Decision, ...]) -> tuple[str, ...]:
-    done = {each.approver for each in approvals} | {request.requester}
+def _still_asked(ballot: Ballot, step: Step, approvals: tuple[Decision, ...]) -> tuple[str, ...]:
+    done = {each.approver for each in approvals} | {ballot.asker}
     return tuple(name for name in step.approvers if name not in done)
 
 
-def _place(request: Request, index: int) -> str:
-    steps = request.terms.steps
+def _place(ballot: Ballot, index: int) -> str:
+    steps = ballot.steps
     return name_step(index + 1, len(steps), steps[index].name)
 
 

@@ -6,6 +6,7 @@ Times are aware UTC datetimes; hashes and serials lower-case hex; digests and si
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
 from controlplane.algorithms.kinds import KeyAlgorithm as KeyAlgorithm
@@ -15,6 +16,7 @@ from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
+from controlplane.errors import Code
 
 
 class IdentityKind(StrEnum):
@@ -239,20 +241,16 @@ class Decision:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Somebody asks for a grant. `ended` is the state that it was brought to, None while nobody
-    did; whether it is expired only the clock says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """What approvers decide on, step by step. `ended` is the state that it was brought to, None
+    while nobody did; whether it is expired only the clock says."""
+
+    noun: ClassVar[str]
+    own: ClassVar[Code]  # the refusal of who would say yes to themselves
+    finished: ClassVar[Code]  # and of a decision that comes too late
 
     id: str
-    signer: str
-    requester: str
-    policy_id: str
-    policy: str
-    terms: Terms
-    justification: str
-    window_seconds: int | None  # None: no end
-    signings: int | None  # None: no limit
     created_at: datetime
     expires_at: datetime | None
     decisions: tuple[Decision, ...] = ()  # oldest first
@@ -260,7 +258,14 @@ class Request:
     ended_at: datetime | None = None
     ended_by: str | None = None
     comment: str | None = None
-    grant_id: str | None = None
+
+    @property
+    def asker(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        raise NotImplementedError
 
     def state(self, now: datetime) -> RequestState:
         if self.ended is not None:
@@ -279,10 +284,37 @@ class Request:
     @property
     def open_step(self) -> int | None:
         """The first step, counted from 0, that lacks approvals; None if none does."""
-        for index, step in enumerate(self.terms.steps):
+        for index, step in enumerate(self.steps):
             if len(self.approvals(index)) < step.required:
                 return index
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Ballot):
+    """Somebody asks for a grant."""
+
+    noun: ClassVar[str] = "request"
+    own: ClassVar[Code] = Code.OWN_REQUEST
+    finished: ClassVar[Code] = Code.REQUEST_NOT_PENDING
+
+    signer: str
+    requester: str
+    policy_id: str
+    policy: str
+    terms: Terms
+    justification: str
+    window_seconds: int | None  # None: no end
+    signings: int | None  # None: no limit
+    grant_id: str | None = None
+
+    @property
+    def asker(self) -> str:
+        return self.requester
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.terms.steps
 
 
 @dataclass(frozen=True, slots=True)

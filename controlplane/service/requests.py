@@ -10,9 +10,7 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.approval import (
-    Attempt,
     LackingStep,
-    check_decision,
     check_pending,
     find_lacking,
 )
@@ -35,7 +33,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
-from controlplane.service.candidates import candidate
+from controlplane.service.ballots import check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
@@ -126,7 +124,7 @@ class Requests:
             grant = _issue_if_complete(request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
-            rows.insert(database, request)
+            rows.REQUESTS.insert(database, request)
             if grant is not None:
                 _insert_grant(database, caller, grant)
         return CreatedRequest(self._view(request), created=True)
@@ -175,10 +173,10 @@ class Requests:
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, step, at)
+            open_ = check_voter(database, actor, request, request.signer, step, at)
             _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
-            rows.insert_decision(database, request.id, decision)
+            rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(request, decisions=(*request.decisions, decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
@@ -192,7 +190,7 @@ class Requests:
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
                 _insert_grant(database, caller, grant)
-                rows.end(database, request)
+                rows.REQUESTS.end(database, request)
         return self._view(request)
 
     def reject(
@@ -202,9 +200,9 @@ class Requests:
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, step, at)
+            open_ = check_voter(database, actor, request, request.signer, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
-            rows.insert_decision(database, request.id, decision)
+            rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
                 decisions=(*request.decisions, decision),
@@ -213,7 +211,7 @@ class Requests:
                 ended_by=actor.name,
                 comment=comment,
             )
-            rows.end(database, request)
+            rows.REQUESTS.end(database, request)
             details: Details = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -253,7 +251,7 @@ class Requests:
             return actor
 
         with judged(self._store, judge) as (database, actor):
-            request = rows.find(database, request_id)
+            request = rows.REQUESTS.find(database, request_id)
             if request is None:
                 raise AssertionError("requests are never deleted")
             yield database, actor, request
@@ -285,7 +283,7 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
     by = caller.identity.name
     request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
-    rows.end(database, request)
+    rows.REQUESTS.end(database, request)
     _record(database, caller, Action.REQUEST_CANCEL, request, at, {"requester": request.requester})
     return request
 
@@ -320,31 +318,13 @@ def _content(request: Request) -> tuple[object, ...]:
 
 
 def _find_request(database: Database, reader: Identity, request_id: str, now: datetime) -> Request:
-    request = rows.find(database, request_id)
+    request = rows.REQUESTS.find(database, request_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(
         database, request_id, reader, now
     )
     if request is None or not visible:
         raise not_found("request", request_id)
     return request
-
-
-def _check_decision(
-    database: Database, actor: Identity, request: Request, step: int | None, at: datetime
-) -> int:
-    """The open step, counted from 0, that the actor may decide on."""
-    named = {request.requester, *(each.approver for each in request.decisions)}
-    known = identities.find_all(database, named)
-    return check_decision(
-        Attempt(
-            request=request,
-            requester=known[request.requester],
-            approver=candidate(database, actor, request.signer),
-            step=None if step is None else step - 1,
-            people={name: identity.person for name, identity in known.items()},
-            now=at,
-        )
-    )
 
 
 def _check_still_wanted(database: Database, request: Request, now: datetime) -> None:

@@ -189,9 +189,9 @@ class Growth:
                 created_at=self._at,
                 expires_at=None,
             )
-            requests.insert(self._database, request)
+            requests.REQUESTS.insert(self._database, request)
             decision = Decision(0, "ann", Verdict.APPROVED, None, self._at)
-            requests.insert_decision(self._database, request.id, decision)
+            requests.REQUESTS.insert_decision(self._database, request.id, decision)
             grant = new_grant(
                 signer=signer.name,
                 grantee=person.name,
