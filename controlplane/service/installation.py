@@ -22,6 +22,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
@@ -40,6 +41,7 @@ from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
+from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.view import Views
@@ -162,6 +164,9 @@ class Services:
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
+        # Strangers' rates are apart: none can use up an identity's.
+        self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.members = Members(store, gate, clock)
         self.policies = Policies(store, gate, clock)

@@ -25,6 +25,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
+from controlplane.service.enrolments import CreateEnrolment
 from controlplane.service.gate import (
     Change,
     ProposalView,
@@ -38,6 +39,7 @@ from controlplane.service.identities import AddKey, EnableIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
 from controlplane.service.policy_edit import EditPolicy
+from controlplane.service.settings import SetSetting
 from controlplane.service.signer_changes import (
     DeleteSigner,
     EnableSigner,
@@ -52,6 +54,7 @@ from controlplane.store.database import Store, move_epoch
 _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
+    CreateEnrolment,
     CreateGrant,
     DeleteSigner,
     EditPolicy,
@@ -59,6 +62,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableSigner,
     InstallCertificate,
     SetPolicy,
+    SetSetting,
 )
 _KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
 
