@@ -20,7 +20,7 @@ from controlplane.domain.model import (
     Revocation,
     Signer,
 )
-from controlplane.domain.operation import Details, Entry
+from controlplane.domain.operation import Details, Entry, Operation
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
@@ -86,11 +86,11 @@ class Grants:
                 window_seconds=window_seconds,
                 signings=signings,
                 at=at,
-                approvals=(Approval(actor.name, at, None),),
                 issued_by=actor.name,
             )
+            row = record_grant(database, caller, Action.GRANT_CREATE, grant)
+            grant = replace(grant, approvals=(row.approval(),))
             rows.insert(database, grant)
-            record_grant(database, caller, Action.GRANT_CREATE, grant)
         return self._view(grant)
 
     def list(
@@ -161,7 +161,7 @@ def new_grant(
     window_seconds: int | None,
     signings: int | None,
     at: datetime,
-    approvals: tuple[Approval, ...],
+    approvals: tuple[Approval, ...] | None = None,
     request_id: str | None = None,
     issued_by: str | None = None,
 ) -> Grant:
@@ -184,7 +184,7 @@ def new_grant(
     )
 
 
-def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> Operation:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -195,7 +195,7 @@ def record_grant(database: Database, caller: Caller, action: Action, grant: Gran
         "request_id": grant.request_id,
         "justification": grant.justification,
     }
-    record(
+    return record(
         database,
         caller,
         action,

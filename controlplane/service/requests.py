@@ -40,7 +40,7 @@ from controlplane.service.changes import change, confirm, judged, record, record
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
-from controlplane.store import grants, identities, members, signers
+from controlplane.store import grants, identities, members, operations, signers
 from controlplane.store import requests as rows
 from controlplane.store.database import Store, move_epoch
 
@@ -123,7 +123,7 @@ class Requests:
                     "signings": signings,
                 },
             )
-            grant = _issue_if_complete(request, at)
+            grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
             rows.insert(database, request)
@@ -188,7 +188,7 @@ class Requests:
                 "requester": request.requester,
             }
             _record(database, caller, Action.REQUEST_APPROVE, request, at, details)
-            grant = _issue_if_complete(request, at)
+            grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
                 _insert_grant(database, caller, grant)
@@ -366,7 +366,7 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
         )
 
 
-def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
+def _issue_if_complete(database: Database, request: Request, at: datetime) -> Grant | None:
     if request.open_step is not None:
         return None
     return new_grant(
@@ -379,11 +379,20 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         window_seconds=request.window_seconds,
         signings=request.signings,
         at=at,
-        approvals=tuple(
-            Approval(each.approver, each.at, each.step + 1) for each in request.decisions
-        ),
+        approvals=_find_approvals(database, request),
         request_id=request.id,
     )
+
+
+def _find_approvals(database: Database, request: Request) -> tuple[Approval, ...]:
+    """The row of each decision, which was made with it."""
+    if not request.decisions:
+        return ()
+    found = {
+        (row.entry.actor, row.entry.created_at): row.approval()
+        for row in operations.find_approving(database, request.id)
+    }
+    return tuple(found[each.approver, each.at] for each in request.decisions)
 
 
 def _approved(request: Request, at: datetime, by: str, grant: Grant) -> Request:
