@@ -26,6 +26,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
+from controlplane.service.attachments import no_policy
 from controlplane.service.ballots import approvals_of
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.gate import Change, Gate, Ruling
@@ -263,13 +264,6 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
     }
     at, signer = revocation.at, grant.signer
     return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
-
-
-def no_policy(signer: Signer) -> Exception:
-    return Refused(
-        Code.NO_POLICY,
-        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
-    )
 
 
 def _find_grant(database: Database, reader: Identity, grant_id: str, now: datetime) -> Grant:

@@ -33,9 +33,10 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
+from controlplane.service.attachments import no_policy
 from controlplane.service.ballots import approvals_of, check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
-from controlplane.service.grants import new_grant, no_policy, record_grant
+from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants, identities, members, signers
