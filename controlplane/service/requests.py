@@ -35,6 +35,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
+from controlplane.service.credentials import check_credential
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
@@ -166,16 +167,19 @@ class Requests:
         """`step`: the one that the approver saw, from 1. The last approval of the last step
         issues the grant.
 
-        Refused 403 own_request, auditor_cannot_approve, not_an_approver; 404; 409
-        request_not_pending, step_changed, already_decided, policy_detached,
-        requester_cannot_sign.
+        Refused 403 own_request, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
+        credential_too_young; 404; 409 request_not_pending, step_changed, already_decided,
+        policy_detached, requester_cannot_sign.
         """
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, request.signer, step, at)
-            _check_still_wanted(database, request, at)
-            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            policy = _check_still_wanted(database, request, at)
+            is_protected = request.terms.protected or policy.terms.protected
+            check_credential(database, caller, at, is_protected=is_protected)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(request, decisions=(*request.decisions, decision))
             details: dict[str, str | int | bool | None] = {
@@ -196,12 +200,13 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before. Refused as `approve`."""
+        """Ends it, whatever was approved before. Refused as `approve`, but with any credential."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, request.signer, step, at)
-            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
@@ -327,8 +332,9 @@ def _find_request(database: Database, reader: Identity, request_id: str, now: da
     return request
 
 
-def _check_still_wanted(database: Database, request: Request, now: datetime) -> None:
-    """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
+def _check_still_wanted(database: Database, request: Request, now: datetime) -> Policy:
+    """That a grant could still be used: under this policy. Refused 409 policy_detached,
+    requester_cannot_sign."""
     stored = signers.find(database, request.signer, now)
     policy = stored.signer.policy if stored else None
     if policy is None or policy.id != request.policy_id:
@@ -344,6 +350,7 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
             Code.REQUESTER_CANNOT_SIGN,
             f"{request.requester} may no longer sign with {request.signer!r}, whatever is granted.",
         )
+    return policy
 
 
 def _issue_if_complete(request: Request, at: datetime) -> Grant | None:

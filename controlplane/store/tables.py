@@ -244,6 +244,7 @@ class DecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "decisions"

@@ -112,7 +112,8 @@ class TestApprovals:
         request = self.ask(world, ci)
         approvals = []
         for step, name in enumerate(("ann", "bob"), 1):
-            key = world.services.identities.add_key(world.admin, name).api_key
+            code = world.services.enrolments.create(world.admin, name).code
+            key = world.services.enrolments.use(code, None).new.api_key
             world.clock.advance(seconds=1)
             approver = world.services.identities.authenticate(key)
             world.services.requests.approve(approver, request)

@@ -228,11 +228,24 @@ class Policy(msgspec.Struct, frozen=True):
     changes: list[PolicyChange] = []
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """What a call was made with. `enrolled`: nobody but its holder ever saw it."""
+
+    kind: str
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
+
+
 class Decision(msgspec.Struct, frozen=True):
+    """`credential` None: from before that was noted."""
+
     approver: str
     verdict: str
     comment: str | None
     at: datetime
+    credential: Credential | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
