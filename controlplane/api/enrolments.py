@@ -47,6 +47,7 @@ class EnrolmentsResource(Resource):
         "Make a code, shown once, of which its holder makes an API key; earlier ones are void",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: KeyLimits) -> EnrolmentWithCode:
         made_ = self._enrolments.create(caller, name, body.lifetime(), body.networks())

@@ -157,7 +157,7 @@ class IdentitiesResource(WithEnrolments):
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner
         if body.enrol:
-            return _identity_with_code(self._enrolments.create_identity(caller, *wanted))
+            return _identity_with_code(*self._enrolments.create_identity(caller, *wanted))
         return _identity_with_secret(self._identities.create(caller, *wanted))
 
 
@@ -195,7 +195,9 @@ class IdentityDisableResource(Resource):
 
 
 class IdentityEnableResource(Resource):
-    @endpoint("Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND))
+    @endpoint(
+        "Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND), proposes=True
+    )
     def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
         return _identity(self._identities.enable(caller, name))
 
@@ -205,6 +207,7 @@ class ApiKeysResource(Resource):
         "Add an API key, shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: KeyLimits) -> ApiKeyWithSecret:
         limits = body.lifetime(), body.networks()
@@ -240,10 +243,10 @@ def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
     )
 
 
-def _identity_with_code(of: NewEnrolment) -> IdentityWithSecret:
+def _identity_with_code(identity: model.Identity, of: NewEnrolment) -> IdentityWithSecret:
     return made(
         IdentityWithSecret,
-        of.identity,
+        identity,
         api_key=UNSET,
         api_key_id=UNSET,
         enrolment_code=of.code,

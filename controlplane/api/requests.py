@@ -30,7 +30,6 @@ StepNumber = Annotated[
     ),
 ]
 _DECISION = (
-    Code.OWN_REQUEST,
     Code.AUDITOR_CANNOT_APPROVE,
     Code.NOT_AN_APPROVER,
     Code.REQUEST_NOT_FOUND,
@@ -159,6 +158,7 @@ class RequestApproveResource(Resource):
             *_DECISION,
             Code.CREDENTIAL_NOT_ENROLLED,
             Code.CREDENTIAL_TOO_YOUNG,
+            Code.OWN_REQUEST,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
         ),
@@ -205,10 +205,10 @@ def _request(view: RequestView) -> Request:
 
 
 def _request_step(of: model.Request, index: int) -> RequestStep:
-    decisions = [_decision(each) for each in of.decisions if each.step == index]
+    decisions = [decision(each) for each in of.decisions if each.step == index]
     return made(RequestStep, of.terms.steps[index], decisions=decisions)
 
 
-def _decision(of: model.Decision) -> Decision:
+def decision(of: model.Decision) -> Decision:
     credential = None if of.credential is None else made(Credential, of.credential)
     return made(Decision, of, credential=credential)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.domain.model import Ballot, Decision, Identity, RequestState, Step
+from controlplane.domain.model import Ballot, Decision, Identity, RequestState, Step, Verdict
 from controlplane.domain.policy import Candidate, count
 from controlplane.errors import Code, Refused
 
@@ -13,12 +13,13 @@ _MOST_NAMES = 8  # in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`step`: the one that the approver saw, counted from 0; None if they do not say.
-    `people`: the person behind each identity that has decided so far."""
+    """`verdict`: what the approver wants to say. `step`: the one that they saw, counted from 0;
+    None if they do not say. `people`: the person behind each identity that has decided so far."""
 
     ballot: Ballot
     asker: Identity
     approver: Candidate
+    verdict: Verdict
     step: int | None
     people: Mapping[str, str]
     now: datetime
@@ -28,15 +29,15 @@ def check_decision(attempt: Attempt) -> int:
     """The step that the decision counts for.
 
     Refused 409 request_not_pending or proposal_finished, step_changed, already_decided; 403
-    own_request or own_proposal, auditor_cannot_approve, not_an_approver. No role lifts any of them.
+    own_request or own_proposal (to approve only: no veto is lost because of who asked),
+    auditor_cannot_approve, not_an_approver. No role lifts any of them.
     """
     ballot, who = attempt.ballot, attempt.approver.identity
     check_pending(ballot, attempt.now)
-    if who.person == attempt.asker.person:
+    if attempt.verdict is Verdict.APPROVED and who.person == attempt.asker.person:
         raise Refused(
             ballot.own,
-            f"Nobody decides on their own {ballot.noun}, nor on one of a machine of the same "
-            "owner.",
+            f"Nobody approves their own {ballot.noun}, nor one of a machine of the same owner.",
         )
     if attempt.approver.is_auditor:
         title = f"An auditor reads, and decides on no {ballot.noun}."

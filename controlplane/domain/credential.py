@@ -33,13 +33,13 @@ class Presented:
 def check_approving(
     presented: Presented, *, is_protected: bool, hold: timedelta, now: datetime
 ) -> None:
-    """`is_protected`: the steps that are approved are those of a protected policy. Refused 403
+    """`is_protected`: a protected policy, or another safeguard, wants it approved. Refused 403
     credential_not_enrolled, credential_too_young."""
     key, holder = presented.key, presented.holder
     if is_protected and not key.enrolled:
         raise Refused(
             Code.CREDENTIAL_NOT_ENROLLED,
-            f"The policy is protected: {holder} approves with a key that {holder} enrolled, which "
+            f"This is protected: {holder} approves it with a key that {holder} enrolled, which "
             "nobody else ever saw.",
         )
     until = presented.held_until(hold)

@@ -3,6 +3,7 @@
 Times are aware UTC datetimes; hashes and serials lower-case hex; digests and signatures raw bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.action import Action
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Code
@@ -162,10 +164,16 @@ class Caller:
 
     identity: Identity
     key: ApiKey
+    carrying: "Proposal | None" = None  # that this call carries out
 
     @property
     def api_key_id(self) -> str:
         return self.key.id
+
+    @property
+    def author(self) -> str:
+        """The name of whose idea it is, what this call does."""
+        return self.identity.name if self.carrying is None else self.carrying.proposer
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +260,7 @@ class Ballot:
     finished: ClassVar[Code]  # and of a decision that comes too late
 
     id: str
+    signer: str | None  # that it is about
     created_at: datetime
     expires_at: datetime | None
     decisions: tuple[Decision, ...] = ()  # oldest first
@@ -316,6 +325,33 @@ class Request(Ballot):
     @property
     def steps(self) -> tuple[Step, ...]:
         return self.terms.steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal(Ballot):
+    """Somebody would change what others have to agree to first. `change` says what, for those who
+    carry it out (JSON), and `details` for people. `rests_on`: the SHA-256 of the state that it was
+    made in, as far as it matters."""
+
+    noun: ClassVar[str] = "proposal"
+    own: ClassVar[Code] = Code.OWN_PROPOSAL
+    finished: ClassVar[Code] = Code.PROPOSAL_FINISHED
+
+    action: Action
+    object: str
+    proposer: str
+    consent: tuple[Step, ...]  # that it needs
+    details: Mapping[str, str | int | bool | None]
+    change: str
+    rests_on: str
+
+    @property
+    def asker(self) -> str:
+        return self.proposer
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.consent
 
 
 @dataclass(frozen=True, slots=True)

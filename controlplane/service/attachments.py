@@ -6,11 +6,20 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain.action import Action
-from controlplane.domain.model import Caller, Policy, PolicyChange, PolicyChangeKind, Signer, Terms
+from controlplane.domain.model import (
+    Caller,
+    Identity,
+    Policy,
+    PolicyChange,
+    PolicyChangeKind,
+    Signer,
+    Terms,
+)
 from controlplane.domain.policy import find_unmet
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
-from controlplane.service.changes import record
+from controlplane.service.changes import carried_out, record
+from controlplane.service.visibility import limited
 from controlplane.store import members, policies, signers
 
 
@@ -22,10 +31,25 @@ def find_policy(database: Database, name: str) -> Policy:
     return policy
 
 
-def find_meetable(database: Database, name: str, signer: Signer) -> Policy:
-    """The policy, which the signer has or can be given. Refused 404 policy_not_found, 409
-    policy_cannot_be_met."""
+def find_visible_policy(
+    database: Database, reader: Identity, name: str, now: datetime
+) -> tuple[Policy, tuple[str, ...]]:
+    """With the names of the signers that have it and that the reader sees. Refused 404
+    policy_not_found, also where the reader may not see it."""
     policy = find_policy(database, name)
+    seen_by = limited(reader)
+    having = signers.names_with_policy(database, policy.id, now, seen_by=seen_by)
+    if seen_by is not None and not having and reader.name not in policy.terms.approvers:
+        raise not_found("policy", name)
+    return policy, having
+
+
+def find_meetable(
+    database: Database, actor: Identity, name: str, signer: Signer, now: datetime
+) -> Policy:
+    """The policy, which the actor sees and the signer has or can be given. Refused 404
+    policy_not_found, 409 policy_cannot_be_met."""
+    policy, _ = find_visible_policy(database, actor, name, now)
     if signer.policy is None or signer.policy.id != policy.id:
         auditors = members.auditors_of(database, signer.id)
         refuse_unmet(database, policy.terms, {signer.name: auditors})
@@ -69,7 +93,7 @@ def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozen
     for signer, watching in auditors.items():
         among = watching & crowd.ids
         if among not in judged:
-            judged[among] = find_unmet(terms, crowd.on(among))
+            judged[among] = find_unmet(terms.steps, crowd.on(among))
         if judged[among]:
             told = " ".join(judged[among])
             raise Refused(Code.POLICY_CANNOT_BE_MET, f"On the signer {signer!r}: {told}")
@@ -83,5 +107,6 @@ def _tell(
     change: PolicyChangeKind,
     at: datetime,
 ) -> None:
-    told = PolicyChange(at, caller.identity.name, policy.id, policy.name, signer.name, change, ())
+    what = carried_out(caller)
+    told = PolicyChange(at, caller.author, policy.id, policy.name, signer.name, change, what)
     policies.insert_change(database, told)

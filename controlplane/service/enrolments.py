@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from peewee import Database
 
@@ -12,16 +13,19 @@ from controlplane.domain.enrolment import LIFETIME, Enrolment, hash_code, new_co
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.network import Network
+from controlplane.domain.network import Network, parse_network
+from controlplane.domain.operation import Details
+from controlplane.domain.secret import digest_of
 from controlplane.errors import Code, Refused
-from controlplane.service.changes import change, confirm, record, record_all
+from controlplane.service.changes import change, record, record_all
+from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identities import (
     NewApiKey,
     add_identity,
+    consents_on,
     find_identity,
     insert_key,
     record_creation,
-    spell_networks,
 )
 from controlplane.service.rates import Rates
 from controlplane.store import enrolments as rows
@@ -31,7 +35,6 @@ from controlplane.store.database import Store
 
 @dataclass(frozen=True, slots=True)
 class NewEnrolment:
-    identity: Identity
     enrolment: Enrolment
     code: str  # shown once
 
@@ -43,8 +46,9 @@ class Enrolled:
 
 
 class Enrolments:
-    def __init__(self, store: Store, rates: Rates, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, rates: Rates, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._rates = rates
         self._clock = clock
 
@@ -55,14 +59,16 @@ class Enrolments:
         kind: IdentityKind,
         role: ServerRole | None = None,
         owner: str | None = None,
-    ) -> NewEnrolment:
+    ) -> tuple[Identity, NewEnrolment]:
         """An identity without an API key, and a code that gets it one. Refused as
         `Identities.create`."""
+        code = new_code()
         with self._store.change() as database:
             at = self._clock()
             identity = add_identity(database, caller, name, kind, role, owner, at)
             record_creation(database, caller, identity, None)
-            return _issue(database, caller, identity, at)
+            wanted = AddEnrolment(name, new_id(), digest_of(code).hex(), None, "")
+            return identity, NewEnrolment(wanted.add(database, caller, identity, at), code)
 
     def create(
         self,
@@ -72,13 +78,15 @@ class Enrolments:
         allowed_addresses: Sequence[Network] = (),
     ) -> NewEnrolment:
         """Makes earlier codes of the identity void. The limits are those of the key that comes of
-        it, as in `Identities.add_key`. Refused 403 admin_required, 404 identity_not_found."""
-        with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "give enrolment codes")
-            identity = find_identity(database, name)
-            at = self._clock()
-            rows.end_open(database, identity.id, at)
-            return _issue(database, caller, identity, at, lifetime, tuple(allowed_addresses))
+        it, as in `Identities.add_key`. Refused as AddEnrolment. Raises Proposed."""
+        code = new_code()
+        seconds = None if lifetime is None else int(lifetime.total_seconds())
+        addresses = " ".join(map(str, allowed_addresses))
+        wanted = AddEnrolment(name, new_id(), digest_of(code).hex(), seconds, addresses)
+        try:
+            return NewEnrolment(self._gate.make(caller, wanted), code)
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"enrolment_code": code}) from None
 
     def open_of(self, identity: Identity) -> tuple[Enrolment, ...]:
         """Those that can still be used."""
@@ -105,36 +113,59 @@ class Enrolments:
             raise
 
 
-def _issue(
-    database: Database,
-    caller: Caller,
-    identity: Identity,
-    at: datetime,
-    lifetime: timedelta | None = None,
-    allowed_addresses: tuple[Network, ...] = (),
-) -> NewEnrolment:
-    code = new_code()
-    digest = hash_code(code)
-    if digest is None:
-        raise AssertionError("a new code has the shape of one")
-    enrolment = Enrolment(
-        id=new_id(),
-        identity_id=identity.id,
-        created_at=at,
-        expires_at=at + LIFETIME,
-        issued_by=caller.identity.name,
-        key_lifetime_seconds=None if lifetime is None else int(lifetime.total_seconds()),
-        allowed_addresses=allowed_addresses,
-    )
-    rows.insert(database, enrolment, digest)
-    details = {
-        "enrolment_id": enrolment.id,
-        "enrolment_expires_at": to_text(enrolment.expires_at),
-        "expires_in_seconds": enrolment.key_lifetime_seconds,
-        "allowed_addresses": spell_networks(allowed_addresses),
-    }
-    record(database, caller, Action.ENROLMENT_CREATE, identity.name, at=at, details=details)
-    return NewEnrolment(identity, enrolment, code)
+@dataclass(frozen=True, slots=True)
+class AddEnrolment(Change[Enrolment]):
+    """`digest`: the code's SHA-256, in hex; `lifetime`: seconds from when the key is made;
+    `allowed_addresses`: CIDRs with blanks between them. Refused 403 admin_required, 404
+    identity_not_found."""
+
+    action: ClassVar[Action] = Action.ENROLMENT_CREATE
+
+    identity: str
+    enrolment_id: str
+    digest: str
+    lifetime: int | None
+    allowed_addresses: str
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Enrolment]:
+        permissions.require_admin(actor, "give enrolment codes")
+        identity = find_identity(database, self.identity)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> Enrolment:
+            return self.add(database, caller, identity, at)
+
+        return Ruling(
+            subject=identity.name,
+            needs=consents_on(database, actor, identity, at),
+            rests_on=(identity.id,),
+            apply=apply,
+            details=self._details(),
+        )
+
+    def add(
+        self, database: Database, caller: Caller, identity: Identity, at: datetime
+    ) -> Enrolment:
+        enrolment = Enrolment(
+            id=self.enrolment_id,
+            identity_id=identity.id,
+            created_at=at,
+            expires_at=at + LIFETIME,
+            issued_by=caller.author,
+            key_lifetime_seconds=self.lifetime,
+            allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+        )
+        rows.end_open(database, identity.id, at)
+        rows.insert(database, enrolment, bytes.fromhex(self.digest))
+        details = {**self._details(), "enrolment_expires_at": to_text(enrolment.expires_at)}
+        record(database, caller, self.action, identity.name, at=at, details=details)
+        return enrolment
+
+    def _details(self) -> Details:
+        return {
+            "enrolment_id": self.enrolment_id,
+            "expires_in_seconds": self.lifetime,
+            "allowed_addresses": self.allowed_addresses or None,
+        }
 
 
 def _find_usable(
@@ -169,7 +200,7 @@ def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: dat
         "api_key_id": new.key.id,
         "issued_by": enrolment.issued_by,
         "expires_at": None if ends is None else to_text(ends),
-        "allowed_addresses": spell_networks(enrolment.allowed_addresses),
+        "allowed_addresses": " ".join(map(str, enrolment.allowed_addresses)) or None,
     }
     entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
     # By the identity itself, which presented no credential but the code.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from peewee import Database
 
@@ -13,12 +14,14 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
-from controlplane.domain.network import Network
+from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.secret import digest_of
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
-from controlplane.service import cursor
+from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.gate import Change, Consent, Gate, Proposed, Ruling
 from controlplane.service.view import Views
 from controlplane.store import enrolments
 from controlplane.store import identities as rows
@@ -47,8 +50,9 @@ class RefusedCaller(Refused):
 
 
 class Identities:
-    def __init__(self, store: Store, views: Views, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, views: Views, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._views = views
         self._clock = clock
 
@@ -126,10 +130,25 @@ class Identities:
 
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""
-        return self._set_disabled(caller, name, True)
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "disable identities")
+            identity = find_identity(database, name)
+            if identity.disabled:
+                return identity
+            at = self._clock()
+            if _counts_as_admin(identity):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
+                )
+            changed = replace(identity, disabled=True)
+            rows.update(database, changed)
+            enrolments.end_open(database, identity.id, at)
+            record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
+        return changed
 
     def enable(self, caller: Caller, name: str) -> Identity:
-        return self._set_disabled(caller, name, False)
+        """Refused as EnableIdentity. Raises Proposed."""
+        return self._gate.make(caller, EnableIdentity(name))
 
     def add_key(
         self,
@@ -140,27 +159,14 @@ class Identities:
     ) -> NewApiKey:
         """`lifetime`: from now on; None: until it is revoked. `allowed_addresses`: none allows
         calls from everywhere."""
-        with self._store.change() as database:
-            actor = confirm(database, caller)
-            permissions.require_admin(actor, "give API keys")
-            identity = find_identity(database, name)
-            at = self._clock()
-            created = insert_key(
-                database,
-                identity,
-                at,
-                expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=tuple(allowed_addresses),
-                issued_by=actor.name,
-            )
-            ends = created.key.expires_at
-            details = {
-                "api_key_id": created.key.id,
-                "expires_at": None if ends is None else to_text(ends),
-                "allowed_addresses": spell_networks(allowed_addresses),
-            }
-            record(database, caller, Action.API_KEY_CREATE, name, at=at, details=details)
-        return created
+        secret = new_api_key()
+        seconds = None if lifetime is None else int(lifetime.total_seconds())
+        addresses = " ".join(map(str, allowed_addresses))
+        change = AddKey(name, new_id(), digest_of(secret).hex(), seconds, addresses)
+        try:
+            return NewApiKey(self._gate.make(caller, change), secret)
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"api_key": secret}) from None
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
         """Refused 404 api_key_not_found, 409 last_admin for the last key of the last admin."""
@@ -189,30 +195,94 @@ class Identities:
             record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
 
-    def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
-        action = Action.IDENTITY_DISABLE if disabled else Action.IDENTITY_ENABLE
-        with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), f"{action.verb} identities")
-            identity = find_identity(database, name)
-            if identity.disabled == disabled:
-                return identity
-            at = self._clock()
-            if disabled and _counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
-                )
-            changed = replace(identity, disabled=disabled)
-            rows.update(database, changed)
-            if disabled:
-                enrolments.end_open(database, identity.id, at)
-            record(database, caller, action, name, at=at)
-        return changed
-
     def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
         identity = rows.find(database, name)
         if identity is None or not permissions.may_see_identity(caller.identity, identity):
             raise not_found("identity", name)
         return identity
+
+
+@dataclass(frozen=True, slots=True)
+class AddKey(Change[ApiKey]):
+    """`digest`: the key's SHA-256, in hex; `lifetime`: seconds from when it is made;
+    `allowed_addresses`: CIDRs with blanks between them. Refused 403, 404."""
+
+    action: ClassVar[Action] = Action.API_KEY_CREATE
+
+    identity: str
+    key_id: str
+    digest: str
+    lifetime: int | None
+    allowed_addresses: str
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
+        permissions.require_admin(actor, "give API keys")
+        identity = find_identity(database, self.identity)
+        lifetime = None if self.lifetime is None else timedelta(seconds=self.lifetime)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> ApiKey:
+            key = ApiKey(
+                id=self.key_id,
+                identity_id=identity.id,
+                created_at=at,
+                revoked_at=None,
+                expires_at=None if lifetime is None else at + lifetime,
+                allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+                issued_by=caller.author,
+            )
+            rows.insert_key(database, key, bytes.fromhex(self.digest))
+            details = {
+                "api_key_id": key.id,
+                "expires_at": None if key.expires_at is None else to_text(key.expires_at),
+                "allowed_addresses": self.allowed_addresses or None,
+            }
+            record(database, caller, self.action, identity.name, at=at, details=details)
+            return key
+
+        return Ruling(
+            subject=identity.name,
+            needs=consents_on(database, actor, identity, at),
+            rests_on=(identity.id,),
+            apply=apply,
+            details={
+                "api_key_id": self.key_id,
+                "lifetime_seconds": self.lifetime,
+                "allowed_addresses": self.allowed_addresses or None,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnableIdentity(Change[Identity]):
+    """Refused 403, 404."""
+
+    action: ClassVar[Action] = Action.IDENTITY_ENABLE
+
+    identity: str
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Identity]:
+        permissions.require_admin(actor, "enable identities")
+        identity = find_identity(database, self.identity)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> Identity:
+            enabled = replace(identity, disabled=False)
+            if identity.disabled:
+                rows.update(database, enabled)
+                record(database, caller, self.action, identity.name, at=at)
+            return enabled
+
+        needs = consents_on(database, actor, identity, at) if identity.disabled else ()
+        return Ruling(subject=identity.name, needs=needs, rests_on=(identity.id,), apply=apply)
+
+
+def consents_on(
+    database: Database, actor: Identity, identity: Identity, at: datetime
+) -> tuple[Consent, ...]:
+    """In what lets somebody call as another identity. Of one's own, nobody else has a say."""
+    if actor.id == identity.id:
+        return ()
+    of_approver = consents.of_approver(database, identity, at)
+    return tuple(dict.fromkeys((*of_approver, *consents.of_grantee(database, identity, at))))
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
@@ -303,9 +373,6 @@ def insert_key(
 ) -> NewApiKey:
     """`issued_by` None: on the server's own machine."""
     secret = new_api_key()
-    digest = hash_api_key(secret)
-    if digest is None:
-        raise AssertionError("a new API key has the shape of one")
     key = ApiKey(
         id=new_id(),
         identity_id=identity.id,
@@ -316,7 +383,7 @@ def insert_key(
         issued_by=issued_by,
         enrolled=enrolled,
     )
-    rows.insert_key(database, key, digest)
+    rows.insert_key(database, key, digest_of(secret))
     return NewApiKey(key, secret)
 
 
@@ -326,11 +393,6 @@ def find_identity(database: Database, name: str) -> Identity:
     if identity is None:
         raise not_found("identity", name)
     return identity
-
-
-def spell_networks(networks: Sequence[Network]) -> str | None:
-    """As rows of the log have them: with blanks between them; None: none."""
-    return " ".join(map(str, networks)) or None
 
 
 def _counts_as_admin(identity: Identity) -> bool:

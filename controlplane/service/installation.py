@@ -25,6 +25,7 @@ from controlplane.service.changes import record
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
+from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
 from controlplane.service.identities import (
     Identities,
@@ -36,6 +37,7 @@ from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
+from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
@@ -160,15 +162,17 @@ class Services:
         self._clock = clock
         self._rates = Rates(places)
         self._last_uses = LastUses(store, clock)
-        self.identities = Identities(store, views, clock)
+        gate = Gate(store, clock)
+        self.identities = Identities(store, gate, views, clock)
         # Strangers' rates are apart: none can use up an identity's.
-        self.enrolments = Enrolments(store, Rates(), clock)
+        self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, clock)
-        self.signers = Signers(store, keys, authority, clock)
-        self.members = Members(store, clock)
-        self.policies = Policies(store, clock)
+        self.signers = Signers(store, gate, keys, authority, clock)
+        self.members = Members(store, gate, clock)
+        self.policies = Policies(store, gate, clock)
         self.requests = Requests(store, clock)
-        self.grants = Grants(store, clock)
+        self.grants = Grants(store, gate, clock)
+        self.proposals = Proposals(store, clock)
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)

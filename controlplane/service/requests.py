@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import Database
 
@@ -174,10 +175,9 @@ class Requests:
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = check_voter(database, actor, request, request.signer, step, at)
-            policy = _check_still_wanted(database, request, at)
-            is_protected = request.terms.protected or policy.terms.protected
-            check_credential(database, caller, at, is_protected=is_protected)
+            open_ = check_voter(database, actor, request, Verdict.APPROVED, step, at)
+            _check_still_wanted(database, request, at)
+            check_credential(database, caller, at, is_protected=request.terms.protected)
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
@@ -200,11 +200,12 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before. Refused as `approve`, but with any credential."""
+        """Ends it, whatever was approved before, whoever asked, and with any credential. Refused as
+        `approve`, but for own_request and what a grant would need."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = check_voter(database, actor, request, request.signer, step, at)
+            open_ = check_voter(database, actor, request, Verdict.REJECTED, step, at)
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
@@ -266,9 +267,10 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:
-    """Within a write."""
-    cancelled = rows.cancel_pending(database, at, signer=signer, by=caller.identity.name)
+def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> None:
+    """Those that are pending, of everybody, for which a condition of the store holds. Within a
+    write."""
+    cancelled = rows.cancel_pending(database, at, which, by=caller.identity.name)
     record_all(
         database,
         (
@@ -280,7 +282,7 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
                 signer=signer,
                 details={"requester": requester},
             )
-            for request_id, requester in cancelled
+            for request_id, signer, requester in cancelled
         ),
     )
 
@@ -332,9 +334,8 @@ def _find_request(database: Database, reader: Identity, request_id: str, now: da
     return request
 
 
-def _check_still_wanted(database: Database, request: Request, now: datetime) -> Policy:
-    """That a grant could still be used: under this policy. Refused 409 policy_detached,
-    requester_cannot_sign."""
+def _check_still_wanted(database: Database, request: Request, now: datetime) -> None:
+    """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
     stored = signers.find(database, request.signer, now)
     policy = stored.signer.policy if stored else None
     if policy is None or policy.id != request.policy_id:
@@ -350,7 +351,6 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
             Code.REQUESTER_CANNOT_SIGN,
             f"{request.requester} may no longer sign with {request.signer!r}, whatever is granted.",
         )
-    return policy
 
 
 def _issue_if_complete(request: Request, at: datetime) -> Grant | None:

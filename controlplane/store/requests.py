@@ -28,13 +28,25 @@ def is_visible(database: Database, request_id: str, identity: Identity, now: dat
     return bool(_visible(query, identity, now).exists(database))
 
 
+def for_signer(name: str) -> Any:
+    """A condition."""
+    return RequestRow.signer == name
+
+
+def under_policy(policy_id: str) -> Any:
+    """A condition."""
+    return RequestRow.policy_id == policy_id
+
+
 def cancel_pending(
-    database: Database, now: datetime, *, signer: str, by: str
-) -> list[tuple[str, str]]:
-    """Those of everybody; the id and requester of each, oldest first."""
-    pending = (RequestRow.signer == signer) & REQUESTS.is_pending(now)
-    query = RequestRow.select(RequestRow.id, RequestRow.requester).where(pending)
-    cancelled = list(query.order_by(RequestRow.id).tuples().execute(database))
+    database: Database, now: datetime, which: Any, *, by: str
+) -> list[tuple[str, str, str]]:
+    """Those of everybody for which a condition holds; id, signer and requester of each, oldest
+    first."""
+    pending = which & REQUESTS.is_pending(now)
+    query = RequestRow.select(RequestRow.id, RequestRow.signer, RequestRow.requester)
+    rows = query.where(pending).order_by(RequestRow.id).tuples().execute(database)
+    cancelled = list(rows)
     RequestRow.update(ended=RequestState.CANCELLED.value, ended_at=to_text(now), ended_by=by).where(
         pending
     ).execute(database)

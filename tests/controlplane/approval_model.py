@@ -523,6 +523,8 @@ class Model:
     def set_policy(self, who: str, name: str, policy: str | None) -> Signer:
         """None: members with a signing role sign at once."""
         signer = self._managed_signer(who, name)
+        if policy is not None and not self.sees_policy(who, policy):
+            raise Refusal(404, "policy_not_found")
         wanted = None if policy is None else self._policy(policy)
         if wanted is not None and wanted is not signer.policy:
             self._must_be_met(wanted.terms, signer)
@@ -600,7 +602,7 @@ class Model:
         """`step`: the one that the approver saw, from 1. The last approval brings the grant."""
         self._caller(who)
         request = self._visible_request(who, name)
-        open_ = self._open_to(who, request, step)
+        open_ = self._open_to(who, request, step, "approved")
         signer = self.signers[request.signer]
         if signer.policy is not request.policy:
             raise Refusal(409, "policy_detached")
@@ -617,7 +619,7 @@ class Model:
         self._caller(who)
         comment = _text(comment)
         request = self._visible_request(who, name)
-        open_ = self._open_to(who, request, step)
+        open_ = self._open_to(who, request, step, "rejected")
         request.decisions.append(Decision(open_, who, "rejected", comment, self.now))
         self._end(who, request, "rejected")
         request.comment = comment
@@ -635,13 +637,13 @@ class Model:
         self._cancel(who, request)
         return request
 
-    def _open_to(self, who: str, request: Request, step: int | None) -> int:
-        """The step that this decision counts for."""
+    def _open_to(self, who: str, request: Request, step: int | None, verdict: str) -> int:
+        """The step that this decision counts for. Everybody who is asked may say no."""
         identity, requester = self.identities[who], self.identities[request.requester]
         open_ = request.open_step
         if request.state(self.now) != "pending" or open_ is None:
             raise Refusal(409, "request_not_pending")
-        if identity.person == requester.person:
+        if verdict == "approved" and identity.person == requester.person:
             raise Refusal(403, "own_request")  # nor one of a machine of the same owner
         if self._is_auditor(who, request.signer):
             raise Refusal(403, "auditor_cannot_approve")

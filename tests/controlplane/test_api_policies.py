@@ -347,7 +347,7 @@ REFUSED: tuple[tuple[str, str, object, str, int, str], ...] = (
     ("POST", "/v1/requests/WAITING/approve", {}, "adam", 403, "not_an_approver"),
     ("POST", "/v1/requests/WAITING/approve", {}, "eve", 403, "auditor_cannot_approve"),
     ("POST", "/v1/requests/WAITING/approve", {"step": 2}, "ann", 409, "step_changed"),
-    ("POST", "/v1/requests/WAITING/reject", {"comment": "x"}, "ci", 403, "own_request"),
+    ("POST", "/v1/requests/WAITING/reject", {"comment": "x"}, "ci", 403, "not_an_approver"),
     (
         "POST",
         "/v1/requests/WAITING/reject",

@@ -29,6 +29,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
@@ -155,7 +156,7 @@ def edit(**different: object) -> Callable[[Services, Scene, Caller], object]:
         return to.policies.edit(
             who,
             "steps",
-            lambda terms: replace(terms, **different),  # type: ignore[arg-type]
+            TermsEdit(**different),  # type: ignore[arg-type]
         )
 
     return call
@@ -475,6 +476,8 @@ READS = {
     "signers.list",
     "policies.get",
     "policies.list",
+    "proposals.get",
+    "proposals.list",
     "requests.get",
     "requests.list",
     "grants.get",
@@ -489,6 +492,8 @@ READS = {
     "audit.list",
 }
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
+PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
+"""Of whose rows test_proposals tells."""
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
@@ -524,7 +529,7 @@ def test_a_change_leaves_its_rows(scene: Scene, name: str) -> None:
 
 
 def test_the_table_has_every_use_case(scene: Scene) -> None:
-    """Each that the services offer is in the table, reads only, has no caller, or signs."""
+    """Each that the services offer is in the table, is told of elsewhere, reads only, or signs."""
     offered = {
         f"{service}.{method}"
         for service, use_cases in vars(scene.services).items()
@@ -532,9 +537,8 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    assert (
-        offered == {change.use_case for change in CHANGES.values()} | READS | OF_STRANGERS | SIGNS
-    )
+    elsewhere = PROPOSALS | OF_STRANGERS
+    assert offered == {change.use_case for change in CHANGES.values()} | elsewhere | READS | SIGNS
 
 
 class TestDetails:
@@ -607,7 +611,7 @@ class TestDetails:
 
     def test_of_an_approval_that_leaves_the_step_open(self, scene: Scene) -> None:
         two = Step("two", 2, ("ann", "bob"))
-        scene.services.policies.edit(scene["admin"], "steps", lambda t: replace(t, steps=(two,)))
+        scene.services.policies.edit(scene["admin"], "steps", TermsEdit(steps=(two,)))
         request = scene.services.requests.create(scene["ci"], "release", "3").view.request.id
         for who, completes in (("ann", False), ("bob", True)):
             approve = partial(scene.services.requests.approve, scene[who], request)

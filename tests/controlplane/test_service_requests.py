@@ -37,7 +37,7 @@ from controlplane.errors import Refused
 from controlplane.service.installation import open_services
 from controlplane.service.location import Location
 from controlplane.service.requests import MOST_PENDING, Requests, RequestView
-from tests.world import SetClock, World
+from tests.world import SetClock, World, edit_to
 
 LEAD = Step("lead", 1, ("ann", "bob"))
 SECURITY = Step("security", 2, ("carol", "dave", "erin"))
@@ -88,7 +88,7 @@ class Cast:
         self.attach("other")
 
     def edit(self, policy: str, terms: Terms) -> None:
-        self.world.services.policies.edit(self.world.admin, policy, lambda _before: terms)
+        self.world.services.policies.edit(self.world.admin, policy, edit_to(terms))
 
     def ask(
         self,
@@ -499,7 +499,7 @@ class TestWhoApproves:
 
     @pytest.mark.parametrize("role", [None, ServerRole.ADMIN])
     @pytest.mark.parametrize("member", [MemberRole.OPERATOR, MemberRole.ADMINISTRATOR])
-    def test_nobody_decides_on_their_own(
+    def test_nobody_approves_their_own_and_everybody_may_reject_it(
         self, world: World, cast: Cast, role: ServerRole | None, member: MemberRole
     ) -> None:
         zoe = world.identity("zoe", role=role)
@@ -507,8 +507,7 @@ class TestWhoApproves:
         cast.join("zoe", member)
         request = cast.requests.create(zoe, "release", "mine").view.request.id
         assert refusal(lambda: cast.requests.approve(zoe, request)) == (403, "own_request")
-        assert refusal(lambda: cast.requests.reject(zoe, request, "no")) == (403, "own_request")
-        assert cast.approve(request, "ann").state is RequestState.APPROVED
+        assert cast.requests.reject(zoe, request, "no").state is RequestState.REJECTED
 
     @pytest.mark.parametrize(
         ("asks", "decides"),
@@ -523,9 +522,19 @@ class TestWhoApproves:
         cast.join(asks, MemberRole.ADMINISTRATOR)
         request = cast.ask(by=asks)
         assert refusal(lambda: cast.approve(request, decides)) == (403, "own_request")
-        reject = lambda: cast.requests.reject(cast[decides], request, "no")  # noqa: E731
-        assert refusal(reject) == (403, "own_request")
         assert cast.approve(request, "bob").state is RequestState.APPROVED
+
+    @pytest.mark.parametrize(("asks", "rejects"), [("bot", "ann"), ("ann", "bot")])
+    def test_nobodys_no_is_lost_because_of_whose_machine_asked(
+        self, cast: Cast, asks: str, rejects: str
+    ) -> None:
+        cast.machine("bot", "ann")
+        cast.under(Step("one", 1, ("ann", "bot", "bob")))
+        cast.join(asks, MemberRole.ADMINISTRATOR)
+        request = cast.ask(by=asks)
+        rejected = cast.requests.reject(cast[rejects], request, "not by my machine")
+        assert rejected.state is RequestState.REJECTED
+        assert rejected.request.ended_by == rejects
 
     def test_a_machine_of_somebody_else_may(self, cast: Cast) -> None:
         cast.machine("bot", "bob")

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import msgspec
 from msgspec.structs import replace
 
 from sealwright.cli.duration import Duration, spell_duration
@@ -18,7 +19,7 @@ from sealwright.cli.output import (
     warn,
 )
 from sealwright.cli.text import facts, moment, table
-from sealwright.client.errors import ClientError
+from sealwright.client.errors import ClientError, Proposed
 from sealwright.client.objects import ApiKey, Enrolment, Identity, NewApiKey
 
 key_out = click.option(
@@ -143,13 +144,19 @@ def add(
     """Give an identity one more API key or code, and print it once."""
     if enrol:
         _refuse_key_out(key_out)
-        made = client().add_enrolment(name, expires, networks)
+        try:
+            made = client().add_enrolment(name, expires, networks)
+        except Proposed as proposed:
+            _tell_code(proposed.change.enrolment_code, None)
+            raise
         show(made, lambda new: _show_enrolments([new]))
         _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
         return
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.add_key(name, expires, networks)
+    except Proposed as proposed:
+        raise _kept(output, proposed, key_out) from None
     except ClientError:
         output.discard()
         raise
@@ -162,6 +169,19 @@ def add(
         print_json(answer.body)
     else:
         print_object(replace(answer.value, api_key=None))
+
+
+def _kept(output: KeyOutput, proposed: Proposed, key_out: Path | None) -> Proposed:
+    """The same, after its key was put where it belongs."""
+    api_key = proposed.change.api_key or ""
+    output.keep(api_key)
+    if not invocation().json:
+        output.tell(api_key)
+        click.echo("It works once the proposal is carried out.", err=True)
+    if key_out is None:
+        return proposed
+    change = replace(proposed.change, api_key=None)
+    return Proposed(change, msgspec.json.encode(change))
 
 
 @key.command()
@@ -180,9 +200,10 @@ def _refuse_key_out(path: Path | None) -> None:
 
 
 def _tell_code(code: str | None, end: datetime | None) -> None:
-    """For people, on the last line of stdout."""
+    """For people, on a line of its own on stdout. `end` None: others have to agree first."""
     if not invocation().json:
-        until = f"until {moment(end)}, for `sealwright enrol`"
+        when = "once the proposal is carried out" if end is None else f"until {moment(end)}"
+        until = f"{when}, for `sealwright enrol`"
         click.echo(f"The enrolment code, good for one use {until}, is the next line.", err=True)
         click.echo(code)
 

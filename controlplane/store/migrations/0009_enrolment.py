@@ -26,4 +26,5 @@ _STATEMENTS = [
     """,
     "CREATE INDEX enrolments_identity ON enrolments (identity_id)",
     "ALTER TABLE decisions ADD COLUMN credential TEXT",  # JSON; null: not noted
+    "ALTER TABLE proposal_decisions ADD COLUMN credential TEXT",
 ]
