@@ -94,8 +94,8 @@ class World:
     def enrolled(self, name: str, role: ServerRole | None = None) -> Caller:
         """A user with a key that nobody else saw."""
         enrolments = self.services.enrolments
-        _, new = enrolments.create_identity(self.admin, name, IdentityKind.USER, role)
-        return self.services.identities.authenticate(enrolments.use(new.code, None).new.api_key)
+        code = enrolments.create_identity(self.admin, name, IdentityKind.USER, role).code
+        return self.services.identities.authenticate(enrolments.use(code, None).new.api_key)
 
     def machine_key(self, name: str) -> str:
         """The API key of a new machine."""

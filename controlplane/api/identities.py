@@ -157,7 +157,7 @@ class IdentitiesResource(WithEnrolments):
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner
         if body.enrol:
-            return _identity_with_code(*self._enrolments.create_identity(caller, *wanted))
+            return _identity_with_code(self._enrolments.create_identity(caller, *wanted))
         return _identity_with_secret(self._identities.create(caller, *wanted))
 
 
@@ -243,10 +243,10 @@ def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
     )
 
 
-def _identity_with_code(identity: model.Identity, of: NewEnrolment) -> IdentityWithSecret:
+def _identity_with_code(of: NewEnrolment) -> IdentityWithSecret:
     return made(
         IdentityWithSecret,
-        identity,
+        of.identity,
         api_key=UNSET,
         api_key_id=UNSET,
         enrolment_code=of.code,

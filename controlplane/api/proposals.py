@@ -53,7 +53,7 @@ class Proposal(Shown, frozen=True):
 
 
 class ProposedChange(Shown, frozen=True, omit_defaults=True):
-    """Nothing changed yet. `api_key` or `enrolment_code` is shown this once, and works once the
+    """Nothing changed yet. `api_key` and `enrolment_code` are shown this once, and work once the
     proposal is carried out."""
 
     proposal: Proposal

@@ -44,7 +44,16 @@ class SettingsResource(Resource):
 
 
 class SettingResource(Resource):
-    @endpoint("Change a setting", refusals=(Code.ADMIN_REQUIRED, Code.SETTING_NOT_FOUND))
+    @endpoint(
+        "Change a setting",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.SETTING_NOT_FOUND,
+            Code.POLICY_REQUIRED,
+            Code.POLICY_CANNOT_BE_MET,
+        ),
+        proposes=True,
+    )
     def on_put(self, caller: Caller, name: str, body: SetSetting) -> Setting:
         return _setting(self._settings.set(caller, name, body.value))
 

@@ -7,4 +7,4 @@ LIFETIME = Range(1, 3650 * 24 * 3600)  # seconds, of a key that ends
 NETWORKS = Range(0, 64)  # that a key may be used from; none: from everywhere
 
 _KEYS = Secret(API_KEY)
-new_api_key, hash_api_key = _KEYS.new, _KEYS.hash
+new_api_key, hash_api_key, digest_of = _KEYS.new, _KEYS.hash, _KEYS.digest

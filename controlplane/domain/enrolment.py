@@ -9,7 +9,7 @@ from controlplane.domain.secret import ENROLMENT_CODE, Secret
 LIFETIME = timedelta(hours=24)
 
 _CODES = Secret(ENROLMENT_CODE)
-new_code, hash_code = _CODES.new, _CODES.hash
+new_code, hash_code, digest_of = _CODES.new, _CODES.hash, _CODES.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Enrolment:
     allowed_addresses: tuple[Network, ...] = ()
     ended_at: datetime | None = None
     api_key_id: str | None = None  # that came of it
+    proposal: str | None = None  # that it came of
 
     def is_open(self, now: datetime) -> bool:
         return self.ended_at is None and now < self.expires_at

@@ -29,9 +29,9 @@ class Secret:
 
     def hash(self, text: str) -> bytes | None:
         """32 bytes; None for what cannot be one."""
-        return None if self._shape.fullmatch(text) is None else digest_of(text)
+        return self.digest(text) if self._shape.fullmatch(text) else None
 
-
-def digest_of(secret: str) -> bytes:
-    """32 bytes, of what is one."""
-    return hashlib.sha256(secret.encode("ascii")).digest()
+    @staticmethod
+    def digest(text: str) -> bytes:
+        """32 bytes, of what is one."""
+        return hashlib.sha256(text.encode("ascii")).digest()

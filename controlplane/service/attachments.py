@@ -16,11 +16,12 @@ from controlplane.domain.model import (
     Terms,
 )
 from controlplane.domain.policy import find_unmet
+from controlplane.domain.settings import REQUIRE_POLICY, RequirePolicy
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
 from controlplane.service.changes import carried_out, record
 from controlplane.service.visibility import limited
-from controlplane.store import members, policies, signers
+from controlplane.store import members, policies, settings, signers
 
 
 def find_policy(database: Database, name: str) -> Policy:
@@ -54,6 +55,20 @@ def find_meetable(
         auditors = members.auditors_of(database, signer.id)
         refuse_unmet(database, policy.terms, {signer.name: auditors})
     return policy
+
+
+def refuse_without_policy(database: Database, signer: str, terms: Terms | None) -> None:
+    """`terms`: of the policy that the signer is to have. Refused 409 policy_required."""
+    required = settings.read_setting(database, REQUIRE_POLICY)
+    if required is RequirePolicy.NONE:
+        return
+    if terms is None or (required is RequirePolicy.PROTECTED and not terms.protected):
+        what = "a policy" if required is RequirePolicy.ANY else "a protected policy"
+        raise Refused(
+            Code.POLICY_REQUIRED,
+            f"The signer {signer!r} must have {what}: so the setting {REQUIRE_POLICY.name} "
+            f"({required.value}) has it.",
+        )
 
 
 def change_policy(

@@ -9,23 +9,23 @@ from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
-from controlplane.domain.enrolment import LIFETIME, Enrolment, hash_code, new_code
+from controlplane.domain.enrolment import LIFETIME, Enrolment, digest_of, hash_code, new_code
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.network import Network, parse_network
-from controlplane.domain.operation import Details
-from controlplane.domain.secret import digest_of
+from controlplane.domain.network import Network
 from controlplane.errors import Code, Refused
+from controlplane.service import consents
 from controlplane.service.changes import change, record, record_all
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identities import (
     NewApiKey,
     add_identity,
-    consents_on,
     find_identity,
     insert_key,
+    read_networks,
     record_creation,
+    spell_networks,
 )
 from controlplane.service.rates import Rates
 from controlplane.store import enrolments as rows
@@ -35,6 +35,7 @@ from controlplane.store.database import Store
 
 @dataclass(frozen=True, slots=True)
 class NewEnrolment:
+    identity: Identity
     enrolment: Enrolment
     code: str  # shown once
 
@@ -59,16 +60,16 @@ class Enrolments:
         kind: IdentityKind,
         role: ServerRole | None = None,
         owner: str | None = None,
-    ) -> tuple[Identity, NewEnrolment]:
+    ) -> NewEnrolment:
         """An identity without an API key, and a code that gets it one. Refused as
         `Identities.create`."""
-        code = new_code()
         with self._store.change() as database:
             at = self._clock()
             identity = add_identity(database, caller, name, kind, role, owner, at)
             record_creation(database, caller, identity, None)
-            wanted = AddEnrolment(name, new_id(), digest_of(code).hex(), None, "")
-            return identity, NewEnrolment(wanted.add(database, caller, identity, at), code)
+            code = new_code()
+            issue = CreateEnrolment(name, new_id(), digest_of(code).hex(), None, None).issue
+            return NewEnrolment(identity, issue(database, caller, identity, at), code)
 
     def create(
         self,
@@ -77,16 +78,21 @@ class Enrolments:
         lifetime: timedelta | None = None,
         allowed_addresses: Sequence[Network] = (),
     ) -> NewEnrolment:
-        """Makes earlier codes of the identity void. The limits are those of the key that comes of
-        it, as in `Identities.add_key`. Refused as AddEnrolment. Raises Proposed."""
+        """The limits are those of the key that comes of it, as in `Identities.add_key`. Refused as
+        CreateEnrolment. Raises Proposed."""
         code = new_code()
-        seconds = None if lifetime is None else int(lifetime.total_seconds())
-        addresses = " ".join(map(str, allowed_addresses))
-        wanted = AddEnrolment(name, new_id(), digest_of(code).hex(), seconds, addresses)
+        change = CreateEnrolment(
+            name,
+            new_id(),
+            digest_of(code).hex(),
+            None if lifetime is None else int(lifetime.total_seconds()),
+            spell_networks(allowed_addresses),
+        )
         try:
-            return NewEnrolment(self._gate.make(caller, wanted), code)
+            made = self._gate.make(caller, change)
         except Proposed as proposed:
             raise Proposed(proposed.view, {"enrolment_code": code}) from None
+        return NewEnrolment(made.identity, made.enrolment, code)
 
     def open_of(self, identity: Identity) -> tuple[Enrolment, ...]:
         """Those that can still be used."""
@@ -114,35 +120,45 @@ class Enrolments:
 
 
 @dataclass(frozen=True, slots=True)
-class AddEnrolment(Change[Enrolment]):
-    """`digest`: the code's SHA-256, in hex; `lifetime`: seconds from when the key is made;
-    `allowed_addresses`: CIDRs with blanks between them. Refused 403 admin_required, 404
-    identity_not_found."""
+class Issued:
+    identity: Identity
+    enrolment: Enrolment
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEnrolment(Change[Issued]):
+    """Makes earlier codes of the identity void. `digest`: the code's SHA-256, in hex. Refused 403
+    admin_required, 404 identity_not_found."""
 
     action: ClassVar[Action] = Action.ENROLMENT_CREATE
 
     identity: str
     enrolment_id: str
     digest: str
-    lifetime: int | None
-    allowed_addresses: str
+    key_lifetime_seconds: int | None
+    allowed_addresses: str | None
 
-    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Enrolment]:
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Issued]:
         permissions.require_admin(actor, "give enrolment codes")
         identity = find_identity(database, self.identity)
 
-        def apply(database: Database, caller: Caller, at: datetime) -> Enrolment:
-            return self.add(database, caller, identity, at)
+        def apply(database: Database, caller: Caller, at: datetime) -> Issued:
+            rows.end_open(database, identity.id, at)
+            return Issued(identity, self.issue(database, caller, identity, at))
 
         return Ruling(
             subject=identity.name,
-            needs=consents_on(database, actor, identity, at),
+            needs=consents.of_new_credential(database, actor, identity, at),
             rests_on=(identity.id,),
             apply=apply,
-            details=self._details(),
+            details={
+                "enrolment_id": self.enrolment_id,
+                "expires_in_seconds": self.key_lifetime_seconds,
+                "allowed_addresses": self.allowed_addresses,
+            },
         )
 
-    def add(
+    def issue(
         self, database: Database, caller: Caller, identity: Identity, at: datetime
     ) -> Enrolment:
         enrolment = Enrolment(
@@ -151,21 +167,19 @@ class AddEnrolment(Change[Enrolment]):
             created_at=at,
             expires_at=at + LIFETIME,
             issued_by=caller.author,
-            key_lifetime_seconds=self.lifetime,
-            allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+            key_lifetime_seconds=self.key_lifetime_seconds,
+            allowed_addresses=read_networks(self.allowed_addresses),
+            proposal=caller.carrying.id if caller.carrying else None,
         )
-        rows.end_open(database, identity.id, at)
         rows.insert(database, enrolment, bytes.fromhex(self.digest))
-        details = {**self._details(), "enrolment_expires_at": to_text(enrolment.expires_at)}
+        details = {
+            "enrolment_id": enrolment.id,
+            "enrolment_expires_at": to_text(enrolment.expires_at),
+            "expires_in_seconds": enrolment.key_lifetime_seconds,
+            "allowed_addresses": self.allowed_addresses,
+        }
         record(database, caller, self.action, identity.name, at=at, details=details)
         return enrolment
-
-    def _details(self) -> Details:
-        return {
-            "enrolment_id": self.enrolment_id,
-            "expires_in_seconds": self.lifetime,
-            "allowed_addresses": self.allowed_addresses or None,
-        }
 
 
 def _find_usable(
@@ -174,11 +188,27 @@ def _find_usable(
     enrolment = None if digest is None else rows.find(database, digest)
     if enrolment is not None and enrolment.is_open(now):
         identity = identities.find_by_id(database, enrolment.identity_id)
-        if identity is not None and not identity.disabled:
+        if (
+            identity is not None
+            and not identity.disabled
+            and not _lacks_consent(database, enrolment, identity, now)
+        ):
             return enrolment, identity
     raise Refused(
         Code.ENROLMENT_UNKNOWN,
         "No enrolment waits for this code: it was used, is void or older than 24 h, or never was.",
+    )
+
+
+def _lacks_consent(
+    database: Database, enrolment: Enrolment, identity: Identity, now: datetime
+) -> bool:
+    """A code of before there was anybody to ask, for who has enrolled without it."""
+    if enrolment.proposal is not None or enrolment.issued_by == identity.name:
+        return False
+    usable = (key for key in identities.keys_of(database, identity.id) if key.revoked_at is None)
+    return any(key.enrolled for key in usable) and bool(
+        consents.of_credential(database, identity, now)
     )
 
 
@@ -200,7 +230,7 @@ def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: dat
         "api_key_id": new.key.id,
         "issued_by": enrolment.issued_by,
         "expires_at": None if ends is None else to_text(ends),
-        "allowed_addresses": " ".join(map(str, enrolment.allowed_addresses)) or None,
+        "allowed_addresses": spell_networks(enrolment.allowed_addresses),
     }
     entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
     # By the identity itself, which presented no credential but the code.

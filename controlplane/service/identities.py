@@ -9,19 +9,18 @@ from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
-from controlplane.domain.api_key import hash_api_key, new_api_key
+from controlplane.domain.api_key import digest_of, hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
 from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import Page, PageRequest
-from controlplane.domain.secret import digest_of
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
-from controlplane.service.gate import Change, Consent, Gate, Proposed, Ruling
+from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.view import Views
 from controlplane.store import enrolments
 from controlplane.store import identities as rows
@@ -161,7 +160,7 @@ class Identities:
         calls from everywhere."""
         secret = new_api_key()
         seconds = None if lifetime is None else int(lifetime.total_seconds())
-        addresses = " ".join(map(str, allowed_addresses))
+        addresses = spell_networks(allowed_addresses)
         change = AddKey(name, new_id(), digest_of(secret).hex(), seconds, addresses)
         try:
             return NewApiKey(self._gate.make(caller, change), secret)
@@ -213,7 +212,7 @@ class AddKey(Change[ApiKey]):
     key_id: str
     digest: str
     lifetime: int | None
-    allowed_addresses: str
+    allowed_addresses: str | None
 
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
         permissions.require_admin(actor, "give API keys")
@@ -227,27 +226,27 @@ class AddKey(Change[ApiKey]):
                 created_at=at,
                 revoked_at=None,
                 expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+                allowed_addresses=read_networks(self.allowed_addresses),
                 issued_by=caller.author,
             )
             rows.insert_key(database, key, bytes.fromhex(self.digest))
             details = {
                 "api_key_id": key.id,
                 "expires_at": None if key.expires_at is None else to_text(key.expires_at),
-                "allowed_addresses": self.allowed_addresses or None,
+                "allowed_addresses": self.allowed_addresses,
             }
             record(database, caller, self.action, identity.name, at=at, details=details)
             return key
 
         return Ruling(
             subject=identity.name,
-            needs=consents_on(database, actor, identity, at),
+            needs=consents.of_new_credential(database, actor, identity, at),
             rests_on=(identity.id,),
             apply=apply,
             details={
                 "api_key_id": self.key_id,
                 "lifetime_seconds": self.lifetime,
-                "allowed_addresses": self.allowed_addresses or None,
+                "allowed_addresses": self.allowed_addresses,
             },
         )
 
@@ -271,18 +270,10 @@ class EnableIdentity(Change[Identity]):
                 record(database, caller, self.action, identity.name, at=at)
             return enabled
 
-        needs = consents_on(database, actor, identity, at) if identity.disabled else ()
+        needs = (
+            consents.of_new_credential(database, actor, identity, at) if identity.disabled else ()
+        )
         return Ruling(subject=identity.name, needs=needs, rests_on=(identity.id,), apply=apply)
-
-
-def consents_on(
-    database: Database, actor: Identity, identity: Identity, at: datetime
-) -> tuple[Consent, ...]:
-    """In what lets somebody call as another identity. Of one's own, nobody else has a say."""
-    if actor.id == identity.id:
-        return ()
-    of_approver = consents.of_approver(database, identity, at)
-    return tuple(dict.fromkeys((*of_approver, *consents.of_grantee(database, identity, at))))
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
@@ -393,6 +384,16 @@ def find_identity(database: Database, name: str) -> Identity:
     if identity is None:
         raise not_found("identity", name)
     return identity
+
+
+def spell_networks(networks: Sequence[Network]) -> str | None:
+    """As rows of the log have them: with blanks between them; None: none."""
+    return " ".join(map(str, networks)) or None
+
+
+def read_networks(text: str | None) -> tuple[Network, ...]:
+    """What `spell_networks` wrote."""
+    return tuple(map(parse_network, (text or "").split()))
 
 
 def _counts_as_admin(identity: Identity) -> bool:

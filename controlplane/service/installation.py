@@ -166,7 +166,7 @@ class Services:
         self.identities = Identities(store, gate, views, clock)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
-        self.settings = Settings(store, clock)
+        self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.members = Members(store, gate, clock)
         self.policies = Policies(store, gate, clock)

@@ -26,7 +26,7 @@ from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
 from controlplane.service.credentials import check_credential
-from controlplane.service.enrolments import AddEnrolment
+from controlplane.service.enrolments import CreateEnrolment
 from controlplane.service.gate import (
     Change,
     ProposalView,
@@ -40,6 +40,7 @@ from controlplane.service.identities import AddKey, EnableIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
 from controlplane.service.policy_edit import EditPolicy
+from controlplane.service.settings import SetSetting
 from controlplane.service.signer_changes import (
     DeleteSigner,
     EnableSigner,
@@ -52,9 +53,9 @@ from controlplane.store import proposals as rows
 from controlplane.store.database import Store, move_epoch
 
 _CHANGES: tuple[type[Change[Any]], ...] = (
-    AddEnrolment,
     AddKey,
     AddMember,
+    CreateEnrolment,
     CreateGrant,
     DeleteSigner,
     EditPolicy,
@@ -62,6 +63,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableSigner,
     InstallCertificate,
     SetPolicy,
+    SetSetting,
 )
 _KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
 

@@ -112,6 +112,14 @@ def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
         ).execute(database)
 
 
+def admins(database: Database) -> list[Identity]:
+    """By name, those that are enabled."""
+    query = IdentityRow.select().where(
+        (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
+    )
+    return [_IDENTITY.read(row) for row in query.order_by(IdentityRow.name).execute(database)]
+
+
 def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:
     """Enabled admins with a key that is not revoked and has not ended, this one not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(

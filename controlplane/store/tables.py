@@ -86,6 +86,7 @@ class EnrolmentRow(Model):
     key_lifetime_seconds = IntegerField(null=True)
     allowed_addresses = TextField()  # with blanks between them
     ended_at = TextField(null=True)
+    proposal = TextField(null=True)
     api_key_id = TextField(null=True)
 
     class Meta:

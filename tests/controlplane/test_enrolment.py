@@ -236,7 +236,7 @@ def test_each_step_is_a_row_and_none_has_the_code(api: Api, clock: SetClock) -> 
 
 
 def test_the_row_of_a_later_call_says_that_its_key_was_enrolled(api: Api) -> None:
-    api.call("PUT", "/v1/settings/four-eyes", {"value": "on"}, key=_admin_key(api))
+    api.call("PUT", "/v1/settings/approval-hold", {"value": "12h"}, key=_admin_key(api))
     credential = api.rows(kind="change")[0]["credential"]
     assert (credential["issued_by"], credential["enrolled"]) == ("admin", True)
 

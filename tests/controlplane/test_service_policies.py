@@ -238,7 +238,7 @@ class TestWhoMay:
         view = signers.get(zoe, "release")
         assert view.signer.policy is not None
         assert view.signer.policy.name == "p"
-        policies.edit(world.admin, "lax", TermsEdit(steps=(Step("x", 1, ("zoe",)),)))
+        policies.edit(world.admin, "lax", edit_to(Terms(3600, 5, (Step("x", 1, ("zoe",)),))))
         signers.set_policy(zoe, "release", "lax")
 
 

@@ -21,6 +21,7 @@ _STATEMENTS = [
         key_lifetime_seconds INTEGER,
         allowed_addresses TEXT NOT NULL,
         ended_at TEXT,
+        proposal TEXT REFERENCES proposals (id),
         api_key_id TEXT REFERENCES api_keys (id)
     )
     """,

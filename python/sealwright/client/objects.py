@@ -301,8 +301,8 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class ProposedChange(msgspec.Struct, frozen=True):
-    """What a call answers that proposed what it was to do. `api_key` or `enrolment_code` is shown
-    this once, and works once the proposal is carried out."""
+    """What a call answers that proposed what it was to do. `api_key` and `enrolment_code` are
+    shown this once, and work once the proposal is carried out."""
 
     proposal: Proposal
     api_key: str | None = None
