@@ -91,10 +91,16 @@ class World:
         created = self.services.identities.create(self.admin, name, kind, role, owner)
         return self.services.identities.authenticate(created.api_key)
 
-    def enrolled(self, name: str, role: ServerRole | None = None) -> Caller:
-        """A user with a key that nobody else saw."""
+    def enrolled(
+        self,
+        name: str,
+        kind: IdentityKind = IdentityKind.USER,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> Caller:
+        """With a key that nobody else ever saw."""
         enrolments = self.services.enrolments
-        code = enrolments.create_identity(self.admin, name, IdentityKind.USER, role).code
+        code = enrolments.create_identity(self.admin, name, kind, role, owner).code
         return self.services.identities.authenticate(enrolments.use(code, None).new.api_key)
 
     def machine_key(self, name: str) -> str:

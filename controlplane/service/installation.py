@@ -86,7 +86,7 @@ def join(location: Location) -> None:
             "Another node needs the URL of the store (--database) and a copy of its master key "
             "(--master-key-file).",
         )
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             check_current(database)
@@ -101,7 +101,7 @@ def join(location: Location) -> None:
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
     created if need be. Its rows have no actor. Refused not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     at = now()
     with store.closing(), store.change() as database:
         check_current(database)
@@ -123,7 +123,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
 def upgrade(location: Location) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row. Does nothing to
     any other. Refused not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             if not _is_old(database):
@@ -240,7 +240,7 @@ def open_services(
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
     master_key_wrong, store_unavailable; then nothing is left open, and it can be tried again."""
     location = location.recalled()
-    store = _existing_store(location, most_connections)
+    store = existing_store(location, most_connections)
     try:
         with store.read() as database:
             check_current(database)
@@ -267,7 +267,7 @@ def _load_master_key(location: Location, store: Store) -> MasterKey:
     return master_key
 
 
-def _existing_store(location: Location, most_connections: int | None = None) -> Store:
+def existing_store(location: Location, most_connections: int | None = None) -> Store:
     """Open it is left to who closes it."""
     store = location.recalled().store(most_connections)
     try:

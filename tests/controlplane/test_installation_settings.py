@@ -56,12 +56,12 @@ def test_a_list_of_them_comes_in_pages(api: Api) -> None:
 
 
 def test_a_change_leaves_its_row_with_what_was_before(api: Api) -> None:
-    for value in ("any", "any", "protected"):
-        api.call("PUT", "/v1/settings/require-policy", {"value": value})
+    for value in ("12h", "12h", "2h"):
+        api.call("PUT", "/v1/settings/approval-hold", {"value": value})
     rows = [row for row in api.rows(kind="change") if row["action"] == "settings:set"]
     assert [(row["object"], row["actor"], row["details"]) for row in rows] == [
-        ("require-policy", "admin", {"before": "any", "after": "protected"}),
-        ("require-policy", "admin", {"before": "none", "after": "any"}),
+        ("approval-hold", "admin", {"before": "12h", "after": "2h"}),
+        ("approval-hold", "admin", {"before": "24h", "after": "12h"}),
     ]
 
 

@@ -60,7 +60,7 @@ class Cast:
 def cast(tmp_path: Path) -> Iterator[Cast]:
     world = World(tmp_path / "data")
     callers = {name: world.enrolled(name) for name in ("ann", "bob", "carol", "adm", "ci", "eve")}
-    callers["root"] = world.enrolled("root", ServerRole.ADMIN)
+    callers["root"] = world.enrolled("root", role=ServerRole.ADMIN)
     callers["admin"] = world.admin
     world.policy("two", LEAD, SECURITY)
     world.policy("open")
@@ -263,7 +263,7 @@ class TestACodeForAnApprover:
         assert (key.issued_by, key.enrolled) == ("admin", True)
 
     def test_of_their_own_needs_nobody(self, cast: Cast) -> None:
-        boss = cast.world.enrolled("boss", ServerRole.ADMIN)
+        boss = cast.world.enrolled("boss", role=ServerRole.ADMIN)
         step = Step("boss", 1, ("boss",))
         cast.world.policy("boss-only", step)
         cast.services.policies.edit(cast["admin"], "boss-only", TermsEdit(protected=True))
