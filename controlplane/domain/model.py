@@ -240,13 +240,14 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one approver said, for ever. `step` counts from 0."""
+    """What one approver said, for ever, and with which credential. `step` counts from 0."""
 
     step: int
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    credential: Credential | None = None  # None: from before it was noted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from controlplane.service.identities import (
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
+from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
@@ -164,6 +165,7 @@ class Services:
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
+        self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, gate, clock)

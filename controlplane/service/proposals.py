@@ -25,6 +25,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
+from controlplane.service.credentials import check_credential
 from controlplane.service.enrolments import CreateEnrolment
 from controlplane.service.gate import (
     Change,
@@ -99,8 +100,9 @@ class Proposals:
         """`step`: the one that the approver saw, from 1. The last approval of the last step makes
         the change.
 
-        Refused 403 own_proposal, auditor_cannot_approve, not_an_approver; 404; 409
-        proposal_finished, proposal_overtaken, step_changed, already_decided.
+        Refused 403 own_proposal, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
+        credential_too_young; 404; 409 proposal_finished, proposal_overtaken, step_changed,
+        already_decided.
         """
         comment = check_comment(comment)
         with self._store.write() as database:
@@ -109,7 +111,9 @@ class Proposals:
             proposal = _find(database, actor, proposal_id, at)
             open_ = check_voter(database, actor, proposal, Verdict.APPROVED, step, at)
             ruling = _judge_again(database, proposal, at)
-            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            check_credential(database, caller, at, is_protected=True)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
             proposal = replace(proposal, decisions=(*proposal.decisions, decision))
             details = _of_decision(proposal, decision)
@@ -125,14 +129,15 @@ class Proposals:
     def reject(
         self, caller: Caller, proposal_id: str, comment: str, step: int | None = None
     ) -> ProposalView:
-        """Ends it, whatever was approved before. Refused as `approve`."""
+        """Ends it, whatever was approved before, and with any credential. Refused as `approve`."""
         comment = check_text("comment", comment)
         with self._store.write() as database:
             actor = confirm(database, caller)
             at = self._clock()
             proposal = _find(database, actor, proposal_id, at)
             open_ = check_voter(database, actor, proposal, Verdict.REJECTED, step, at)
-            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
             proposal = replace(proposal, decisions=(*proposal.decisions, decision))
             proposal = _ended(proposal, RequestState.REJECTED, actor, at, comment)

@@ -104,6 +104,16 @@ class ApiKeyUseRow(Model):
         table_name = "api_key_uses"
 
 
+class NoticeSeenRow(Model):
+    """Up to which row of the log the holder of a key was told what is news to them."""
+
+    api_key_id = TextField(primary_key=True)
+    sequence = BigIntegerField()
+
+    class Meta:
+        table_name = "notices_seen"
+
+
 class SignerRow(Model):
     """Stays after deletion, which is there from `deletes_at` on, so that name and number are never
     given again. What it was described as has a column each."""
@@ -245,6 +255,7 @@ class DecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "decisions"
@@ -315,6 +326,7 @@ class ProposalDecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "proposal_decisions"

@@ -161,6 +161,7 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         ci = services.identities.authenticate(old.api_key)
         assert services.signing.sign(ci, a_call()).signature
         admin = services.identities.authenticate(old.admin_key)
+        assert services.notices.unseen(admin) == ()  # what was before is no news
         everything = list(services.audit.export(admin))
     lines = [line(row) for row in everything]
     assert verify_lines(lines).intact

@@ -48,6 +48,10 @@ NEXT_STEPS = {
     "request_not_pending": "What became of it: sealwright request show ID",
     "own_request": "Ask another approver; who they are: sealwright request show ID",
     "not_an_approver": "Ask an approver; who they are: sealwright request show ID",
+    "credential_not_enrolled": "An admin gives out a code (sealwright identity key add NAME "
+    "--enrol); make a key of it: sealwright enrol",
+    "credential_too_young": "Approve with another key of yours; who made this one: "
+    "sealwright whoami",
     "auditor_cannot_approve": "Ask an approver without such a role; who they are: "
     "sealwright request show ID",
     "already_decided": "Ask another approver; what is missing: sealwright request show ID",
