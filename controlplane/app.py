@@ -49,6 +49,7 @@ def routes(
         ("/v1/whoami", identities.WhoAmIResource(who)),
         ("/v1/identities", identities.IdentitiesResource(who)),
         ("/v1/identities/{name}", identities.IdentityResource(who)),
+        ("/v1/identities/{name}/accept", identities.IdentityAcceptResource(who)),
         ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),
         ("/v1/identities/{name}/enable", identities.IdentityEnableResource(who)),
         ("/v1/identities/{name}/keys", identities.ApiKeysResource(who)),

@@ -1,9 +1,11 @@
 """Identities and their API keys."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from controlplane.api import words
 from controlplane.api.endpoint import endpoint
@@ -14,6 +16,7 @@ from controlplane.api.values import IdentityName, length, number
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.names import EMAIL
 from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
@@ -30,6 +33,15 @@ class CreateIdentity(Body, frozen=True):
     owner: IdentityName | None = None
 
 
+class EditIdentity(Body, frozen=True):
+    """What is left out stays; null takes the role or the address away. `owner`: a user, who owns
+    the machine once they accept it; its owner's name takes back what was offered."""
+
+    role: ServerRole | UnsetType | None = UNSET
+    owner: IdentityName | UnsetType = UNSET
+    email: Annotated[Text, length(EMAIL)] | UnsetType | None = UNSET
+
+
 Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
 
 
@@ -41,11 +53,15 @@ class AddKey(Body, frozen=True):
 
 
 class Identity(Shown, frozen=True):
+    """`proposed_owner`: the user who is to own it, and has not accepted."""
+
     id: str
     name: str
     kind: IdentityKind
     role: ServerRole | None
     owner: str | None
+    proposed_owner: str | None
+    email: str | None
     disabled: bool
     created_at: datetime
 
@@ -102,6 +118,7 @@ class WhoAmIResource(Resource):
     def on_get(self, caller: Caller) -> WhoAmI:
         key = self._identities.calling_key(caller)
         warnings = _warnings(self._identities.ending(caller.identity, [key]))
+        warnings += map(words.say_offer, self._identities.offered(caller))
         return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
 
 
@@ -129,6 +146,22 @@ class IdentityResource(Resource):
         warnings = _warnings(self._identities.ending(found, keys))
         shown = [_api_key(each) for each in keys]
         return made(IdentityWithKeys, found, keys=shown, warnings=warnings)
+
+    @endpoint(
+        "Give an identity another role or address, or offer a machine to another owner",
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND, Code.LAST_ADMIN),
+    )
+    def on_patch(self, caller: Caller, name: str, body: EditIdentity) -> Identity:
+        return _identity(self._identities.edit(caller, name, partial(_revise, body)))
+
+
+class IdentityAcceptResource(Resource):
+    @endpoint(
+        "Accept a machine, by the user who is to own it",
+        refusals=(Code.IDENTITY_NOT_FOUND, Code.NOT_PROPOSED_OWNER),
+    )
+    def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
+        return _identity(self._identities.accept(caller, name))
 
 
 class IdentityDisableResource(Resource):
@@ -174,6 +207,16 @@ class ApiKeyRevokeResource(Resource):
     )
     def on_post(self, caller: Caller, name: str, key_id: str, body: Empty) -> ApiKey:
         return _api_key(self._identities.revoke_key(caller, name, key_id))
+
+
+def _revise(body: EditIdentity, identity: model.Identity) -> model.Identity:
+    if body.owner is not UNSET:
+        identity = identity.offered_to(body.owner)
+    if body.role is not UNSET:
+        identity = replace(identity, role=body.role)
+    if body.email is not UNSET:
+        identity = replace(identity, email=body.email)
+    return identity
 
 
 def _identity(of: model.Identity) -> Identity:

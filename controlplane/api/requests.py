@@ -61,10 +61,13 @@ class RequestsQuery(PageQuery, frozen=True):
 
 
 class Decision(Shown, frozen=True):
+    """`withdrawn_at`: since when it does not count."""
+
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    withdrawn_at: datetime | None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -153,6 +156,7 @@ class RequestApproveResource(Resource):
         refusals=(
             *_DECISION,
             Code.OWN_REQUEST,
+            Code.OWNER_DISABLED,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
         ),

@@ -3,7 +3,7 @@
 Times are aware UTC datetimes; hashes and serials lower-case hex; digests and signatures raw bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -102,11 +102,22 @@ class Identity:
     disabled: bool
     owner: str | None  # name of the user who owns this machine
     created_at: datetime
+    proposed_owner: str | None = None  # name of the user who is to own it, and has not accepted
+    email: str | None = None
 
     @property
-    def person(self) -> str:
-        """The name of who stands behind it: nobody may answer themselves by way of a machine."""
-        return self.owner or self.name
+    def persons(self) -> frozenset[str]:
+        """The names of who stands behind it, two for a machine that changes hands: nobody may
+        answer themselves by way of a machine."""
+        behind = frozenset({self.owner or self.name})
+        return behind if self.proposed_owner is None else behind | {self.proposed_owner}
+
+    def shares_a_person_with(self, other: "Identity") -> bool:
+        return not self.persons.isdisjoint(other.persons)
+
+    def offered_to(self, user: str) -> "Identity":
+        """A machine that this user is to own; its owner's name takes back what was offered."""
+        return replace(self, proposed_owner=None if user == self.owner else user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +243,15 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one approver said, for ever. `step` counts from 0."""
+    """What one approver said. `step` counts from 0. An approval that was withdrawn does not
+    count."""
 
     step: int
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,11 +287,14 @@ class Ballot:
             return RequestState.EXPIRED
         return RequestState.PENDING
 
+    @property
+    def counting(self) -> tuple[Decision, ...]:
+        """The decisions but those that were withdrawn."""
+        return tuple(each for each in self.decisions if each.withdrawn_at is None)
+
     def approvals(self, step: int) -> tuple[Decision, ...]:
         return tuple(
-            each
-            for each in self.decisions
-            if each.step == step and each.verdict is Verdict.APPROVED
+            each for each in self.counting if each.step == step and each.verdict is Verdict.APPROVED
         )
 
     @property

@@ -68,7 +68,7 @@ class Grants:
             if policy is None:
                 raise no_policy(stored.signer)
             grantee = _find_grantee(database, stored.signer, identity)
-            if grantee.person == actor.person:
+            if grantee.shares_a_person_with(actor):
                 raise Refused(
                     Code.OWN_GRANT,
                     "Nobody pre-approves a grant for themselves, nor for a machine of the same "

@@ -1,6 +1,6 @@
 """Who calls: identities, their API keys, and authentication."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,16 +12,20 @@ from controlplane.domain.api_key import hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.names import check_identity_name
+from controlplane.domain.names import check_email, check_identity_name
 from controlplane.domain.network import Network
+from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.requests import cancel_all, withdraw_all
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
+
+_USERS_ARE_NOT_OWNED = "A user has no owner; only machines have one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,26 @@ class Identities:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewIdentity:
-        """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner."""
+        """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner. A machine is
+        its creator's until the user named as its owner accepts it."""
         check_identity_name(name)
         with self._store.change() as database:
             actor = confirm(database, caller)
             permissions.require_admin(actor, "create identities")
-            owner = _owner_of(database, actor, kind, owner)
+            owner, proposed_owner = _owners_of(database, actor, kind, owner)
             if rows.find(database, name) is not None:
                 raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
-            created = insert_identity(database, name, kind, role, owner, at, issued_by=actor.name)
+            created = insert_identity(
+                database,
+                name,
+                kind,
+                role,
+                owner,
+                at,
+                proposed_owner=proposed_owner,
+                issued_by=actor.name,
+            )
             record(
                 database,
                 caller,
@@ -107,6 +121,7 @@ class Identities:
                     "kind": kind.value,
                     "role": role.value if role else None,
                     "owner": owner,
+                    "proposed_owner": proposed_owner,
                     "api_key_id": created.api_key_id,
                 },
             )
@@ -123,12 +138,12 @@ class Identities:
     def get(self, caller: Caller, name: str) -> Identity:
         """Refused 404 identity_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            return self._visible(database, caller, name)
+            return _find_visible(database, caller.identity, name)
 
     def keys(self, caller: Caller, name: str) -> tuple[ApiKey, ...]:
         """Oldest first."""
         with self._store.read() as database:
-            identity = self._visible(database, caller, name)
+            identity = _find_visible(database, caller.identity, name)
             return rows.keys_of(database, identity.id)
 
     def calling_key(self, caller: Caller) -> ApiKey:
@@ -137,9 +152,61 @@ class Identities:
             keys = {key.id: key for key in rows.keys_of(database, caller.identity.id)}
         return keys[caller.api_key_id]
 
+    def offered(self, caller: Caller) -> tuple[str, ...]:
+        """The names of the machines that this user is to own."""
+        name = caller.identity.name
+        with self._store.read() as database:
+            theirs = rows.machines_of(database, name)
+        return tuple(each.name for each in theirs if each.proposed_owner == name)
+
     def ending(self, identity: Identity, keys: Iterable[ApiKey]) -> tuple[ApiKeyEnds, ...]:
         """Those of these keys of it that end soon."""
         return find_ending(identity.name, keys, self._clock())
+
+    def edit(self, caller: Caller, name: str, revise: Callable[[Identity], Identity]) -> Identity:
+        """Its role, its e-mail address, and who a machine is offered to. Refused 400 (owner,
+        email), 403, 404, 409 last_admin."""
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "edit identities")
+            before = _find(database, name)
+            after = revise(before)
+            if after == before:
+                return before
+            if after.proposed_owner not in (None, before.proposed_owner):
+                _check_offered(database, after.kind, after.proposed_owner)
+            if after.email is not None:
+                check_email(after.email)
+            at = self._clock()
+            if _counts_as_admin(before) and not permissions.is_admin(after):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, before.id, at), "give anybody a role again"
+                )
+            rows.update(database, after)
+            details = _describe_edit(before, after)
+            record(database, caller, Action.IDENTITY_EDIT, name, at=at, details=details)
+        return after
+
+    def accept(self, caller: Caller, name: str) -> Identity:
+        """By the user whom the machine was offered to, who owns it from now on. What it asked for
+        and approved in other hands ends. Refused 403 not_proposed_owner, 404."""
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            before = _find_visible(database, actor, name)
+            if before.proposed_owner is None and before.owner == actor.name:
+                return before
+            if before.proposed_owner != actor.name:
+                raise Refused(
+                    Code.NOT_PROPOSED_OWNER,
+                    f"{name} was not offered to {actor.name}: only who is to own it accepts it.",
+                )
+            after = replace(before, owner=actor.name, proposed_owner=None)
+            rows.update(database, after)
+            at = self._clock()
+            details: Details = {"owner": after.owner, "before": before.owner}
+            record(database, caller, Action.IDENTITY_ACCEPT, name, at=at, details=details)
+            cancel_all(database, caller, at, requester=name)
+            withdraw_all(database, caller, at, approver=name)
+        return after
 
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""
@@ -223,12 +290,6 @@ class Identities:
             record(database, caller, action, name, at=at)
         return changed
 
-    def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
-        identity = rows.find(database, name)
-        if identity is None or not permissions.may_see_identity(caller.identity, identity):
-            raise not_found("identity", name)
-        return identity
-
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
     """Raises RefusedCaller: api_key_revoked, identity_disabled, api_key_expired,
@@ -256,10 +317,11 @@ def insert_identity(
     owner: str | None,
     at: datetime,
     *,
+    proposed_owner: str | None = None,
     issued_by: str | None = None,
 ) -> NewIdentity:
     """With its first API key. `issued_by`: None: on the server's own machine."""
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
+    identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
     rows.insert(database, identity)
     created = insert_key(database, identity, at, issued_by=issued_by)
     return NewIdentity(identity, created.api_key, created.key.id)
@@ -302,16 +364,53 @@ def _counts_as_admin(identity: Identity) -> bool:
     return permissions.is_admin(identity) and not identity.disabled
 
 
-def _owner_of(
-    database: Database, creator: Identity, kind: IdentityKind, owner: str | None
-) -> str | None:
+def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
+    identity = rows.find(database, name)
+    if identity is None or not permissions.may_see_identity(reader, identity):
+        raise not_found("identity", name)
+    return identity
+
+
+def _owners_of(
+    database: Database, creator: Identity, kind: IdentityKind, wanted: str | None
+) -> tuple[str | None, str | None]:
+    """The owner of a new identity, and who is to own it once they accept it."""
     if kind is IdentityKind.USER:
-        if owner is not None:
-            raise invalid("owner", "A user has no owner; only machines have one.")
-        return None
-    if owner is None:
-        return creator.name if creator.kind is IdentityKind.USER else creator.owner
-    found = rows.find(database, owner)
+        if wanted is not None:
+            raise invalid("owner", _USERS_ARE_NOT_OWNED)
+        return None, None
+    own = creator.name if creator.kind is IdentityKind.USER else creator.owner
+    offered = creator.proposed_owner
+    if wanted is None:
+        return own, offered
+    proposed = None if wanted == own else wanted
+    if proposed is not None:
+        _check_offered(database, kind, proposed)
+    if offered not in (None, proposed):
+        raise invalid(
+            "owner",
+            f"{creator.name} was offered to {offered}, who has not accepted yet: until then its "
+            "machines are offered to nobody else.",
+        )
+    return own, proposed
+
+
+def _check_offered(database: Database, kind: IdentityKind, name: str) -> None:
+    """Refused 400 naming the owner."""
+    if kind is IdentityKind.USER:
+        raise invalid("owner", _USERS_ARE_NOT_OWNED)
+    found = rows.find(database, name)
     if found is None or found.kind is not IdentityKind.USER:
-        raise invalid("owner", f"The owner must be a user; there is no user {owner!r}.")
-    return owner
+        raise invalid("owner", f"The owner must be a user; there is no user {name!r}.")
+    if found.disabled:
+        raise invalid("owner", f"The user {name!r} is disabled, and could not accept it.")
+
+
+def _describe_edit(before: Identity, after: Identity) -> Details:
+    """What changed, and what it was."""
+    details: dict[str, str | int | bool | None] = {}
+    for field in ("role", "proposed_owner", "email"):
+        was, is_ = getattr(before, field), getattr(after, field)
+        if was != is_:
+            details |= {field: is_, f"{field}_before": was}
+    return details

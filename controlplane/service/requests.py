@@ -264,9 +264,17 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) -> None:
-    """Within a write."""
-    cancelled = rows.cancel_pending(database, at, signer=signer, by=caller.identity.name)
+def cancel_all(
+    database: Database,
+    caller: Caller,
+    at: datetime,
+    *,
+    signer: str | None = None,
+    requester: str | None = None,
+) -> tuple[str, ...]:
+    """The pending ones on this signer, or of this requester; their ids. Within a write."""
+    by = caller.identity.name
+    cancelled = rows.cancel_pending(database, at, by=by, signer=signer, requester=requester)
     record_all(
         database,
         (
@@ -275,12 +283,49 @@ def cancel_all(database: Database, caller: Caller, signer: str, at: datetime) ->
                 Action.REQUEST_CANCEL,
                 request_id,
                 at=at,
-                signer=signer,
-                details={"requester": requester},
+                signer=on,
+                details={"requester": asked},
             )
-            for request_id, requester in cancelled
+            for request_id, on, asked in cancelled
         ),
     )
+    return tuple(request_id for request_id, _, _ in cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An approval that no longer counts. `step` counts from 1."""
+
+    request: str
+    step: int
+    approver: str
+
+
+def withdraw_all(
+    database: Database, caller: Caller, at: datetime, *, approver: str
+) -> tuple[Withdrawn, ...]:
+    """The approvals of this identity on steps that are not complete. Within a write."""
+    found = []
+    entries = []
+    for request in rows.find_approved_by(database, at, approver):
+        open_ = request.open_step
+        for decision in () if open_ is None else request.approvals(open_):
+            if decision.approver != approver:
+                continue
+            rows.withdraw_decision(database, request.id, replace(decision, withdrawn_at=at))
+            found.append(Withdrawn(request.id, decision.step + 1, approver))
+            details: Details = {
+                "approver": approver,
+                "step": decision.step + 1,
+                "step_name": request.steps[decision.step].name,
+                "requester": request.requester,
+            }
+            action, signer = Action.REQUEST_WITHDRAW, request.signer
+            entries.append(
+                change(caller, action, request.id, at=at, signer=signer, details=details)
+            )
+    record_all(database, entries)
+    return tuple(found)
 
 
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
@@ -348,7 +393,7 @@ def _check_decision(
             approver=candidate(database, actor, request.signer),
             verdict=verdict,
             step=None if step is None else step - 1,
-            people={name: identity.person for name, identity in known.items()},
+            people={name: identity.persons for name, identity in known.items()},
             now=at,
         )
     )
@@ -387,7 +432,7 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         signings=request.signings,
         at=at,
         approvals=tuple(
-            Approval(each.approver, each.at, each.step + 1) for each in request.decisions
+            Approval(each.approver, each.at, each.step + 1) for each in request.counting
         ),
         request_id=request.id,
     )

@@ -242,7 +242,7 @@ class Signers:
             move_epoch(database)
             at = self._clock()
             end = at + timedelta(seconds=after_seconds)
-            cancel_all(database, caller, name, at)
+            cancel_all(database, caller, at, signer=name)
             revoke_all(database, caller, name, at, "The signer is being deleted.")
             rows.set_deletion(database, signer.id, end)
             details: Details = {

@@ -1,4 +1,5 @@
-"""Requests and the decisions on them as rows. A decision is written once and never changed."""
+"""Requests and the decisions on them as rows. A decision is written once; an approval can be
+withdrawn."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Decision, Identity, Request, RequestState
+from controlplane.domain.model import Decision, Identity, Request, RequestState, Verdict
 from controlplane.store.batches import batches
 from controlplane.store.mapping import shared
 from controlplane.store.policies import TERMS
@@ -36,8 +37,25 @@ def end(database: Database, request: Request) -> None:
 
 
 def insert_decision(database: Database, request_id: str, decision: Decision) -> None:
+    """In the place of one by the same approver on the same step that was withdrawn."""
     columns = {"request_id": request_id} | _DECISION.write(decision)
-    DecisionRow.insert(columns).execute(database)
+    before = _is_decision(request_id, decision) & DecisionRow.withdrawn_at.is_null(False)
+    if not DecisionRow.update(columns).where(before).execute(database):
+        DecisionRow.insert(columns).execute(database)
+
+
+def withdraw_decision(database: Database, request_id: str, decision: Decision) -> None:
+    DecisionRow.update(_DECISION.write(decision, "withdrawn_at")).where(
+        _is_decision(request_id, decision)
+    ).execute(database)
+
+
+def _is_decision(request_id: str, decision: Decision) -> Any:
+    return (
+        (DecisionRow.request_id == request_id)
+        & (DecisionRow.step == decision.step)
+        & (DecisionRow.approver == decision.approver)
+    )
 
 
 def find(database: Database, request_id: str) -> Request | None:
@@ -52,11 +70,21 @@ def is_visible(database: Database, request_id: str, identity: Identity, now: dat
 
 
 def cancel_pending(
-    database: Database, now: datetime, *, signer: str, by: str
-) -> list[tuple[str, str]]:
-    """Those of everybody; the id and requester of each, oldest first."""
-    pending = (RequestRow.signer == signer) & _is_pending(now)
-    query = RequestRow.select(RequestRow.id, RequestRow.requester).where(pending)
+    database: Database,
+    now: datetime,
+    *,
+    by: str,
+    signer: str | None = None,
+    requester: str | None = None,
+) -> list[tuple[str, str, str]]:
+    """Those of everybody, or of one requester; on one signer, or on all. The id, signer and
+    requester of each, oldest first."""
+    pending = _is_pending(now)
+    if signer is not None:
+        pending &= RequestRow.signer == signer
+    if requester is not None:
+        pending &= RequestRow.requester == requester
+    query = RequestRow.select(RequestRow.id, RequestRow.signer, RequestRow.requester).where(pending)
     cancelled = list(query.order_by(RequestRow.id).tuples().execute(database))
     RequestRow.update(ended=RequestState.CANCELLED.value, ended_at=to_text(now), ended_by=by).where(
         pending
@@ -71,6 +99,17 @@ def find_pending(
     query = RequestRow.select().where(
         (RequestRow.signer == signer) & (RequestRow.requester == requester) & _is_pending(now)
     )
+    return _load(database, list(query.order_by(RequestRow.id).execute(database)))
+
+
+def find_approved_by(database: Database, now: datetime, approver: str) -> list[Request]:
+    """Pending ones, oldest first, on which an approval by this identity counts."""
+    approved = DecisionRow.select(DecisionRow.request_id).where(
+        (DecisionRow.approver == approver)
+        & (DecisionRow.verdict == Verdict.APPROVED.value)
+        & DecisionRow.withdrawn_at.is_null()
+    )
+    query = RequestRow.select().where(_is_pending(now) & RequestRow.id.in_(approved))
     return _load(database, list(query.order_by(RequestRow.id).execute(database)))
 
 

@@ -46,6 +46,8 @@ class IdentityRow(Model):
     owner = TextField(null=True)
     disabled = BooleanField()
     created_at = TextField()
+    proposed_owner = TextField(null=True)
+    email = TextField(null=True)
 
     class Meta:
         table_name = "identities"
@@ -218,6 +220,7 @@ class DecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "decisions"

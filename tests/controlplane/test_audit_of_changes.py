@@ -43,7 +43,8 @@ ONE = PageRequest(1)
 
 class Scene:
     """`release` is under `steps`, with two requests of `ci` (`waiting` for step 1, `half` done) and
-    a `grant` for it; `quick` under `instant`, which has no steps; `bare` has no policy; `outside`
+    a `grant` for it, and one of `bot`, a machine that is offered
+    to `ann`; `quick` under `instant`, which has no steps; `bare` has no policy; `outside`
     waits for its CA. `adam` is the administrator of all of them, `ci` an operator; `idle` is
     disabled, `sam` has nothing to do with anything."""
 
@@ -52,18 +53,22 @@ class Scene:
         self.callers = {"admin": world.admin}
         for name in ("ann", "bob", "carol", "adam", "ci", "sam", "idle"):
             self.callers[name] = world.identity(name)
+        self.callers["bot"] = world.identity("bot", IdentityKind.MACHINE)
         world.services.identities.disable(world.admin, "idle")
         world.policy("steps", LEAD, FINAL)
         world.policy("instant")
         world.policy("spare", LEAD, hashes=(HashAlgorithm.SHA256,))
         joined = {"adam": MemberRole.ADMINISTRATOR, "ci": MemberRole.OPERATOR}
-        world.signer("release", policy="steps", **joined)  # type: ignore[arg-type]
+        with_bot = joined | {"bot": MemberRole.OPERATOR}
+        world.signer("release", policy="steps", **with_bot)  # type: ignore[arg-type]
         world.signer("quick", policy="instant", **joined)  # type: ignore[arg-type]
         world.signer("bare", **joined)  # type: ignore[arg-type]
         world.signer("outside", external=True, **joined)  # type: ignore[arg-type]
         requests = world.services.requests
         self.waiting = requests.create(self["ci"], "release", "1").view.request.id
         self.half = requests.create(self["ci"], "release", "2").view.request.id
+        world.services.identities.edit(world.admin, "bot", lambda bot: bot.offered_to("ann"))
+        self.of_bot = requests.create(self["bot"], "release", "3").view.request.id
         requests.approve(self["ann"], self.half)
         grants = world.services.grants
         self.grant = grants.create(self["adam"], "release", "ci", "x").grant.id
@@ -91,6 +96,7 @@ class Scene:
         known = {newest_request: "new request", newest_grant: "new grant"} | {
             self.waiting: "waiting",
             self.half: "half",
+            self.of_bot: "of bot",
             self.grant: "grant",
             self.revoked: "revoked",
         }
@@ -137,7 +143,7 @@ class Change:
     rows: tuple[Row, ...]
 
 
-IDENTITY = "id kind role owner api_key_id"
+IDENTITY = "id kind role owner proposed_owner api_key_id"
 SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
 TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps protected"
@@ -171,9 +177,26 @@ CHANGES = {
         "identities.create",
         "admin",
         lambda to, _, who: to.identities.create(
-            who, "bot", IdentityKind.MACHINE, ServerRole.AUDITOR, "ann"
+            who, "watcher", IdentityKind.MACHINE, ServerRole.AUDITOR, "ann"
         ),
-        (Row("identity:create", "bot", None, IDENTITY),),
+        (Row("identity:create", "watcher", None, IDENTITY),),
+    ),
+    "an edit of an identity": Change(
+        "identities.edit",
+        "admin",
+        lambda to, _, who: to.identities.edit(
+            who, "ann", lambda ann: replace(ann, role=ServerRole.ADMIN, email="ann@example.com")
+        ),
+        (Row("identity:edit", "ann", None, "role role_before email email_before"),),
+    ),
+    "a machine that changes hands": Change(
+        "identities.accept",
+        "ann",
+        lambda to, _, who: to.identities.accept(who, "bot"),
+        (
+            Row("identity:accept", "bot", None, "owner before"),
+            Row("request:cancel", "of bot", "release", "requester"),
+        ),
     ),
     "disabling an identity": Change(
         "identities.disable",
@@ -252,7 +275,7 @@ CHANGES = {
     ),
     "putting a policy on": Change(
         "signers.set_policy",
-        "adam",
+        "admin",
         lambda to, _, who: to.signers.set_policy(who, "bare", "spare"),
         (Row("signer:set_policy", "bare", "bare", ATTACHMENT),),
     ),
@@ -264,7 +287,7 @@ CHANGES = {
     ),
     "exchanging a policy": Change(
         "signers.set_policy",
-        "adam",
+        "admin",
         lambda to, _, who: to.signers.set_policy(who, "release", "spare"),
         (Row("signer:set_policy", "release", "release", ATTACHMENT),),
     ),
@@ -324,6 +347,7 @@ CHANGES = {
             Row("signer:disable", "release", "release"),
             Row("request:cancel", "waiting", "release", "requester"),
             Row("request:cancel", "half", "release", "requester"),
+            Row("request:cancel", "of bot", "release", "requester"),
             Row("grant:revoke", "grant", "release", "grantee used reason"),
             Row("signer:delete", "release", "release", "id number deletes_at"),
         ),
@@ -440,6 +464,7 @@ READS = {
     "identities.authenticate",
     "identities.calling_key",
     "identities.ending",
+    "identities.offered",
     "identities.get",
     "identities.keys",
     "identities.list",
@@ -623,6 +648,16 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "admin",
         lambda to, _, who: to.identities.create(who, "ann", IdentityKind.USER),
     ),
+    "identities.edit": (
+        "last_admin",
+        "admin",
+        lambda to, _, who: to.identities.edit(who, "admin", lambda it: replace(it, role=None)),
+    ),
+    "identities.accept": (
+        "not_proposed_owner",
+        "admin",
+        lambda to, _, who: to.identities.accept(who, "bot"),
+    ),
     "identities.disable": (
         "last_admin",
         "admin",
@@ -746,6 +781,7 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.identities.disable(who, "idle"),
     ),
     "an identity that is enabled": ("admin", lambda to, _, who: to.identities.enable(who, "ann")),
+    "what an identity is": ("admin", lambda to, _, who: to.identities.edit(who, "ann", copy)),
     "a role that a member has": (
         "adam",
         lambda to, _, who: to.members.add(who, "release", "ci", OPERATOR),

@@ -1055,6 +1055,8 @@ STATEMENTS = {
         "UPDATE decisions SET approver = 'bob'",
         "UPDATE decisions SET comment = NULL",
         "UPDATE decisions SET at = '2020-01-01T00:00:00.000000Z'",
+        "UPDATE decisions SET withdrawn_at = at WHERE verdict = 'rejected'",
+        "UPDATE decisions SET withdrawn_at = at, comment = 'x'",
         "UPDATE OR REPLACE decisions SET step = 1",
         "DELETE FROM decisions",
         "DELETE FROM decisions WHERE approver = 'ann'",

@@ -44,6 +44,8 @@ NEXT_STEPS = {
     "request_not_found": "Those that you may see: sealwright request list",
     "request_not_pending": "What became of it: sealwright request show ID",
     "own_request": "Ask another approver; who they are: sealwright request show ID",
+    "owner_disabled": "Another user owns it first: sealwright identity edit NAME --owner USER",
+    "not_proposed_owner": "An admin offers it: sealwright identity edit NAME --owner USER",
     "not_an_approver": "Ask an approver; who they are: sealwright request show ID",
     "auditor_cannot_approve": "Ask an approver without such a role; who they are: "
     "sealwright request show ID",

@@ -48,7 +48,10 @@ def _end(one: Request) -> list[tuple[str, object]]:
 
 def _show_step(one: Request, number: int, step: RequestStep) -> None:
     title = _step_title(one, number)
-    approved = sum(decision.verdict == "approved" for decision in step.decisions)
+    approved = sum(
+        decision.verdict == "approved" and decision.withdrawn_at is None
+        for decision in step.decisions
+    )
     now = ", open now" if one.step == number else ""
     click.echo("")
     click.echo(printable(f"{title[0].upper()}{title[1:]}{now}"))
@@ -57,11 +60,10 @@ def _show_step(one: Request, number: int, step: RequestStep) -> None:
     )
     for decision in step.decisions:
         comment = f": {decision.comment}" if decision.comment else ""
-        click.echo(
-            printable(
-                f"  {moment(decision.at)}  {decision.verdict} by {decision.approver}{comment}"
-            )
-        )
+        end = decision.withdrawn_at
+        withdrawn = "" if end is None else f", withdrawn {moment(end)}"
+        said = f"{decision.verdict} by {decision.approver}{withdrawn}{comment}"
+        click.echo(printable(f"  {moment(decision.at)}  {said}"))
 
 
 def name_step(one: Request) -> str:

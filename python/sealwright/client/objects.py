@@ -63,7 +63,8 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
-    one that it calls with; `api_key` and its id when it is new. `warnings` are sentences."""
+    one that it calls with; `api_key` and its id when it is new. `proposed_owner` is to own the
+    machine, and has not accepted. `warnings` are sentences."""
 
     id: str
     name: str
@@ -72,6 +73,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str | None
     disabled: bool
     created_at: datetime
+    proposed_owner: str | None = None
+    email: str | None = None
     keys: list[ApiKey] | None = None
     key: ApiKey | None = None
     warnings: list[str] = []
@@ -196,6 +199,7 @@ class Decision(msgspec.Struct, frozen=True):
     verdict: str
     comment: str | None
     at: datetime
+    withdrawn_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
