@@ -19,6 +19,7 @@ from controlplane.api import (
     operations,
     policies,
     problems,
+    proposals,
     requests,
     sign,
     signers,
@@ -30,6 +31,7 @@ from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import settle
 from controlplane.errors import Code, Refused
 from controlplane.service.commit import Settled
+from controlplane.service.gate import Proposed
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.service.rates import Places
@@ -76,6 +78,20 @@ def routes(
         ("/v1/requests/{request_id}/approve", requests.RequestApproveResource(services.requests)),
         ("/v1/requests/{request_id}/reject", requests.RequestRejectResource(services.requests)),
         ("/v1/requests/{request_id}/cancel", requests.RequestCancelResource(services.requests)),
+        ("/v1/proposals", proposals.ProposalsResource(services.proposals)),
+        ("/v1/proposals/{proposal_id}", proposals.ProposalResource(services.proposals)),
+        (
+            "/v1/proposals/{proposal_id}/approve",
+            proposals.ProposalApproveResource(services.proposals),
+        ),
+        (
+            "/v1/proposals/{proposal_id}/reject",
+            proposals.ProposalRejectResource(services.proposals),
+        ),
+        (
+            "/v1/proposals/{proposal_id}/cancel",
+            proposals.ProposalCancelResource(services.proposals),
+        ),
         ("/v1/grants", grants.GrantsResource(services.grants)),
         ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
@@ -179,4 +195,5 @@ def _bare(middleware: list[Any]) -> App:
     app.add_error_handler(Exception, problems.answer_fault)
     app.add_error_handler(falcon.HTTPError, problems.answer_http_error)
     app.add_error_handler(Refused, problems.answer_refused)
+    app.add_error_handler(Proposed, proposals.answer_proposed)
     return app

@@ -1,7 +1,7 @@
 """A small real installation: an admin, and whoever and whatever a test asks for."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Operation, OperationFilter
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import TermsEdit
 from controlplane.domain.ranges import DELETION
 from controlplane.domain.signer import SignerDescription
 from controlplane.service.installation import initialise, open_services
@@ -46,6 +47,11 @@ def a_call(signer: str = "release", **different: object) -> SignCall:
         idempotency_key=None,
     )
     return replace(call, **different)  # type: ignore[arg-type]
+
+
+def edit_to(terms: Terms) -> TermsEdit:
+    """All of them."""
+    return TermsEdit(**{each.name: getattr(terms, each.name) for each in fields(terms)})
 
 
 class SetClock:

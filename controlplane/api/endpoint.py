@@ -71,6 +71,7 @@ class Endpoint:
     status: int
     also: tuple[int, ...]  # other statuses of success
     refusals: tuple[Code, ...]  # beyond those of every endpoint
+    proposes: bool  # 202 where others have to agree first
     otherwise: Mapping[Code, int]  # the status of a refusal, where it is not that of its code
     largest_body: int  # bytes
     hints: Mapping[str, Any]
@@ -94,6 +95,7 @@ def endpoint(
     status: int = 200,
     also: tuple[int, ...] = (),
     refusals: tuple[Code, ...] = (),
+    proposes: bool = False,
     otherwise: Mapping[Code, int] = MappingProxyType({}),
     largest_body: int = SMALL_BODY,
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
@@ -102,7 +104,9 @@ def endpoint(
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
-        described = Endpoint(summary, status, also, refusals, otherwise, largest_body, hints)
+        described = Endpoint(
+            summary, status, also, refusals, proposes, otherwise, largest_body, hints
+        )
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
         is_quick = iscoroutinefunction(method)
 

@@ -72,6 +72,7 @@ class SignerGrantsResource(Resource):
             Code.NO_POLICY,
             Code.GRANTEE_CANNOT_SIGN,
         ),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: CreateGrant) -> Grant:
         created = self._grants.create(

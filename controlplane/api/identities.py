@@ -1,8 +1,6 @@
 """Identities and their API keys."""
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import Annotated
 
 from msgspec import UNSET, UnsetType, field
@@ -15,6 +13,7 @@ from controlplane.api.text import Text
 from controlplane.api.values import IdentityName, length, number
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
 from controlplane.domain.names import EMAIL
 from controlplane.domain.network import Network, parse_network
@@ -150,9 +149,10 @@ class IdentityResource(Resource):
     @endpoint(
         "Give an identity another role or address, or offer a machine to another owner",
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND, Code.LAST_ADMIN),
+        proposes=True,
     )
     def on_patch(self, caller: Caller, name: str, body: EditIdentity) -> Identity:
-        return _identity(self._identities.edit(caller, name, partial(_revise, body)))
+        return _identity(self._identities.edit(caller, name, made(IdentityEdit, body)))
 
 
 class IdentityAcceptResource(Resource):
@@ -178,7 +178,9 @@ class IdentityDisableResource(Resource):
 
 
 class IdentityEnableResource(Resource):
-    @endpoint("Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND))
+    @endpoint(
+        "Enable an identity", refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND), proposes=True
+    )
     def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
         return _identity(self._identities.enable(caller, name))
 
@@ -188,6 +190,7 @@ class ApiKeysResource(Resource):
         "Add an API key, shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: AddKey) -> ApiKeyWithSecret:
         seconds, networks = body.expires_in_seconds, _networks(body.allowed_addresses)
@@ -207,16 +210,6 @@ class ApiKeyRevokeResource(Resource):
     )
     def on_post(self, caller: Caller, name: str, key_id: str, body: Empty) -> ApiKey:
         return _api_key(self._identities.revoke_key(caller, name, key_id))
-
-
-def _revise(body: EditIdentity, identity: model.Identity) -> model.Identity:
-    if body.owner is not UNSET:
-        identity = identity.offered_to(body.owner)
-    if body.role is not UNSET:
-        identity = replace(identity, role=body.role)
-    if body.email is not UNSET:
-        identity = replace(identity, email=body.email)
-    return identity
 
 
 def _identity(of: model.Identity) -> Identity:

@@ -47,6 +47,7 @@ class MembersResource(Resource):
             Code.SIGNER_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
         ),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: AddMember) -> Answer[Member]:
         added = self._members.add(caller, name, body.identity, body.role)

@@ -10,6 +10,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.endpoint import JSON, Answer, Endpoint, Stream
 from controlplane.api.problems import MEDIA_TYPE, Problem
+from controlplane.api.proposals import ProposedChange
 from controlplane.api.refusals import (
     EVERYWHERE,
     OF_A_BODY,
@@ -29,13 +30,23 @@ Routes = Iterable[tuple[str, object]]
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _METHODS = ("get", "post", "patch", "delete")
-_SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; no body.", 304: "Unchanged."}
+_SUCCESSES = {
+    200: "Done.",
+    201: "Created.",
+    202: "Nothing changed yet: others have to agree.",
+    204: "Done; no body.",
+    304: "Unchanged.",
+}
+
+
+_OF_A_PROPOSAL = (Code.POLICY_CANNOT_BE_MET, Code.TOO_MANY_PENDING)
+"""Where a change can need the consent of others."""
 
 
 def document(routes: Routes, version: str) -> Schema:
     """Complete: every route, parameter, body, answer and refusal."""
     served = list(_endpoints(routes))
-    named = [Problem, *_structs(served)]
+    named = [Problem, ProposedChange, *_structs(served)]
     _, components = msgspec.json.schema_components(named, ref_template=_REFERENCE)
     paths: dict[str, Schema] = {}
     for template, method, found, public in served:
@@ -148,7 +159,12 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
             responses[str(status)]["content"] = {"application/x-ndjson": {"schema": {}}}
         elif answered is not None and status != 304:
             responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
+    if found.proposes:
+        content = {JSON: {"schema": _reference(ProposedChange)}}
+        responses["202"] = {"description": _SUCCESSES[202], "content": content}
     refusals = {*EVERYWHERE, *found.refusals}
+    if found.proposes:
+        refusals.update(_OF_A_PROPOSAL)
     if not public:
         refusals.update(OF_A_CALLER)
     if found.body is not None:

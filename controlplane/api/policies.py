@@ -1,8 +1,7 @@
 """Policies: what a grant may be at most, and who must say yes."""
 
-from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -15,7 +14,7 @@ from controlplane.api.values import IdentityName, PolicyName, length, number
 from controlplane.domain import model
 from controlplane.domain.model import Caller, HashAlgorithm, PolicyChangeKind, Terms
 from controlplane.domain.page import PageRequest
-from controlplane.domain.policy import APPROVERS, SIGNINGS, STEP_NAME, STEPS, TTL, WINDOW
+from controlplane.domain.policy import APPROVERS, SIGNINGS, STEP_NAME, STEPS, TTL, WINDOW, TermsEdit
 from controlplane.errors import Code
 from controlplane.service.policies import Policies as Service
 from controlplane.service.policies import PolicyView
@@ -146,12 +145,10 @@ class PolicyResource(Resource):
             Code.POLICY_NOT_FOUND,
             Code.POLICY_CANNOT_BE_MET,
         ),
+        proposes=True,
     )
     def on_patch(self, caller: Caller, name: str, body: EditPolicy) -> PolicyInUse:
-        def revise(terms: Terms) -> Terms:
-            return replace(terms, **_given(body))
-
-        return _policy_in_use(self._policies.edit(caller, name, revise))
+        return _policy_in_use(self._policies.edit(caller, name, _edit(body)))
 
     @endpoint(
         "Delete a policy that no signer has",
@@ -166,19 +163,14 @@ class PolicyResource(Resource):
         self._policies.delete(caller, name)
 
 
-def _given(body: EditPolicy) -> dict[str, Any]:
-    """The terms that the body names."""
-    given: dict[str, Any] = {
-        "max_window_seconds": body.max_window_seconds,
-        "max_signings": body.max_signings,
-        "request_ttl_seconds": body.request_ttl_seconds,
-        "protected": body.protected,
-    }
-    if body.steps is not UNSET:
-        given["steps"] = _steps(body.steps)
-    if body.hashes is not UNSET:
-        given["hashes"] = _hashes(body.hashes)
-    return {name: value for name, value in given.items() if value is not UNSET}
+def _edit(body: EditPolicy) -> TermsEdit:
+    """What the body names."""
+    return made(
+        TermsEdit,
+        body,
+        steps=UNSET if body.steps is UNSET else _steps(body.steps),
+        hashes=UNSET if body.hashes is UNSET else _hashes(body.hashes),
+    )
 
 
 def _steps(steps: list[Step]) -> tuple[model.Step, ...]:

@@ -178,6 +178,7 @@ class SignerResource(Resource):
             Code.SIGNER_NOT_DISABLED,
             Code.SIGNER_DELETING,
         ),
+        proposes=True,
     )
     def on_delete(self, caller: Caller, name: str, query: DeletionQuery) -> SignerInFull:
         return _signer_in_full(self._signers.delete(caller, name, query.after_seconds))
@@ -202,6 +203,7 @@ class SignerEnableResource(Resource):
     @endpoint(
         "Enable a signer",
         refusals=(Code.ADMINISTRATOR_REQUIRED, Code.SIGNER_NOT_FOUND, Code.SIGNER_DELETING),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: Empty) -> SignerInFull:
         return _signer_in_full(self._signers.enable(caller, name))
@@ -216,6 +218,7 @@ class SignerPolicyResource(Resource):
             Code.POLICY_NOT_FOUND,
             Code.POLICY_CANNOT_BE_MET,
         ),
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: SetPolicy) -> SignerInFull:
         return _signer_in_full(self._signers.set_policy(caller, name, body.policy))
@@ -261,6 +264,7 @@ class SignerCertificateResource(Resource):
             Code.SIGNER_DELETING,
         ),
         largest_body=LARGEST_CHAIN,
+        proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: InstallCertificate) -> SignerInFull:
         return _signer_in_full(self._signers.install_certificate(caller, name, body.chain))

@@ -37,6 +37,11 @@ class Action(StrEnum):
     GRANT_CREATE = "grant:create"
     GRANT_ISSUE = "grant:issue"
     GRANT_REVOKE = "grant:revoke"
+    PROPOSAL_CREATE = "proposal:create"
+    PROPOSAL_APPROVE = "proposal:approve"
+    PROPOSAL_REJECT = "proposal:reject"
+    PROPOSAL_CANCEL = "proposal:cancel"
+    PROPOSAL_WITHDRAW = "proposal:withdraw"
 
     @property
     def verb(self) -> str:

@@ -23,8 +23,13 @@ def new_api_key() -> str:
     return PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
 
 
+def digest_of(api_key: str) -> bytes:
+    """32 bytes, of what is a key."""
+    return hashlib.sha256(api_key.encode("ascii")).digest()
+
+
 def hash_api_key(api_key: str) -> bytes | None:
     """32 bytes; None for what cannot be a key."""
     if _SHAPE.fullmatch(api_key) is None:
         return None
-    return hashlib.sha256(api_key.encode("ascii")).digest()
+    return digest_of(api_key)

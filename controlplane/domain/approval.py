@@ -36,7 +36,7 @@ def check_decision(attempt: Attempt) -> int:
     ballot, who = attempt.ballot, attempt.approver.identity
     approves = attempt.verdict is Verdict.APPROVED
     check_pending(ballot, attempt.now)
-    if approves and who.shares_a_person_with(attempt.asker):
+    if approves and who.is_of(attempt.asker):
         raise Refused(
             ballot.own,
             f"Nobody approves their own {ballot.noun}, nor one of a machine of the same owner.",

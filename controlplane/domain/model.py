@@ -3,7 +3,8 @@
 Times are aware UTC datetimes; hashes and serials lower-case hex; digests and signatures raw bytes.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -14,6 +15,7 @@ from controlplane.algorithms.kinds import Scheme as Scheme
 from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
+from controlplane.domain.action import Action
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Code
@@ -112,12 +114,9 @@ class Identity:
         behind = frozenset({self.owner or self.name})
         return behind if self.proposed_owner is None else behind | {self.proposed_owner}
 
-    def shares_a_person_with(self, other: "Identity") -> bool:
+    def is_of(self, other: "Identity") -> bool:
+        """Whether one person stands behind both."""
         return not self.persons.isdisjoint(other.persons)
-
-    def offered_to(self, user: str) -> "Identity":
-        """A machine that this user is to own; its owner's name takes back what was offered."""
-        return replace(self, proposed_owner=None if user == self.owner else user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +172,16 @@ class Caller:
 
     identity: Identity
     key: ApiKey
+    carrying: "Proposal | None" = None  # that this call carries out
 
     @property
     def api_key_id(self) -> str:
         return self.key.id
+
+    @property
+    def author(self) -> str:
+        """The name of whose idea it is, what this call does."""
+        return self.identity.name if self.carrying is None else self.carrying.proposer
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,7 @@ class Ballot:
     finished: ClassVar[Code]  # and of a decision that comes too late
 
     id: str
+    signer: str | None  # that it is about
     created_at: datetime
     expires_at: datetime | None
     decisions: tuple[Decision, ...] = ()  # oldest first
@@ -331,6 +337,33 @@ class Request(Ballot):
     @property
     def steps(self) -> tuple[Step, ...]:
         return self.terms.steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal(Ballot):
+    """Somebody would change what others have to agree to first. `change` says what, for those who
+    carry it out (JSON), and `details` for people. `rests_on`: the SHA-256 of the state that it was
+    made in, as far as it matters."""
+
+    noun: ClassVar[str] = "proposal"
+    own: ClassVar[Code] = Code.OWN_PROPOSAL
+    finished: ClassVar[Code] = Code.PROPOSAL_FINISHED
+
+    action: Action
+    object: str
+    proposer: str
+    consent: tuple[Step, ...]  # that it needs
+    details: Mapping[str, str | int | bool | None]
+    change: str
+    rests_on: str
+
+    @property
+    def asker(self) -> str:
+        return self.proposer
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.consent
 
 
 @dataclass(frozen=True, slots=True)

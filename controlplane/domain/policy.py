@@ -1,7 +1,9 @@
 """What a policy may demand, whether it can be met, and what an edit makes of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+
+from msgspec import UNSET, UnsetType
 
 from controlplane.domain.duration import spell
 from controlplane.domain.model import HashAlgorithm, Identity, MemberRole, ServerRole, Step, Terms
@@ -127,13 +129,35 @@ class Candidate:
         return not (self.identity.disabled or self.owner_is_disabled or self.is_auditor)
 
 
-def find_unmet(terms: Terms, candidates: Mapping[str, Candidate]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class TermsEdit:
+    """What to make of the terms of a policy. UNSET leaves one as it is."""
+
+    max_window_seconds: int | UnsetType | None = UNSET
+    max_signings: int | UnsetType | None = UNSET
+    steps: tuple[Step, ...] | UnsetType = UNSET
+    request_ttl_seconds: int | UnsetType | None = UNSET
+    hashes: tuple[HashAlgorithm, ...] | UnsetType = UNSET
+    protected: bool | UnsetType = UNSET
+
+    def revise(self, terms: Terms) -> Terms:
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(
+            terms, **{name: value for name, value in given.items() if value is not UNSET}
+        )
+
+
+def find_unmet(
+    steps: Iterable[Step], candidates: Mapping[str, Candidate], but: Identity | None = None
+) -> tuple[str, ...]:
     """A sentence for each step that too few people could complete. `candidates`: by name, all
-    that the steps name. A user and the machines that they own, or are to own, are one person."""
+    that the steps name; `but`: whose consent does not count. A user and the machines that they own,
+    or are to own, are one person."""
     unmet = []
-    for step in terms.steps:
+    for step in steps:
         able = [candidates[name] for name in step.approvers if candidates[name].can_approve]
-        people = _count_people(each.identity for each in able)
+        others = [each for each in able if but is None or not each.identity.is_of(but)]
+        people = _count_people(each.identity for each in others)
         if people < step.required:
             unmet.append(
                 f"The step {step.name!r} needs {count(step.required, 'approval')}, and "

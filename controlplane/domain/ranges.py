@@ -22,6 +22,7 @@ CERTIFICATE_DAYS = Range(1, 460)  # CA/B Forum Code Signing Baseline Requirement
 DEFAULT_CERTIFICATE_DAYS = 365
 DELETION = Range(86_400, 90 * 86_400)  # seconds in which a deletion can be taken back
 DEFAULT_DELETION = 7 * 86_400
+PROPOSAL_LIFETIME = 7 * 86_400  # seconds in which it can be approved
 CHAIN = Range(1, 128 * 1024)  # characters of PEM
 LARGEST_CHAIN = 2 * CHAIN.most  # octets of a file or body that holds one, escapes included
 TEXT = Range(1, 2048)  # characters that say why

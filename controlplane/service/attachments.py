@@ -18,7 +18,7 @@ from controlplane.domain.model import (
 from controlplane.domain.policy import find_unmet
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
-from controlplane.service.changes import record
+from controlplane.service.changes import carried_out, record
 from controlplane.service.visibility import limited
 from controlplane.store import members, policies, signers
 
@@ -93,7 +93,7 @@ def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozen
     for signer, watching in auditors.items():
         among = watching & crowd.ids
         if among not in judged:
-            judged[among] = find_unmet(terms, crowd.on(among))
+            judged[among] = find_unmet(terms.steps, crowd.on(among))
         if judged[among]:
             told = " ".join(judged[among])
             raise Refused(Code.POLICY_CANNOT_BE_MET, f"On the signer {signer!r}: {told}")
@@ -107,5 +107,6 @@ def _tell(
     change: PolicyChangeKind,
     at: datetime,
 ) -> None:
-    told = PolicyChange(at, caller.identity.name, policy.id, policy.name, signer.name, change, ())
+    what = carried_out(caller)
+    told = PolicyChange(at, caller.author, policy.id, policy.name, signer.name, change, what)
     policies.insert_change(database, told)

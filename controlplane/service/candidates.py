@@ -9,12 +9,12 @@ from controlplane.domain.policy import Candidate
 from controlplane.store import identities, members
 
 
-def candidate(database: Database, identity: Identity, signer: str) -> Candidate:
-    """With who stands behind it: a machine is as good as its owner."""
+def candidate(database: Database, identity: Identity, signer: str | None) -> Candidate:
+    """With who stands behind it: a machine is as good as its owner. `signer` None: on none."""
     behind = identities.find_all(database, identity.persons - {identity.name})
     return Candidate(
         identity,
-        members.find_role_by_name(database, signer, identity.id),
+        None if signer is None else members.find_role_by_name(database, signer, identity.id),
         tuple(candidate(database, each, signer) for each in behind.values()),
     )
 

@@ -42,6 +42,15 @@ def judged(store: Store, judge: Callable[[Database], T]) -> Iterator[tuple[Datab
         yield database, judge(database)
 
 
+def carried_out(caller: Caller) -> tuple[str, ...]:
+    """A sentence on the proposal that this call carries out, if it does."""
+    proposal = caller.carrying
+    if proposal is None:
+        return ()
+    agreed = ", ".join(dict.fromkeys(each.approver for each in proposal.decisions))
+    return (f"proposed by {proposal.proposer}, agreed to by {agreed} ({proposal.id})",)
+
+
 def confirm(database: Database, caller: Caller) -> Identity:
     """The caller as of this transaction: authentication came before it. Refused 401."""
     key = identities.find_key_by_id(database, caller.api_key_id)
@@ -96,4 +105,5 @@ def change(
         action=action.value,
         object=object_,
         details=details,
+        proposal=caller.carrying.id if caller and caller.carrying else None,
     )

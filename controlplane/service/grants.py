@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from peewee import Database
 
@@ -24,8 +25,9 @@ from controlplane.domain.operation import Details, Entry
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
-from controlplane.service import cursor
+from controlplane.service import consents, cursor
 from controlplane.service.changes import change, confirm, judged, record, record_all
+from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
@@ -42,8 +44,9 @@ class GrantView:
 
 
 class Grants:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._clock = clock
 
     def create(
@@ -55,43 +58,10 @@ class Grants:
         window_seconds: int | None = None,
         signings: int | None = None,
     ) -> GrantView:
-        """Pre-approved: without a request. Refused 400; 403 administrator_required, own_grant;
-        404 signer_not_found, member_not_found; 409 signer_deleting, no_policy,
-        grantee_cannot_sign."""
+        """Refused as CreateGrant. Raises Proposed."""
         justification = check_text("justification", justification)
-        with self._store.change() as database:
-            actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, signer, self._clock())
-            permissions.require_signing_administrator(actor, role, "pre-approve a grant")
-            refuse_deleting(stored.signer)
-            policy = stored.signer.policy
-            if policy is None:
-                raise no_policy(stored.signer)
-            grantee = _find_grantee(database, stored.signer, identity)
-            if grantee.shares_a_person_with(actor):
-                raise Refused(
-                    Code.OWN_GRANT,
-                    "Nobody pre-approves a grant for themselves, nor for a machine of the same "
-                    "owner: ask for one, and somebody else decides.",
-                )
-            window_seconds, signings = settle_bounds(policy.terms, window_seconds, signings)
-            at = self._clock()
-            grant = new_grant(
-                signer=signer,
-                grantee=grantee.name,
-                policy_id=policy.id,
-                policy=policy.name,
-                hashes=policy.terms.hashes,
-                justification=justification,
-                window_seconds=window_seconds,
-                signings=signings,
-                at=at,
-                approvals=(Approval(actor.name, at, None),),
-                issued_by=actor.name,
-            )
-            rows.insert(database, grant)
-            record_grant(database, caller, Action.GRANT_CREATE, grant)
-        return self._view(grant)
+        change = CreateGrant(signer, identity, justification, window_seconds, signings)
+        return self._view(self._gate.make(caller, change))
 
     def list(
         self,
@@ -148,6 +118,75 @@ class Grants:
 
     def _view(self, grant: Grant) -> GrantView:
         return GrantView(grant, grant.state(self._clock()))
+
+
+@dataclass(frozen=True, slots=True)
+class CreateGrant(Change[Grant]):
+    """Pre-approved: without a request. Refused 400; 403 administrator_required, own_grant; 404
+    signer_not_found, member_not_found; 409 signer_deleting, no_policy, grantee_cannot_sign."""
+
+    action: ClassVar[Action] = Action.GRANT_CREATE
+
+    signer: str
+    identity: str
+    justification: str
+    window_seconds: int | None
+    signings: int | None
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Grant]:
+        stored, role = find_visible(database, actor, self.signer, at)
+        permissions.require_signing_administrator(actor, role, "pre-approve a grant")
+        refuse_deleting(stored.signer)
+        policy = stored.signer.policy
+        if policy is None:
+            raise no_policy(stored.signer)
+        grantee = _find_grantee(database, stored.signer, self.identity)
+        if grantee.is_of(actor):
+            raise Refused(
+                Code.OWN_GRANT,
+                "Nobody pre-approves a grant for themselves, nor for a machine of the same "
+                "owner: ask for one, and somebody else decides.",
+            )
+        window_seconds, signings = settle_bounds(policy.terms, self.window_seconds, self.signings)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> Grant:
+            grant = new_grant(
+                signer=self.signer,
+                grantee=grantee.name,
+                policy_id=policy.id,
+                policy=policy.name,
+                hashes=policy.terms.hashes,
+                justification=self.justification,
+                window_seconds=window_seconds,
+                signings=signings,
+                at=at,
+                approvals=_approvals(caller, at),
+                issued_by=caller.author,
+            )
+            rows.insert(database, grant)
+            record_grant(database, caller, self.action, grant)
+            return grant
+
+        return Ruling(
+            subject=self.identity,
+            signer=self.signer,
+            needs=consents.of_signer(stored.signer),
+            rests_on=(stored.signer.id, policy, grantee.id),
+            apply=apply,
+            details={
+                "justification": self.justification,
+                "window_seconds": window_seconds,
+                "signings": signings,
+            },
+        )
+
+
+def _approvals(caller: Caller, at: datetime) -> tuple[Approval, ...]:
+    """Of whoever issued it; of those who agreed, where they had to."""
+    if caller.carrying is None:
+        return (Approval(caller.identity.name, at, None),)
+    decisions = caller.carrying.decisions
+    return tuple(Approval(each.approver, each.at, each.step + 1) for each in decisions)
 
 
 def new_grant(
@@ -214,9 +253,11 @@ def revoke(database: Database, caller: Caller, grant: Grant, at: datetime, reaso
     return replace(grant, revocation=revocation)
 
 
-def revoke_all(database: Database, caller: Caller, signer: str, at: datetime, reason: str) -> None:
+def revoke_all(database: Database, caller: Caller, at: datetime, which: Any, reason: str) -> None:
+    """Those that are active, of everybody, for which a condition of the store holds. Within a
+    write."""
     revocation = Revocation(at, caller.identity.name, reason)
-    revoked = rows.revoke_active(database, revocation, signer=signer)
+    revoked = rows.revoke_active(database, which, revocation)
     record_all(database, (_revoked(caller, grant, revocation) for grant in revoked))
 
 

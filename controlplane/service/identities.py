@@ -1,31 +1,39 @@
 """Who calls: identities, their API keys, and authentication."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
-from controlplane.domain.api_key import hash_api_key, new_api_key
+from controlplane.domain.api_key import digest_of, hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.names import check_email, check_identity_name
-from controlplane.domain.network import Network
+from controlplane.domain.names import check_identity_name
+from controlplane.domain.network import Network, parse_network
 from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import cursor
 from controlplane.service.changes import confirm, record
-from controlplane.service.requests import cancel_all, withdraw_all
+from controlplane.service.gate import Change, Gate, Proposed, Ruling
+from controlplane.service.identity_edit import (
+    EditIdentity,
+    check_offered,
+    consents_on,
+    counts_as_admin,
+    find_identity,
+)
+from controlplane.service.leaving import end_what_was_said
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
-
-_USERS_ARE_NOT_OWNED = "A user has no owner; only machines have one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,9 @@ class RefusedCaller(Refused):
 
 
 class Identities:
-    def __init__(self, store: Store, views: Views, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, views: Views, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._views = views
         self._clock = clock
 
@@ -163,28 +172,9 @@ class Identities:
         """Those of these keys of it that end soon."""
         return find_ending(identity.name, keys, self._clock())
 
-    def edit(self, caller: Caller, name: str, revise: Callable[[Identity], Identity]) -> Identity:
-        """Its role, its e-mail address, and who a machine is offered to. Refused 400 (owner,
-        email), 403, 404, 409 last_admin."""
-        with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "edit identities")
-            before = _find(database, name)
-            after = revise(before)
-            if after == before:
-                return before
-            if after.proposed_owner not in (None, before.proposed_owner):
-                _check_offered(database, after.kind, after.proposed_owner)
-            if after.email is not None:
-                check_email(after.email)
-            at = self._clock()
-            if _counts_as_admin(before) and not permissions.is_admin(after):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, before.id, at), "give anybody a role again"
-                )
-            rows.update(database, after)
-            details = _describe_edit(before, after)
-            record(database, caller, Action.IDENTITY_EDIT, name, at=at, details=details)
-        return after
+    def edit(self, caller: Caller, name: str, given: IdentityEdit) -> Identity:
+        """Refused as EditIdentity. Raises Proposed."""
+        return self._gate.make(caller, EditIdentity(name, given))
 
     def accept(self, caller: Caller, name: str) -> Identity:
         """By the user whom the machine was offered to, who owns it from now on. What it asked for
@@ -204,16 +194,29 @@ class Identities:
             at = self._clock()
             details: Details = {"owner": after.owner, "before": before.owner}
             record(database, caller, Action.IDENTITY_ACCEPT, name, at=at, details=details)
-            cancel_all(database, caller, at, requester=name)
-            withdraw_all(database, caller, at, approver=name)
+            end_what_was_said(database, caller, [name], [name], at)
         return after
 
     def disable(self, caller: Caller, name: str) -> Identity:
         """Refused 409 last_admin for the last enabled admin."""
-        return self._set_disabled(caller, name, True)
+        with self._store.change() as database:
+            permissions.require_admin(confirm(database, caller), "disable identities")
+            identity = find_identity(database, name)
+            if identity.disabled:
+                return identity
+            at = self._clock()
+            if counts_as_admin(identity):
+                permissions.require_remaining_admin(
+                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
+                )
+            changed = replace(identity, disabled=True)
+            rows.update(database, changed)
+            record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
+        return changed
 
     def enable(self, caller: Caller, name: str) -> Identity:
-        return self._set_disabled(caller, name, False)
+        """Refused as EnableIdentity. Raises Proposed."""
+        return self._gate.make(caller, EnableIdentity(name))
 
     def add_key(
         self,
@@ -224,33 +227,20 @@ class Identities:
     ) -> NewApiKey:
         """`lifetime`: from now on; None: until it is revoked. `allowed_addresses`: none allows
         calls from everywhere."""
-        with self._store.change() as database:
-            actor = confirm(database, caller)
-            permissions.require_admin(actor, "give API keys")
-            identity = _find(database, name)
-            at = self._clock()
-            created = insert_key(
-                database,
-                identity,
-                at,
-                expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=tuple(allowed_addresses),
-                issued_by=actor.name,
-            )
-            ends = created.key.expires_at
-            details = {
-                "api_key_id": created.key.id,
-                "expires_at": None if ends is None else to_text(ends),
-                "allowed_addresses": " ".join(map(str, allowed_addresses)) or None,
-            }
-            record(database, caller, Action.API_KEY_CREATE, name, at=at, details=details)
-        return created
+        secret = new_api_key()
+        seconds = None if lifetime is None else int(lifetime.total_seconds())
+        addresses = " ".join(map(str, allowed_addresses))
+        change = AddKey(name, new_id(), digest_of(secret).hex(), seconds, addresses)
+        try:
+            return NewApiKey(self._gate.make(caller, change), secret)
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"api_key": secret}) from None
 
     def revoke_key(self, caller: Caller, name: str, key_id: str) -> ApiKey:
         """Refused 404 api_key_not_found, 409 last_admin for the last key of the last admin."""
         with self._store.change() as database:
             permissions.require_admin(confirm(database, caller), "revoke API keys")
-            identity = _find(database, name)
+            identity = find_identity(database, name)
             keys = {key.id: key for key in rows.keys_of(database, identity.id)}
             if key_id not in keys:
                 raise not_found("api_key", key_id)
@@ -263,7 +253,7 @@ class Identities:
                 for each in keys.values()
                 if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
             ]
-            if not left and not key.has_ended(at) and _counts_as_admin(identity):
+            if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
                     rows.count_other_admins(database, identity.id, at), "call with an API key"
                 )
@@ -273,22 +263,78 @@ class Identities:
             record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
 
-    def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> Identity:
-        action = Action.IDENTITY_DISABLE if disabled else Action.IDENTITY_ENABLE
-        with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), f"{action.verb} identities")
-            identity = _find(database, name)
-            if identity.disabled == disabled:
-                return identity
-            at = self._clock()
-            if disabled and _counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
-                )
-            changed = replace(identity, disabled=disabled)
-            rows.update(database, changed)
-            record(database, caller, action, name, at=at)
-        return changed
+
+@dataclass(frozen=True, slots=True)
+class AddKey(Change[ApiKey]):
+    """`digest`: the key's SHA-256, in hex; `lifetime`: seconds from when it is made;
+    `allowed_addresses`: CIDRs with blanks between them. Refused 403, 404."""
+
+    action: ClassVar[Action] = Action.API_KEY_CREATE
+
+    identity: str
+    key_id: str
+    digest: str
+    lifetime: int | None
+    allowed_addresses: str
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
+        permissions.require_admin(actor, "give API keys")
+        identity = find_identity(database, self.identity)
+        lifetime = None if self.lifetime is None else timedelta(seconds=self.lifetime)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> ApiKey:
+            key = ApiKey(
+                id=self.key_id,
+                identity_id=identity.id,
+                created_at=at,
+                revoked_at=None,
+                expires_at=None if lifetime is None else at + lifetime,
+                allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+                issued_by=caller.author,
+            )
+            rows.insert_key(database, key, bytes.fromhex(self.digest))
+            details = {
+                "api_key_id": key.id,
+                "expires_at": None if key.expires_at is None else to_text(key.expires_at),
+                "allowed_addresses": self.allowed_addresses or None,
+            }
+            record(database, caller, self.action, identity.name, at=at, details=details)
+            return key
+
+        return Ruling(
+            subject=identity.name,
+            needs=consents_on(database, actor, identity, at),
+            rests_on=(identity.id,),
+            apply=apply,
+            details={
+                "api_key_id": self.key_id,
+                "lifetime_seconds": self.lifetime,
+                "allowed_addresses": self.allowed_addresses or None,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnableIdentity(Change[Identity]):
+    """Refused 403, 404."""
+
+    action: ClassVar[Action] = Action.IDENTITY_ENABLE
+
+    identity: str
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Identity]:
+        permissions.require_admin(actor, "enable identities")
+        identity = find_identity(database, self.identity)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> Identity:
+            enabled = replace(identity, disabled=False)
+            if identity.disabled:
+                rows.update(database, enabled)
+                record(database, caller, self.action, identity.name, at=at)
+            return enabled
+
+        needs = consents_on(database, actor, identity, at) if identity.disabled else ()
+        return Ruling(subject=identity.name, needs=needs, rests_on=(identity.id,), apply=apply)
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
@@ -337,9 +383,6 @@ def insert_key(
     issued_by: str | None = None,
 ) -> NewApiKey:
     secret = new_api_key()
-    digest = hash_api_key(secret)
-    if digest is None:
-        raise AssertionError("a new API key has the shape of one")
     key = ApiKey(
         id=new_id(),
         identity_id=identity.id,
@@ -349,19 +392,8 @@ def insert_key(
         allowed_addresses=allowed_addresses,
         issued_by=issued_by,
     )
-    rows.insert_key(database, key, digest)
+    rows.insert_key(database, key, digest_of(secret))
     return NewApiKey(key, secret)
-
-
-def _find(database: Database, name: str) -> Identity:
-    identity = rows.find(database, name)
-    if identity is None:
-        raise not_found("identity", name)
-    return identity
-
-
-def _counts_as_admin(identity: Identity) -> bool:
-    return permissions.is_admin(identity) and not identity.disabled
 
 
 def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
@@ -377,7 +409,7 @@ def _owners_of(
     """The owner of a new identity, and who is to own it once they accept it."""
     if kind is IdentityKind.USER:
         if wanted is not None:
-            raise invalid("owner", _USERS_ARE_NOT_OWNED)
+            raise invalid("owner", "A user has no owner; only machines have one.")
         return None, None
     own = creator.name if creator.kind is IdentityKind.USER else creator.owner
     offered = creator.proposed_owner
@@ -385,7 +417,7 @@ def _owners_of(
         return own, offered
     proposed = None if wanted == own else wanted
     if proposed is not None:
-        _check_offered(database, kind, proposed)
+        check_offered(database, kind, proposed)
     if offered not in (None, proposed):
         raise invalid(
             "owner",
@@ -393,24 +425,3 @@ def _owners_of(
             "machines are offered to nobody else.",
         )
     return own, proposed
-
-
-def _check_offered(database: Database, kind: IdentityKind, name: str) -> None:
-    """Refused 400 naming the owner."""
-    if kind is IdentityKind.USER:
-        raise invalid("owner", _USERS_ARE_NOT_OWNED)
-    found = rows.find(database, name)
-    if found is None or found.kind is not IdentityKind.USER:
-        raise invalid("owner", f"The owner must be a user; there is no user {name!r}.")
-    if found.disabled:
-        raise invalid("owner", f"The user {name!r} is disabled, and could not accept it.")
-
-
-def _describe_edit(before: Identity, after: Identity) -> Details:
-    """What changed, and what it was."""
-    details: dict[str, str | int | bool | None] = {}
-    for field in ("role", "proposed_owner", "email"):
-        was, is_ = getattr(before, field), getattr(after, field)
-        if was != is_:
-            details |= {field: is_, f"{field}_before": was}
-    return details

@@ -24,6 +24,7 @@ from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
+from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
 from controlplane.service.identities import (
     Identities,
@@ -35,6 +36,7 @@ from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
 from controlplane.service.policies import Policies
+from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
@@ -158,12 +160,14 @@ class Services:
         self._clock = clock
         self._rates = Rates(places)
         self._last_uses = LastUses(store, clock)
-        self.identities = Identities(store, views, clock)
-        self.signers = Signers(store, keys, authority, clock)
-        self.members = Members(store, clock)
-        self.policies = Policies(store, clock)
+        gate = Gate(store, clock)
+        self.identities = Identities(store, gate, views, clock)
+        self.signers = Signers(store, gate, keys, authority, clock)
+        self.members = Members(store, gate, clock)
+        self.policies = Policies(store, gate, clock)
         self.requests = Requests(store, clock)
-        self.grants = Grants(store, clock)
+        self.grants = Grants(store, gate, clock)
+        self.proposals = Proposals(store, clock)
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)

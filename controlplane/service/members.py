@@ -1,6 +1,8 @@
 """Which identity may do what with which signer."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
 
 from peewee import Database
 
@@ -8,11 +10,12 @@ from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.model import Caller, Identity, Member, MemberRole
+from controlplane.domain.model import Caller, Identity, Member, MemberRole, Signer
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import not_found
-from controlplane.service import cursor
+from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.visibility import find_visible
 from controlplane.store import identities, members
 from controlplane.store.database import Store
@@ -25,8 +28,9 @@ class AddedMember:
 
 
 class Members:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._clock = clock
 
     def list(self, caller: Caller, signer: str, page: PageRequest) -> Page[Member]:
@@ -38,30 +42,14 @@ class Members:
         return cursor.cut(found, page, lambda member: member.identity)
 
     def add(self, caller: Caller, signer: str, identity: str, role: MemberRole) -> AddedMember:
-        """Adds, or gives a member this role. Refused 403, 404."""
-        with self._store.change() as database:
-            stored, found = self._managed(database, caller, signer, identity)
-            before = members.find(database, stored.signer, found)
-            if before is not None and before.role is role:
-                return AddedMember(before, created=False)
-            at = self._clock()
-            added = at if before is None else before.added_at
-            members.put(database, stored.signer, found, role, added)
-            record(
-                database,
-                caller,
-                Action.MEMBER_ADD if before is None else Action.MEMBER_CHANGE,
-                identity,
-                at=at,
-                signer=signer,
-                details={"role": role.value, "before": before.role.value if before else None},
-            )
-        return AddedMember(Member(signer, identity, role, added), created=before is None)
+        """Adds, or gives a member this role. Refused as AddMember. Raises Proposed."""
+        return self._gate.make(caller, AddMember(signer, identity, role))
 
     def remove(self, caller: Caller, signer: str, identity: str) -> None:
         """Refused 403, 404 member_not_found."""
         with self._store.change() as database:
-            stored, found = self._managed(database, caller, signer, identity)
+            actor = confirm(database, caller)
+            stored, found = _find_managed(database, actor, signer, identity, self._clock())
             before = members.find(database, stored.signer, found)
             if before is None:
                 raise not_found("member", identity)
@@ -76,13 +64,70 @@ class Members:
                 details={"before": before.role.value},
             )
 
-    def _managed(
-        self, database: Database, caller: Caller, signer: str, identity: str
-    ) -> tuple[KeyedSigner, Identity]:
-        actor = confirm(database, caller)
-        stored, role = find_visible(database, actor, signer, self._clock())
-        permissions.require_signer_manager(actor, role, "change its members")
-        found = identities.find(database, identity)
-        if found is None:
-            raise not_found("identity", identity)
-        return stored, found
+
+@dataclass(frozen=True, slots=True)
+class AddMember(Change[AddedMember]):
+    """Refused 403, 404."""
+
+    action: ClassVar[Action] = Action.MEMBER_ADD
+
+    signer: str
+    identity: str
+    role: MemberRole
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[AddedMember]:
+        stored, found = _find_managed(database, actor, self.signer, self.identity, at)
+        before = members.find(database, stored.signer, found)
+        is_other = before is None or before.role is not self.role
+
+        def apply(database: Database, caller: Caller, at: datetime) -> AddedMember:
+            if before is not None and before.role is self.role:
+                return AddedMember(before, created=False)
+            return self._put(database, caller, stored.signer, found, before, at)
+
+        return Ruling(
+            subject=self.identity,
+            signer=self.signer,
+            needs=consents.of_signer(stored.signer) if is_other and self.role in _WEIGHTY else (),
+            rests_on=(stored.signer.id, found.id, before),
+            apply=apply,
+            details={"role": self.role.value, "before": before.role.value if before else None},
+        )
+
+    def _put(
+        self,
+        database: Database,
+        caller: Caller,
+        signer: Signer,
+        identity: Identity,
+        before: Member | None,
+        at: datetime,
+    ) -> AddedMember:
+        added = at if before is None else before.added_at
+        members.put(database, signer, identity, self.role, added)
+        record(
+            database,
+            caller,
+            Action.MEMBER_ADD if before is None else Action.MEMBER_CHANGE,
+            self.identity,
+            at=at,
+            signer=self.signer,
+            details={"role": self.role.value, "before": before.role.value if before else None},
+        )
+        member = Member(self.signer, self.identity, self.role, added)
+        return AddedMember(member, created=before is None)
+
+
+_WEIGHTY = (MemberRole.ADMINISTRATOR, MemberRole.AUDITOR)
+"""Who rules over a signer, and who, watching it, may no longer say no."""
+
+
+def _find_managed(
+    database: Database, actor: Identity, signer: str, identity: str, at: datetime
+) -> tuple[KeyedSigner, Identity]:
+    stored, role = find_visible(database, actor, signer, at)
+    permissions.require_signer_manager(actor, role, "change its members")
+    found = identities.find(database, identity)
+    if found is None:
+        raise not_found("identity", identity)
+    return stored, found

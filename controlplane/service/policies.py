@@ -1,7 +1,6 @@
 """Named sets of constraints, shared by any number of signers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from peewee import Database
 
@@ -18,19 +17,17 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.names import check_policy_name
 from controlplane.domain.page import Page, PageRequest
-from controlplane.domain.policy import check_terms, compare, describe_terms
-from controlplane.errors import Code, Refused, invalid
+from controlplane.domain.policy import TermsEdit, check_terms, describe_terms
+from controlplane.errors import Code, Refused
 from controlplane.service import cursor
-from controlplane.service.attachments import (
-    find_policy,
-    find_visible_policy,
-    refuse_unmet,
-)
-from controlplane.service.changes import confirm, judged, record
+from controlplane.service.attachments import find_policy, find_visible_policy
+from controlplane.service.changes import confirm, record
+from controlplane.service.gate import Gate
+from controlplane.service.policy_edit import EditPolicy, check_approvers, tell
 from controlplane.service.visibility import limited
-from controlplane.store import identities, signers
 from controlplane.store import policies as rows
-from controlplane.store.database import Store, move_epoch
+from controlplane.store import signers
+from controlplane.store.database import Store
 
 _MOST_NAMES = 8  # of signers, in a sentence
 
@@ -45,8 +42,9 @@ class PolicyView:
 
 
 class Policies:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, clock: Clock) -> None:
         self._store = store
+        self._gate = gate
         self._clock = clock
 
     def create(self, caller: Caller, name: str, terms: Terms) -> PolicyView:
@@ -57,10 +55,10 @@ class Policies:
             self._administered(database, caller, "create policies")
             if rows.find(database, name) is not None:
                 raise Refused(Code.POLICY_EXISTS, f"There is a policy {name!r} already.")
-            _check_approvers(database, terms)
+            check_approvers(database, terms)
             policy = Policy(new_id(), name, terms, self._clock())
             rows.insert(database, policy)
-            self._tell(database, caller, policy, PolicyChangeKind.CREATED, ())
+            tell(database, caller, policy, PolicyChangeKind.CREATED, policy.created_at)
             details = {"id": policy.id, **describe_terms(terms)}
             record(
                 database, caller, Action.POLICY_CREATE, name, at=policy.created_at, details=details
@@ -85,26 +83,10 @@ class Policies:
             seen = None if seen_by is None else signers.names_seen_by(seen_by, now)
             return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 
-    def edit(self, caller: Caller, name: str, revise: Callable[[Terms], Terms]) -> PolicyView:
-        """Requests and grants keep the terms that they were made under. `revise` may be asked more
-        than once. Refused 400, 403, 404, 409 policy_cannot_be_met on a signer that has the
-        policy."""
-
-        def judge(database: Database) -> tuple[Policy, Policy]:
-            self._administered(database, caller, "edit policies")
-            before = find_policy(database, name)
-            after = replace(before, terms=revise(before.terms))
-            if after != before:
-                check_terms(after.terms)
-                _check_approvers(database, after.terms)
-                auditors = signers.auditors_with_policy(database, before.id, self._clock())
-                refuse_unmet(database, after.terms, auditors)
-            return before, after
-
-        with judged(self._store, judge) as (database, (before, after)):
-            if after != before:
-                self._edit(database, caller, before, after)
-                move_epoch(database)
+    def edit(self, caller: Caller, name: str, given: TermsEdit) -> PolicyView:
+        """Requests and grants keep the terms that they were made under. Refused as EditPolicy.
+        Raises Proposed."""
+        self._gate.make(caller, EditPolicy(name, given))
         return self.get(caller, name)
 
     def delete(self, caller: Caller, name: str) -> None:
@@ -125,44 +107,5 @@ class Policies:
             details = {"id": policy.id, **describe_terms(policy.terms)}
             record(database, caller, Action.POLICY_DELETE, name, at=self._clock(), details=details)
 
-    def _edit(self, database: Database, caller: Caller, before: Policy, after: Policy) -> None:
-        rows.update(database, after)
-        comparison = compare(before.terms, after.terms)
-        if comparison.loosened:
-            change = PolicyChangeKind.LOOSENED
-        elif comparison.tightened:
-            change = PolicyChangeKind.TIGHTENED
-        else:
-            change = PolicyChangeKind.CHANGED
-        what = (*comparison.loosened, *comparison.tightened)
-        self._tell(database, caller, after, change, what)
-        was, is_ = describe_terms(before.terms), describe_terms(after.terms)
-        details: dict[str, str | int | bool | None] = {"id": after.id, "change": change.value}
-        for field in is_:
-            if is_[field] != was[field]:
-                details |= {field: is_[field], f"{field}_before": was[field]}
-        at = self._clock()
-        record(database, caller, Action.POLICY_EDIT, after.name, at=at, details=details)
-
-    def _tell(
-        self,
-        database: Database,
-        caller: Caller,
-        policy: Policy,
-        change: PolicyChangeKind,
-        what: tuple[str, ...],
-    ) -> None:
-        at, by = self._clock(), caller.identity.name
-        told = PolicyChange(at, by, policy.id, policy.name, None, change, what)
-        rows.insert_change(database, told)
-
     def _administered(self, database: Database, caller: Caller, what: str) -> None:
         permissions.require_admin(confirm(database, caller), what)
-
-
-def _check_approvers(database: Database, terms: Terms) -> None:
-    known = identities.find_all(database, terms.approvers)
-    for index, step in enumerate(terms.steps):
-        for name in step.approvers:
-            if name not in known:
-                raise invalid(f"steps[{index}].approvers", f"There is no identity {name!r}.")

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import Database
 
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.approval import (
-    Attempt,
     LackingStep,
-    check_decision,
     check_pending,
     find_lacking,
 )
@@ -35,7 +34,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
-from controlplane.service.candidates import candidate
+from controlplane.service.ballots import check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.grants import new_grant, no_policy, record_grant
 from controlplane.service.justification import check_comment, check_text
@@ -126,7 +125,7 @@ class Requests:
             grant = _issue_if_complete(request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
-            rows.insert(database, request)
+            rows.REQUESTS.insert(database, request)
             if grant is not None:
                 _insert_grant(database, caller, grant)
         return CreatedRequest(self._view(request), created=True)
@@ -175,10 +174,10 @@ class Requests:
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, Verdict.APPROVED, step, at)
+            open_ = check_voter(database, actor, request, Verdict.APPROVED, step, at)
             _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
-            rows.insert_decision(database, request.id, decision)
+            rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(request, decisions=(*request.decisions, decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
@@ -192,7 +191,7 @@ class Requests:
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
                 _insert_grant(database, caller, grant)
-                rows.end(database, request)
+                rows.REQUESTS.end(database, request)
         return self._view(request)
 
     def reject(
@@ -203,9 +202,9 @@ class Requests:
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
-            open_ = _check_decision(database, actor, request, Verdict.REJECTED, step, at)
+            open_ = check_voter(database, actor, request, Verdict.REJECTED, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
-            rows.insert_decision(database, request.id, decision)
+            rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
                 decisions=(*request.decisions, decision),
@@ -214,7 +213,7 @@ class Requests:
                 ended_by=actor.name,
                 comment=comment,
             )
-            rows.end(database, request)
+            rows.REQUESTS.end(database, request)
             details: Details = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -254,7 +253,7 @@ class Requests:
             return actor
 
         with judged(self._store, judge) as (database, actor):
-            request = rows.find(database, request_id)
+            request = rows.REQUESTS.find(database, request_id)
             if request is None:
                 raise AssertionError("requests are never deleted")
             yield database, actor, request
@@ -264,17 +263,10 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(
-    database: Database,
-    caller: Caller,
-    at: datetime,
-    *,
-    signer: str | None = None,
-    requester: str | None = None,
-) -> tuple[str, ...]:
-    """The pending ones on this signer, or of this requester; their ids. Within a write."""
-    by = caller.identity.name
-    cancelled = rows.cancel_pending(database, at, by=by, signer=signer, requester=requester)
+def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> tuple[str, ...]:
+    """Those that are pending, of everybody, for which a condition of the store holds; their ids.
+    Within a write."""
+    cancelled = rows.cancel_pending(database, at, which, by=caller.identity.name)
     record_all(
         database,
         (
@@ -283,55 +275,19 @@ def cancel_all(
                 Action.REQUEST_CANCEL,
                 request_id,
                 at=at,
-                signer=on,
-                details={"requester": asked},
+                signer=signer,
+                details={"requester": requester},
             )
-            for request_id, on, asked in cancelled
+            for request_id, signer, requester in cancelled
         ),
     )
     return tuple(request_id for request_id, _, _ in cancelled)
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """An approval that no longer counts. `step` counts from 1."""
-
-    request: str
-    step: int
-    approver: str
-
-
-def withdraw_all(
-    database: Database, caller: Caller, at: datetime, *, approver: str
-) -> tuple[Withdrawn, ...]:
-    """The approvals of this identity on steps that are not complete. Within a write."""
-    found = []
-    entries = []
-    for request in rows.find_approved_by(database, at, approver):
-        open_ = request.open_step
-        for decision in () if open_ is None else request.approvals(open_):
-            if decision.approver != approver:
-                continue
-            rows.withdraw_decision(database, request.id, replace(decision, withdrawn_at=at))
-            found.append(Withdrawn(request.id, decision.step + 1, approver))
-            details: Details = {
-                "approver": approver,
-                "step": decision.step + 1,
-                "step_name": request.steps[decision.step].name,
-                "requester": request.requester,
-            }
-            action, signer = Action.REQUEST_WITHDRAW, request.signer
-            entries.append(
-                change(caller, action, request.id, at=at, signer=signer, details=details)
-            )
-    record_all(database, entries)
-    return tuple(found)
-
-
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
     by = caller.identity.name
     request = replace(request, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
-    rows.end(database, request)
+    rows.REQUESTS.end(database, request)
     _record(database, caller, Action.REQUEST_CANCEL, request, at, {"requester": request.requester})
     return request
 
@@ -366,37 +322,13 @@ def _content(request: Request) -> tuple[object, ...]:
 
 
 def _find_request(database: Database, reader: Identity, request_id: str, now: datetime) -> Request:
-    request = rows.find(database, request_id)
+    request = rows.REQUESTS.find(database, request_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(
         database, request_id, reader, now
     )
     if request is None or not visible:
         raise not_found("request", request_id)
     return request
-
-
-def _check_decision(
-    database: Database,
-    actor: Identity,
-    request: Request,
-    verdict: Verdict,
-    step: int | None,
-    at: datetime,
-) -> int:
-    """The open step, counted from 0, that the actor may decide on."""
-    named = {request.requester, *(each.approver for each in request.decisions)}
-    known = identities.find_all(database, named)
-    return check_decision(
-        Attempt(
-            ballot=request,
-            asker=known[request.requester],
-            approver=candidate(database, actor, request.signer),
-            verdict=verdict,
-            step=None if step is None else step - 1,
-            people={name: identity.persons for name, identity in known.items()},
-            now=at,
-        )
-    )
 
 
 def _check_still_wanted(database: Database, request: Request, now: datetime) -> None:

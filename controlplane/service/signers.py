@@ -1,26 +1,23 @@
 """Named code signers: their keys, certificates and state."""
 
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from peewee import Database
 
-from controlplane.certificates.chain import check_chain
 from controlplane.certificates.reading import to_pem
 from controlplane.certificates.request import make_request
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
-from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
-from controlplane.domain.model import Caller, Certificate, MemberRole, Policy, Signer
-from controlplane.domain.operation import Details
+from controlplane.domain.keys import KeyedSigner, Purpose
+from controlplane.domain.model import Caller, Certificate, Policy, Signer
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.ranges import (
     CERTIFICATE_DAYS,
     DEFAULT_CERTIFICATE_DAYS,
     DEFAULT_DELETION,
-    DELETION,
 )
 from controlplane.domain.signer import SignerDescription
 from controlplane.domain.warnings import SameName
@@ -29,15 +26,21 @@ from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
 from controlplane.service.attachments import (
     change_policy,
-    find_meetable,
     find_policy,
     refuse_unmet,
 )
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, judged, record
-from controlplane.service.grants import revoke_all
+from controlplane.service.gate import Gate
 from controlplane.service.namesakes import find_namesakes, refuse_common_name
-from controlplane.service.requests import cancel_all
+from controlplane.service.signer_changes import (
+    DeleteSigner,
+    EnableSigner,
+    InstallCertificate,
+    SetPolicy,
+    check_external,
+    find_administered,
+)
 from controlplane.service.visibility import (
     SignerView,
     find_visible,
@@ -48,7 +51,6 @@ from controlplane.service.visibility import (
 from controlplane.store import policies
 from controlplane.store import signers as rows
 from controlplane.store.database import Store, move_epoch
-from controlplane.store.operations import has_signed
 
 __all__ = ["SignerCertificate", "SignerView", "Signers"]
 
@@ -61,8 +63,11 @@ class SignerCertificate:
 
 
 class Signers:
-    def __init__(self, store: Store, keys: KeyBackend, authority: Authority, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, gate: Gate, keys: KeyBackend, authority: Authority, clock: Clock
+    ) -> None:
         self._store = store
+        self._gate = gate
         self._clock = clock
         self._keys = keys
         self._authority = authority
@@ -155,36 +160,32 @@ class Signers:
         return replace(view, policy_changes=changes)
 
     def disable(self, caller: Caller, name: str) -> SignerView:
-        return self._set_disabled(caller, name, True)
+        """Refused 403, 404."""
+        with self._store.change() as database:
+            actor, at = confirm(database, caller), self._clock()
+            stored, role = find_visible(database, actor, name, at)
+            permissions.require_signer_manager(actor, role, "disable it")
+            if not stored.signer.disabled:
+                rows.set_disabled(database, stored.signer.id, True)
+                record(database, caller, Action.SIGNER_DISABLE, name, at=at, signer=name)
+        return self.get(caller, name)
 
     def enable(self, caller: Caller, name: str) -> SignerView:
-        """Refused 403, 404, 409 signer_deleting."""
-        return self._set_disabled(caller, name, False)
+        """Refused as EnableSigner. Raises Proposed."""
+        self._gate.make(caller, EnableSigner(name))
+        return self.get(caller, name)
 
     def set_policy(self, caller: Caller, name: str, policy: str | None) -> SignerView:
         """None: its members sign at once. Grants count again when their policy comes back.
-        Refused 403, 404 signer_not_found, policy_not_found, 409 policy_cannot_be_met."""
-
-        def judge(database: Database) -> tuple[Signer, Policy | None]:
-            actor = confirm(database, caller)
-            now = self._clock()
-            stored, role = find_visible(database, actor, name, now)
-            permissions.require_signer_manager(actor, role, "set its policy")
-            signer = stored.signer
-            if policy is None:
-                return signer, None
-            return signer, find_meetable(database, actor, policy, signer, now)
-
-        with judged(self._store, judge) as (database, (signer, wanted)):
-            move_epoch(database)
-            change_policy(database, caller, signer, wanted, self._clock())
+        Refused as SetPolicy. Raises Proposed."""
+        self._gate.make(caller, SetPolicy(name, policy))
         return self.get(caller, name)
 
     def renew(self, caller: Caller, name: str, days: int | None = None) -> SignerView:
         """A new key pair, and a certificate for it. An external signer keeps signing with the old
         pair until the chain for the new one is installed. Refused 409 signer_deleting."""
         with self._store.read() as database:
-            stored, _ = self._administered(database, caller, name, "renew signers")
+            stored = self._administered(database, caller, name, "renew signers")
         signer = stored.signer
         refuse_deleting(signer)
         days = _check_days(days, signer.external)
@@ -193,7 +194,7 @@ class Signers:
         if not signer.external:
             certificate = self._authority.issue(key.public_key, signer.subject, days)
         with self._store.change() as database:
-            stored, _ = self._administered(database, caller, name, "renew signers")
+            stored = self._administered(database, caller, name, "renew signers")
             if stored.signer.id != signer.id:
                 raise not_found("signer", name)
             refuse_deleting(stored.signer)
@@ -217,49 +218,13 @@ class Signers:
     def delete(
         self, caller: Caller, name: str, after_seconds: int = DEFAULT_DELETION
     ) -> SignerView:
-        """It is gone after `after_seconds` (in DELETION; 0 where it never signed), and until then
-        that can be taken back. Its pending requests are cancelled and its active grants revoked at
-        once; its rows stay, its name and number are never given again. Refused 400
-        `after_seconds`, 403, 404, 409 signer_not_disabled, signer_deleting."""
-        if after_seconds != 0 and after_seconds not in DELETION:
-            raise _bad_delay(f"A deletion takes 0 or {DELETION} seconds, not {after_seconds}.")
-
-        def judge(database: Database) -> tuple[Signer, MemberRole | None]:
-            stored, role = self._administered(database, caller, name, "delete signers")
-            signer = stored.signer
-            refuse_deleting(signer)
-            if not signer.disabled:
-                raise Refused(
-                    Code.SIGNER_NOT_DISABLED,
-                    f"The signer {name!r} is not disabled: see that nobody misses it first "
-                    f"(sealwright signer disable {name}).",
-                )
-            if after_seconds == 0 and has_signed(database, name):
-                raise _bad_delay(f"{name} has signed: a deletion takes {DELETION} seconds.")
-            return signer, role
-
-        with judged(self._store, judge) as (database, (signer, role)):
-            move_epoch(database)
-            at = self._clock()
-            end = at + timedelta(seconds=after_seconds)
-            cancel_all(database, caller, at, signer=name)
-            revoke_all(database, caller, name, at, "The signer is being deleted.")
-            rows.set_deletion(database, signer.id, end)
-            details: Details = {
-                "id": signer.id,
-                "number": signer.number,
-                "deletes_at": end.isoformat(),
-            }
-            action = Action.SIGNER_DELETE
-            record(database, caller, action, name, at=at, signer=name, details=details)
-            deleting = replace(signer, deletes_at=end)
-            changes = policies.changes_of_signer(database, name, signer.policy)
-        return replace(view_of(deleting, role, at), policy_changes=changes)
+        """Refused as DeleteSigner. Raises Proposed."""
+        return self._gate.make(caller, DeleteSigner(name, after_seconds))
 
     def undelete(self, caller: Caller, name: str) -> SignerView:
         """It stays, disabled; nothing happens to one that stays anyway. Refused 403, 404."""
         with self._store.change() as database:
-            signer = self._administered(database, caller, name, "undelete signers")[0].signer
+            signer = self._administered(database, caller, name, "undelete signers").signer
             if signer.deletes_at is not None:
                 rows.set_deletion(database, signer.id, None)
                 record(
@@ -272,39 +237,13 @@ class Signers:
         with self._store.read() as database:
             stored, role = find_visible(database, caller.identity, name, self._clock())
         permissions.require_signer_manager(caller.identity, role, "have its CSR")
-        _check_external(stored.signer)
+        check_external(stored.signer)
         key = self._keys.open(stored.next_key or stored.key)
         return make_request(key, stored.signer.subject)
 
     def install_certificate(self, caller: Caller, name: str, chain: str) -> SignerView:
-        """`chain`: PEM of leaf and issuers in any order, root included. Refused 400 naming
-        `chain` with what is wrong, 409 signer_not_external, signer_deleting."""
-
-        def judge(database: Database) -> tuple[KeyedSigner, KeyReference, Certificate]:
-            stored, _ = self._administered(database, caller, name, "install certificates")
-            refuse_deleting(stored.signer)
-            _check_external(stored.signer)
-            keys = {key.public_key: key for key in (stored.key, stored.next_key) if key}
-            public_key, certificate = check_chain(chain, list(keys), self._clock())
-            return stored, keys[public_key], certificate
-
-        with judged(self._store, judge) as (database, (stored, key, certificate)):
-            move_epoch(database)
-            at = self._clock()
-            rows.use_certificate(database, stored, key, certificate, at)
-            record(
-                database,
-                caller,
-                Action.SIGNER_INSTALL_CERTIFICATE,
-                name,
-                at=at,
-                signer=name,
-                details={
-                    "certificate_serial": certificate.serial,
-                    "subject": certificate.subject,
-                    "issuer": certificate.issuer,
-                },
-            )
+        """Refused as InstallCertificate. Raises Proposed."""
+        self._gate.make(caller, InstallCertificate(name, chain))
         return self.get(caller, name)
 
     def certificate(self, caller: Caller, name: str) -> SignerCertificate:
@@ -324,28 +263,11 @@ class Signers:
         """PEM of the built-in CA: intermediate, then root. For any caller."""
         return self._authority.pem()
 
-    def _set_disabled(self, caller: Caller, name: str, disabled: bool) -> SignerView:
-        action = Action.SIGNER_DISABLE if disabled else Action.SIGNER_ENABLE
-        with self._store.change() as database:
-            actor = confirm(database, caller)
-            stored, role = find_visible(database, actor, name, self._clock())
-            permissions.require_signer_manager(actor, role, f"{action.verb} it")
-            if not disabled:
-                refuse_deleting(stored.signer)
-            if stored.signer.disabled != disabled:
-                rows.set_disabled(database, stored.signer.id, disabled)
-                record(database, caller, action, name, at=self._clock(), signer=name)
-        return self.get(caller, name)
-
     def _administered(
         self, database: Database, caller: Caller, name: str, what: str
-    ) -> tuple[KeyedSigner, MemberRole | None]:
-        """The signer, and the role on it, of a server admin. Who may see it hears 403, others
-        404."""
+    ) -> KeyedSigner:
         actor = confirm(database, caller)
-        found = find_visible(database, actor, name, self._clock())
-        permissions.require_admin(actor, what)
-        return found
+        return find_administered(database, actor, name, what, self._clock())[0]
 
 
 def _warned(
@@ -382,15 +304,3 @@ def _check_days(days: int | None, external: bool) -> int:
         title = f"A certificate can be valid for {CERTIFICATE_DAYS} days, not {days}."
         raise invalid("days", title)
     return days
-
-
-def _bad_delay(title: str) -> Refused:
-    return invalid("after_seconds", title)
-
-
-def _check_external(signer: Signer) -> None:
-    if not signer.external:
-        raise Refused(
-            Code.SIGNER_NOT_EXTERNAL,
-            f"The built-in CA issues the certificates of {signer.name!r}: renew it instead.",
-        )

@@ -34,9 +34,19 @@ def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
     _revoke(database, GrantRow.id == grant_id, revocation)
 
 
-def revoke_active(database: Database, revocation: Revocation, *, signer: str) -> tuple[Grant, ...]:
-    """Those of everybody; as they were, oldest first."""
-    active = (GrantRow.signer == signer) & _is(GrantState.ACTIVE, revocation.at)
+def for_signer(name: str) -> Any:
+    """A condition."""
+    return GrantRow.signer == name
+
+
+def pre_approved_under(policy_id: str) -> Any:
+    """A condition: no request led to it."""
+    return (GrantRow.policy_id == policy_id) & GrantRow.request_id.is_null()
+
+
+def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
+    """Those of everybody for which a condition holds; as they were, oldest first."""
+    active = which & _is(GrantState.ACTIVE, revocation.at)
     query = GrantRow.select().where(active).order_by(GrantRow.id)
     revoked = tuple(_grant(row) for row in query.execute(database))
     _revoke(database, active, revocation)

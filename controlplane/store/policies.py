@@ -61,6 +61,17 @@ def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Polic
     return {row.id: _POLICY.read(row) for row in rows}
 
 
+def attached_naming(database: Database, identity: str, now: datetime) -> list[Policy]:
+    """By name, those that a signer has and that name this identity as an approver."""
+    named = PolicyApproverRow.select(PolicyApproverRow.policy_id).where(
+        PolicyApproverRow.identity == identity
+    )
+    there = SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now))
+    attached = SignerRow.select(SignerRow.policy_id).where(SignerRow.policy_id.in_(named) & there)
+    query = PolicyRow.select().where(PolicyRow.id.in_(attached)).order_by(PolicyRow.name)
+    return [_POLICY.read(row) for row in query.execute(database)]
+
+
 def list_after(
     database: Database, name: str, limit: int, now: datetime, *, seen_by: Identity | None
 ) -> list[Policy]:

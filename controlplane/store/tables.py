@@ -250,6 +250,54 @@ class GrantRow(Model):
         table_name = "grants"
 
 
+class ProposalRow(Model):
+    """`ended` is null until somebody ends it."""
+
+    id = TextField(primary_key=True)
+    action = TextField()
+    object = TextField()
+    signer = TextField(null=True)
+    proposer = TextField()
+    consent = TextField()  # JSON list of steps
+    details = TextField()  # JSON
+    change = TextField()  # JSON
+    rests_on = TextField()
+    created_at = TextField()
+    expires_at = TextField(null=True)
+    ended = TextField(null=True)
+    ended_at = TextField(null=True)
+    ended_by = TextField(null=True)
+    comment = TextField(null=True)
+
+    class Meta:
+        table_name = "proposals"
+
+
+class ProposalApproverRow(Model):
+    """Whom the steps of a proposal name, to be found by them."""
+
+    proposal_id = TextField()
+    identity = TextField()
+
+    class Meta:
+        table_name = "proposal_approvers"
+        primary_key = CompositeKey("proposal_id", "identity")
+
+
+class ProposalDecisionRow(Model):
+    proposal_id = TextField()
+    step = IntegerField()
+    approver = TextField()
+    verdict = TextField()
+    comment = TextField(null=True)
+    at = TextField()
+    withdrawn_at = TextField(null=True)
+
+    class Meta:
+        table_name = "proposal_decisions"
+        primary_key = CompositeKey("proposal_id", "step", "approver")
+
+
 class AuthorityRow(Model):
     """The built-in CA; `position` 0 is the root."""
 

@@ -13,7 +13,7 @@ import pytest
 from controlplane.api.words import say_missing
 from controlplane.domain.model import Caller, IdentityKind, MemberRole, ServerRole, Step, Terms
 from controlplane.errors import Refused
-from tests.world import World, a_call
+from tests.world import World, a_call, edit_to
 
 LEAD = Step("lead", 1, ("ann", "bob"))
 
@@ -143,7 +143,7 @@ def test_a_machine_of_an_auditor_does_not_decide(world: World, what: str) -> Non
     if what == "auditor of the signer":
         world.services.members.add(world.admin, "release", "eve", MemberRole.AUDITOR)
     terms = Terms(3600, 5, (Step("x", 1, ("bot", "ann")),))
-    world.services.policies.edit(world.admin, "p", lambda _: terms)
+    world.services.policies.edit(world.admin, "p", edit_to(terms))
     asked = world.services.requests.create(caller(world, "ci"), "release", "x").view.request.id
     with pytest.raises(Refused) as refused:
         world.services.requests.approve(bot, asked)
@@ -169,7 +169,7 @@ def test_deleting_a_signer_shows_as_taking_the_policy_off(world: World) -> None:
 def test_one_other_is_no_others(world: World) -> None:
     crowd = tuple(world.identity(f"p{number}").identity.name for number in range(9))
     terms = Terms(3600, 5, (Step("x", 1, crowd),))
-    world.services.policies.edit(world.admin, "p", lambda _: terms)
+    world.services.policies.edit(world.admin, "p", edit_to(terms))
     view = world.services.requests.create(caller(world, "ci"), "release", "x").view
     assert say_missing(view.missing[0]).endswith("p7 and 1 other.")
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from controlplane.certificates.authority import Issuer, issue_leaf, make_root
 from controlplane.certificates.reading import to_pem
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -29,6 +30,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
@@ -67,7 +69,7 @@ class Scene:
         requests = world.services.requests
         self.waiting = requests.create(self["ci"], "release", "1").view.request.id
         self.half = requests.create(self["ci"], "release", "2").view.request.id
-        world.services.identities.edit(world.admin, "bot", lambda bot: bot.offered_to("ann"))
+        world.services.identities.edit(world.admin, "bot", IdentityEdit(owner="ann"))
         self.of_bot = requests.create(self["bot"], "release", "3").view.request.id
         requests.approve(self["ann"], self.half)
         grants = world.services.grants
@@ -160,7 +162,7 @@ def edit(**different: object) -> Callable[[Services, Scene, Caller], object]:
         return to.policies.edit(
             who,
             "steps",
-            lambda terms: replace(terms, **different),  # type: ignore[arg-type]
+            TermsEdit(**different),  # type: ignore[arg-type]
         )
 
     return call
@@ -185,7 +187,7 @@ CHANGES = {
         "identities.edit",
         "admin",
         lambda to, _, who: to.identities.edit(
-            who, "ann", lambda ann: replace(ann, role=ServerRole.ADMIN, email="ann@example.com")
+            who, "ann", IdentityEdit(role=ServerRole.ADMIN, email="ann@example.com")
         ),
         (Row("identity:edit", "ann", None, "role role_before email email_before"),),
     ),
@@ -477,6 +479,8 @@ READS = {
     "signers.list",
     "policies.get",
     "policies.list",
+    "proposals.get",
+    "proposals.list",
     "requests.get",
     "requests.list",
     "grants.get",
@@ -489,6 +493,8 @@ READS = {
     "audit.head",
     "audit.list",
 }
+PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
+"""Of whose rows test_proposals tells."""
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
@@ -524,7 +530,7 @@ def test_a_change_leaves_its_rows(scene: Scene, name: str) -> None:
 
 
 def test_the_table_has_every_use_case(scene: Scene) -> None:
-    """Each that the services offer is in the table, reads only, or signs."""
+    """Each that the services offer is in the table, is told of elsewhere, reads only, or signs."""
     offered = {
         f"{service}.{method}"
         for service, use_cases in vars(scene.services).items()
@@ -532,7 +538,7 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    assert offered == {change.use_case for change in CHANGES.values()} | READS | SIGNS
+    assert offered == {change.use_case for change in CHANGES.values()} | PROPOSALS | READS | SIGNS
 
 
 class TestDetails:
@@ -605,7 +611,7 @@ class TestDetails:
 
     def test_of_an_approval_that_leaves_the_step_open(self, scene: Scene) -> None:
         two = Step("two", 2, ("ann", "bob"))
-        scene.services.policies.edit(scene["admin"], "steps", lambda t: replace(t, steps=(two,)))
+        scene.services.policies.edit(scene["admin"], "steps", TermsEdit(steps=(two,)))
         request = scene.services.requests.create(scene["ci"], "release", "3").view.request.id
         for who, completes in (("ann", False), ("bob", True)):
             approve = partial(scene.services.requests.approve, scene[who], request)
@@ -651,7 +657,7 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
     "identities.edit": (
         "last_admin",
         "admin",
-        lambda to, _, who: to.identities.edit(who, "admin", lambda it: replace(it, role=None)),
+        lambda to, _, who: to.identities.edit(who, "admin", IdentityEdit(role=None)),
     ),
     "identities.accept": (
         "not_proposed_owner",
@@ -781,7 +787,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.identities.disable(who, "idle"),
     ),
     "an identity that is enabled": ("admin", lambda to, _, who: to.identities.enable(who, "ann")),
-    "what an identity is": ("admin", lambda to, _, who: to.identities.edit(who, "ann", copy)),
+    "what an identity is": (
+        "admin",
+        lambda to, _, who: to.identities.edit(who, "ann", IdentityEdit()),
+    ),
     "a role that a member has": (
         "adam",
         lambda to, _, who: to.members.add(who, "release", "ci", OPERATOR),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.refusals import status_of
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import (
     Caller,
     Identity,
@@ -18,7 +19,9 @@ from controlplane.domain.model import (
     Step,
 )
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import TermsEdit
 from controlplane.errors import Refused
+from controlplane.service.gate import Proposed
 from controlplane.service.identities import Identities
 from controlplane.service.requests import Requests
 from tests.world import World
@@ -31,6 +34,13 @@ def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
     return status_of(refused.value.code), refused.value.code
+
+
+def proposed(call: Callable[[], object]) -> str:
+    """The id of what others have to agree to."""
+    with pytest.raises(Proposed) as raised:
+        call()
+    return raised.value.view.proposal.id
 
 
 @pytest.fixture
@@ -66,14 +76,14 @@ def made_for(world: World, owner: str, name: str = "bot") -> Caller:
 
 def offer(world: World, name: str, owner: str) -> Identity:
     edit = world.services.identities.edit
-    return edit(world.admin, name, lambda identity: identity.offered_to(owner))
+    return edit(world.admin, name, IdentityEdit(owner=owner))
 
 
 def named(world: World, required: int, *approvers: str) -> None:
     """The policy's step."""
     step = Step("two", required, approvers)
     edit = world.services.policies.edit
-    edit(world.admin, "p", lambda terms: replace(terms, steps=(step,)))
+    edit(world.admin, "p", TermsEdit(steps=(step,)))
 
 
 def ask(world: World, who: str = "ci") -> str:
@@ -255,12 +265,45 @@ class TestAccept:
     ) -> None:
         world.identity("bot", MACHINE, owner="ann")
         steps = (Step("one", 1, ("bot",)), Step("two", 1, ("bob", "carol")))
-        world.services.policies.edit(world.admin, "p", lambda terms: replace(terms, steps=steps))
+        world.services.policies.edit(world.admin, "p", TermsEdit(steps=steps))
         request = ask(world)
         requests.approve(world.callers["bot"], request)
         offer(world, "bot", "bob")
         identities.accept(world.callers["bob"], "bot")
         assert show(world, request).open_step == 1
+
+
+class TestProtected:
+    """A machine that a protected policy names as an approver."""
+
+    @pytest.fixture
+    def protected(self, world: World) -> World:
+        world.identity("bot", MACHINE, owner="ann")
+        steps = (Step("two", 2, ("bot", "bob", "carol")),)
+        edit = TermsEdit(steps=steps, protected=True)
+        world.services.policies.edit(world.admin, "p", edit)
+        return world
+
+    def test_is_offered_with_the_consent_of_its_steps(self, protected: World) -> None:
+        proposal = proposed(lambda: offer(protected, "bot", "carol"))
+        decide = protected.services.proposals.approve
+        decide(protected.callers["bob"], proposal)
+        decide(protected.callers["carol"], proposal)
+        bot = protected.services.identities.get(protected.admin, "bot")
+        assert (bot.owner, bot.proposed_owner) == ("ann", "carol")
+
+    def test_withdraws_its_consent_too_when_it_changes_hands(self, protected: World) -> None:
+        detach = protected.services.signers.set_policy
+        offered = proposed(lambda: offer(protected, "bot", "carol"))
+        for name in ("bob", "carol"):
+            protected.services.proposals.approve(protected.callers[name], offered)
+        asked = proposed(lambda: detach(protected.admin, "release", None))
+        protected.services.proposals.approve(protected.callers["bot"], asked)
+        protected.services.identities.accept(protected.callers["carol"], "bot")
+        view = protected.services.proposals.get(protected.admin, asked)
+        assert view.missing[0].given == 0
+        row = protected.rows()[0].entry
+        assert (row.action, row.object) == ("proposal:withdraw", asked)
 
 
 class TestEdit:
@@ -270,7 +313,7 @@ class TestEdit:
         before = identities.get(world.admin, "ann")
         address = "ann@example.com"
         edited = identities.edit(
-            world.admin, "ann", lambda it: replace(it, role=ServerRole.ADMIN, email=address)
+            world.admin, "ann", IdentityEdit(role=ServerRole.ADMIN, email=address)
         )
         assert edited == replace(before, role=ServerRole.ADMIN, email=address)
         assert identities.get(world.admin, "ann") == edited
@@ -282,12 +325,12 @@ class TestEdit:
             "email": address,
             "email_before": None,
         }
-        identities.edit(world.admin, "ann", lambda it: it)
+        identities.edit(world.admin, "ann", IdentityEdit())
         assert [each.entry.action for each in world.rows()].count("identity:edit") == 1
 
     def test_takes_a_role_away_at_once(self, world: World, identities: Identities) -> None:
         zoe = world.identity("zoe", role=ServerRole.ADMIN)
-        identities.edit(world.admin, "zoe", lambda it: replace(it, role=None))
+        identities.edit(world.admin, "zoe", IdentityEdit(role=None))
         assert refusal(lambda: identities.create(zoe, "x", MACHINE)) == (403, "admin_required")
 
     def test_leaves_an_admin(self, world: World, identities: Identities) -> None:
@@ -295,13 +338,13 @@ class TestEdit:
             edit = lambda: identities.edit(  # noqa: E731
                 world.admin,
                 "admin",
-                lambda it: replace(it, role=role),  # noqa: B023
+                IdentityEdit(role=role),  # noqa: B023
             )
             assert refusal(edit) == (409, "last_admin")
 
     def test_is_for_admins(self, world: World, identities: Identities) -> None:
         edit = lambda: identities.edit(  # noqa: E731
-            world.callers["ann"], "ann", lambda it: replace(it, role=ServerRole.ADMIN)
+            world.callers["ann"], "ann", IdentityEdit(role=ServerRole.ADMIN)
         )
         assert refusal(edit) == (403, "admin_required")
 
@@ -311,5 +354,5 @@ class TestEdit:
     )
     def test_an_address_is_plain(self, world: World, identities: Identities, address: str) -> None:
         with pytest.raises(Refused) as refused:
-            identities.edit(world.admin, "ann", lambda it: replace(it, email=address))
+            identities.edit(world.admin, "ann", IdentityEdit(email=address))
         assert (status_of(refused.value.code), refused.value.field) == (400, "email")

@@ -28,7 +28,7 @@ from controlplane.service.installation import open_services
 from controlplane.service.location import Location
 from controlplane.service.signing import GrantMissing
 from tests.controlplane.conftest import Api
-from tests.world import SetClock, World, a_call
+from tests.world import SetClock, World, a_call, edit_to
 
 SHA256, SHA384 = HashAlgorithm.SHA256, HashAlgorithm.SHA384
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -63,7 +63,7 @@ class Cast:
         self.world.services.signers.set_policy(self.world.admin, "release", policy)
 
     def edit(self, terms: Terms) -> None:
-        self.world.services.policies.edit(self.world.admin, "two-steps", lambda _before: terms)
+        self.world.services.policies.edit(self.world.admin, "two-steps", edit_to(terms))
 
     def ask(self, why: str = "1.2", *approvers: str, by: str = "ci") -> str:
         requests = self.world.services.requests

@@ -218,7 +218,7 @@ def test_terms_can_be_met_if_each_step_has_enough_people_who_are_not_one_another
         return False
 
     unmet = [step.name for step in terms.steps if not can_be_met(step)]
-    found = find_unmet(terms, crowd)
+    found = find_unmet(terms.steps, crowd)
     assert len(found) == len(unmet)
     for sentence, name in zip(found, unmet, strict=True):
         assert repr(name) in sentence

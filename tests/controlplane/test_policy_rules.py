@@ -367,10 +367,10 @@ class TestFindUnmet:
     def test_enough_people_meet_it(self, people: list[Candidate], able: int) -> None:
         names = tuple(each.identity.name for each in people)
         known = {each.identity.name: each for each in people}
-        assert find_unmet(Terms(3600, None, (Step("lead", 2, names),)), known) == ()
+        assert find_unmet((Step("lead", 2, names),), known) == ()
         if able == 2:
             more = Terms(3600, None, (Step("lead", 3, names),))
-            assert len(find_unmet(more, known)) == 1
+            assert len(find_unmet(more.steps, known)) == 1
 
     @pytest.mark.parametrize(
         ("people", "able"),
@@ -428,7 +428,7 @@ class TestFindUnmet:
     def test_too_few_do_not(self, people: list[Candidate], able: str) -> None:
         names = tuple(each.identity.name for each in people)
         terms = Terms(3600, None, (Step("lead", 2, names),))
-        (unmet,) = find_unmet(terms, {each.identity.name: each for each in people})
+        (unmet,) = find_unmet(terms.steps, {each.identity.name: each for each in people})
         assert unmet == (
             f"The step 'lead' needs 2 approvals, and {able} of {', '.join(names)} could give one: "
             "disabled identities and auditors cannot, and machines count as their owner."
@@ -446,11 +446,11 @@ class TestFindUnmet:
                 Step("four", 1, ("ann",)),
             ),
         )
-        unmet = find_unmet(terms, people)
+        unmet = find_unmet(terms.steps, people)
         assert [sentence.split("'")[1] for sentence in unmet] == ["two", "three"]
 
     def test_without_steps_there_is_nothing_to_meet(self) -> None:
-        assert find_unmet(BASE, {}) == ()
+        assert find_unmet(BASE.steps, {}) == ()
 
 
 @pytest.mark.parametrize(

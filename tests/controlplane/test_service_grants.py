@@ -34,7 +34,7 @@ from controlplane.service.grants import Grants, GrantView
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.store.tables import KeyRow
-from tests.world import SetClock, World, a_call
+from tests.world import SetClock, World, a_call, edit_to
 
 SHA256, SHA384 = HashAlgorithm.SHA256, HashAlgorithm.SHA384
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -73,7 +73,7 @@ class Cast:
         self.world.services.signers.set_policy(self.world.admin, "release", policy)
 
     def edit(self, terms: Terms) -> None:
-        self.world.services.policies.edit(self.world.admin, "lead", lambda _before: terms)
+        self.world.services.policies.edit(self.world.admin, "lead", edit_to(terms))
 
     def give(
         self,
@@ -634,7 +634,7 @@ class TestAnotherProcess:
         """Of the hashes: it is another refusal for who has no grant."""
         assert refusal(cast.sign) == NO_GRANT
         terms = Terms(3600, 5, (LEAD,), None, (SHA384,))
-        elsewhere.policies.edit(world.admin, "lead", lambda _before: terms)
+        elsewhere.policies.edit(world.admin, "lead", edit_to(terms))
         assert refusal(cast.sign) == (403, "algorithm_not_allowed")
 
     def test_what_it_used_up(self, cast: Cast, elsewhere: Services) -> None:

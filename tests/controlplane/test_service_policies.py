@@ -22,12 +22,13 @@ from controlplane.domain.model import (
     Terms,
 )
 from controlplane.domain.page import PageRequest
+from controlplane.domain.policy import TermsEdit
 from controlplane.errors import Refused
 from controlplane.service.installation import open_services
 from controlplane.service.location import Location
 from controlplane.service.policies import Policies
 from controlplane.service.signers import Signers
-from tests.world import SetClock, World, a_call
+from tests.world import SetClock, World, a_call, edit_to
 
 SHA256, SHA384 = HashAlgorithm.SHA256, HashAlgorithm.SHA384
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -70,11 +71,6 @@ def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
     return status_of(refused.value.code), refused.value.code
-
-
-def to(terms: Terms) -> Callable[[Terms], Terms]:
-    """The edit that leaves nothing of what was."""
-    return lambda _before: terms
 
 
 def kinds(changes: tuple[PolicyChange, ...]) -> list[str]:
@@ -167,8 +163,8 @@ class TestWhoMay:
         before = world.last_row()
         for change in (
             lambda: policies.create(zoe, "new", PLAIN),
-            lambda: policies.edit(zoe, "p", to(Terms(60, None))),
-            lambda: policies.edit(zoe, "ghost", to(Terms(60, None))),
+            lambda: policies.edit(zoe, "p", edit_to(Terms(60, None))),
+            lambda: policies.edit(zoe, "ghost", edit_to(Terms(60, None))),
             lambda: policies.delete(zoe, "free"),
             lambda: policies.delete(zoe, "ghost"),
         ):
@@ -186,7 +182,7 @@ class TestWhoMay:
         for caller, code in ((disabled, "identity_disabled"), (revoked, "api_key_revoked")):
             for change in (
                 partial(policies.create, caller, "new", PLAIN),
-                partial(policies.edit, caller, "p", to(Terms(60, None))),
+                partial(policies.edit, caller, "p", edit_to(Terms(60, None))),
                 partial(policies.delete, caller, "p"),
             ):
                 assert refusal(change) == (401, code)
@@ -242,20 +238,20 @@ class TestWhoMay:
         view = signers.get(zoe, "release")
         assert view.signer.policy is not None
         assert view.signer.policy.name == "p"
-        policies.edit(world.admin, "lax", to(Terms(3600, 5, (Step("x", 1, ("zoe",)),))))
+        policies.edit(world.admin, "lax", edit_to(Terms(3600, 5, (Step("x", 1, ("zoe",)),))))
         signers.set_policy(zoe, "release", "lax")
 
 
 class TestEdit:
     def test_replaces_the_terms_and_keeps_the_rest(self, world: World, policies: Policies) -> None:
         before = world.policy("p", LEAD, hashes=(SHA256,))
-        after = policies.edit(world.admin, "p", to(Terms(None, 7, (BOTH,), 60))).policy
+        after = policies.edit(world.admin, "p", edit_to(Terms(None, 7, (BOTH,), 60))).policy
         assert after == replace(before, terms=Terms(None, 7, (BOTH,), 60))
         assert policies.get(world.admin, "p").policy == after
 
     def test_starts_from_what_there_is(self, world: World, policies: Policies) -> None:
         world.policy("p", LEAD)
-        after = policies.edit(world.admin, "p", lambda terms: replace(terms, max_signings=6))
+        after = policies.edit(world.admin, "p", TermsEdit(max_signings=6))
         assert after.policy.terms == Terms(3600, 6, (LEAD,))
 
     @pytest.mark.parametrize(
@@ -278,7 +274,7 @@ class TestEdit:
         world.policy("p", LEAD)
         eve = world.identity("eve", role=ServerRole.ADMIN)
         before = world.clock()
-        change = policies.edit(eve, "p", to(terms)).changes[0]
+        change = policies.edit(eve, "p", edit_to(terms)).changes[0]
         assert (change.change.value, change.what, change.by) == (kind, what, "eve")
         assert (change.policy, change.signer) == ("p", None)
         assert before <= change.at <= world.clock()
@@ -286,12 +282,12 @@ class TestEdit:
     def test_that_changes_nothing_leaves_no_trace(self, world: World, policies: Policies) -> None:
         world.policy("p", LEAD)
         before = world.last_row()
-        assert kinds(policies.edit(world.admin, "p", lambda terms: terms).changes) == ["created"]
+        assert kinds(policies.edit(world.admin, "p", TermsEdit()).changes) == ["created"]
         assert world.last_row() == before
 
     def test_is_checked_as_a_new_one(self, world: World, policies: Policies) -> None:
         world.policy("p", LEAD)
-        unbounded = lambda: policies.edit(world.admin, "p", to(Terms(None, None)))  # noqa: E731
+        unbounded = lambda: policies.edit(world.admin, "p", edit_to(Terms(None, None)))  # noqa: E731
         assert refusal(unbounded) == (400, "policy_unbounded")
         for terms, field in (
             (Terms(59, None), "max_window_seconds"),
@@ -299,12 +295,12 @@ class TestEdit:
             (Terms(60, None, (Step("x", 1, ("ghost",)),)), "steps[0].approvers"),
         ):
             with pytest.raises(Refused) as refused:
-                policies.edit(world.admin, "p", to(terms))
+                policies.edit(world.admin, "p", edit_to(terms))
             assert (status_of(refused.value.code), refused.value.field) == (400, field)
         assert policies.get(world.admin, "p").policy.terms == Terms(3600, 5, (LEAD,))
 
     def test_of_one_that_is_not_there_is_refused(self, world: World, policies: Policies) -> None:
-        edit = lambda: policies.edit(world.admin, "p", to(PLAIN))  # noqa: E731
+        edit = lambda: policies.edit(world.admin, "p", edit_to(PLAIN))  # noqa: E731
         assert refusal(edit) == (404, "policy_not_found")
 
     def test_to_what_cannot_be_met_is_refused_while_a_signer_has_it(
@@ -316,15 +312,15 @@ class TestEdit:
         world.signer("b", policy="p", bob=MemberRole.AUDITOR)
         before = world.last_row()
         with pytest.raises(Refused) as refused:
-            policies.edit(world.admin, "p", to(Terms(3600, 5, (BOTH,))))
+            policies.edit(world.admin, "p", edit_to(Terms(3600, 5, (BOTH,))))
         assert (status_of(refused.value.code), refused.value.code) == (409, "policy_cannot_be_met")
         assert refused.value.title.startswith("On the signer 'b': The step 'both' needs 2 ")
         assert policies.get(world.admin, "p").policy.terms.steps == (LEAD,)
         assert world.last_row() == before
         signers.set_policy(world.admin, "b", None)
-        assert policies.edit(world.admin, "p", to(Terms(3600, 5, (BOTH,)))).policy.terms.steps == (
-            BOTH,
-        )
+        assert policies.edit(
+            world.admin, "p", edit_to(Terms(3600, 5, (BOTH,)))
+        ).policy.terms.steps == (BOTH,)
 
     def test_to_what_cannot_be_met_is_taken_while_no_signer_has_it(
         self, world: World, policies: Policies, signers: Signers
@@ -333,7 +329,7 @@ class TestEdit:
         world.signer("gone", policy="p", bob=MemberRole.AUDITOR)
         world.delete_signer("gone")
         world.services.identities.disable(world.admin, "bob")
-        assert policies.edit(world.admin, "p", to(Terms(60, None, (BOTH,)))).policy.terms.steps
+        assert policies.edit(world.admin, "p", edit_to(Terms(60, None, (BOTH,)))).policy.terms.steps
 
     def test_moves_the_sight_of_the_signer_to_the_new_approvers(
         self, world: World, policies: Policies, signers: Signers
@@ -343,7 +339,7 @@ class TestEdit:
         world.signer(policy="p")
         assert signers.get(ann, "release").role is None
         assert refusal(lambda: signers.get(bob, "release")) == (404, "signer_not_found")
-        policies.edit(world.admin, "p", to(Terms(60, None, (Step("x", 1, ("bob",)),))))
+        policies.edit(world.admin, "p", edit_to(Terms(60, None, (Step("x", 1, ("bob",)),))))
         assert signers.get(bob, "release").role is None
         assert refusal(lambda: signers.get(ann, "release")) == (404, "signer_not_found")
 
@@ -362,7 +358,7 @@ class TestEdit:
             ]
 
         assert who_lists() == [(1, 1), (0, 0)]
-        policies.edit(world.admin, "p", to(Terms(60, None, (Step("x", 1, ("bob",)),))))
+        policies.edit(world.admin, "p", edit_to(Terms(60, None, (Step("x", 1, ("bob",)),))))
         assert who_lists() == [(0, 0), (1, 1)]
 
 
@@ -499,9 +495,9 @@ class TestAttachment:
         world.policy("p", LEAD)
         world.policy("other", LEAD)
         world.signer(policy="p", zoe=MemberRole.AUDITOR)
-        policies.edit(world.admin, "p", to(Terms(60, 5, (LEAD,))))
-        policies.edit(eve, "p", to(Terms(60, 5)))
-        policies.edit(eve, "other", to(Terms(60, 5)))
+        policies.edit(world.admin, "p", edit_to(Terms(60, 5, (LEAD,))))
+        policies.edit(eve, "p", edit_to(Terms(60, 5)))
+        policies.edit(eve, "other", edit_to(Terms(60, 5)))
         changes = signers.get(zoe, "release").policy_changes
         assert [(each.change.value, each.by, each.what) for each in changes] == [
             ("loosened", "eve", ("step 'lead' removed",)),

@@ -37,7 +37,7 @@ from controlplane.errors import Refused
 from controlplane.service.installation import open_services
 from controlplane.service.location import Location
 from controlplane.service.requests import MOST_PENDING, Requests, RequestView
-from tests.world import SetClock, World
+from tests.world import SetClock, World, edit_to
 
 LEAD = Step("lead", 1, ("ann", "bob"))
 SECURITY = Step("security", 2, ("carol", "dave", "erin"))
@@ -88,7 +88,7 @@ class Cast:
         self.attach("other")
 
     def edit(self, policy: str, terms: Terms) -> None:
-        self.world.services.policies.edit(self.world.admin, policy, lambda _before: terms)
+        self.world.services.policies.edit(self.world.admin, policy, edit_to(terms))
 
     def ask(
         self,

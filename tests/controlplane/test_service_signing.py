@@ -29,6 +29,7 @@ from controlplane.domain.model import (
     ServerRole,
     SignCall,
 )
+from controlplane.domain.policy import TermsEdit
 from controlplane.errors import Code, Refused
 from controlplane.service.identities import RefusedCaller
 from controlplane.service.installation import open_services
@@ -384,7 +385,7 @@ class TestIdempotency:
         first = signing.sign(eve, call)
         assert signing.sign(eve, call) == first
         world.services.policies.edit(
-            world.admin, policy.name, lambda terms: replace(terms, hashes=(HashAlgorithm.SHA512,))
+            world.admin, policy.name, TermsEdit(hashes=(HashAlgorithm.SHA512,))
         )
         assert signing.sign(eve, call) == first
         assert world.last_row().entry.kind is OperationKind.CHANGE

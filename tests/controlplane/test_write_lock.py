@@ -35,6 +35,7 @@ from controlplane.domain.model import (
     Terms,
     Verdict,
 )
+from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
@@ -189,9 +190,9 @@ class Growth:
                 created_at=self._at,
                 expires_at=None,
             )
-            requests.insert(self._database, request)
+            requests.REQUESTS.insert(self._database, request)
             decision = Decision(0, "ann", Verdict.APPROVED, None, self._at)
-            requests.insert_decision(self._database, request.id, decision)
+            requests.REQUESTS.insert_decision(self._database, request.id, decision)
             grant = new_grant(
                 signer=signer.name,
                 grantee=person.name,
@@ -390,8 +391,8 @@ TWO_STEPS = (
 )
 
 
-def to(*steps: Step) -> Callable[[Terms], Terms]:
-    return lambda terms: replace(terms, steps=steps)
+def to(*steps: Step) -> TermsEdit:
+    return TermsEdit(steps=steps)
 
 
 def refusal(call: Callable[[], object]) -> Refused:
@@ -668,7 +669,7 @@ class TestWhatComesBetween:
         come_between(
             store,
             lambda: world.services.policies.edit(
-                world.admin, "p", lambda terms: replace(terms, hashes=(HashAlgorithm.SHA512,))
+                world.admin, "p", TermsEdit(hashes=(HashAlgorithm.SHA512,))
             ),
         )
         edited = services.policies.edit(world.admin, "p", to(BOTH)).policy.terms
@@ -680,7 +681,7 @@ class TestWhatComesBetween:
         services, store = here
         world.policy("two", BOTH)
         come_between(store, lambda: exchange_two(world.services, world))
-        edited = services.policies.edit(world.admin, "two", lambda t: replace(t, max_signings=2))
+        edited = services.policies.edit(world.admin, "two", TermsEdit(max_signings=2))
         assert edited.policy.terms == Terms(60, 2, (Step("x", 1, ("zed",)),))
         assert [change.change.value for change in edited.changes] == ["loosened", "created"]
 

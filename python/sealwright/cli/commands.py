@@ -17,6 +17,7 @@ _COMMANDS = {
     "member": "sealwright.cli.member:member",
     "policy": "sealwright.cli.policy:policy",
     "request": "sealwright.cli.request:request",
+    "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
     "module": "sealwright.cli.module:module",
@@ -54,5 +55,6 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
 def root() -> None:
     """Self-hosted code signing: keys stay on the server, every tool signs over PKCS#11.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server unreachable.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server unreachable, 4 proposed:
+    nothing is changed until others agree.
     """

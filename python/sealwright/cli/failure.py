@@ -65,6 +65,10 @@ NEXT_STEPS = {
     "own_grant": "Ask another administrator, or the approvers: "
     "sealwright request create SIGNER --why TEXT",
     "administrator_required": "Who is one: sealwright member list SIGNER",
+    "own_proposal": "Somebody else decides: sealwright proposal show ID",
+    "proposal_not_found": "Those that you may see: sealwright proposal list",
+    "proposal_finished": "What became of it: sealwright proposal show ID",
+    "proposal_overtaken": "Look what changed, and propose it again: sealwright proposal show ID",
     "no_active_grant": "Ask for one: sealwright request create SIGNER --why TEXT",
     "algorithm_not_allowed": "Those that are: sealwright policy show NAME",
     "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",

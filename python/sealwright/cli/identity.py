@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import msgspec
 from msgspec.structs import replace
 
 from sealwright.cli.duration import Duration
@@ -16,7 +17,7 @@ from sealwright.cli.output import (
     warn,
 )
 from sealwright.cli.text import facts, moment, table
-from sealwright.client.errors import ClientError
+from sealwright.client.errors import ClientError, Proposed
 from sealwright.client.objects import ApiKey, Identity
 
 key_out = click.option(
@@ -152,6 +153,8 @@ def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.add_key(name, expires, networks)
+    except Proposed as proposed:
+        raise _kept(output, proposed, key_out) from None
     except ClientError:
         output.discard()
         raise
@@ -172,6 +175,19 @@ def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path
         print_json(answer.body)
     else:
         print_object(replace(answer.value, api_key=None))
+
+
+def _kept(output: KeyOutput, proposed: Proposed, key_out: Path | None) -> Proposed:
+    """The same, after its key was put where it belongs."""
+    api_key = proposed.change.api_key or ""
+    output.keep(api_key)
+    if not invocation().json:
+        output.tell(api_key)
+        click.echo("It works once the proposal is carried out.", err=True)
+    if key_out is None:
+        return proposed
+    change = replace(proposed.change, api_key=None)
+    return Proposed(change, msgspec.json.encode(change))
 
 
 @key.command()

@@ -6,7 +6,7 @@ import click
 
 from sealwright.cli.bounds import hashes, signings, window
 from sealwright.cli.history import show_changes
-from sealwright.cli.options import Group, client, page_options
+from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page, tell_deleted
 from sealwright.cli.policy_options import terms_options
 from sealwright.cli.text import facts, moment, table
@@ -27,7 +27,14 @@ def create(name: str, **terms: Any) -> None:
     Give --max-window, --max-signings or both. Without --step a request is approved at once, without
     --request-ttl it waits for ever, and without --hash every hash may be signed.
     """
-    show(client().create_policy(name, PolicyTerms(**terms)), _show_policy)
+    answer = client().create_policy(name, PolicyTerms(**terms))
+    show(answer, _show_policy)
+    if answer.value.steps and not answer.value.protected and not invocation().json:
+        click.echo(
+            "Who rules over a signer can still detach this policy alone, sign, and attach it "
+            "again; with --protected its own steps decide about that.",
+            err=True,
+        )
 
 
 @policy.command("list")

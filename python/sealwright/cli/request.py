@@ -2,14 +2,16 @@
 
 import click
 
+from sealwright.cli.ballot_text import name_step, open_step
 from sealwright.cli.bounds import signings, wanted_options, window
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page
-from sealwright.cli.request_text import name_step, show_decision, show_request
+from sealwright.cli.request_text import show_decision, show_request
 from sealwright.cli.text import moment, printable
 from sealwright.client.objects import Request
 
 _STATES = ["pending", "approved", "rejected", "cancelled", "expired"]
+_NONE_OPEN = "the request"
 
 
 @click.group(cls=Group)
@@ -88,8 +90,8 @@ def approve(id: str, comment: str | None) -> None:  # noqa: A002
     """
     caller = client()
     seen = caller.request(id).value
-    answer = caller.approve_request(id, comment, _open_step(seen))
-    show(answer, lambda it: show_decision(f"Approved {name_step(seen)}", it))
+    answer = caller.approve_request(id, comment, open_step(seen))
+    show(answer, lambda it: show_decision(f"Approved {name_step(seen, _NONE_OPEN)}", it))
 
 
 @request.command()
@@ -99,8 +101,8 @@ def reject(id: str, why: str) -> None:  # noqa: A002
     """Refuse a request for good; one approver of the open step is enough."""
     caller = client()
     seen = caller.request(id).value
-    answer = caller.reject_request(id, why, _open_step(seen))
-    show(answer, lambda it: show_decision(f"Rejected {name_step(seen)}", it))
+    answer = caller.reject_request(id, why, open_step(seen))
+    show(answer, lambda it: show_decision(f"Rejected {name_step(seen, _NONE_OPEN)}", it))
 
 
 @request.command()
@@ -111,8 +113,3 @@ def cancel(id: str) -> None:  # noqa: A002
     Whoever asked can, and an administrator of the signer.
     """
     show(client().cancel_request(id), show_request)
-
-
-def _open_step(seen: Request) -> int | None:
-    """What to say to the server, so that nobody decides on a step that they have not seen."""
-    return seen.step if seen.state == "pending" else None

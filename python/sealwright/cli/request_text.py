@@ -2,9 +2,10 @@
 
 import click
 
+from sealwright.cli.ballot_text import end, show_steps
 from sealwright.cli.bounds import hashes, signings, window
 from sealwright.cli.text import bullets, facts, moment, printable
-from sealwright.client.objects import Request, RequestStep
+from sealwright.client.objects import Request
 
 
 def show_request(one: Request) -> None:
@@ -21,11 +22,11 @@ def show_request(one: Request) -> None:
             ("state", one.state),
             ("created", moment(one.created_at)),
             ("expires", moment(one.expires_at)),
-            *_end(one),
+            *end(one),
+            *([] if one.grant_id is None else [("grant", one.grant_id)]),
         ]
     )
-    for number, step in enumerate(one.steps, 1):
-        _show_step(one, number, step)
+    show_steps(one)
     if one.missing:
         click.echo("\nMissing:")
         bullets(one.missing)
@@ -33,47 +34,6 @@ def show_request(one: Request) -> None:
 
 def _of(wanted: str, most: str) -> str:
     return wanted if wanted == most else f"{wanted} (the policy allows {most})"
-
-
-def _end(one: Request) -> list[tuple[str, object]]:
-    pairs: list[tuple[str, object]] = []
-    if one.ended_at is not None:
-        pairs += [("ended", moment(one.ended_at)), ("ended by", one.ended_by)]
-    if one.comment is not None:
-        pairs.append(("comment", one.comment))
-    if one.grant_id is not None:
-        pairs.append(("grant", one.grant_id))
-    return pairs
-
-
-def _show_step(one: Request, number: int, step: RequestStep) -> None:
-    title = _step_title(one, number)
-    approved = sum(
-        decision.verdict == "approved" and decision.withdrawn_at is None
-        for decision in step.decisions
-    )
-    now = ", open now" if one.step == number else ""
-    click.echo("")
-    click.echo(printable(f"{title[0].upper()}{title[1:]}{now}"))
-    click.echo(
-        printable(f"  {approved} of {step.required} approvals, of {', '.join(step.approvers)}")
-    )
-    for decision in step.decisions:
-        comment = f": {decision.comment}" if decision.comment else ""
-        end = decision.withdrawn_at
-        withdrawn = "" if end is None else f", withdrawn {moment(end)}"
-        said = f"{decision.verdict} by {decision.approver}{withdrawn}{comment}"
-        click.echo(printable(f"  {moment(decision.at)}  {said}"))
-
-
-def name_step(one: Request) -> str:
-    """The one that is open; the whole request if none is."""
-    return "the request" if one.step is None else _step_title(one, one.step)
-
-
-def _step_title(one: Request, number: int) -> str:
-    place = f"step {number} of {len(one.steps)}"
-    return f"{place}, '{one.steps[number - 1].name}'" if 1 <= number <= len(one.steps) else place
 
 
 def show_decision(verdict: str, after: Request) -> None:

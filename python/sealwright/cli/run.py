@@ -8,9 +8,10 @@ import click
 
 from sealwright.cli.commands import root
 from sealwright.cli.failure import CommandError, report
-from sealwright.client.errors import ClientError, UnreachableError
+from sealwright.cli.proposed import tell_proposed
+from sealwright.client.errors import ClientError, Proposed, UnreachableError
 
-DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
+DONE, FAILED, WRONG_USAGE, UNREACHABLE, PROPOSED = 0, 1, 2, 3, 4
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -19,6 +20,9 @@ def run(arguments: Sequence[str]) -> int:
             try:
                 root.invoke(context)
                 sys.stdout.flush()
+            except Proposed as proposed:
+                tell_proposed(proposed)
+                return PROPOSED
             except (ClientError, CommandError) as fault:
                 report(fault)
                 return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED

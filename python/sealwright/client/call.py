@@ -8,8 +8,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from sealwright.client.connection import Connection
-from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError, UnreachableError
-from sealwright.client.objects import Problem
+from sealwright.client.errors import (
+    ClientError,
+    Proposed,
+    Refused,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from sealwright.client.objects import Problem, ProposedChange
 from sealwright.client.transport import Response, Transport
 
 T = TypeVar("T")
@@ -44,12 +50,7 @@ class Caller:
 
     def _call(self, method: str, path: str, answer: type[T], body: Body | None = None) -> Answer[T]:
         response = self._send(method, path, body)
-        try:
-            value = msgspec.json.decode(response.body, type=answer)
-        except msgspec.MsgspecError as fault:
-            raise UnexpectedAnswerError(
-                f"{response.url} does not answer {method} {path} as a control plane does: {fault}"
-            ) from None
+        value = _parsed(response, method, path, answer)
         return Answer(value, response.body, response.date, response.status == 201)
 
     def _send(self, method: str, path: str, body: Body | None = None) -> Response:
@@ -61,6 +62,8 @@ class Caller:
         response = self._transport.request(method, path, body=content, headers=headers)
         if not 200 <= response.status < 300:
             raise _refusal(response)
+        if response.status == 202:
+            raise Proposed(_parsed(response, method, path, ProposedChange), response.body)
         return response
 
     def _stream(self, path: str) -> Iterator[bytes]:
@@ -78,6 +81,15 @@ def given(**fields: object) -> dict[str, object]:
 def part(name: str) -> str:
     """One segment of a path, whatever is in it."""
     return quote(name, safe="") if name not in {".", ".."} else name.replace(".", "%2E")
+
+
+def _parsed(response: Response, method: str, path: str, wanted: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response.body, type=wanted)
+    except msgspec.MsgspecError as fault:
+        raise UnexpectedAnswerError(
+            f"{response.url} does not answer {method} {path} as a control plane does: {fault}"
+        ) from None
 
 
 def _refusal(response: Response) -> ClientError:

@@ -23,6 +23,7 @@ from sealwright.client.objects import (
     Page,
     Policy,
     PolicyTerms,
+    Proposal,
     Request,
     Signer,
     SignerTerms,
@@ -32,7 +33,7 @@ from sealwright.client.objects import (
 
 class Client(Caller):
     """Every method raises ClientError: Refused with the server's code, UnreachableError, or
-    UnexpectedAnswerError."""
+    UnexpectedAnswerError; and Proposed, where others have to agree to it first."""
 
     def live(self) -> Answer[Health]:
         """Needs no key."""
@@ -216,6 +217,32 @@ class Client(Caller):
 
     def cancel_request(self, request_id: str) -> Answer[Request]:
         return self._call("POST", f"/v1/requests/{part(request_id)}/cancel", Request, {})
+
+    def proposals(
+        self, limit: int, cursor: str | None = None, *, state: str | None = None
+    ) -> Answer[Page[Proposal]]:
+        """Newest first."""
+        return self._get("/v1/proposals", Page[Proposal], limit=limit, cursor=cursor, state=state)
+
+    def proposal(self, proposal_id: str) -> Answer[Proposal]:
+        return self._call("GET", f"/v1/proposals/{part(proposal_id)}", Proposal)
+
+    def approve_proposal(
+        self, proposal_id: str, comment: str | None = None, step: int | None = None
+    ) -> Answer[Proposal]:
+        """`step`: as for `approve_request`."""
+        path = f"/v1/proposals/{part(proposal_id)}/approve"
+        return self._call("POST", path, Proposal, given(comment=comment, step=step))
+
+    def reject_proposal(
+        self, proposal_id: str, comment: str, step: int | None = None
+    ) -> Answer[Proposal]:
+        """`step`: as for `approve_request`."""
+        path = f"/v1/proposals/{part(proposal_id)}/reject"
+        return self._call("POST", path, Proposal, given(comment=comment, step=step))
+
+    def cancel_proposal(self, proposal_id: str) -> Answer[Proposal]:
+        return self._call("POST", f"/v1/proposals/{part(proposal_id)}/cancel", Proposal, {})
 
     def create_grant(
         self,

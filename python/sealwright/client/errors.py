@@ -1,5 +1,7 @@
 """What can go wrong between a caller and the control plane, as words for a person."""
 
+from sealwright.client.objects import ProposedChange
+
 
 class ClientError(Exception):
     """A call that brought no answer of use. The text names what and where, and never a key."""
@@ -19,6 +21,15 @@ class UnreachableError(ClientError):
 
 class UnexpectedAnswerError(ClientError):
     """Something answered that does not speak as a control plane does."""
+
+
+class Proposed(ClientError):  # noqa: N818  # an answer, not a fault
+    """Nothing changed yet: others have to agree. `body` is the API's own JSON."""
+
+    def __init__(self, change: ProposedChange, body: bytes) -> None:
+        super().__init__(f"Proposed as {change.proposal.id}.")
+        self.change = change
+        self.body = body
 
 
 class Refused(ClientError):  # noqa: N818  # an answer, not a fault

@@ -233,6 +233,35 @@ class Request(msgspec.Struct, frozen=True):
     protected: bool = False
 
 
+class Proposal(msgspec.Struct, frozen=True):
+    """A change that others have to agree to first: `action` is what is done to `object`, `details`
+    say how. `step` is the number, from 1, of the open one; `missing` are sentences."""
+
+    id: str
+    action: str
+    object: str
+    proposer: str
+    state: str
+    step: int | None
+    steps: list[RequestStep]
+    details: dict[str, str | int | bool | None]
+    created_at: datetime
+    expires_at: datetime
+    missing: list[str]
+    signer: str | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    comment: str | None = None
+
+
+class ProposedChange(msgspec.Struct, frozen=True):
+    """What a call answers that proposed what it was to do. `api_key` is shown this once, and works
+    once the proposal is carried out."""
+
+    proposal: Proposal
+    api_key: str | None = None
+
+
 class Grant(msgspec.Struct, frozen=True):
     """`issued_by` is who pre-approved it, where no request led to it."""
 

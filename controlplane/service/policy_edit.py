@@ -1,0 +1,123 @@
+"""Changing what a policy asks for: its own steps have a say in it, if it is protected."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
+
+from peewee import Database
+
+from controlplane.domain import permissions
+from controlplane.domain.action import Action
+from controlplane.domain.model import (
+    Caller,
+    Identity,
+    Policy,
+    PolicyChange,
+    PolicyChangeKind,
+    Terms,
+)
+from controlplane.domain.policy import Comparison, TermsEdit, check_terms, compare, describe_terms
+from controlplane.errors import invalid
+from controlplane.service import consents
+from controlplane.service.attachments import find_policy, refuse_unmet
+from controlplane.service.changes import carried_out, record
+from controlplane.service.gate import Change, Ruling
+from controlplane.service.grants import revoke_all
+from controlplane.service.requests import cancel_all
+from controlplane.store import grants, identities, requests, signers
+from controlplane.store import policies as rows
+
+
+@dataclass(frozen=True, slots=True)
+class EditPolicy(Change[None]):
+    """Requests and grants keep the terms that they were made under. Where it becomes protected,
+    requests that wait end, and grants that nobody but their issuer agreed to. Refused 400, 403,
+    404, 409 policy_cannot_be_met on a signer that has the policy."""
+
+    action: ClassVar[Action] = Action.POLICY_EDIT
+
+    policy: str
+    given: TermsEdit
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[None]:
+        permissions.require_admin(actor, "edit policies")
+        before = find_policy(database, self.policy)
+        after = replace(before, terms=self.given.revise(before.terms))
+        comparison = compare(before.terms, after.terms)
+        if after != before:
+            check_terms(after.terms)
+            check_approvers(database, after.terms)
+            auditors = signers.auditors_with_policy(database, before.id, at)
+            refuse_unmet(database, after.terms, auditors)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> None:
+            if after != before:
+                self._edit(database, caller, before, after, at)
+
+        lets_more_through = comparison.loosened or after.terms.steps != before.terms.steps
+        details = _details(before.terms, after.terms)
+        return Ruling(
+            subject=before.name,
+            needs=consents.of_attached(database, before, at) if lets_more_through else (),
+            rests_on=(before,),
+            apply=apply,
+            details={"change": _kind(comparison).value, **details},
+        )
+
+    def _edit(
+        self, database: Database, caller: Caller, before: Policy, after: Policy, at: datetime
+    ) -> None:
+        rows.update(database, after)
+        comparison = compare(before.terms, after.terms)
+        change = _kind(comparison)
+        what = (*comparison.loosened, *comparison.tightened)
+        tell(database, caller, after, change, at, what)
+        details = {
+            "id": after.id,
+            "change": change.value,
+            **_details(before.terms, after.terms),
+        }
+        record(database, caller, self.action, after.name, at=at, details=details)
+        if after.terms.protected and not before.terms.protected:
+            why = f"The policy {after.name!r} is protected from now on."
+            cancel_all(database, caller, at, requests.under_policy(after.id))
+            revoke_all(database, caller, at, grants.pre_approved_under(after.id), why)
+
+
+def tell(
+    database: Database,
+    caller: Caller,
+    policy: Policy,
+    change: PolicyChangeKind,
+    at: datetime,
+    what: tuple[str, ...] = (),
+) -> None:
+    """Those who read the policy."""
+    what = (*what, *carried_out(caller))
+    told = PolicyChange(at, caller.author, policy.id, policy.name, None, change, what)
+    rows.insert_change(database, told)
+
+
+def check_approvers(database: Database, terms: Terms) -> None:
+    """Refused 400 naming the step that names nobody known."""
+    known = identities.find_all(database, terms.approvers)
+    for index, step in enumerate(terms.steps):
+        for name in step.approvers:
+            if name not in known:
+                raise invalid(f"steps[{index}].approvers", f"There is no identity {name!r}.")
+
+
+def _kind(comparison: Comparison) -> PolicyChangeKind:
+    if comparison.loosened:
+        return PolicyChangeKind.LOOSENED
+    return PolicyChangeKind.TIGHTENED if comparison.tightened else PolicyChangeKind.CHANGED
+
+
+def _details(before: Terms, after: Terms) -> dict[str, str | int | bool | None]:
+    """What it was and what it is, where that differs."""
+    was, is_ = describe_terms(before), describe_terms(after)
+    details: dict[str, str | int | bool | None] = {}
+    for field in is_:
+        if is_[field] != was[field]:
+            details |= {field: is_[field], f"{field}_before": was[field]}
+    return details
