@@ -72,6 +72,7 @@ class Code(StrEnum):
     PROPOSAL_OVERTAKEN = "proposal_overtaken"
     REQUEST_NOT_PENDING = "request_not_pending"
     REQUESTER_CANNOT_SIGN = "requester_cannot_sign"
+    ROLES_EXCLUDE = "roles_exclude"
     SIGNER_DELETING = "signer_deleting"
     SIGNER_EXISTS = "signer_exists"
     SIGNER_NAME_USED = "signer_name_used"

@@ -130,7 +130,7 @@ class IdentitiesResource(Resource):
     @endpoint(
         "Create an identity; its API key is shown once",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS),
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         created = self._identities.create(caller, body.name, body.kind, body.role, body.owner)
@@ -148,7 +148,12 @@ class IdentityResource(Resource):
 
     @endpoint(
         "Give an identity another role or address, or offer a machine to another owner",
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND, Code.LAST_ADMIN),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.IDENTITY_NOT_FOUND,
+            Code.LAST_ADMIN,
+            Code.ROLES_EXCLUDE,
+        ),
         proposes=True,
     )
     def on_patch(self, caller: Caller, name: str, body: EditIdentity) -> Identity:

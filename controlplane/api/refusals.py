@@ -104,6 +104,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.PROPOSAL_OVERTAKEN: "Something that the proposal rests on has changed.",
         Code.REQUEST_NOT_PENDING: "The request is finished.",
         Code.REQUESTER_CANNOT_SIGN: "Who asked could not use a grant.",
+        Code.ROLES_EXCLUDE: "An auditor, of the server or of a signer, is nothing else there.",
         Code.SIGNER_DELETING: "The signer is being deleted; that can be taken back.",
         Code.SIGNER_EXISTS: "There is a signer of this name.",
         Code.SIGNER_NAME_USED: "A signer of this name was deleted.",

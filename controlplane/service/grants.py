@@ -29,6 +29,7 @@ from controlplane.service import consents, cursor
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
+from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
@@ -290,7 +291,7 @@ def _find_grant(database: Database, reader: Identity, grant_id: str, now: dateti
 
 def _find_grantee(database: Database, signer: Signer, name: str) -> Identity:
     identity = identities.find(database, name)
-    role = members.find_role(database, signer.id, identity.id) if identity else None
+    role = role_that_counts(database, signer.id, identity) if identity else None
     if identity is None or role is None:
         raise not_found("member", name)
     if role is MemberRole.AUDITOR or identity.disabled:

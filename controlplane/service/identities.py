@@ -31,6 +31,7 @@ from controlplane.service.identity_edit import (
     find_identity,
 )
 from controlplane.service.leaving import end_what_was_said
+from controlplane.service.roles import refuse_change
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
@@ -99,8 +100,8 @@ class Identities:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewIdentity:
-        """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner. A machine is
-        its creator's until the user named as its owner accepts it."""
+        """Refused 400 (name, owner), 403, 409 identity_exists, roles_exclude. A user has no
+        owner. A machine is its creator's until the user named as its owner accepts it."""
         check_identity_name(name)
         with self._store.change() as database:
             actor = confirm(database, caller)
@@ -109,16 +110,9 @@ class Identities:
             if rows.find(database, name) is not None:
                 raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
-            created = insert_identity(
-                database,
-                name,
-                kind,
-                role,
-                owner,
-                at,
-                proposed_owner=proposed_owner,
-                issued_by=actor.name,
-            )
+            identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
+            refuse_change(database, None, identity, at)
+            created = insert_identity(database, identity, issued_by=actor.name)
             record(
                 database,
                 caller,
@@ -356,20 +350,11 @@ def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now:
 
 
 def insert_identity(
-    database: Database,
-    name: str,
-    kind: IdentityKind,
-    role: ServerRole | None,
-    owner: str | None,
-    at: datetime,
-    *,
-    proposed_owner: str | None = None,
-    issued_by: str | None = None,
+    database: Database, identity: Identity, *, issued_by: str | None = None
 ) -> NewIdentity:
     """With its first API key. `issued_by`: None: on the server's own machine."""
-    identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
     rows.insert(database, identity)
-    created = insert_key(database, identity, at, issued_by=issued_by)
+    created = insert_key(database, identity, identity.created_at, issued_by=issued_by)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 

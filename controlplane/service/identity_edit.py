@@ -16,13 +16,14 @@ from controlplane.errors import invalid, not_found
 from controlplane.service import consents
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Consent, Ruling
+from controlplane.service.roles import refuse_change
 from controlplane.store import identities as rows
 
 
 @dataclass(frozen=True, slots=True)
 class EditIdentity(Change[Identity]):
     """Who is to own a machine that a protected policy names is not for an admin alone to say.
-    Refused 400 (owner, email), 403, 404, 409 last_admin."""
+    Refused 400 (owner, email), 403, 404, 409 last_admin, roles_exclude."""
 
     action: ClassVar[Action] = Action.IDENTITY_EDIT
 
@@ -42,6 +43,7 @@ class EditIdentity(Change[Identity]):
             permissions.require_remaining_admin(
                 rows.count_other_admins(database, before.id, at), "give anybody a role again"
             )
+        refuse_change(database, before, after, at)
 
         def apply(database: Database, caller: Caller, at: datetime) -> Identity:
             if after != before:

@@ -394,7 +394,11 @@ class Model:
                 raise Refusal(400, "invalid_request")
         if name in self.identities:
             raise Refusal(409, "identity_exists")
+        before = self._contradictions()
         self.identities[name] = created
+        if self._contradictions() - before:
+            del self.identities[name]
+            raise Refusal(409, "roles_exclude")
         self._record(who, "identity:create", name)
         return created
 
@@ -402,8 +406,12 @@ class Model:
         self._must_be_admin(self._caller(who))
         identity = self._identity(name)
         before = identity.proposed_owner
+        excluded = self._contradictions()
         if owner != before:
             self._offer(identity, owner)
+        if self._contradictions() - excluded:
+            identity.proposed_owner = before
+            raise Refusal(409, "roles_exclude")
         if identity.proposed_owner != before:
             self._record(who, "identity:edit", name)
         return identity
@@ -536,11 +544,48 @@ class Model:
         signer = self._managed_signer(who, name)
         self._identity(identity)
         before = signer.members.get(identity)
+        excluded = self._contradictions()
         if before != role:
             signer.members[identity] = role
+            if self._contradictions() - excluded:
+                signer.members.pop(identity)
+                if before is not None:
+                    signer.members[identity] = before
+                raise Refusal(409, "roles_exclude")
             action = "member:add" if before is None else "member:change"
             self._record(who, action, identity, signer=name)
         return before is None
+
+    def _contradictions(self) -> set[tuple[str, str, str, str]]:
+        """Who watches, and what they are besides, themselves or by way of a machine."""
+        found = set()
+        for holder in self.identities.values():
+            for name in {holder.name, *holder.persons}:
+                watcher = self.identities[name]
+                if watcher.role == "auditor" and holder.role == "admin":
+                    found.add((name, holder.name, "admin", ""))
+                for signer in self.signers.values():
+                    if watcher.role != "auditor" and signer.members.get(name) != "auditor":
+                        continue
+                    if signer.members.get(holder.name) in SIGNING_ROLES:
+                        role = signer.members[holder.name]
+                        found.add((name, holder.name, role, signer.name))
+                    if holder.name in self._asked_on(signer):
+                        found.add((name, holder.name, "approver", signer.name))
+        return found
+
+    def _asked_on(self, signer: Signer) -> set[str]:
+        """Whom its policy or a request that waits names."""
+        asked = set(signer.policy.terms.approvers) if signer.policy is not None else set()
+        for request in self.requests.values():
+            if request.signer == signer.name and request.state(self.now) == "pending":
+                asked |= request.terms.approvers
+        return asked
+
+    def _signs(self, who: str, signer: Signer) -> bool:
+        """Whoever watches does not, whatever else they are."""
+        role = signer.members.get(who)
+        return role in SIGNING_ROLES and not self._is_auditor(who, signer.name)
 
     def remove_member(self, who: str, name: str, identity: str) -> None:
         signer = self._managed_signer(who, name)
@@ -639,7 +684,7 @@ class Model:
         signer = self._visible_signer(who, name)
         if who not in signer.members:
             raise Refusal(403, "not_a_member")
-        if signer.members[who] not in SIGNING_ROLES:
+        if not self._signs(who, signer):
             raise Refusal(403, "role_cannot_sign")
         self._must_stay(signer)
         if signer.policy is None:
@@ -676,7 +721,7 @@ class Model:
         if signer.policy is not request.policy:
             raise Refusal(409, "policy_detached")
         requester = self.identities[request.requester]
-        if requester.disabled or signer.members.get(requester.name) not in SIGNING_ROLES:
+        if requester.disabled or not self._signs(requester.name, signer):
             raise Refusal(409, "requester_cannot_sign")
         self._decide(who, request, open_, "approved", comment)
         self._record(who, "request:approve", name, signer=request.signer)
@@ -794,7 +839,7 @@ class Model:
         if grantee not in self.identities or grantee not in signer.members:
             raise Refusal(404, "member_not_found")
         other = self.identities[grantee]
-        if other.disabled or signer.members[grantee] not in SIGNING_ROLES:
+        if other.disabled or not self._signs(grantee, signer):
             raise Refusal(409, "grantee_cannot_sign")
         if not _are_different((other, identity)):
             raise Refusal(403, "own_grant")
@@ -861,7 +906,7 @@ class Model:
         signer = self.signers.get(name)
         if signer is None or who not in signer.members:
             return Judgement("not_a_member")
-        if signer.members[who] not in SIGNING_ROLES:
+        if not self._signs(who, signer):
             return Judgement("role_cannot_sign")
         if signer.disabled:
             return Judgement("signer_disabled")
