@@ -12,6 +12,7 @@ import falcon.asgi
 from controlplane.admission.threads import Threads
 from controlplane.api import (
     catalogue,
+    enrolments,
     grants,
     health,
     identities,
@@ -21,6 +22,7 @@ from controlplane.api import (
     problems,
     proposals,
     requests,
+    settings,
     sign,
     signers,
 )
@@ -44,18 +46,23 @@ def routes(
 ) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
     who, certs, log = services.identities, services.signers, services.audit
+    codes = services.enrolments
     return [
         ("/v1/health/live", health.LiveResource()),
         ("/v1/health/ready", health.ReadyResource(services)),
         ("/metrics", MetricsResource(metrics, services, named=metrics_named)),
         ("/v1/whoami", identities.WhoAmIResource(who)),
-        ("/v1/identities", identities.IdentitiesResource(who)),
-        ("/v1/identities/{name}", identities.IdentityResource(who)),
+        ("/v1/identities", identities.IdentitiesResource(who, codes)),
+        ("/v1/identities/{name}", identities.IdentityResource(who, codes)),
         ("/v1/identities/{name}/accept", identities.IdentityAcceptResource(who)),
         ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),
         ("/v1/identities/{name}/enable", identities.IdentityEnableResource(who)),
         ("/v1/identities/{name}/keys", identities.ApiKeysResource(who)),
         ("/v1/identities/{name}/keys/{key_id}/revoke", identities.ApiKeyRevokeResource(who)),
+        ("/v1/identities/{name}/enrolments", enrolments.EnrolmentsResource(codes)),
+        ("/v1/enrol", enrolments.EnrolResource(codes)),
+        ("/v1/settings", settings.SettingsResource(services.settings)),
+        ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
         ("/v1/signers/{name}", signers.SignerResource(certs)),
         ("/v1/signers/{name}/disable", signers.SignerDisableResource(certs)),

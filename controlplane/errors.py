@@ -44,6 +44,7 @@ class Code(StrEnum):
 
     # What is not there, or not for the caller to see.
     API_KEY_NOT_FOUND = "api_key_not_found"
+    ENROLMENT_UNKNOWN = "enrolment_unknown"
     GRANT_NOT_FOUND = "grant_not_found"
     IDENTITY_NOT_FOUND = "identity_not_found"
     MEMBER_NOT_FOUND = "member_not_found"
@@ -51,6 +52,7 @@ class Code(StrEnum):
     POLICY_NOT_FOUND = "policy_not_found"
     PROPOSAL_NOT_FOUND = "proposal_not_found"
     REQUEST_NOT_FOUND = "request_not_found"
+    SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
 
     # What contradicts what is there.

@@ -13,7 +13,9 @@ import structlog
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-_API_KEY = re.compile(r"swk_[A-Za-z0-9]+")
+from controlplane.domain.secret import ANY_PREFIX
+
+_SECRET = re.compile(f"({ANY_PREFIX})[A-Za-z0-9]+")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -40,8 +42,9 @@ def _to_json(event: structlog.typing.EventDict) -> str:
 
 
 def _render(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
-    """JSON without API keys, wherever in the event they may have got to (a path, a traceback)."""
-    return _API_KEY.sub("swk_[redacted]", _to_json(event))
+    """JSON without API keys and the like, wherever in the event they may have got to (a path, a
+    traceback)."""
+    return _SECRET.sub(r"\1[redacted]", _to_json(event))
 
 
 _SHARED: list[structlog.typing.Processor] = [

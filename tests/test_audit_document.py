@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,11 +38,30 @@ BLOCKS = [
     for block in re.findall(r"^```(?:json|text|python)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 ]
 EXPORTED, CANONICAL_1, HASH_1, CANONICAL_2, HASH_2 = BLOCKS[:5]
-EXPORTED_3, CANONICAL_3, HASH_3, CLIENT_3, PROGRAM = BLOCKS[5:]
-ROWS = [json.loads(line) for line in (*EXPORTED.splitlines(), EXPORTED_3)]
+EXPORTED_2, CANONICAL_4, HASH_4, CLIENT_4, PROGRAM = BLOCKS[5:]
+LINES = [*EXPORTED.splitlines(), *EXPORTED_2.splitlines()]
+APPROVAL, SIGNATURE = map(json.loads, EXPORTED_2.splitlines())
 FIRST_LINE, FIRST_LINE_2 = "sealwright-row-v1\n", "sealwright-row-v2\n"
 ENTRY_3 = Entry(
     id="018f0000-0000-7000-8000-000000000003",
+    created_at=datetime(2026, 1, 31, 8, 0, 2, 500_000, tzinfo=UTC),
+    kind=OperationKind.CHANGE,
+    actor="ann",
+    api_key_id="k2",
+    credential=Credential(CredentialKind.API_KEY, "k2", "admin", 604800, enrolled=False),
+    signer="release",
+    action="request:approve",
+    object="r1",
+    details={
+        "step": 1,
+        "step_name": "lead",
+        "completes_step": True,
+        "comment": None,
+        "requester": "ci",
+    },
+)
+ENTRY_4 = Entry(
+    id="018f0000-0000-7000-8000-000000000004",
     created_at=datetime(2026, 1, 31, 8, 0, 3, tzinfo=UTC),
     kind=OperationKind.SIGN,
     actor="ci",
@@ -54,7 +74,7 @@ ENTRY_3 = Entry(
     digest=bytes(range(32)),
     ecdsa_encoding=EcdsaEncoding.DER,
     grant_id="g1",
-    approvals=(Approval("ann", datetime(2026, 1, 31, 7, tzinfo=UTC), 1),),
+    approvals=(Approval("ann", APPROVAL["row_hash"], 3),),
     certificate_serial="0a",
     client=Client(address="127.0.0.1", tool="jarsigner", command="jarsigner \u00e9.jar"),
     signature=bytes(range(250, 256)),
@@ -86,9 +106,9 @@ def encode(value: object) -> str:
 
 
 def test_the_example_of_version_2_follows_from_the_rule_in_words() -> None:
-    row = json.loads(EXPORTED_3)
-    assert row.pop("row_hash") == HASH_3
-    assert row["previous_hash"] == HASH_2
+    row = json.loads(LINES[3])
+    assert row.pop("row_hash") == HASH_4
+    assert row["previous_hash"] == APPROVAL["row_hash"]
     for name, value in (
         ("client", row.pop("client")),
         ("idempotency_key", row.pop("idempotency_key")),
@@ -96,25 +116,27 @@ def test_the_example_of_version_2_follows_from_the_rule_in_words() -> None:
     ):
         octets = b64decode(row.pop(f"{name}_salt")) + encode(value).encode()
         assert row[f"{name}_hash"] == hashlib.sha256(octets).hexdigest()
-    assert row.pop("api_key_id") == ROWS[2]["credential"]["id"]
-    assert encode(ROWS[2]["client"]) == CLIENT_3
-    assert b64decode(ROWS[2]["client_salt"]) == bytes(range(16))
+    assert row.pop("api_key_id") == SIGNATURE["credential"]["id"]
+    assert encode(SIGNATURE["client"]) == CLIENT_4
+    assert b64decode(SIGNATURE["client_salt"]) == bytes(range(16))
     assert len(row) == 27
-    assert encode(row) == CANONICAL_3
-    assert hashlib.sha256((FIRST_LINE_2 + CANONICAL_3).encode()).hexdigest() == HASH_3
+    assert encode(row) == CANONICAL_4
+    assert hashlib.sha256((FIRST_LINE_2 + CANONICAL_4).encode()).hexdigest() == HASH_4
 
 
-def test_the_code_makes_these_bytes_of_this_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_makes_these_bytes_of_these_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "urandom", lambda octets: bytes(range(octets)))
-    row = log.link(Head(2, HASH_2), ENTRY_3)
-    written = canonical_bytes(3, ENTRY_3, row.commitments, HASH_2)
-    assert written == (FIRST_LINE_2 + CANONICAL_3).encode()
-    assert operations.line(row).decode() == EXPORTED_3 + "\n"
+    approval = log.link(Head(2, HASH_2), ENTRY_3)
+    signature = log.link(Head(3, approval.row_hash), ENTRY_4)
+    written = canonical_bytes(4, ENTRY_4, signature.commitments, approval.row_hash)
+    assert written == (FIRST_LINE_2 + CANONICAL_4).encode()
+    exported = [operations.line(row).decode() for row in (approval, signature)]
+    assert "".join(exported) == EXPORTED_2 + "\n"
 
 
 def test_the_code_verifies_these_rows() -> None:
-    verification = verify_lines([*EXPORTED.encode().splitlines(), EXPORTED_3.encode()])
-    assert verification == Verification(3, True, None, HASH_3)
+    verification = verify_lines(line.encode() for line in LINES)
+    assert verification == Verification(4, True, None, HASH_4)
 
 
 def test_the_members_of_version_2_are_told() -> None:
@@ -141,15 +163,24 @@ def test_the_program_verifies_the_log_of_a_server(control_plane: ControlPlane) -
 
 
 def test_the_program_verifies_a_log_of_both_versions() -> None:
-    both = f"{EXPORTED}\n{EXPORTED_3}\n"
-    assert run_program(both.encode()).stdout.decode() == f"3 {HASH_3}\n"
-    hidden = {name: ROWS[2][name] for name in ROWS[2] if name not in ("client", "client_salt")}
-    assert run_program(f"{EXPORTED}\n{json.dumps(hidden)}".encode()).stdout.decode() == (
-        f"3 {HASH_3}\n"
+    both = f"{EXPORTED}\n{EXPORTED_2}\n"
+    assert run_program(both.encode()).stdout.decode() == f"4 {HASH_4}\n"
+    names = [name for name in SIGNATURE if name not in ("client", "client_salt")]
+    hidden = json.dumps({name: SIGNATURE[name] for name in names})
+    assert run_program("\n".join((*LINES[:3], hidden)).encode()).stdout.decode() == (
+        f"4 {HASH_4}\n"
     )
     another = both.replace("\u00e9.jar", "e.jar").encode()
-    assert run_program(another).stderr == b"row 3 is not what it commits to\n"
+    assert run_program(another).stderr == b"row 4 is not what it commits to\n"
     assert run_program(LOG_V1).stdout.decode().split()[1] == HEAD_V1
+
+
+def test_the_program_names_a_row_that_rests_on_no_approval() -> None:
+    bob = replace(ENTRY_4, approvals=(Approval("bob", APPROVAL["row_hash"], 3),))
+    forged = operations.line(log.link(Head(3, APPROVAL["row_hash"]), bob)).decode()
+    assert run_program("\n".join((*LINES[:3], forged)).encode()).stderr == (
+        b"row 4 names an approval that does not stand in the log\n"
+    )
 
 
 def test_the_program_names_a_row_that_was_changed_or_removed() -> None:

@@ -97,6 +97,18 @@ class World:
         self.callers[name] = identities.authenticate(created.api_key)
         return self.callers[name]
 
+    def enrolled(
+        self,
+        name: str,
+        kind: IdentityKind = IdentityKind.USER,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> Caller:
+        """With a key that nobody else ever saw."""
+        enrolments = self.services.enrolments
+        code = enrolments.create_identity(self.admin, name, kind, role, owner).code
+        return self.services.identities.authenticate(enrolments.use(code, None).new.api_key)
+
     def machine_key(self, name: str) -> str:
         """The API key of a new machine."""
         kind = IdentityKind.MACHINE

@@ -21,8 +21,8 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from controlplane.api.text import check_body, check_path, check_query, refuse_body
-from controlplane.domain.api_key import PREFIX
 from controlplane.domain.ranges import IDEMPOTENCY_KEY
+from controlplane.domain.secret import ANY_PREFIX
 from controlplane.errors import Code, Refused, invalid
 
 JSON = "application/json"
@@ -37,6 +37,7 @@ class Run(Protocol):
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
 
 
+_SECRET = re.compile(ANY_PREFIX)
 _VISIBLE = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # ASCII, no comma
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
@@ -204,11 +205,11 @@ def read_idempotency_key(req: Request) -> str | None:
             f"Idempotency-Key must be given once, as {IDEMPOTENCY_KEY} visible ASCII characters, "
             "no comma.",
         )
-    if key is not None and PREFIX in key:  # it would stand in the log for ever
+    if key is not None and _SECRET.search(key):  # it would stand in the log for ever
         raise invalid(
             "Idempotency-Key",
-            "Idempotency-Key holds an API key; send any other text, new for each call. "
-            "If others can have seen this request, revoke the key.",
+            "Idempotency-Key holds an API key, or what gets one; send any other text, new for "
+            "each call. If others can have seen this request, revoke the key.",
         )
     return key
 

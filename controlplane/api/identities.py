@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from controlplane.api import words
 from controlplane.api.endpoint import endpoint
@@ -11,6 +11,7 @@ from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
 from controlplane.api.values import IdentityName, length, number
+from controlplane.domain import enrolment as domain
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
 from controlplane.domain.identity_edit import IdentityEdit
@@ -21,6 +22,7 @@ from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
 from controlplane.domain.warnings import ApiKeyEnds
 from controlplane.errors import Code, invalid
+from controlplane.service.enrolments import Enrolments, NewEnrolment
 from controlplane.service.identities import Identities as Service
 from controlplane.service.identities import NewApiKey, NewIdentity
 
@@ -30,6 +32,7 @@ class CreateIdentity(Body, frozen=True):
     kind: IdentityKind
     role: ServerRole | None = None
     owner: IdentityName | None = None
+    enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
 
 
 class EditIdentity(Body, frozen=True):
@@ -44,11 +47,22 @@ class EditIdentity(Body, frozen=True):
 Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
 
 
-class AddKey(Body, frozen=True):
+class KeyLimits(Body, frozen=True):
     """Without an end the key works until it is revoked, without addresses from everywhere."""
 
     expires_in_seconds: Annotated[int, number(LIFETIME)] | None = None
     allowed_addresses: Annotated[list[Cidr], length(NETWORKS)] = field(default_factory=list)
+
+    def lifetime(self) -> timedelta | None:
+        seconds = self.expires_in_seconds
+        return None if seconds is None else timedelta(seconds=seconds)
+
+    def networks(self) -> list[Network]:
+        """Each once. Refused 400."""
+        try:
+            return list(dict.fromkeys(map(parse_network, self.allowed_addresses)))
+        except ValueError as fault:
+            raise invalid("allowed_addresses", f"allowed_addresses: {fault}.") from None
 
 
 class Identity(Shown, frozen=True):
@@ -89,16 +103,32 @@ class WhoAmI(Identity, frozen=True):
     warnings: list[str]
 
 
+class Enrolment(Shown, frozen=True):
+    """A code that waits to be used. The limits are those of the key that comes of it."""
+
+    id: str
+    created_at: datetime
+    enrolment_expires_at: datetime
+    issued_by: str
+    expires_in_seconds: int | None
+    allowed_addresses: list[str]
+
+
 class IdentityWithKeys(Identity, frozen=True):
-    """`warnings`: sentences."""
+    """`enrolments`: those that wait for their code. `warnings`: sentences."""
 
     keys: list[ApiKey]
+    enrolments: list[Enrolment]
     warnings: list[str]
 
 
 class IdentityWithSecret(Identity, frozen=True):
-    api_key: str
-    api_key_id: str
+    """An API key and its id, or a code, of which its holder makes a key, and its end."""
+
+    api_key: str | UnsetType = UNSET
+    api_key_id: str | UnsetType = UNSET
+    enrolment_code: str | UnsetType = UNSET
+    enrolment_expires_at: datetime | UnsetType = UNSET
 
 
 class ApiKeyWithSecret(ApiKey, frozen=True):
@@ -121,30 +151,50 @@ class WhoAmIResource(Resource):
         return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
 
 
-class IdentitiesResource(Resource):
+class WithEnrolments(Resource):
+    """Base: those of identities, and of enrolments."""
+
+    def __init__(self, identities: Service, enrolments: Enrolments) -> None:
+        super().__init__(identities)
+        self._enrolments = enrolments
+
+
+class IdentitiesResource(WithEnrolments):
     @endpoint("List identities", refusals=(Code.READER_REQUIRED,))
     def on_get(self, caller: Caller, query: PageQuery) -> Items[Identity]:
         page = self._identities.list(caller, PageRequest(query.limit, query.cursor))
         return items(page, _identity)
 
     @endpoint(
-        "Create an identity; its API key is shown once",
+        "Create an identity; its API key, or its enrolment code, is shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
-        created = self._identities.create(caller, body.name, body.kind, body.role, body.owner)
-        return _identity_with_secret(created)
+        wanted = body.name, body.kind, body.role, body.owner
+        if body.enrol:
+            return _identity_with_code(self._enrolments.create_identity(caller, *wanted))
+        return _identity_with_secret(self._identities.create(caller, *wanted))
 
 
-class IdentityResource(Resource):
-    @endpoint("Show an identity and its keys", refusals=(Code.IDENTITY_NOT_FOUND,))
+class IdentityResource(WithEnrolments):
+    @endpoint(
+        "Show an identity, its keys, and enrolments that wait for their code",
+        refusals=(Code.IDENTITY_NOT_FOUND,),
+    )
     def on_get(self, caller: Caller, name: str) -> IdentityWithKeys:
         found = self._identities.get(caller, name)
         keys = self._identities.keys(caller, name)
         warnings = _warnings(self._identities.ending(found, keys))
-        shown = [_api_key(each) for each in keys]
-        return made(IdentityWithKeys, found, keys=shown, warnings=warnings)
+        return made(
+            IdentityWithKeys,
+            found,
+            keys=[_api_key(each) for each in keys],
+            enrolments=[
+                made(Enrolment, each, **said(each)) for each in self._enrolments.open_of(found)
+            ],
+            warnings=warnings,
+        )
 
     @endpoint(
         "Give an identity another role or address, or offer a machine to another owner",
@@ -197,10 +247,9 @@ class ApiKeysResource(Resource):
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
         proposes=True,
     )
-    def on_post(self, caller: Caller, name: str, body: AddKey) -> ApiKeyWithSecret:
-        seconds, networks = body.expires_in_seconds, _networks(body.allowed_addresses)
-        lifetime = None if seconds is None else timedelta(seconds=seconds)
-        return _api_key_with_secret(self._identities.add_key(caller, name, lifetime, networks))
+    def on_post(self, caller: Caller, name: str, body: KeyLimits) -> ApiKeyWithSecret:
+        limits = body.lifetime(), body.networks()
+        return api_key_with_secret(self._identities.add_key(caller, name, *limits))
 
 
 class ApiKeyRevokeResource(Resource):
@@ -222,7 +271,25 @@ def _identity(of: model.Identity) -> Identity:
 
 
 def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:
-    return made(IdentityWithSecret, of.identity, api_key=of.api_key, api_key_id=of.api_key_id)
+    return made(
+        IdentityWithSecret,
+        of.identity,
+        api_key=of.api_key,
+        api_key_id=of.api_key_id,
+        enrolment_code=UNSET,
+        enrolment_expires_at=UNSET,
+    )
+
+
+def _identity_with_code(of: NewEnrolment) -> IdentityWithSecret:
+    return made(
+        IdentityWithSecret,
+        of.identity,
+        api_key=UNSET,
+        api_key_id=UNSET,
+        enrolment_code=of.code,
+        enrolment_expires_at=of.enrolment.expires_at,
+    )
 
 
 def _warnings(of: tuple[ApiKeyEnds, ...]) -> list[str]:
@@ -233,8 +300,17 @@ def _api_key(of: model.ApiKey) -> ApiKey:
     return made(ApiKey, of, **_said(of))
 
 
-def _api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
+def api_key_with_secret(of: NewApiKey) -> ApiKeyWithSecret:
     return made(ApiKeyWithSecret, of.key, **_said(of.key), api_key=of.api_key)
+
+
+def said(of: domain.Enrolment) -> dict[str, object]:
+    """What stands in an answer in another form."""
+    return {
+        "enrolment_expires_at": of.expires_at,
+        "expires_in_seconds": of.key_lifetime_seconds,
+        "allowed_addresses": [str(network) for network in of.allowed_addresses],
+    }
 
 
 def _said(of: model.ApiKey) -> dict[str, object]:
@@ -245,11 +321,3 @@ def _said(of: model.ApiKey) -> dict[str, object]:
         "last_used_on": use.on if use else None,
         "last_used_from": use.address if use else None,
     }
-
-
-def _networks(given: list[str]) -> list[Network]:
-    """Each once. Refused 400."""
-    try:
-        return list(dict.fromkeys(map(parse_network, given)))
-    except ValueError as fault:
-        raise invalid("allowed_addresses", f"allowed_addresses: {fault}.") from None

@@ -20,8 +20,8 @@ from controlplane.api.refusals import (
     by_status,
 )
 from controlplane.api.text import MAX_PARAMETER
-from controlplane.domain.api_key import LENGTH, PREFIX
 from controlplane.domain.ranges import IDEMPOTENCY_KEY
+from controlplane.domain.secret import API_KEY, LENGTH
 from controlplane.errors import Code
 
 Schema = dict[str, Any]
@@ -29,7 +29,7 @@ Routes = Iterable[tuple[str, object]]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-_METHODS = ("get", "post", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 _SUCCESSES = {
     200: "Done.",
     201: "Created.",
@@ -37,8 +37,6 @@ _SUCCESSES = {
     204: "Done; no body.",
     304: "Unchanged.",
 }
-
-
 _OF_A_PROPOSAL = (Code.POLICY_CANNOT_BE_MET, Code.TOO_MANY_PENDING)
 """Where a change can need the consent of others."""
 
@@ -70,7 +68,7 @@ def document(routes: Routes, version: str) -> Schema:
                 "apiKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": f"An API key: {PREFIX} and {LENGTH} letters and digits.",
+                    "description": f"An API key: {API_KEY} and {LENGTH} letters and digits.",
                 }
             },
         },

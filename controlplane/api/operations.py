@@ -71,11 +71,11 @@ class Credential(Shown, frozen=True):
 
 
 class Approval(Shown, frozen=True):
-    """`step` counts from 1; null: the approver issued the grant without a request."""
+    """By whom, and in which row it stands."""
 
     approver: str
-    at: datetime
-    step: int | None
+    row_hash: HexSha256
+    sequence: int
 
 
 class Operation(Shown, frozen=True, kw_only=True):

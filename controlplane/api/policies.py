@@ -144,6 +144,7 @@ class PolicyResource(Resource):
             Code.ADMIN_REQUIRED,
             Code.POLICY_NOT_FOUND,
             Code.POLICY_CANNOT_BE_MET,
+            Code.POLICY_REQUIRED,
         ),
         proposes=True,
     )

@@ -52,11 +52,12 @@ class Proposal(Shown, frozen=True):
 
 
 class ProposedChange(Shown, frozen=True, omit_defaults=True):
-    """Nothing changed yet. `api_key` is shown this once, and works once the proposal is carried
-    out."""
+    """Nothing changed yet. `api_key` and `enrolment_code` are shown this once, and work once the
+    proposal is carried out."""
 
     proposal: Proposal
     api_key: str | None = None
+    enrolment_code: str | None = None
 
 
 class ProposalsQuery(PageQuery, frozen=True):

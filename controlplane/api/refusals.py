@@ -72,6 +72,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     },
     404: {
         Code.API_KEY_NOT_FOUND: "The identity has no API key of this id.",
+        Code.ENROLMENT_UNKNOWN: "No enrolment waits for this code.",
         Code.GRANT_NOT_FOUND: "There is no such grant.",
         Code.IDENTITY_NOT_FOUND: "There is no such identity.",
         Code.MEMBER_NOT_FOUND: "The signer has no such member.",
@@ -79,6 +80,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.POLICY_NOT_FOUND: "There is no such policy.",
         Code.PROPOSAL_NOT_FOUND: "There is no such proposal.",
         Code.REQUEST_NOT_FOUND: "There is no such request.",
+        Code.SETTING_NOT_FOUND: "There is no such setting.",
         Code.SIGNER_NOT_FOUND: "There is no such signer.",
         Code.NOT_FOUND: "There is nothing at this address.",
     },
@@ -117,7 +119,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     413: {Code.PAYLOAD_TOO_LARGE: "The body is larger than this address takes."},
     414: {Code.URI_TOO_LONG: "The request line is too long."},
     415: {Code.UNSUPPORTED_MEDIA_TYPE: "The body must be JSON."},
-    429: {Code.TOO_MANY_CALLS: "Too many calls of the identity were refused or changed something."},
+    429: {Code.TOO_MANY_CALLS: "Too many calls of the caller were refused or changed something."},
     431: {Code.HEADERS_TOO_LARGE: "The headers are too large."},
     500: {
         Code.INTERNAL_ERROR: "The server's log has more under `request_id`.",

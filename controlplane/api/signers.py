@@ -158,6 +158,7 @@ class SignersResource(Resource):
             Code.SIGNER_NAME_USED,
             Code.COMMON_NAME_USED,
             Code.POLICY_CANNOT_BE_MET,
+            Code.POLICY_REQUIRED,
         ),
     )
     def on_post(self, caller: Caller, body: CreateSigner) -> SignerInFull:
@@ -217,6 +218,7 @@ class SignerPolicyResource(Resource):
             Code.SIGNER_NOT_FOUND,
             Code.POLICY_NOT_FOUND,
             Code.POLICY_CANNOT_BE_MET,
+            Code.POLICY_REQUIRED,
         ),
         proposes=True,
     )

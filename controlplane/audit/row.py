@@ -45,9 +45,12 @@ class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     approver: str
-    at: str
-    step: int | None
+    row_hash: str
+    sequence: int
 
+
+APPROVING = frozenset(("request:approve", "proposal:approve", "grant:create"))
+"""The actions of the rows that `approvals` name."""
 
 Details = dict[str, str | int | bool | None]
 

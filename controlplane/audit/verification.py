@@ -10,7 +10,9 @@ import msgspec
 from controlplane.audit.hashing import FIRST_LINES, NEWEST, hash_row
 from controlplane.audit.row import (
     API_KEY,
+    APPROVING,
     BESIDE,
+    Approval,
     Row1,
     Row2,
     canonical_bytes_1,
@@ -40,12 +42,14 @@ class Verification:
 
 
 def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
-    """`lines`: the export, a JSON object a line, in sequence order from 1; in bounded memory.
+    """`lines`: the export, a JSON object a line, in sequence order from 1; in memory that grows
+    with the number of approvals alone. An approval that a row names must stand in one before.
 
     `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
     last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
     rows, first_bad, newer, head = 0, None, None, _FIRST_HASH
+    approving: set[Approval] = set()
     missing = dict.fromkeys(expected)
     missing.pop(head, None)
     for line in lines:
@@ -53,14 +57,19 @@ def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
         if not line:
             continue
         rows += 1
-        following = _follow_export(line, rows, head) or _follow(line, rows, head)
-        if following is None:
+        row = _follow_export(line, rows, head) or _follow(line, rows, head)
+        if row is None:
             first_bad = first_bad or rows
-            row = _parse(line)
-            if newer is None and _is_newer(row.get("version")):
+            read = _parse(line)
+            if newer is None and _is_newer(read.get("version")):
                 newer = rows
-            following = str(row.get(_ROW_HASH, head))
-        head = following
+            head = str(read.get(_ROW_HASH, head))
+        else:
+            head = row.row_hash
+            if row.action in APPROVING and row.actor is not None:
+                approving.add(Approval(row.actor, head, rows))
+            if not isinstance(row, Row1) and row.approvals and not approving >= {*row.approvals}:
+                first_bad = first_bad or rows
         if head in missing:
             del missing[head]
     if missing:
@@ -72,8 +81,17 @@ def _is_newer(version: object) -> bool:
     return isinstance(version, int) and version > NEWEST
 
 
-def _follow(line: bytes, sequence: int, previous_hash: str) -> str | None:
-    """The row's hash; None if it is not the row that follows."""
+class _Told(msgspec.Struct):
+    """Of a row in whatever spelling."""
+
+    row_hash: str
+    action: str | None
+    actor: str | None
+    approvals: list[Approval] | None = None
+
+
+def _follow(line: bytes, sequence: int, previous_hash: str) -> _Told | None:
+    """None if it is not the row that follows."""
     row = _parse(line)
     canonical = _canonical_bytes(row)
     row_hash = row.get(_ROW_HASH)
@@ -83,7 +101,10 @@ def _follow(line: bytes, sequence: int, previous_hash: str) -> str | None:
         and row.get("previous_hash") == previous_hash
         and row_hash == hash_row(canonical)
     )
-    return str(row_hash) if follows else None
+    try:
+        return msgspec.convert(row, _Told) if follows else None
+    except msgspec.ValidationError:
+        return None
 
 
 def _canonical_bytes(row: dict[str, object]) -> bytes | None:
@@ -134,7 +155,7 @@ def _read_salt(text: object) -> bytes | None:
     return octets if b64encode(octets).decode() == text else b""
 
 
-def _follow_export(line: bytes, sequence: int, previous_hash: str) -> str | None:
+def _follow_export(line: bytes, sequence: int, previous_hash: str) -> Row1 | Row2 | None:
     """The same in a third of the time for a row as the server exports it, to the letter; None for
     any other: it has a member twice, other escapes, or white space."""
     start = b'{"sequence":%d,' % sequence
@@ -150,7 +171,7 @@ def _follow_export(line: bytes, sequence: int, previous_hash: str) -> str | None
     canonical = canonical_bytes_2(row) if isinstance(row, Row2) else canonical_bytes_1(row)
     if canonical is None or hash_row(canonical) != row.row_hash:
         return None
-    return row.row_hash
+    return row
 
 
 _encode_as_exported = msgspec.json.Encoder().encode

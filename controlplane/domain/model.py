@@ -375,12 +375,12 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One of those that a grant rests on. `step` counts from 1; None: its approver issued the grant
-    without a request. Listed by name: so they stand in what is hashed."""
+    """One of those that a grant rests on: who gave it, and the row of the log where it stands.
+    Listed by name: so they stand in what is hashed."""
 
     approver: str
-    at: datetime
-    step: int | None
+    row_hash: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,12 @@ class Operation:
     previous_hash: str
     row_hash: str
 
+    def approval(self) -> Approval:
+        """What a row in which somebody approved is to the grant that rests on it."""
+        if self.entry.actor is None:
+            raise AssertionError("whoever approves is known")
+        return Approval(self.entry.actor, self.row_hash, self.sequence)
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:

@@ -157,7 +157,7 @@ def find_unmet(
     for step in steps:
         able = [candidates[name] for name in step.approvers if candidates[name].can_approve]
         others = [each for each in able if but is None or not each.identity.is_of(but)]
-        people = _count_people(each.identity for each in others)
+        people = count_people(each.identity for each in others)
         if people < step.required:
             unmet.append(
                 f"The step {step.name!r} needs {count(step.required, 'approval')}, and "
@@ -168,7 +168,7 @@ def find_unmet(
     return tuple(unmet)
 
 
-def _count_people(identities: Iterable[Identity]) -> int:
+def count_people(identities: Iterable[Identity]) -> int:
     """How many of them could approve one step, each of them somebody else. Never too many: those
     behind whom one person stands go first, and leave as much room as there is."""
     taken: set[str] = set()

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from controlplane.domain.model import Client
+from controlplane.domain.secret import ANY_PREFIX
 from controlplane.domain.text import shorten, storable
 
 _MOST = {
@@ -20,10 +21,10 @@ REDACTED = "[redacted]"
 _LONGEST_READ = 4096  # characters; what follows is never looked at
 
 _SUSPECT = re.compile(
-    r"""swk_|pass|pwd|pin|secret|token|api[-_]?key|[-/]p["'\s]|://[^/\s:]*:(?!\d{1,5}/)""",
+    ANY_PREFIX + r"""|pass|pwd|pin|secret|token|api[-_]?key|[-/]p["'\s]|://[^/\s:]*:(?!\d{1,5}/)""",
     re.IGNORECASE,
 )
-_API_KEY = re.compile(r"swk_[A-Za-z0-9]*")
+_SECRET = re.compile(ANY_PREFIX + "[A-Za-z0-9]*")
 # As a shell tells arguments apart; a quote that does not end takes all that follows.
 _ARGUMENT = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"?|'[^']*'?|[^\s"'])+""", re.DOTALL)
 
@@ -55,11 +56,12 @@ _AMONG_WORDS = [
 
 
 def redact(text: str) -> str:
-    """API keys and the values of password options replaced, and what cannot be stored."""
+    """API keys and the like and the values of password options replaced, and what cannot be
+    stored."""
     text = storable(text[:_LONGEST_READ])
     if _SUSPECT.search(text) is None:  # true of nearly every text, and every call to sign asks
         return text
-    return _replace(_AMONG_WORDS[1:], _redact_arguments(_API_KEY.sub(REDACTED, text)))
+    return _replace(_AMONG_WORDS[1:], _redact_arguments(_SECRET.sub(REDACTED, text)))
 
 
 def _redact_arguments(text: str) -> str:

@@ -16,11 +16,12 @@ from controlplane.domain.model import (
     Terms,
 )
 from controlplane.domain.policy import find_unmet
+from controlplane.domain.settings import REQUIRE_POLICY, RequirePolicy
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
 from controlplane.service.changes import carried_out, record
 from controlplane.service.visibility import limited
-from controlplane.store import members, policies, signers
+from controlplane.store import members, policies, settings, signers
 
 
 def find_policy(database: Database, name: str) -> Policy:
@@ -56,11 +57,25 @@ def find_meetable(
     return policy
 
 
+def refuse_without_policy(database: Database, signer: str, terms: Terms | None) -> None:
+    """`terms`: of the policy that the signer is to have. Refused 409 policy_required."""
+    required = settings.read_setting(database, REQUIRE_POLICY)
+    if required is RequirePolicy.NONE:
+        return
+    if terms is None or (required is RequirePolicy.PROTECTED and not terms.protected):
+        what = "a policy" if required is RequirePolicy.ANY else "a protected policy"
+        raise Refused(
+            Code.POLICY_REQUIRED,
+            f"The signer {signer!r} must have {what}: so the setting {REQUIRE_POLICY.name} "
+            f"({required.value}) has it.",
+        )
+
+
 def change_policy(
-    database: Database, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
+    database: Database, caller: Caller | None, signer: Signer, policy: Policy | None, at: datetime
 ) -> None:
     """Gives the signer this policy, which can be met there, instead of the one it has; nothing if
-    it has it already."""
+    it has it already. `caller` None: on the server's own machine."""
     before = signer.policy
     if (policy.id if policy else None) == (before.id if before else None):
         return
@@ -101,12 +116,19 @@ def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozen
 
 def _tell(
     database: Database,
-    caller: Caller,
+    caller: Caller | None,
     signer: Signer,
     policy: Policy,
     change: PolicyChangeKind,
     at: datetime,
 ) -> None:
-    what = carried_out(caller)
-    told = PolicyChange(at, caller.author, policy.id, policy.name, signer.name, change, what)
+    by, what = (caller.author, carried_out(caller)) if caller else (None, ())
+    told = PolicyChange(at, by, policy.id, policy.name, signer.name, change, what)
     policies.insert_change(database, told)
+
+
+def no_policy(signer: Signer) -> Refused:
+    return Refused(
+        Code.NO_POLICY,
+        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
+    )

@@ -5,9 +5,9 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain.approval import Attempt, check_decision
-from controlplane.domain.model import Ballot, Identity, Verdict
+from controlplane.domain.model import Approval, Ballot, Identity, Verdict
 from controlplane.service.candidates import candidate
-from controlplane.store import identities
+from controlplane.store import identities, operations
 
 
 def check_voter(
@@ -33,3 +33,14 @@ def check_voter(
             now=at,
         )
     )
+
+
+def approvals_of(database: Database, ballot: Ballot) -> tuple[Approval, ...]:
+    """The row of each decision, which was made with it, where all are approvals."""
+    if not ballot.counting:
+        return ()
+    found = {
+        (row.entry.actor, row.entry.created_at): row.approval()
+        for row in operations.find_approving(database, ballot.id)
+    }
+    return tuple(found[each.approver, each.at] for each in ballot.counting)

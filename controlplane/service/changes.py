@@ -11,7 +11,7 @@ from controlplane.audit.log import append
 from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Caller, Identity, OperationKind
-from controlplane.domain.operation import Details, Entry
+from controlplane.domain.operation import Details, Entry, Operation
 from controlplane.errors import Code, Refused
 from controlplane.service.erasure import erase_due
 from controlplane.store import identities
@@ -71,17 +71,19 @@ def record(
     at: datetime,
     signer: str | None = None,
     details: Details | None = None,
-) -> None:
+) -> Operation:
     """Leaves the row of this `change`, and erases what is due."""
     entry = change(caller, action, object_, at=at, signer=signer, details=details)
-    record_all(database, [entry])
+    (row,) = record_all(database, [entry])
+    return row
 
 
-def record_all(database: Database, changes: Iterable[Entry]) -> None:
+def record_all(database: Database, changes: Iterable[Entry]) -> list[Operation]:
     entries = list(changes)
-    append(database, entries)
+    rows = append(database, entries)
     if entries:
         erase_due(database, entries[-1].created_at)
+    return rows
 
 
 def change(

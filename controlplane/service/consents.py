@@ -4,9 +4,10 @@ from datetime import datetime
 
 from peewee import Database
 
-from controlplane.domain.model import GrantState, Identity, Policy, Signer
+from controlplane.domain.model import GrantState, Identity, Policy, ServerRole, Signer, Step
+from controlplane.domain.settings import FOUR_EYES
 from controlplane.service.gate import Consent
-from controlplane.store import grants, policies, signers
+from controlplane.store import grants, identities, policies, settings, signers
 
 
 def of_signer(signer: Signer) -> tuple[Consent, ...]:
@@ -45,6 +46,30 @@ def of_grantee(database: Database, identity: Identity, now: datetime) -> tuple[C
         if stored is not None:
             found += of_signer(stored.signer)
     return tuple(dict.fromkeys(found))
+
+
+def of_credential(database: Database, identity: Identity, now: datetime) -> tuple[Consent, ...]:
+    """In what lets somebody call as an identity."""
+    found = (*of_approver(database, identity, now), *of_grantee(database, identity, now))
+    return tuple(dict.fromkeys(found))
+
+
+def of_new_credential(
+    database: Database, actor: Identity, identity: Identity, now: datetime
+) -> tuple[Consent, ...]:
+    """The same, of a credential that the actor makes; in one's own nobody else has a say."""
+    if actor.id == identity.id:
+        return ()
+    of_admins = of_second_admin(database, actor) if identity.role is ServerRole.ADMIN else ()
+    return (*of_credential(database, identity, now), *of_admins)
+
+
+def of_second_admin(database: Database, actor: Identity) -> tuple[Consent, ...]:
+    """In what changes the whole installation."""
+    if not settings.read_setting(database, FOUR_EYES):
+        return ()
+    others = tuple(each.name for each in identities.admins(database) if each.id != actor.id)
+    return (Consent("another admin", (Step("second admin", 1, others),)),)
 
 
 _MOST_GRANTS = 10_000

@@ -21,11 +21,13 @@ from controlplane.domain.model import (
     Revocation,
     Signer,
 )
-from controlplane.domain.operation import Details, Entry
+from controlplane.domain.operation import Details, Entry, Operation
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
+from controlplane.service.attachments import no_policy
+from controlplane.service.ballots import approvals_of
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
@@ -161,11 +163,12 @@ class CreateGrant(Change[Grant]):
                 window_seconds=window_seconds,
                 signings=signings,
                 at=at,
-                approvals=_approvals(caller, at),
                 issued_by=caller.author,
             )
+            row = record_grant(database, caller, self.action, grant)
+            agreed = () if caller.carrying is None else approvals_of(database, caller.carrying)
+            grant = replace(grant, approvals=agreed or (row.approval(),))
             rows.insert(database, grant)
-            record_grant(database, caller, self.action, grant)
             return grant
 
         return Ruling(
@@ -182,14 +185,6 @@ class CreateGrant(Change[Grant]):
         )
 
 
-def _approvals(caller: Caller, at: datetime) -> tuple[Approval, ...]:
-    """Of whoever issued it; of those who agreed, where they had to."""
-    if caller.carrying is None:
-        return (Approval(caller.identity.name, at, None),)
-    decisions = caller.carrying.decisions
-    return tuple(Approval(each.approver, each.at, each.step + 1) for each in decisions)
-
-
 def new_grant(
     *,
     signer: str,
@@ -201,7 +196,7 @@ def new_grant(
     window_seconds: int | None,
     signings: int | None,
     at: datetime,
-    approvals: tuple[Approval, ...],
+    approvals: tuple[Approval, ...] | None = None,
     request_id: str | None = None,
     issued_by: str | None = None,
 ) -> Grant:
@@ -224,7 +219,7 @@ def new_grant(
     )
 
 
-def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> None:
+def record_grant(database: Database, caller: Caller, action: Action, grant: Grant) -> Operation:
     details: Details = {
         "grantee": grant.grantee,
         "policy": grant.policy,
@@ -235,7 +230,7 @@ def record_grant(database: Database, caller: Caller, action: Action, grant: Gran
         "request_id": grant.request_id,
         "justification": grant.justification,
     }
-    record(
+    return record(
         database,
         caller,
         action,
@@ -270,13 +265,6 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
     }
     at, signer = revocation.at, grant.signer
     return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
-
-
-def no_policy(signer: Signer) -> Exception:
-    return Refused(
-        Code.NO_POLICY,
-        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
-    )
 
 
 def _find_grant(database: Database, reader: Identity, grant_id: str, now: datetime) -> Grant:

@@ -20,19 +20,19 @@ from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
-from controlplane.service import cursor
+from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identity_edit import (
     EditIdentity,
     check_offered,
-    consents_on,
     counts_as_admin,
     find_identity,
 )
 from controlplane.service.leaving import end_what_was_said
 from controlplane.service.roles import refuse_change
 from controlplane.service.view import Views
+from controlplane.store import enrolments
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
 
@@ -102,33 +102,12 @@ class Identities:
     ) -> NewIdentity:
         """Refused 400 (name, owner), 403, 409 identity_exists, roles_exclude. A user has no
         owner. A machine is its creator's until the user named as its owner accepts it."""
-        check_identity_name(name)
         with self._store.change() as database:
-            actor = confirm(database, caller)
-            permissions.require_admin(actor, "create identities")
-            owner, proposed_owner = _owners_of(database, actor, kind, owner)
-            if rows.find(database, name) is not None:
-                raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
             at = self._clock()
-            identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
-            refuse_change(database, None, identity, at)
-            created = insert_identity(database, identity, issued_by=actor.name)
-            record(
-                database,
-                caller,
-                Action.IDENTITY_CREATE,
-                name,
-                at=at,
-                details={
-                    "id": created.identity.id,
-                    "kind": kind.value,
-                    "role": role.value if role else None,
-                    "owner": owner,
-                    "proposed_owner": proposed_owner,
-                    "api_key_id": created.api_key_id,
-                },
-            )
-        return created
+            identity = add_identity(database, caller, name, kind, role, owner, at)
+            created = insert_key(database, identity, at, issued_by=caller.identity.name)
+            record_creation(database, caller, identity, created.key.id)
+        return NewIdentity(identity, created.api_key, created.key.id)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Identity]:
         """By name. Server admins and auditors only: Refused 403."""
@@ -205,6 +184,7 @@ class Identities:
                 )
             changed = replace(identity, disabled=True)
             rows.update(database, changed)
+            enrolments.end_open(database, identity.id, at)
             record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
         return changed
 
@@ -223,7 +203,7 @@ class Identities:
         calls from everywhere."""
         secret = new_api_key()
         seconds = None if lifetime is None else int(lifetime.total_seconds())
-        addresses = " ".join(map(str, allowed_addresses))
+        addresses = spell_networks(allowed_addresses)
         change = AddKey(name, new_id(), digest_of(secret).hex(), seconds, addresses)
         try:
             return NewApiKey(self._gate.make(caller, change), secret)
@@ -269,7 +249,7 @@ class AddKey(Change[ApiKey]):
     key_id: str
     digest: str
     lifetime: int | None
-    allowed_addresses: str
+    allowed_addresses: str | None
 
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
         permissions.require_admin(actor, "give API keys")
@@ -283,27 +263,27 @@ class AddKey(Change[ApiKey]):
                 created_at=at,
                 revoked_at=None,
                 expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=tuple(map(parse_network, self.allowed_addresses.split())),
+                allowed_addresses=read_networks(self.allowed_addresses),
                 issued_by=caller.author,
             )
             rows.insert_key(database, key, bytes.fromhex(self.digest))
             details = {
                 "api_key_id": key.id,
                 "expires_at": None if key.expires_at is None else to_text(key.expires_at),
-                "allowed_addresses": self.allowed_addresses or None,
+                "allowed_addresses": self.allowed_addresses,
             }
             record(database, caller, self.action, identity.name, at=at, details=details)
             return key
 
         return Ruling(
             subject=identity.name,
-            needs=consents_on(database, actor, identity, at),
+            needs=consents.of_new_credential(database, actor, identity, at),
             rests_on=(identity.id,),
             apply=apply,
             details={
                 "api_key_id": self.key_id,
                 "lifetime_seconds": self.lifetime,
-                "allowed_addresses": self.allowed_addresses or None,
+                "allowed_addresses": self.allowed_addresses,
             },
         )
 
@@ -327,7 +307,9 @@ class EnableIdentity(Change[Identity]):
                 record(database, caller, self.action, identity.name, at=at)
             return enabled
 
-        needs = consents_on(database, actor, identity, at) if identity.disabled else ()
+        needs = (
+            consents.of_new_credential(database, actor, identity, at) if identity.disabled else ()
+        )
         return Ruling(subject=identity.name, needs=needs, rests_on=(identity.id,), apply=apply)
 
 
@@ -349,12 +331,55 @@ def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now:
         raise RefusedCaller(Code.ADDRESS_NOT_ALLOWED, title, caller)
 
 
-def insert_identity(
-    database: Database, identity: Identity, *, issued_by: str | None = None
-) -> NewIdentity:
-    """With its first API key. `issued_by`: None: on the server's own machine."""
+def add_identity(
+    database: Database,
+    caller: Caller,
+    name: str,
+    kind: IdentityKind,
+    role: ServerRole | None,
+    owner: str | None,
+    at: datetime,
+) -> Identity:
+    """Without an API key, and without its row: see `record_creation`. Refused as
+    `Identities.create`."""
+    check_identity_name(name)
+    actor = confirm(database, caller)
+    permissions.require_admin(actor, "create identities")
+    owner, proposed_owner = _owners_of(database, actor, kind, owner)
+    if rows.find(database, name) is not None:
+        raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
+    identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
+    refuse_change(database, None, identity, at)
     rows.insert(database, identity)
-    created = insert_key(database, identity, identity.created_at, issued_by=issued_by)
+    return identity
+
+
+def record_creation(
+    database: Database, caller: Caller, identity: Identity, api_key_id: str | None
+) -> None:
+    """`api_key_id`: of its first API key; None: it has none yet."""
+    details = {
+        "id": identity.id,
+        "kind": identity.kind.value,
+        "role": identity.role.value if identity.role else None,
+        "owner": identity.owner,
+        "proposed_owner": identity.proposed_owner,
+        "api_key_id": api_key_id,
+    }
+    record(
+        database,
+        caller,
+        Action.IDENTITY_CREATE,
+        identity.name,
+        at=identity.created_at,
+        details=details,
+    )
+
+
+def insert_identity(database: Database, identity: Identity) -> NewIdentity:
+    """With its first API key, on the server's own machine."""
+    rows.insert(database, identity)
+    created = insert_key(database, identity, identity.created_at)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
@@ -366,7 +391,9 @@ def insert_key(
     expires_at: datetime | None = None,
     allowed_addresses: tuple[Network, ...] = (),
     issued_by: str | None = None,
+    enrolled: bool = False,
 ) -> NewApiKey:
+    """`issued_by` None: on the server's own machine."""
     secret = new_api_key()
     key = ApiKey(
         id=new_id(),
@@ -376,6 +403,7 @@ def insert_key(
         expires_at=expires_at,
         allowed_addresses=allowed_addresses,
         issued_by=issued_by,
+        enrolled=enrolled,
     )
     rows.insert_key(database, key, digest_of(secret))
     return NewApiKey(key, secret)
@@ -386,6 +414,16 @@ def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
     if identity is None or not permissions.may_see_identity(reader, identity):
         raise not_found("identity", name)
     return identity
+
+
+def spell_networks(networks: Sequence[Network]) -> str | None:
+    """As rows of the log have them: with blanks between them; None: none."""
+    return " ".join(map(str, networks)) or None
+
+
+def read_networks(text: str | None) -> tuple[Network, ...]:
+    """What `spell_networks` wrote."""
+    return tuple(map(parse_network, (text or "").split()))
 
 
 def _owners_of(

@@ -34,8 +34,7 @@ class EditIdentity(Change[Identity]):
         permissions.require_admin(actor, "edit identities")
         before = find_identity(database, self.identity)
         after = self.given.revise(before)
-        is_offered = after.proposed_owner not in (None, before.proposed_owner)
-        if is_offered and after.proposed_owner is not None:
+        if after.proposed_owner not in (None, before.proposed_owner):
             check_offered(database, after.kind, after.proposed_owner)
         if after.email is not None:
             check_email(after.email)
@@ -54,7 +53,7 @@ class EditIdentity(Change[Identity]):
 
         return Ruling(
             subject=before.name,
-            needs=consents_on(database, actor, before, at) if is_offered else (),
+            needs=_consents(database, actor, before, after, at),
             rests_on=(before,),
             apply=apply,
             details=_describe(before, after),
@@ -84,14 +83,17 @@ def counts_as_admin(identity: Identity) -> bool:
     return permissions.is_admin(identity) and not identity.disabled
 
 
-def consents_on(
-    database: Database, actor: Identity, identity: Identity, at: datetime
+def _consents(
+    database: Database, actor: Identity, before: Identity, after: Identity, at: datetime
 ) -> tuple[Consent, ...]:
-    """In what lets somebody call as another identity. Of one's own, nobody else has a say."""
-    if actor.id == identity.id:
-        return ()
-    of_approver = consents.of_approver(database, identity, at)
-    return tuple(dict.fromkeys((*of_approver, *consents.of_grantee(database, identity, at))))
+    """In another role everybody's other admins, in another owner those whom the machine decides
+    for or signs under."""
+    found: tuple[Consent, ...] = ()
+    if after.role is not before.role:
+        found += consents.of_second_admin(database, actor)
+    if after.proposed_owner not in (None, before.proposed_owner):
+        found += consents.of_new_credential(database, actor, before, at)
+    return tuple(dict.fromkeys(found))
 
 
 def _describe(before: Identity, after: Identity) -> Details:

@@ -24,6 +24,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
@@ -42,6 +43,7 @@ from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
 from controlplane.service.requests import Requests
+from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.view import Views
@@ -85,7 +87,7 @@ def join(location: Location) -> None:
             "Another node needs the URL of the store (--database) and a copy of its master key "
             "(--master-key-file).",
         )
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             check_current(database)
@@ -100,7 +102,7 @@ def join(location: Location) -> None:
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
     created if need be. Its rows have no actor. Refused not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     at = now()
     with store.closing(), store.change() as database:
         check_current(database)
@@ -120,7 +122,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
 def upgrade(location: Location) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row. Does nothing to
     any other. Refused not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             if not _is_old(database):
@@ -162,6 +164,9 @@ class Services:
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
+        # Strangers' rates are apart: none can use up an identity's.
+        self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.members = Members(store, gate, clock)
         self.policies = Policies(store, gate, clock)
@@ -233,7 +238,7 @@ def open_services(
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
     master_key_wrong, store_unavailable; then nothing is left open, and it can be tried again."""
     location = location.recalled()
-    store = _existing_store(location, most_connections)
+    store = existing_store(location, most_connections)
     try:
         with store.read() as database:
             check_current(database)
@@ -260,7 +265,7 @@ def _load_master_key(location: Location, store: Store) -> MasterKey:
     return master_key
 
 
-def _existing_store(location: Location, most_connections: int | None = None) -> Store:
+def existing_store(location: Location, most_connections: int | None = None) -> Store:
     """Open it is left to who closes it."""
     store = location.recalled().store(most_connections)
     try:

@@ -19,7 +19,11 @@ from controlplane.domain.model import (
 from controlplane.domain.policy import Comparison, TermsEdit, check_terms, compare, describe_terms
 from controlplane.errors import invalid
 from controlplane.service import consents
-from controlplane.service.attachments import find_policy, refuse_unmet
+from controlplane.service.attachments import (
+    find_policy,
+    refuse_unmet,
+    refuse_without_policy,
+)
 from controlplane.service.changes import carried_out, record
 from controlplane.service.gate import Change, Ruling
 from controlplane.service.grants import revoke_all
@@ -32,7 +36,7 @@ from controlplane.store import policies as rows
 class EditPolicy(Change[None]):
     """Requests and grants keep the terms that they were made under. Where it becomes protected,
     requests that wait end, and grants that nobody but their issuer agreed to. Refused 400, 403,
-    404, 409 policy_cannot_be_met on a signer that has the policy."""
+    404, 409 policy_required, policy_cannot_be_met on a signer that has the policy."""
 
     action: ClassVar[Action] = Action.POLICY_EDIT
 
@@ -49,6 +53,8 @@ class EditPolicy(Change[None]):
             check_approvers(database, after.terms)
             auditors = signers.auditors_with_policy(database, before.id, at)
             refuse_unmet(database, after.terms, auditors)
+            for signer in sorted(auditors)[:1]:
+                refuse_without_policy(database, signer, after.terms)
 
         def apply(database: Database, caller: Caller, at: datetime) -> None:
             if after != before:

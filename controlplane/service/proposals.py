@@ -25,6 +25,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
+from controlplane.service.enrolments import CreateEnrolment
 from controlplane.service.gate import (
     Change,
     ProposalView,
@@ -39,6 +40,7 @@ from controlplane.service.identity_edit import EditIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
 from controlplane.service.policy_edit import EditPolicy
+from controlplane.service.settings import SetSetting
 from controlplane.service.signer_changes import (
     DeleteSigner,
     EnableSigner,
@@ -53,6 +55,7 @@ from controlplane.store.database import Store, move_epoch
 _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
+    CreateEnrolment,
     CreateGrant,
     DeleteSigner,
     EditIdentity,
@@ -61,6 +64,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableSigner,
     InstallCertificate,
     SetPolicy,
+    SetSetting,
 )
 _KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
 

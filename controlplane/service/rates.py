@@ -28,21 +28,21 @@ def shared_places() -> Places:
 
 
 class Rates:
-    """Of each identity the time at which its last calls will be paid off, a second for A_SECOND of
-    them: one number, so that processes need no lock. A count that is lost between two of them
-    lets one call more pass."""
+    """Of each caller (an identity, or where a stranger calls from) the time at which its last calls
+    will be paid off, a second for A_SECOND of them: one number, so that processes need no lock. A
+    count that is lost between two of them lets one call more pass."""
 
     def __init__(self, places: Places | None = None) -> None:
         """`places`: of `shared_places`; None: this process's own."""
         self._places: Places = [0.0] * _PLACES if places is None else places
 
-    def check(self, identity_id: str, now: datetime) -> None:
+    def check(self, caller: str, now: datetime) -> None:
         """Refused 429 too_many_calls."""
-        self._debt(self._place(identity_id), now)
+        self._debt(self._place(caller), now)
 
-    def count(self, identity_id: str, now: datetime) -> None:
+    def count(self, caller: str, now: datetime) -> None:
         """One more. Refused 429 too_many_calls, which does not count."""
-        place = self._place(identity_id)
+        place = self._place(caller)
         self._places[place] = now.timestamp() + self._debt(place, now) + 1 / A_SECOND
 
     def _debt(self, place: int, now: datetime) -> float:
@@ -54,11 +54,11 @@ class Rates:
         if debt > (BURST - 0.5) / A_SECOND:
             raise Refused(
                 Code.TOO_MANY_CALLS,
-                "Too many calls of this identity were refused, or changed something; find out why "
-                "before you go on.",
+                "Too many calls from here were refused, or changed something; find out why before "
+                "you go on.",
                 retry_after=1,
             )
         return debt
 
-    def _place(self, identity_id: str) -> int:
-        return crc32(identity_id.encode()) % len(self._places)
+    def _place(self, caller: str) -> int:
+        return crc32(caller.encode()) % len(self._places)

@@ -18,7 +18,6 @@ from controlplane.domain.approval import (
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
-    Approval,
     Caller,
     Decision,
     Grant,
@@ -34,9 +33,10 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
-from controlplane.service.ballots import check_voter
+from controlplane.service.attachments import no_policy
+from controlplane.service.ballots import approvals_of, check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
-from controlplane.service.grants import new_grant, no_policy, record_grant
+from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
@@ -123,7 +123,7 @@ class Requests:
                     "signings": signings,
                 },
             )
-            grant = _issue_if_complete(request, at)
+            grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
             rows.REQUESTS.insert(database, request)
@@ -188,7 +188,7 @@ class Requests:
                 "requester": request.requester,
             }
             _record(database, caller, Action.REQUEST_APPROVE, request, at, details)
-            grant = _issue_if_complete(request, at)
+            grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
                 _insert_grant(database, caller, grant)
@@ -352,7 +352,7 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
         )
 
 
-def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
+def _issue_if_complete(database: Database, request: Request, at: datetime) -> Grant | None:
     if request.open_step is not None:
         return None
     return new_grant(
@@ -365,9 +365,7 @@ def _issue_if_complete(request: Request, at: datetime) -> Grant | None:
         window_seconds=request.window_seconds,
         signings=request.signings,
         at=at,
-        approvals=tuple(
-            Approval(each.approver, each.at, each.step + 1) for each in request.counting
-        ),
+        approvals=approvals_of(database, request),
         request_id=request.id,
     )
 

@@ -15,7 +15,11 @@ from controlplane.domain.operation import Details
 from controlplane.domain.ranges import DELETION
 from controlplane.errors import Code, Refused, invalid
 from controlplane.service import consents
-from controlplane.service.attachments import change_policy, find_meetable
+from controlplane.service.attachments import (
+    change_policy,
+    find_meetable,
+    refuse_without_policy,
+)
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Ruling
 from controlplane.service.grants import revoke_all
@@ -34,7 +38,7 @@ from controlplane.store.operations import has_signed
 @dataclass(frozen=True, slots=True)
 class SetPolicy(Change[None]):
     """`policy` None: its members sign at once. Refused 403, 404 signer_not_found,
-    policy_not_found, 409 policy_cannot_be_met."""
+    policy_not_found, 409 policy_cannot_be_met, policy_required."""
 
     action: ClassVar[Action] = Action.SIGNER_SET_POLICY
 
@@ -48,6 +52,7 @@ class SetPolicy(Change[None]):
         wanted = (
             None if self.policy is None else find_meetable(database, actor, self.policy, signer, at)
         )
+        refuse_without_policy(database, signer.name, wanted.terms if wanted else None)
         is_other = (wanted.id if wanted else None) != (before.id if before else None)
 
         def apply(database: Database, caller: Caller, at: datetime) -> None:
@@ -124,7 +129,7 @@ class DeleteSigner(Change[SignerView]):
         return Ruling(
             subject=signer.name,
             signer=signer.name,
-            needs=consents.of_signer(signer),
+            needs=(*consents.of_signer(signer), *consents.of_second_admin(database, actor)),
             rests_on=(signer.id,),
             apply=apply,
             details={"after_seconds": self.after_seconds},

@@ -28,6 +28,7 @@ from controlplane.service.attachments import (
     change_policy,
     find_policy,
     refuse_unmet,
+    refuse_without_policy,
 )
 from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, judged, record
@@ -81,7 +82,8 @@ class Signers:
     ) -> SignerView:
         """A new key pair; a certificate of the built-in CA for `days` (in CERTIFICATE_DAYS),
         or none yet when `external`. Refused 400, 403, 404 policy_not_found, 409 signer_exists,
-        signer_name_used, common_name_used, policy_cannot_be_met."""
+        signer_name_used, common_name_used, policy_cannot_be_met,
+        policy_required."""
         permissions.require_admin(caller.identity, "create signers")
         wanted.check()
         name = wanted.name
@@ -94,8 +96,10 @@ class Signers:
             if not wanted.external:
                 refuse_common_name(database, wanted.common_name, at)
             if policy is None:
+                refuse_without_policy(database, name, None)
                 return None
             found = find_policy(database, policy)
+            refuse_without_policy(database, name, found.terms)
             refuse_unmet(database, found.terms, {name: frozenset()})  # it has no members yet
             return found
 

@@ -14,11 +14,11 @@ from controlplane.store.tables import ApiKeyRow, ApiKeyUseRow, IdentityRow
 
 _IDENTITY = shared(Identity, IdentityRow)
 _CHANGING = ("role", "disabled", "owner", "proposed_owner", "email")
-_NETWORKS = Form(
+NETWORKS = Form(
     lambda networks: " ".join(map(str, networks)),
     lambda text: tuple(ip_network(each) for each in text.split()),
 )
-_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=_NETWORKS)
+_KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=NETWORKS)
 
 
 def insert(database: Database, identity: Identity) -> None:
@@ -108,6 +108,14 @@ def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
             preserve=[ApiKeyUseRow.used_on, ApiKeyUseRow.used_from],
             where=(EXCLUDED.used_on >= ApiKeyUseRow.used_on),
         ).execute(database)
+
+
+def admins(database: Database) -> list[Identity]:
+    """By name, those that are enabled."""
+    query = IdentityRow.select().where(
+        (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
+    )
+    return [_IDENTITY.read(row) for row in query.order_by(IdentityRow.name).execute(database)]
 
 
 def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:

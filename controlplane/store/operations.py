@@ -77,6 +77,11 @@ _SLICE_OF_NUMBERS = (
     "SELECT sequence FROM operations WHERE sequence >= ? AND sequence <= ?"
     " ORDER BY sequence LIMIT ?"
 )
+# Each of these objects has an id that no other has. The words are those of an index.
+_APPROVING = (
+    f"SELECT {_NAMES} FROM operations WHERE object = ?"  # noqa: S608  # the same
+    " AND action IN ('request:approve', 'proposal:approve') ORDER BY sequence"
+)
 _NO_UTF8 = "Could not decode to UTF-8"  # of a text that somebody put there with SQL
 _EXPORT_ROWS = 500
 
@@ -247,6 +252,14 @@ def list_before(
 def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
     return bool(_visible(query, identity, now).exists(database))
+
+
+def find_approving(database: Database, object_: str) -> list[Operation]:
+    """In order: the rows in which somebody approved this request."""
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, _APPROVING), (object_,)
+    )
+    return [_operation(row) for row in cursor.fetchall()]
 
 
 def has_signed(database: Database, signer: str) -> bool:

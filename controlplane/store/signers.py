@@ -175,6 +175,18 @@ def names_with_policy(
     return tuple(name for (name,) in rows)
 
 
+def names_lacking_policy(database: Database, now: datetime, *, protected: bool) -> tuple[str, ...]:
+    """By name: those without a policy, or without a protected one."""
+    query = SignerRow.select(SignerRow.name, SignerRow.policy_id).where(is_there(now))
+    rows = list(query.order_by(SignerRow.name).tuples().execute(database))
+    attached = policies.find_all(database, {each for _, each in rows if each is not None})
+    return tuple(
+        name
+        for name, policy_id in rows
+        if policy_id is None or (protected and not attached[policy_id].terms.protected)
+    )
+
+
 def auditors_with_policy(
     database: Database, policy_id: str, now: datetime
 ) -> dict[str, frozenset[str]]:

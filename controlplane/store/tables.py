@@ -38,6 +38,16 @@ class Installation(Model):
         table_name = "installation"
 
 
+class SettingRow(Model):
+    """One that was set; all others have their defaults."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "settings"
+
+
 class IdentityRow(Model):
     id = TextField(primary_key=True)
     name = TextField()
@@ -66,6 +76,23 @@ class ApiKeyRow(Model):
 
     class Meta:
         table_name = "api_keys"
+
+
+class EnrolmentRow(Model):
+    id = TextField(primary_key=True)
+    identity_id = TextField()
+    hash = BlobField()
+    created_at = TextField()
+    expires_at = TextField()
+    issued_by = TextField()
+    key_lifetime_seconds = IntegerField(null=True)
+    allowed_addresses = TextField()  # with blanks between them
+    ended_at = TextField(null=True)
+    proposal = TextField(null=True)
+    api_key_id = TextField(null=True)
+
+    class Meta:
+        table_name = "enrolments"
 
 
 class ApiKeyUseRow(Model):

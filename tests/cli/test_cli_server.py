@@ -468,3 +468,15 @@ def test_the_reader_of_an_export_may_go_away(admin: Caller) -> None:
         check=False,
     )
     assert b"Traceback" not in ended.stderr
+
+
+def test_settings_are_listed_and_set(admin: Caller) -> None:
+    before = admin.json("settings", "list")["items"]
+    assert {"name": "approval-hold", "value": "24h"}.items() <= before[0].items()
+    assert admin.json("settings", "set", "approval-hold", "36h")["value"] == "36h"
+    lines = admin.run("settings", "list").out.splitlines()
+    assert lines[1].split()[:3] == ["approval-hold", "36h", "24h"]
+    refused = admin.run("settings", "set", "approval-hold", "40d")
+    assert (refused.code, "field value" in refused.err) == (1, True)
+    assert "sealwright settings list" in admin.run("settings", "set", "x", "y").err
+    admin.json("settings", "set", "approval-hold", "24h")

@@ -57,7 +57,7 @@ SIGN = Entry(
     digest=b"\x00\xff",
     pss=PssParameters(HashAlgorithm.SHA384, 32),
     grant_id="g1",
-    approvals=(Approval("ann", datetime(2026, 1, 31, 7, tzinfo=UTC), 1),),
+    approvals=(Approval("ann", "e" * 64, 3),),
     certificate_serial="0a",
     client=Client(address="127.0.0.1", command='sign "a\\b"\n\u202e\u00e9\x7f\x01'),
     signature=b"\x01",
@@ -76,8 +76,8 @@ CHANGE = Entry(
 COMMITMENTS = Commitments("c", b"", "k", b"", "i", b"")
 GOLDEN_SIGN = (
     b"sealwright-row-v2\n"
-    b'{"action":null,"actor":"ci","approvals":[{"approver":"ann","at":"2026-01-31T07:00:00Z",'
-    b'"step":1}],"certificate_serial":"0a","client_hash":"c",'
+    b'{"action":null,"actor":"ci","approvals":[{"approver":"ann","row_hash":"' + b"e" * 64 + b'",'
+    b'"sequence":3}],"certificate_serial":"0a","client_hash":"c",'
     b'"created_at":"2026-01-31T08:00:00.000120Z","credential":{"age_seconds":7,"enrolled":false,'
     b'"issued_by":null,"kind":"api_key"},"credential_id_hash":"k","details":null,"digest":"AP8=",'
     b'"ecdsa_encoding":null,"grant_id":"g1","hash":"sha256",'
@@ -132,8 +132,53 @@ def test_an_export_verifies_whatever_people_wrote(text: str, details: dict[str, 
         ecdsa_encoding=EcdsaEncoding.DER,
         details=details,
     )
-    rows = chain(entry, SIGN, CHANGE)
+    rows = chain(entry, replace(SIGN, approvals=()), CHANGE)
     assert verify_lines(exported(rows)) == Verification(3, True, None, rows[-1].row_hash)
+
+
+APPROVE = replace(CHANGE, action="request:approve", actor="ann", object="r1")
+LATER = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+class TestApprovals:
+    """A row names who approved it, and the rows where that stands."""
+
+    @pytest.fixture
+    def approved(self) -> Operation:
+        return link(START, APPROVE)
+
+    @staticmethod
+    def verify(approved: Operation, *named: Approval, thoroughly: bool = False) -> Verification:
+        """Of a signature under these, and one more row."""
+        signed = link(Head(1, approved.row_hash), replace(SIGN, approvals=named))
+        last = link(Head(2, signed.row_hash), replace(CHANGE, created_at=LATER))
+        lines = exported([approved, signed, last])
+        if thoroughly:
+            lines = [json.dumps(json.loads(line)).encode() for line in lines]
+        return verify_lines(lines)
+
+    @pytest.mark.parametrize("thoroughly", [False, True])
+    def test_those_that_stand_there_are_sound(self, approved: Operation, thoroughly: bool) -> None:
+        assert self.verify(approved, approved.approval(), thoroughly=thoroughly).intact
+
+    @pytest.mark.parametrize("thoroughly", [False, True])
+    @pytest.mark.parametrize(
+        "bend", [{"approver": "bob"}, {"row_hash": "0" * 64}, {"sequence": 2}, {"sequence": 3}]
+    )
+    def test_any_other_is_not(
+        self, approved: Operation, bend: dict[str, Any], thoroughly: bool
+    ) -> None:
+        other = replace(approved.approval(), **bend)
+        verified = self.verify(approved, approved.approval(), other, thoroughly=thoroughly)
+        assert (verified.intact, verified.first_bad_sequence) == (False, 2)
+
+    def test_a_grant_that_was_given_beforehand_is_its_own_approval(self) -> None:
+        given_ = link(START, replace(APPROVE, action="grant:create"))
+        assert self.verify(given_, given_.approval()).intact
+
+    def test_a_row_that_approves_nothing_is_none(self) -> None:
+        other = link(START, replace(APPROVE, action="request:reject"))
+        assert self.verify(other, other.approval()).first_bad_sequence == 2
 
 
 PIECES = [
@@ -153,7 +198,8 @@ PIECES = [
 class TestVerification:
     @pytest.fixture
     def lines(self) -> list[bytes]:
-        return exported(chain(SIGN, CHANGE, SIGN, CHANGE, SIGN))
+        signed = replace(SIGN, approvals=())
+        return exported(chain(signed, CHANGE, signed, CHANGE, signed))
 
     def test_an_empty_log_is_intact(self) -> None:
         assert verify_lines([]) == Verification(0, True, None, "0" * 64)
@@ -205,8 +251,8 @@ class TestVerification:
         assert verified.first_bad_sequence == bad
 
     def test_a_row_replaced_with_its_hash_breaks_the_next_one(self, lines: list[bytes]) -> None:
-        forged = link(Head(2, json.loads(lines[1])["row_hash"]), replace(SIGN, actor="mallory"))
-        lines[2] = line(forged)
+        mallory = replace(SIGN, actor="mallory", approvals=())
+        lines[2] = line(link(Head(2, json.loads(lines[1])["row_hash"]), mallory))
         assert verify_lines(lines).first_bad_sequence == 4
 
     @given(st.data())
@@ -220,7 +266,10 @@ class TestVerification:
             end = data.draw(st.integers(start, min(start + 12, len(line))))
             line = line[:start] + data.draw(st.sampled_from(PIECES)) + line[end:]
         quick = verification._follow_export(line, 1, "0" * 64)
-        assert quick in (None, verification._follow(line, 1, "0" * 64))
+        if quick is not None:
+            thorough = verification._follow(line, 1, "0" * 64)
+            assert thorough is not None
+            assert thorough.row_hash == quick.row_hash
 
     def test_a_lost_end_shows_in_the_head_only(self, lines: list[bytes]) -> None:
         whole, cut = verify_lines(lines), verify_lines(lines[:-1])

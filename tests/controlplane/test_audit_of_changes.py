@@ -146,6 +146,7 @@ class Change:
 
 
 IDENTITY = "id kind role owner proposed_owner api_key_id"
+ENROLMENT = "enrolment_id enrolment_expires_at expires_in_seconds allowed_addresses"
 SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
 TERMS = "id max_window_seconds max_signings request_ttl_seconds hashes steps protected"
@@ -223,6 +224,27 @@ CHANGES = {
         "admin",
         lambda to, scene, who: to.identities.revoke_key(who, "ann", scene["ann"].api_key_id),
         (Row("api_key:revoke", "ann", None, "api_key_id"),),
+    ),
+    "a user who enrols": Change(
+        "enrolments.create_identity",
+        "admin",
+        lambda to, _, who: to.enrolments.create_identity(who, "zoe", IdentityKind.USER),
+        (
+            Row("identity:create", "zoe", None, IDENTITY),
+            Row("enrolment:create", "zoe", None, ENROLMENT),
+        ),
+    ),
+    "an enrolment": Change(
+        "enrolments.create",
+        "admin",
+        lambda to, _, who: to.enrolments.create(who, "ann"),
+        (Row("enrolment:create", "ann", None, ENROLMENT),),
+    ),
+    "a setting": Change(
+        "settings.set",
+        "admin",
+        lambda to, _, who: to.settings.set(who, "approval-hold", "2d"),
+        (Row("settings:set", "approval-hold", None, "before after"),),
     ),
     "a member": Change(
         "members.add",
@@ -463,6 +485,7 @@ CHANGES = {
 }
 
 READS = {
+    "enrolments.open_of",
     "identities.authenticate",
     "identities.calling_key",
     "identities.ending",
@@ -487,6 +510,7 @@ READS = {
     "grants.list",
     "explanations.explain",
     "catalogue.get",
+    "settings.list",
     "catalogue.rendered",
     "audit.export",
     "audit.get",
@@ -495,6 +519,7 @@ READS = {
 }
 PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
 """Of whose rows test_proposals tells."""
+OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
@@ -538,7 +563,9 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    assert offered == {change.use_case for change in CHANGES.values()} | PROPOSALS | READS | SIGNS
+    elsewhere = PROPOSALS | OF_STRANGERS
+    changes = {change.use_case for change in CHANGES.values()}
+    assert offered == changes | elsewhere | READS | SIGNS
 
 
 class TestDetails:
@@ -684,6 +711,21 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "admin",
         lambda to, scene, who: to.identities.revoke_key(who, "bob", scene["ann"].api_key_id),
     ),
+    "enrolments.create_identity": (
+        "identity_exists",
+        "admin",
+        lambda to, _, who: to.enrolments.create_identity(who, "ann", IdentityKind.USER),
+    ),
+    "enrolments.create": (
+        "admin_required",
+        "ann",
+        lambda to, _, who: to.enrolments.create(who, "ann"),
+    ),
+    "settings.set": (
+        "setting_not_found",
+        "admin",
+        lambda to, _, who: to.settings.set(who, "ghost", "on"),
+    ),
     "members.add": (
         "administrator_required",
         "ci",
@@ -790,6 +832,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
     "what an identity is": (
         "admin",
         lambda to, _, who: to.identities.edit(who, "ann", IdentityEdit()),
+    ),
+    "a setting that says the same": (
+        "admin",
+        lambda to, _, who: to.settings.set(who, "four-eyes", "off"),
     ),
     "a role that a member has": (
         "adam",

@@ -107,16 +107,20 @@ class TestApprovals:
         world.services.signing.sign(ci, a_call())
         assert last_entry(world).approvals is None
 
-    def test_those_of_each_step_in_order(self, world: World, ci: Caller) -> None:
+    def test_those_of_each_step_in_order_and_where_they_stand(
+        self, world: World, ci: Caller
+    ) -> None:
         self.attach(world, Step("first", 1, ("ann",)), Step("second", 1, ("bob",)))
         request = self.ask(world, ci)
         approvals = []
-        for step, name in enumerate(("ann", "bob"), 1):
+        for name in ("ann", "bob"):
             key = world.services.identities.add_key(world.admin, name).api_key
             world.clock.advance(seconds=1)
             approver = world.services.identities.authenticate(key)
             world.services.requests.approve(approver, request)
-            approvals.append(Approval(name, world.clock(), step))
+            (row,) = world.rows(actor=name)[-1:]
+            assert row.entry.action == "request:approve"
+            approvals.append(Approval(name, row.row_hash, row.sequence))
         world.services.signing.sign(ci, a_call())
         assert last_entry(world).approvals == tuple(approvals)
 
@@ -128,7 +132,8 @@ class TestApprovals:
         self.attach(world, Step("first", 1, ("bob",)))
         world.services.grants.create(ann, "release", "ci", "a night")
         world.services.signing.sign(ci, a_call())
-        assert last_entry(world).approvals == (Approval("anna", world.clock(), None),)
+        (given_,) = (row for row in world.rows(actor="anna") if row.entry.action == "grant:create")
+        assert last_entry(world).approvals == (Approval("anna", given_.row_hash, given_.sequence),)
 
     def test_a_policy_that_asks_for_none_leaves_an_empty_list(
         self, world: World, ci: Caller

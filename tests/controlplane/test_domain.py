@@ -248,6 +248,8 @@ class TestRedaction:
             "openssl -passin pass:hunter2",
             "openssl dgst -sign 'pkcs11:token=a;pin-value=hunter2;object=b'",
             "curl -H 'Bearer swk_hunter2'",
+            "echo swe_hunter2 | sealwright enrol",
+            "curl -H 'Bearer swt_hunter2'",
             "tool --api-key hunter2",
             '"jarsigner" "-keypass" "hunter2" "a.jar"',
             "jarsigner '-keypass' 'hunter2 hunter2' a.jar",
@@ -319,8 +321,10 @@ class TestRedaction:
     def test_nothing_of_a_password_stays_whatever_surrounds_it(self, around: str) -> None:
         assert "hunter2" not in redact(f"curl http://u:x{around}hunter2{around}@host/")
 
-    @given(st.text(), st.from_regex(r"swk_[A-Za-z0-9]{43}", fullmatch=True), st.text())
-    def test_no_api_key_stays_whatever_surrounds_it(self, left: str, key: str, right: str) -> None:
+    @given(st.text(), st.from_regex(r"sw[ket]_[A-Za-z0-9]{43}", fullmatch=True), st.text())
+    def test_no_secret_of_ours_stays_whatever_surrounds_it(
+        self, left: str, key: str, right: str
+    ) -> None:
         assert key not in redact(left + key + right)
 
     def test_lengths_are_capped_after_redaction(self) -> None:

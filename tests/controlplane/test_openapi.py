@@ -87,4 +87,10 @@ def test_only_what_needs_no_key_says_so(api: Api) -> None:
         for described in methods.values()
         if described.get("security") == []
     }
-    assert public == {"/metrics", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"}
+    assert public == {
+        "/metrics",
+        "/v1/enrol",
+        "/v1/health/live",
+        "/v1/health/ready",
+        "/v1/openapi.json",
+    }

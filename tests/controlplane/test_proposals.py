@@ -90,7 +90,9 @@ class TestDetaching:
         assert (view.state, cast.policy_of_release()) == (RequestState.APPROVED, None)
 
     def test_leaves_rows_that_name_the_proposal(self, cast: Cast) -> None:
-        view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
+        view = cast.proposed(
+            lambda: cast.services.signers.set_policy(cast["root"], "release", "open")
+        )
         cast.agree(view)
         made, second, first, asked = cast.world.rows()[:4]
         assert [each.entry.action for each in (asked, first, second, made)] == [
@@ -101,7 +103,7 @@ class TestDetaching:
         ]
         assert {each.entry.object for each in (asked, first, second)} == {view.proposal.id}
         assert (made.entry.actor, made.entry.proposal) == ("carol", view.proposal.id)
-        assert (asked.entry.actor, asked.entry.signer) == ("adm", "release")
+        assert (asked.entry.actor, asked.entry.signer) == ("root", "release")
 
     def test_readers_of_the_signer_see_who_wanted_it_and_who_agreed(self, cast: Cast) -> None:
         view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))

@@ -203,7 +203,7 @@ class Growth:
                 window_seconds=None,
                 signings=1,
                 at=self._at,
-                approvals=(Approval("ann", self._at, 1),),
+                approvals=(Approval("ann", "0" * 64, 1),),
             )
             grants.insert(self._database, grant)
 

@@ -11,7 +11,9 @@ _COMMANDS = {
     "init": "sealwright.cli.init:init",
     "serve": "sealwright.cli.serve:serve",
     "identity": "sealwright.cli.identity:identity",
+    "enrol": "sealwright.cli.enrol:enrol",
     "whoami": "sealwright.cli.whoami:whoami",
+    "settings": "sealwright.cli.settings:settings",
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",
     "member": "sealwright.cli.member:member",
@@ -20,6 +22,7 @@ _COMMANDS = {
     "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
+    "recovery": "sealwright.cli.recovery:recovery",
     "module": "sealwright.cli.module:module",
 }
 

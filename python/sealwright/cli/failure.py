@@ -22,6 +22,9 @@ NEXT_STEPS = {
     "identity_not_found": "Those that there are: sealwright identity list",
     "member_not_found": "Those that there are: sealwright member list SIGNER",
     "api_key_not_found": "Those that there are: sealwright identity show NAME",
+    "enrolment_unknown": "An admin gives out a new one: sealwright identity key add NAME --enrol. "
+    "If you never used yours, somebody else did: have that key revoked.",
+    "setting_not_found": "Those that there are: sealwright settings list",
     "signer_not_external": "The built-in CA issues for this signer: sealwright signer renew NAME",
     "common_name_used": "Choose another one (--common-name), or delete that signer first.",
     "signer_not_disabled": "See that nobody misses it: sealwright signer disable NAME",

@@ -1,12 +1,14 @@
 """sealwright identity: who may call, and with which API keys."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 from msgspec.structs import replace
 
-from sealwright.cli.duration import Duration
+from sealwright.cli.duration import Duration, spell_duration
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import (
     KeyOutput,
@@ -18,13 +20,20 @@ from sealwright.cli.output import (
 )
 from sealwright.cli.text import facts, moment, table
 from sealwright.client.errors import ClientError, Proposed
-from sealwright.client.objects import ApiKey, Identity
+from sealwright.client.objects import ApiKey, Enrolment, Identity, NewApiKey
 
 key_out = click.option(
     "--key-out",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Put the API key into this new file (0600) instead of on stdout.",
+)
+
+enrol_option = click.option(
+    "--enrol",
+    is_flag=True,
+    help="Give out a code (24 h, one use) in the place of a key: its holder makes a key of it with "
+    "`sealwright enrol`, which nobody else ever sees.",
 )
 
 
@@ -38,13 +47,22 @@ def identity() -> None:
 @click.option("--kind", type=click.Choice(["user", "machine"]), required=True)
 @click.option("--role", type=click.Choice(["admin", "auditor"]), help="Server-wide role.  [none]")
 @click.option("--owner", metavar="USER", help="Who is to own this machine.  [the caller]")
+@enrol_option
 @key_out
-def create(name: str, kind: str, role: str | None, owner: str | None, key_out: Path | None) -> None:
-    """Make an identity, and print its first API key once.
+def create(
+    name: str, kind: str, role: str | None, owner: str | None, enrol: bool, key_out: Path | None
+) -> None:
+    """Make an identity, and print its first API key or code once.
 
     A machine is the caller's until the user named with --owner accepts it (sealwright identity
     accept NAME); until then it counts as both.
     """
+    if enrol:
+        _refuse_key_out(key_out)
+        made = client().create_identity(name, kind, role, owner, enrol=True)
+        show(made, show_identity)
+        _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
+        return
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.create_identity(name, kind, role, owner)
@@ -147,9 +165,22 @@ def key() -> None:
     multiple=True,
     help="Where it works from: a network or an address; several times for several.  [everywhere]",
 )
+@enrol_option
 @key_out
-def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path | None) -> None:
-    """Give an identity one more API key, and print it once."""
+def add(
+    name: str,
+    expires: int | None,
+    networks: tuple[str, ...],
+    enrol: bool,
+    key_out: Path | None,
+) -> None:
+    """Give an identity one more API key or code, and print it once."""
+    if enrol:
+        _refuse_key_out(key_out)
+        made = client().add_enrolment(name, expires, networks)
+        show(made, lambda new: _show_enrolments([new]))
+        _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
+        return
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.add_key(name, expires, networks)
@@ -161,15 +192,7 @@ def add(name: str, expires: int | None, networks: tuple[str, ...], key_out: Path
     api_key = answer.value.api_key or ""
     output.keep(api_key)
     if not invocation().json:
-        new = answer.value
-        facts(
-            [
-                ("id", new.id),
-                ("created", moment(new.created_at)),
-                ("ends", moment(new.expires_at)),
-                ("from", _places(new.allowed_addresses)),
-            ]
-        )
+        show_new_key(answer.value)
         output.tell(api_key)
     elif key_out is None:
         print_json(answer.body)
@@ -198,6 +221,32 @@ def revoke(name: str, key_id: str) -> None:
     show(client().revoke_key(name, key_id), lambda revoked: show_keys([revoked]))
 
 
+def _refuse_key_out(path: Path | None) -> None:
+    if path is not None:
+        raise click.UsageError(
+            "--enrol makes no key: its holder says --key-out to sealwright enrol."
+        )
+
+
+def _tell_code(code: str | None, end: datetime | None) -> None:
+    """For people, on the last line of stdout."""
+    if not invocation().json:
+        until = f"until {moment(end)}, for `sealwright enrol`"
+        click.echo(f"The enrolment code, good for one use {until}, is the next line.", err=True)
+        click.echo(code)
+
+
+def show_new_key(new: NewApiKey) -> None:
+    facts(
+        [
+            ("id", new.id),
+            ("created", moment(new.created_at)),
+            ("ends", moment(new.expires_at)),
+            ("from", _places(new.allowed_addresses)),
+        ]
+    )
+
+
 def show_identity(who: Identity) -> None:
     facts(
         [
@@ -215,6 +264,24 @@ def show_identity(who: Identity) -> None:
     if who.keys is not None:
         click.echo("")
         show_keys(who.keys)
+    if who.enrolments:
+        click.echo("")
+        _show_enrolments(who.enrolments)
+
+
+def _show_enrolments(enrolments: Sequence[Enrolment]) -> None:
+    rows = [
+        [
+            each.id,
+            moment(each.created_at),
+            each.issued_by,
+            moment(each.enrolment_expires_at),
+            None if each.expires_in_seconds is None else spell_duration(each.expires_in_seconds),
+            _places(each.allowed_addresses),
+        ]
+        for each in enrolments
+    ]
+    table(["enrolment id", "created", "by", "until", "key ends after", "from"], rows)
 
 
 def show_keys(keys: list[ApiKey]) -> None:
@@ -223,6 +290,7 @@ def show_keys(keys: list[ApiKey]) -> None:
             key.id,
             moment(key.created_at),
             key.issued_by,
+            _yes(key.enrolled),
             moment(key.expires_at),
             moment(key.revoked_at),
             _places(key.allowed_addresses),
@@ -230,7 +298,7 @@ def show_keys(keys: list[ApiKey]) -> None:
         ]
         for key in keys
     ]
-    table(["api key id", "created", "by", "ends", "revoked", "from", "last used"], rows)
+    table(["api key id", "created", "by", "enrolled", "ends", "revoked", "from", "last used"], rows)
 
 
 def _last_use(key: ApiKey) -> str | None:

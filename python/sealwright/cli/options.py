@@ -27,7 +27,7 @@ class Invocation:
     client_key: str | None = None
     insecure: bool = False
 
-    def client(self) -> "Client":
+    def client(self, *, with_key: bool = True) -> "Client":
         """
         Raises:
             MisconfiguredError: what was said cannot be used.
@@ -44,6 +44,7 @@ class Invocation:
             client_cert=self.client_cert,
             client_key=self.client_key,
             insecure=self.insecure,
+            with_key=with_key,
         )
         return Client(connection)
 
@@ -52,8 +53,9 @@ def invocation() -> Invocation:
     return click.get_current_context().ensure_object(Invocation)
 
 
-def client() -> "Client":
-    return invocation().client()
+def client(*, with_key: bool = True) -> "Client":
+    """`with_key`: without one, a caller that is about to get it."""
+    return invocation().client(with_key=with_key)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:

@@ -12,6 +12,7 @@ from sealwright.client.objects import (
     Catalogue,
     Certificate,
     Chain,
+    Enrolled,
     Explanation,
     Grant,
     Head,
@@ -19,12 +20,14 @@ from sealwright.client.objects import (
     Identity,
     Member,
     NewApiKey,
+    NewEnrolment,
     Operation,
     Page,
     Policy,
     PolicyTerms,
     Proposal,
     Request,
+    Setting,
     Signer,
     SignerTerms,
     SigningRequest,
@@ -43,10 +46,16 @@ class Client(Caller):
         return self._call("GET", "/v1/whoami", Identity)
 
     def create_identity(
-        self, name: str, kind: str, role: str | None = None, owner: str | None = None
+        self,
+        name: str,
+        kind: str,
+        role: str | None = None,
+        owner: str | None = None,
+        *,
+        enrol: bool = False,
     ) -> Answer[Identity]:
-        """The answer holds the first API key, this once."""
-        body = given(name=name, kind=kind, role=role, owner=owner)
+        """The answer holds the first API key, or the code that gets it, this once."""
+        body = given(name=name, kind=kind, role=role, owner=owner, enrol=enrol or None)
         return self._call("POST", "/v1/identities", Identity, body)
 
     def identities(self, limit: int, cursor: str | None = None) -> Answer[Page[Identity]]:
@@ -81,9 +90,32 @@ class Client(Caller):
         )
         return self._call("POST", f"/v1/identities/{part(name)}/keys", NewApiKey, body)
 
+    def add_enrolment(
+        self,
+        name: str,
+        expires_in_seconds: int | None = None,
+        allowed_addresses: Sequence[str] = (),
+    ) -> Answer[NewEnrolment]:
+        """The limits are those of the key, as in `add_key`."""
+        body = given(
+            expires_in_seconds=expires_in_seconds,
+            allowed_addresses=list(allowed_addresses) or None,
+        )
+        return self._call("POST", f"/v1/identities/{part(name)}/enrolments", NewEnrolment, body)
+
+    def enrol(self, code: str) -> Answer[Enrolled]:
+        """Needs no key."""
+        return self._call("POST", "/v1/enrol", Enrolled, {"code": code})
+
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
         path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
         return self._call("POST", path, ApiKey, {})
+
+    def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
+        return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def set_setting(self, name: str, value: str) -> Answer[Setting]:
+        return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
 
     def create_signer(
         self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]

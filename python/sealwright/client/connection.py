@@ -1,20 +1,16 @@
 """Where, as whom and with which certificates a client calls."""
 
 import os
-import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealwright.client.address import DEFAULT_URL, Address, parse_addresses
-from sealwright.client.environment import trimmed, variable, variable_is_true
+from sealwright.client.environment import variable, variable_is_true
 from sealwright.client.errors import MisconfiguredError
-from sealwright.client.private_file import changed_by_others, readable_by_others
+from sealwright.client.private_file import changed_by_others
 from sealwright.client.proxy import NO_PROXY, ProxySetting, find_proxy
-
-_API_KEY = re.compile(r"swk_[A-Za-z0-9]{43}")
-_LONGEST_KEY_FILE = 4096  # bytes
+from sealwright.client.secret_file import API_KEY, read_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +40,20 @@ class Connection:
         client_cert: str | None = None,
         client_key: str | None = None,
         insecure: bool = False,
+        with_key: bool = True,
     ) -> "Connection":
         """Arguments win over SEALWRIGHT_URL, _API_KEY, _API_KEY_FILE, _CA_FILE, _CLIENT_CERT,
         _CLIENT_KEY and _INSECURE in `environment`; an empty variable counts as unset. The proxy is
-        that of the environment.
+        that of the environment. Not `with_key`: none is looked for, but the caller will get one.
 
         Raises:
             MisconfiguredError: says which of them cannot be used, and why.
         """
         addresses = parse_addresses(url or variable(environment, "URL") or DEFAULT_URL)
-        api_key = find_api_key(environment, api_key_file)
+        api_key = find_api_key(environment, api_key_file) if with_key else None
         exposed = next((address for address in addresses if address.exposes_keys), None)
-        if api_key and exposed and not (insecure or variable_is_true(environment, "INSECURE")):
+        carries_key = api_key or not with_key
+        if carries_key and exposed and not (insecure or variable_is_true(environment, "INSECURE")):
             raise MisconfiguredError(
                 f"{exposed.url} would carry the API key over the network in clear: use https, "
                 "or say --insecure (SEALWRIGHT_INSECURE=true)"
@@ -79,40 +77,13 @@ def find_api_key(environment: Mapping[str, str], api_key_file: str | None = None
         MisconfiguredError: no key in there, or a file that others can read.
     """
     if not api_key_file and (key := variable(environment, "API_KEY")):
-        if not _API_KEY.fullmatch(key):
-            raise MisconfiguredError(f"SEALWRIGHT_API_KEY does not hold an API key: {SHAPE}")
+        if not API_KEY.fits(key):
+            raise MisconfiguredError(
+                f"SEALWRIGHT_API_KEY does not hold an API key: {API_KEY.shape}"
+            )
         return key
     path = api_key_file or variable(environment, "API_KEY_FILE")
-    return read_api_key(Path(path)) if path else None
-
-
-SHAPE = "it is swk_ and 43 letters or digits"
-
-
-def read_api_key(path: Path) -> str:
-    """The API key in a file that nobody else can read or change.
-
-    Raises:
-        MisconfiguredError: unreadable, readable or changeable by others, or no key in it.
-    """
-    try:
-        with path.open("rb") as file:
-            facts = os.fstat(file.fileno())
-            if stat.S_ISREG(facts.st_mode):
-                if fault := changed_by_others(facts):
-                    raise MisconfiguredError(f"{path}: {fault}")
-                if readable_by_others(facts):
-                    raise MisconfiguredError(
-                        f"{path}: others on this machine can read this API key "
-                        f"(mode {stat.S_IMODE(facts.st_mode):04o}): chmod 600 {path}"
-                    )
-            content = file.read(_LONGEST_KEY_FILE)
-    except OSError as fault:
-        raise MisconfiguredError(f"{path}: cannot read the API key: {fault.strerror}") from None
-    key = trimmed(content.decode(errors="replace"))
-    if not _API_KEY.fullmatch(key):
-        raise MisconfiguredError(f"{path} does not hold an API key: {SHAPE}")
-    return key
+    return read_secret(Path(path), API_KEY) if path else None
 
 
 def _readable(option: str, path: str | None) -> Path | None:

@@ -61,10 +61,34 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
     enrolled: bool = False
 
 
+class Enrolled(NewApiKey, frozen=True, omit_defaults=True, kw_only=True):
+    """A key that nobody else ever saw, and whose it is."""
+
+    identity: str
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """A code that waits to be used; the limits are those of the key that comes of it."""
+
+    id: str
+    created_at: datetime
+    enrolment_expires_at: datetime
+    issued_by: str
+    expires_in_seconds: int | None = None
+    allowed_addresses: list[str] = []
+
+
+class NewEnrolment(Enrolment, frozen=True, kw_only=True):
+    """`enrolment_code` is shown this once."""
+
+    enrolment_code: str
+
+
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
-    one that it calls with; `api_key` and its id when it is new. `proposed_owner` is to own the
-    machine, and has not accepted. `warnings` are sentences."""
+    one that it calls with; `api_key` and its id, or `enrolment_code` and its end, when it is new.
+    `enrolments` wait for their codes. `proposed_owner` is to own the machine, and has not accepted.
+    `warnings` are sentences."""
 
     id: str
     name: str
@@ -76,10 +100,23 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     proposed_owner: str | None = None
     email: str | None = None
     keys: list[ApiKey] | None = None
+    enrolments: list[Enrolment] = []
     key: ApiKey | None = None
     warnings: list[str] = []
     api_key_id: str | None = None
     api_key: str | None = None
+    enrolment_code: str | None = None
+    enrolment_expires_at: datetime | None = None
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """`form`: how a value is written; `meaning`: a sentence."""
+
+    name: str
+    value: str
+    default: str
+    form: str
+    meaning: str
 
 
 class PolicyChange(msgspec.Struct, frozen=True):
@@ -255,11 +292,12 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class ProposedChange(msgspec.Struct, frozen=True):
-    """What a call answers that proposed what it was to do. `api_key` is shown this once, and works
-    once the proposal is carried out."""
+    """What a call answers that proposed what it was to do. `api_key` and `enrolment_code` are
+    shown this once, and work once the proposal is carried out."""
 
     proposal: Proposal
     api_key: str | None = None
+    enrolment_code: str | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):

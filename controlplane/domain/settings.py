@@ -1,0 +1,78 @@
+"""What admins set for the whole installation: one table, of which `sealwright settings list` and
+docs/operations.md show the same. A value is text where it is set, stored and shown."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from controlplane.domain.duration import parse, spell
+from controlplane.domain.ranges import Range
+
+T = TypeVar("T")
+
+APPROVAL_HOLD = Range(0, 30 * 86_400)  # seconds
+
+
+class RequirePolicy(StrEnum):
+    NONE = "none"
+    ANY = "any"
+    PROTECTED = "protected"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """`form`: how a value is written, for people. `read`: the value that a text stands for; raises
+    ValueError, in words."""
+
+    name: str
+    form: str
+    default: str
+    meaning: str
+    read: Callable[[str], T]
+
+
+def _read_switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
+def _read_approval_hold(text: str) -> timedelta:
+    seconds = parse(text)
+    if seconds not in APPROVAL_HOLD:
+        raise ValueError(f"{text} is longer than {spell(APPROVAL_HOLD.most)}")
+    return timedelta(seconds=seconds)
+
+
+def _read_required(text: str) -> RequirePolicy:
+    if text not in list(RequirePolicy):
+        raise ValueError(f"{text!r} is none of {', '.join(RequirePolicy)}")
+    return RequirePolicy(text)
+
+
+REQUIRE_POLICY = Setting(
+    "require-policy",
+    "none|any|protected",
+    "none",
+    "Which signers can be: with or without a policy, with any, with a protected one only.",
+    _read_required,
+)
+FOUR_EYES = Setting(
+    "four-eyes",
+    "on|off",
+    "off",
+    "Whether a second admin must agree to what changes the whole installation.",
+    _read_switch,
+)
+HOLD = Setting(
+    "approval-hold",
+    f"a duration, 0 to {spell(APPROVAL_HOLD.most)}",
+    "24h",
+    "How long an API key approves nothing that somebody else made for who had one before.",
+    _read_approval_hold,
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (REQUIRE_POLICY, FOUR_EYES, HOLD)
+BY_NAME: Mapping[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -1,0 +1,238 @@
+"""Enrolment: codes in the place of API keys, and the keys that come of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from peewee import Database
+
+from controlplane.domain import permissions
+from controlplane.domain.action import Action
+from controlplane.domain.enrolment import LIFETIME, Enrolment, digest_of, hash_code, new_code
+from controlplane.domain.identifier import new_id
+from controlplane.domain.instant import Clock, to_text
+from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
+from controlplane.domain.network import Network
+from controlplane.errors import Code, Refused
+from controlplane.service import consents
+from controlplane.service.changes import change, record, record_all
+from controlplane.service.gate import Change, Gate, Proposed, Ruling
+from controlplane.service.identities import (
+    NewApiKey,
+    add_identity,
+    insert_key,
+    read_networks,
+    record_creation,
+    spell_networks,
+)
+from controlplane.service.identity_edit import find_identity
+from controlplane.service.rates import Rates
+from controlplane.store import enrolments as rows
+from controlplane.store import identities
+from controlplane.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NewEnrolment:
+    identity: Identity
+    enrolment: Enrolment
+    code: str  # shown once
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    identity: Identity
+    new: NewApiKey
+
+
+class Enrolments:
+    def __init__(self, store: Store, gate: Gate, rates: Rates, clock: Clock) -> None:
+        self._store = store
+        self._gate = gate
+        self._rates = rates
+        self._clock = clock
+
+    def create_identity(
+        self,
+        caller: Caller,
+        name: str,
+        kind: IdentityKind,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> NewEnrolment:
+        """An identity without an API key, and a code that gets it one. Refused as
+        `Identities.create`."""
+        with self._store.change() as database:
+            at = self._clock()
+            identity = add_identity(database, caller, name, kind, role, owner, at)
+            record_creation(database, caller, identity, None)
+            code = new_code()
+            issue = CreateEnrolment(name, new_id(), digest_of(code).hex(), None, None).issue
+            return NewEnrolment(identity, issue(database, caller, identity, at), code)
+
+    def create(
+        self,
+        caller: Caller,
+        name: str,
+        lifetime: timedelta | None = None,
+        allowed_addresses: Sequence[Network] = (),
+    ) -> NewEnrolment:
+        """The limits are those of the key that comes of it, as in `Identities.add_key`. Refused as
+        CreateEnrolment. Raises Proposed."""
+        code = new_code()
+        change = CreateEnrolment(
+            name,
+            new_id(),
+            digest_of(code).hex(),
+            None if lifetime is None else int(lifetime.total_seconds()),
+            spell_networks(allowed_addresses),
+        )
+        try:
+            made = self._gate.make(caller, change)
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"enrolment_code": code}) from None
+        return NewEnrolment(made.identity, made.enrolment, code)
+
+    def open_of(self, identity: Identity) -> tuple[Enrolment, ...]:
+        """Those that can still be used."""
+        with self._store.read() as database:
+            return rows.find_open(database, identity.id, self._clock())
+
+    def use(self, code: str, address: str | None) -> Enrolled:
+        """`address`: where the call comes from; None: not known. Nobody is told what of a code is
+        wrong. Refused 404 enrolment_unknown; 429 too_many_calls for those with which that happens
+        again and again."""
+        place = f"enrol from {address}"
+        self._rates.check(place, self._clock())
+        digest = hash_code(code)
+        try:
+            with self._store.read() as database:  # strangers do not make others wait for a write
+                _find_usable(database, digest, self._clock())
+            with self._store.change() as database:
+                at = self._clock()
+                enrolment, identity = _find_usable(database, digest, at)
+                return _enrol(database, enrolment, identity, at)
+        except Refused as refused:
+            if refused.code is Code.ENROLMENT_UNKNOWN:
+                self._rates.count(place, self._clock())
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    identity: Identity
+    enrolment: Enrolment
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEnrolment(Change[Issued]):
+    """Makes earlier codes of the identity void. `digest`: the code's SHA-256, in hex. Refused 403
+    admin_required, 404 identity_not_found."""
+
+    action: ClassVar[Action] = Action.ENROLMENT_CREATE
+
+    identity: str
+    enrolment_id: str
+    digest: str
+    key_lifetime_seconds: int | None
+    allowed_addresses: str | None
+
+    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Issued]:
+        permissions.require_admin(actor, "give enrolment codes")
+        identity = find_identity(database, self.identity)
+
+        def apply(database: Database, caller: Caller, at: datetime) -> Issued:
+            rows.end_open(database, identity.id, at)
+            return Issued(identity, self.issue(database, caller, identity, at))
+
+        return Ruling(
+            subject=identity.name,
+            needs=consents.of_new_credential(database, actor, identity, at),
+            rests_on=(identity.id,),
+            apply=apply,
+            details={
+                "enrolment_id": self.enrolment_id,
+                "expires_in_seconds": self.key_lifetime_seconds,
+                "allowed_addresses": self.allowed_addresses,
+            },
+        )
+
+    def issue(
+        self, database: Database, caller: Caller, identity: Identity, at: datetime
+    ) -> Enrolment:
+        enrolment = Enrolment(
+            id=self.enrolment_id,
+            identity_id=identity.id,
+            created_at=at,
+            expires_at=at + LIFETIME,
+            issued_by=caller.author,
+            key_lifetime_seconds=self.key_lifetime_seconds,
+            allowed_addresses=read_networks(self.allowed_addresses),
+            proposal=caller.carrying.id if caller.carrying else None,
+        )
+        rows.insert(database, enrolment, bytes.fromhex(self.digest))
+        details = {
+            "enrolment_id": enrolment.id,
+            "enrolment_expires_at": to_text(enrolment.expires_at),
+            "expires_in_seconds": enrolment.key_lifetime_seconds,
+            "allowed_addresses": self.allowed_addresses,
+        }
+        record(database, caller, self.action, identity.name, at=at, details=details)
+        return enrolment
+
+
+def _find_usable(
+    database: Database, digest: bytes | None, now: datetime
+) -> tuple[Enrolment, Identity]:
+    enrolment = None if digest is None else rows.find(database, digest)
+    if enrolment is not None and enrolment.is_open(now):
+        identity = identities.find_by_id(database, enrolment.identity_id)
+        if (
+            identity is not None
+            and not identity.disabled
+            and not _lacks_consent(database, enrolment, identity, now)
+        ):
+            return enrolment, identity
+    raise Refused(
+        Code.ENROLMENT_UNKNOWN,
+        "No enrolment waits for this code: it was used, is void or older than 24 h, or never was.",
+    )
+
+
+def _lacks_consent(
+    database: Database, enrolment: Enrolment, identity: Identity, now: datetime
+) -> bool:
+    """A code of before there was anybody to ask, for who has enrolled without it."""
+    if enrolment.proposal is not None or enrolment.issued_by == identity.name:
+        return False
+    usable = (key for key in identities.keys_of(database, identity.id) if key.revoked_at is None)
+    return any(key.enrolled for key in usable) and bool(
+        consents.of_credential(database, identity, now)
+    )
+
+
+def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: datetime) -> Enrolled:
+    seconds = enrolment.key_lifetime_seconds
+    new = insert_key(
+        database,
+        identity,
+        at,
+        expires_at=None if seconds is None else at + timedelta(seconds=seconds),
+        allowed_addresses=enrolment.allowed_addresses,
+        issued_by=enrolment.issued_by,
+        enrolled=True,
+    )
+    rows.use(database, enrolment, new.key.id, at)
+    ends = new.key.expires_at
+    details = {
+        "enrolment_id": enrolment.id,
+        "api_key_id": new.key.id,
+        "issued_by": enrolment.issued_by,
+        "expires_at": None if ends is None else to_text(ends),
+        "allowed_addresses": spell_networks(enrolment.allowed_addresses),
+    }
+    entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
+    # By the identity itself, which presented no credential but the code.
+    record_all(database, [replace(entry, actor=identity.name)])
+    return Enrolled(identity, new)
