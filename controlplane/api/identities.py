@@ -15,7 +15,9 @@ from controlplane.api.values import IdentityName, length, number
 from controlplane.domain import enrolment as domain
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.names import EMAIL
 from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
@@ -33,6 +35,15 @@ class CreateIdentity(Body, frozen=True):
     role: ServerRole | None = None
     owner: IdentityName | None = None
     enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
+
+
+class EditIdentity(Body, frozen=True):
+    """What is left out stays; null takes the role or the address away. `owner`: a user, who owns
+    the machine once they accept it; its owner's name takes back what was offered."""
+
+    role: ServerRole | UnsetType | None = UNSET
+    owner: IdentityName | UnsetType = UNSET
+    email: Annotated[Text, length(EMAIL)] | UnsetType | None = UNSET
 
 
 Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
@@ -57,11 +68,15 @@ class KeyLimits(Body, frozen=True):
 
 
 class Identity(Shown, frozen=True):
+    """`proposed_owner`: the user who is to own it, and has not accepted."""
+
     id: str
     name: str
     kind: IdentityKind
     role: ServerRole | None
     owner: str | None
+    proposed_owner: str | None
+    email: str | None
     disabled: bool
     created_at: datetime
 
@@ -140,6 +155,7 @@ class WhoAmIResource(Resource):
     def on_get(self, caller: Caller) -> WhoAmI:
         key = self._identities.calling_key(caller)
         warnings = _warnings(self._identities.ending(caller.identity, [key]))
+        warnings += map(words.say_offer, self._identities.offered(caller))
         return made(
             WhoAmI,
             caller.identity,
@@ -166,7 +182,7 @@ class IdentitiesResource(WithEnrolments):
     @endpoint(
         "Create an identity; its API key, or its enrolment code, is shown once",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS),
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner
@@ -193,6 +209,28 @@ class IdentityResource(WithEnrolments):
             ],
             warnings=warnings,
         )
+
+    @endpoint(
+        "Give an identity another role or address, or offer a machine to another owner",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.IDENTITY_NOT_FOUND,
+            Code.LAST_ADMIN,
+            Code.ROLES_EXCLUDE,
+        ),
+        proposes=True,
+    )
+    def on_patch(self, caller: Caller, name: str, body: EditIdentity) -> Identity:
+        return _identity(self._identities.edit(caller, name, made(IdentityEdit, body)))
+
+
+class IdentityAcceptResource(Resource):
+    @endpoint(
+        "Accept a machine, by the user who is to own it",
+        refusals=(Code.IDENTITY_NOT_FOUND, Code.NOT_PROPOSED_OWNER),
+    )
+    def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
+        return _identity(self._identities.accept(caller, name))
 
 
 class IdentityDisableResource(Resource):

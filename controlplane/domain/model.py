@@ -104,11 +104,19 @@ class Identity:
     disabled: bool
     owner: str | None  # name of the user who owns this machine
     created_at: datetime
+    proposed_owner: str | None = None  # name of the user who is to own it, and has not accepted
+    email: str | None = None
 
     @property
-    def person(self) -> str:
-        """The name of who stands behind it: nobody may answer themselves by way of a machine."""
-        return self.owner or self.name
+    def persons(self) -> frozenset[str]:
+        """The names of who stands behind it, two for a machine that changes hands: nobody may
+        answer themselves by way of a machine."""
+        behind = frozenset({self.owner or self.name})
+        return behind if self.proposed_owner is None else behind | {self.proposed_owner}
+
+    def is_of(self, other: "Identity") -> bool:
+        """Whether one person stands behind both."""
+        return not self.persons.isdisjoint(other.persons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +248,8 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one approver said, for ever, and with which credential. `step` counts from 0."""
+    """What one approver said, and with which credential. `step` counts from 0. An approval that was
+    withdrawn does not count."""
 
     step: int
     approver: str
@@ -248,6 +257,7 @@ class Decision:
     comment: str | None
     at: datetime
     credential: Credential | None = None  # None: from before it was noted
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,11 +294,14 @@ class Ballot:
             return RequestState.EXPIRED
         return RequestState.PENDING
 
+    @property
+    def counting(self) -> tuple[Decision, ...]:
+        """The decisions but those that were withdrawn."""
+        return tuple(each for each in self.decisions if each.withdrawn_at is None)
+
     def approvals(self, step: int) -> tuple[Decision, ...]:
         return tuple(
-            each
-            for each in self.decisions
-            if each.step == step and each.verdict is Verdict.APPROVED
+            each for each in self.counting if each.step == step and each.verdict is Verdict.APPROVED
         )
 
     @property

@@ -21,12 +21,12 @@ from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identities import (
     NewApiKey,
     add_identity,
-    find_identity,
     insert_key,
     read_networks,
     record_creation,
     spell_networks,
 )
+from controlplane.service.identity_edit import find_identity
 from controlplane.service.rates import Rates
 from controlplane.store import enrolments as rows
 from controlplane.store import identities

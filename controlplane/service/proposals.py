@@ -37,6 +37,7 @@ from controlplane.service.gate import (
 )
 from controlplane.service.grants import CreateGrant
 from controlplane.service.identities import AddKey, EnableIdentity
+from controlplane.service.identity_edit import EditIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
 from controlplane.service.policy_edit import EditPolicy
@@ -58,6 +59,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     CreateEnrolment,
     CreateGrant,
     DeleteSigner,
+    EditIdentity,
     EditPolicy,
     EnableIdentity,
     EnableSigner,

@@ -212,7 +212,7 @@ class Signing:
         except RefusedCaller as refused:
             return _Attempt(_refused_entry(refused, call, now), refused)
         keyed = view.signer(call.signer, now)
-        role = view.role(keyed.signer.id, known.identity.id) if keyed else None
+        role = view.role(keyed.signer.id, known.identity) if keyed else None
         decision = decide(
             Circumstances(
                 identity=known.identity,

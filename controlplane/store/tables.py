@@ -56,6 +56,8 @@ class IdentityRow(Model):
     owner = TextField(null=True)
     disabled = BooleanField()
     created_at = TextField()
+    proposed_owner = TextField(null=True)
+    email = TextField(null=True)
 
     class Meta:
         table_name = "identities"
@@ -256,6 +258,7 @@ class DecisionRow(Model):
     comment = TextField(null=True)
     at = TextField()
     credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "decisions"
@@ -327,6 +330,7 @@ class ProposalDecisionRow(Model):
     comment = TextField(null=True)
     at = TextField()
     credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "proposal_decisions"

@@ -93,7 +93,7 @@ _STATES = {
 }
 
 _TIMES = {"at", "created_at", "deletes_at", "expires_at", "ended_at"}
-_TIMES |= {"not_before", "not_after", "revoked_at"}
+_TIMES |= {"not_before", "not_after", "revoked_at", "withdrawn_at"}
 _IDS = {"id", "grant_id", "request_id", "request"}
 _DIGESTS = {name: hashlib.new(name, b"release.jar").digest() for name in HASHES} | {
     "none": b"release.jar"
@@ -168,6 +168,24 @@ class World:
         )
         if answer.status_code == 201:
             self.keys[name] = answer.json["api_key"]
+
+    def offer(self, who: str, name: str, owner: str) -> None:
+        self._command(
+            who,
+            f"PATCH /v1/identities/{name}",
+            {"owner": owner},
+            lambda: self.model.offer(who, name, owner),
+            _show_identity,
+        )
+
+    def accept(self, who: str, name: str) -> None:
+        self._command(
+            who,
+            f"POST /v1/identities/{name}/accept",
+            {},
+            lambda: self.model.accept(who, name),
+            _show_identity,
+        )
 
     def set_identity_disabled(self, who: str, name: str, disabled: bool) -> None:
         self._command(
@@ -503,21 +521,15 @@ class World:
         """So many different people as each step asks for, in order, and nobody who approves is the
         one who asks."""
 
-        def person(name: str) -> str:
-            return self.model.identities[name].person
-
+        decisions = self.model.requests[self._named[request["id"]]].counting
         complete = True
-        for step in request["steps"]:
-            people = [person(each["approver"]) for each in step["decisions"]]
-            assert {each["approver"] for each in step["decisions"]} <= set(step["approvers"])
-            assert complete or not people, "a step waits for those before it"
-            yes = [
-                person(each["approver"])
-                for each in step["decisions"]
-                if each["verdict"] == "approved"
-            ]
-            assert person(request["requester"]) not in yes
-            assert len(set(yes)) == len(yes) <= step["required"]
+        for index, step in enumerate(request["steps"]):
+            said = [each for each in decisions if each.step == index]
+            assert {each.approver for each in said} <= set(step["approvers"])
+            assert complete or not said, "a step waits for those before it"
+            yes = [each.holders for each in said if each.verdict == "approved"]
+            assert all(approver != requester for approver, requester in yes)
+            assert len({approver for approver, _ in yes}) == len(yes) <= step["required"]
             complete = complete and len(yes) == step["required"]
         assert (request["state"] == "approved") == complete == (request["grant_id"] is not None)
 
@@ -660,6 +672,7 @@ class World:
                             "verdict": each.verdict,
                             "comment": each.comment,
                             "at": each.at,
+                            "withdrawn_at": each.withdrawn_at,
                         }
                         for each in request.decisions
                         if each.step == index
@@ -730,6 +743,7 @@ def _show_identity(identity: Identity) -> Json:
         "kind": identity.kind,
         "role": identity.role,
         "owner": identity.owner,
+        "proposed_owner": identity.proposed_owner,
         "disabled": identity.disabled,
     }
 
@@ -832,6 +846,7 @@ def beginning(scratch: Path) -> Beginning:
         world.create_identity("admin", name, "user")
     for name, owner in MACHINES.items():
         world.create_identity("admin", name, "machine", owner=owner)
+        world.accept(owner, name)
     for name in SIGNERS:
         world.create_signer("admin", name, 365)
         for identity, role in MEMBERS[name].items():
@@ -1063,6 +1078,12 @@ class Story(RuleBasedStateMachine):
         off = [(name, False) for name in self.everybody() if identities[name].disabled]
         return mostly(off, [(name, True) for name in self.people()])
 
+    def to_accept(self) -> list[tuple[str, str]]:
+        """By whom, and which machine: what was offered to them, and anything."""
+        identities = self.model.identities.values()
+        offered = [(each.proposed_owner, each.name) for each in identities if each.proposed_owner]
+        return mostly(offered, [(who, name) for who in self.everybody() for name in MACHINES])
+
     def policies(self) -> list[str | None]:
         return mostly(self.model.policies, [None, *POLICIES])
 
@@ -1084,6 +1105,13 @@ class Story(RuleBasedStateMachine):
             st.sampled_from([None, None, "ann", "carol", "ci", ABSENT]),
         )
         | command("set_identity_disabled", chosen(admins), chosen(to_switch))
+        | command(
+            "offer",
+            chosen(admins),
+            st.sampled_from([*MACHINES, "ann"]),
+            st.sampled_from([*USERS, "ci", ABSENT]),
+        )
+        | command("accept", chosen(to_accept))
         | command(
             "create_signer",
             chosen(admins),

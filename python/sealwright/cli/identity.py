@@ -46,13 +46,17 @@ def identity() -> None:
 @click.argument("name")
 @click.option("--kind", type=click.Choice(["user", "machine"]), required=True)
 @click.option("--role", type=click.Choice(["admin", "auditor"]), help="Server-wide role.  [none]")
-@click.option("--owner", metavar="USER", help="Who owns this machine.  [the caller]")
+@click.option("--owner", metavar="USER", help="Who is to own this machine.  [the caller]")
 @enrol_option
 @key_out
 def create(
     name: str, kind: str, role: str | None, owner: str | None, enrol: bool, key_out: Path | None
 ) -> None:
-    """Make an identity, and print its first API key or code once."""
+    """Make an identity, and print its first API key or code once.
+
+    A machine is the caller's until the user named with --owner accepts it (sealwright identity
+    accept NAME); until then it counts as both.
+    """
     if enrol:
         _refuse_key_out(key_out)
         made = client().create_identity(name, kind, role, owner, enrol=True)
@@ -96,6 +100,35 @@ def show_(name: str) -> None:
     if not invocation().json:
         for sentence in answer.value.warnings:
             warn(sentence)
+
+
+@identity.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(["admin", "auditor", "none"]), help="Server-wide role.")
+@click.option("--owner", metavar="USER", help="Who is to own this machine, once they accept it.")
+@click.option("--email", metavar="ADDRESS", help="Where its holder is written to; none: nowhere.")
+def edit(name: str, role: str | None, owner: str | None, email: str | None) -> None:
+    """Change an identity; what is not named stays.
+
+    A machine counts as its owner's and as the new one's until they accept it (sealwright identity
+    accept NAME). Its owner's name takes back what was offered.
+    """
+    new = {"role": _taken(role), "owner": owner, "email": _taken(email)}
+    named = {"role": role, "owner": owner, "email": email}
+    given = {field: new[field] for field in new if named[field] is not None}
+    if not given:
+        raise click.UsageError("Nothing to change: give at least one option.")
+    show(client().edit_identity(name, given), show_identity)
+
+
+@identity.command()
+@click.argument("name")
+def accept(name: str) -> None:
+    """Own a machine that was offered to you.
+
+    What it asked for and approved before ends.
+    """
+    show(client().accept_machine(name), show_identity)
 
 
 @identity.command()
@@ -227,6 +260,8 @@ def show_identity(who: Identity) -> None:
             ("kind", who.kind),
             ("role", who.role),
             ("owner", who.owner),
+            *_offered(who),
+            ("email", who.email),
             ("disabled", _yes(who.disabled)),
             ("created", moment(who.created_at)),
         ]
@@ -279,6 +314,16 @@ def _last_use(key: ApiKey) -> str | None:
 
 def _places(networks: list[str]) -> str:
     return ", ".join(networks) or "anywhere"
+
+
+def _offered(who: Identity) -> list[tuple[str, object]]:
+    """To whom, while they have not accepted."""
+    return [] if who.proposed_owner is None else [("offered to", who.proposed_owner)]
+
+
+def _taken(given: str | None) -> str | None:
+    """`none` takes away what there is."""
+    return None if given == "none" else given
 
 
 def _yes(fact: bool) -> str:

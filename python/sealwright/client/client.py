@@ -1,6 +1,6 @@
 """The control plane's API, one method a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -67,6 +67,13 @@ class Client(Caller):
 
     def identity(self, name: str) -> Answer[Identity]:
         return self._call("GET", f"/v1/identities/{part(name)}", Identity)
+
+    def edit_identity(self, name: str, new: Mapping[str, object]) -> Answer[Identity]:
+        """`new`: what to change of `role`, `owner` and `email`; None takes it away."""
+        return self._call("PATCH", f"/v1/identities/{part(name)}", Identity, new)
+
+    def accept_machine(self, name: str) -> Answer[Identity]:
+        return self._call("POST", f"/v1/identities/{part(name)}/accept", Identity, {})
 
     def disable_identity(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/disable", Identity, {})

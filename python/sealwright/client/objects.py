@@ -94,7 +94,8 @@ class Notice(msgspec.Struct, frozen=True):
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
     one that it calls with; `api_key` and its id, or `enrolment_code` and its end, when it is new.
-    `enrolments` wait for their codes. `warnings` are sentences."""
+    `enrolments` wait for their codes. `proposed_owner` is to own the machine, and has not accepted.
+    `warnings` are sentences."""
 
     id: str
     name: str
@@ -103,6 +104,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str | None
     disabled: bool
     created_at: datetime
+    proposed_owner: str | None = None
+    email: str | None = None
     keys: list[ApiKey] | None = None
     enrolments: list[Enrolment] = []
     key: ApiKey | None = None
@@ -254,6 +257,7 @@ class Decision(msgspec.Struct, frozen=True):
     comment: str | None
     at: datetime
     credential: Credential | None = None
+    withdrawn_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
