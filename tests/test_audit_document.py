@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from controlplane.api import operations
 from controlplane.audit import log

@@ -1,7 +1,6 @@
 """The audit log, read."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import datetime
 from typing import Annotated
 
@@ -192,8 +191,7 @@ def operation(of: domain.Operation) -> Operation:
 
 
 def _shown_since_version_2(of: domain.Operation) -> dict[str, object]:
-    beside = {each.name: getattr(of.commitments, each.name) for each in fields(of.commitments)}
-    return {"version": of.version, **beside}
+    return {"version": of.version, **msgspec.structs.asdict(of.commitments)}
 
 
 _SINCE_VERSION_2 = [

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
 from controlplane.algorithms.kinds import KeyAlgorithm as KeyAlgorithm
 from controlplane.algorithms.kinds import Scheme as Scheme
@@ -142,10 +144,9 @@ class ApiKey:
         return Credential(CredentialKind.API_KEY, self.id, self.issued_by, age, self.enrolled)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True, gc=False):
     """What a call presented. `issued_by`: the name of who made it, as far as that is known;
-    `enrolled`: nobody but its holder ever saw it."""
+    `enrolled`: nobody but its holder ever saw it. A struct: each call to sign makes one."""
 
     kind: CredentialKind
     id: str

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -96,7 +96,7 @@ _ENTRY = shared(
 )
 _COMMITMENTS = shared(Commitments, OperationRow)
 _WHERE = {name: name for name in ("sequence", "version", "previous_hash", "row_hash")}
-_WHERE |= {each.name: f"commitments.{each.name}" for each in fields(Commitments)}
+_WHERE |= {name: f"commitments.{name}" for name in Commitments.__struct_fields__}
 _WHERE |= {"pss_mgf_hash": "entry.pss", "pss_salt_length": "entry.pss"}
 _values = attrgetter(*(_WHERE.get(name, f"entry.{name}") for name in _COLUMNS))
 _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
@@ -112,7 +112,7 @@ _SINCE_VERSION_2 = [
     _COLUMNS.index(name)
     for name in (
         *("credential", "approvals", "proposal"),
-        *(each.name for each in fields(Commitments)),
+        *Commitments.__struct_fields__,
     )
 ]
 
