@@ -50,7 +50,7 @@ SIGN = Entry(
     kind=OperationKind.SIGN,
     actor="ci",
     api_key_id="k1",
-    credential=Credential(CredentialKind.API_KEY, "k1", None, 7, enrolled=False),
+    credential=Credential(7, False, "k1", None, CredentialKind.API_KEY),
     signer="release",
     outcome=Outcome.SUCCEEDED,
     scheme=Scheme("rsa-pss"),
