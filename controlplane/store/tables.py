@@ -13,7 +13,6 @@ from peewee import (
     TextField,
 )
 
-from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -380,7 +379,7 @@ class OperationRow(Model):
     credential = TextField(null=True)  # JSON
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
-    vars().update(columns_of(Commitments))
+    commitments = BlobField(null=True)
 
     class Meta:
         table_name = "operations"
