@@ -113,7 +113,7 @@ class Proposals:
             ruling = _judge_again(database, proposal, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             details = _of_decision(proposal, decision)
             details |= {"completes_step": proposal.open_step != open_}
             record_proposal(database, caller, Action.PROPOSAL_APPROVE, proposal, at, details)
@@ -136,7 +136,7 @@ class Proposals:
             open_ = check_voter(database, actor, proposal, Verdict.REJECTED, step, at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             proposal = _ended(proposal, RequestState.REJECTED, actor, at, comment)
             rows.PROPOSALS.end(database, proposal)
             details = _of_decision(proposal, decision)

@@ -179,7 +179,7 @@ class Requests:
             _check_still_wanted(database, request, at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
             rows.REQUESTS.insert_decision(database, request.id, decision)
-            request = replace(request, decisions=(*request.decisions, decision))
+            request = replace(request, decisions=request.and_this(decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -208,7 +208,7 @@ class Requests:
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
-                decisions=(*request.decisions, decision),
+                decisions=request.and_this(decision),
                 ended=RequestState.REJECTED,
                 ended_at=at,
                 ended_by=actor.name,
