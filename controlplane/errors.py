@@ -66,6 +66,7 @@ class Code(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     IDENTITY_EXISTS = "identity_exists"
     LAST_ADMIN = "last_admin"
+    MACHINES_UNDECIDED = "machines_undecided"
     NO_POLICY = "no_policy"
     POLICY_CANNOT_BE_MET = "policy_cannot_be_met"
     POLICY_DETACHED = "policy_detached"

@@ -23,6 +23,7 @@ from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
 from controlplane.domain.warnings import ApiKeyEnds
 from controlplane.errors import Code, invalid
+from controlplane.service.disabling import Disabled
 from controlplane.service.enrolments import Enrolments, NewEnrolment
 from controlplane.service.identities import Identities as Service
 from controlplane.service.identities import NewApiKey, NewIdentity
@@ -35,6 +36,13 @@ class CreateIdentity(Body, frozen=True):
     role: ServerRole | None = None
     owner: IdentityName | None = None
     enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
+
+
+class DisableIdentity(Body, frozen=True):
+    """`machines`: `disable`, `keep`, or the user to whom they are offered. Asked for where a user
+    owns machines that are enabled."""
+
+    machines: IdentityName | None = None
 
 
 class EditIdentity(Body, frozen=True):
@@ -124,6 +132,38 @@ class IdentityWithKeys(Identity, frozen=True):
     keys: list[ApiKey]
     enrolments: list[Enrolment]
     warnings: list[str]
+
+
+class Cancelled(Shown, frozen=True):
+    """`kind`: request, proposal."""
+
+    kind: str
+    id: str
+
+
+class Withdrawn(Cancelled, frozen=True):
+    """An approval that no longer counts. `step` counts from 1."""
+
+    step: int
+    approver: str
+
+
+class UnmetPolicy(Shown, frozen=True):
+    """`what`: sentences."""
+
+    policy: str
+    what: list[str]
+
+
+class DisabledIdentity(Identity, frozen=True):
+    """`machines`: those that were enabled, as they are now. `grants`: ids of active ones that
+    nobody can use now. `unmet`: policies that name any of these and cannot be met."""
+
+    machines: list[Identity]
+    cancelled: list[Cancelled]
+    withdrawn: list[Withdrawn]
+    grants: list[str]
+    unmet: list[UnmetPolicy]
 
 
 class IdentityWithSecret(Identity, frozen=True):
@@ -235,15 +275,17 @@ class IdentityAcceptResource(Resource):
 
 class IdentityDisableResource(Resource):
     @endpoint(
-        "Disable an identity",
+        "Disable an identity, and say what becomes of its machines",
         refusals=(
             Code.ADMIN_REQUIRED,
             Code.IDENTITY_NOT_FOUND,
             Code.LAST_ADMIN,
+            Code.MACHINES_UNDECIDED,
+            Code.ROLES_EXCLUDE,
         ),
     )
-    def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
-        return _identity(self._identities.disable(caller, name))
+    def on_post(self, caller: Caller, name: str, body: DisableIdentity) -> DisabledIdentity:
+        return _disabled(self._identities.disable(caller, name, body.machines))
 
 
 class IdentityEnableResource(Resource):
@@ -282,6 +324,25 @@ class ApiKeyRevokeResource(Resource):
 
 def _identity(of: model.Identity) -> Identity:
     return made(Identity, of)
+
+
+def _disabled(of: Disabled) -> DisabledIdentity:
+    ended = of.ended
+    return made(
+        DisabledIdentity,
+        of.identity,
+        machines=[_identity(each) for each in of.machines],
+        cancelled=[
+            *(Cancelled(kind="request", id=each) for each in ended.requests),
+            *(Cancelled(kind="proposal", id=each) for each in ended.proposals),
+        ],
+        withdrawn=[
+            Withdrawn(kind=each.noun, id=each.ballot, step=each.step, approver=each.approver)
+            for each in ended.withdrawn
+        ],
+        grants=list(of.grants),
+        unmet=[UnmetPolicy(policy=each.policy, what=list(each.what)) for each in of.unmet],
+    )
 
 
 def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:

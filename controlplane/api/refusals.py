@@ -98,6 +98,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.IDEMPOTENCY_CONFLICT: "The Idempotency-Key was used for another call.",
         Code.IDENTITY_EXISTS: "There is an identity of this name.",
         Code.LAST_ADMIN: "No admin would be left.",
+        Code.MACHINES_UNDECIDED: "The user owns machines: say what becomes of them.",
         Code.NO_POLICY: "The signer has no policy: its members sign without a grant.",
         Code.POLICY_CANNOT_BE_MET: "Too few people could complete a step.",
         Code.POLICY_DETACHED: "The signer no longer has the policy that was asked under.",

@@ -301,6 +301,13 @@ class Ballot:
         """The decisions but those that were withdrawn."""
         return tuple(each for each in self.decisions if each.withdrawn_at is None)
 
+    def and_this(self, decision: Decision) -> tuple[Decision, ...]:
+        """The decisions with one more, in the place of one by the same approver on the same step
+        that was withdrawn."""
+        said = (decision.step, decision.approver)
+        others = (each for each in self.decisions if (each.step, each.approver) != said)
+        return (*others, decision)
+
     def approvals(self, step: int) -> tuple[Decision, ...]:
         return tuple(
             each for each in self.counting if each.step == step and each.verdict is Verdict.APPROVED

@@ -22,6 +22,7 @@ from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identity_edit import (
     EditIdentity,
@@ -32,7 +33,6 @@ from controlplane.service.identity_edit import (
 from controlplane.service.leaving import end_what_was_said
 from controlplane.service.roles import refuse_change
 from controlplane.service.view import Views
-from controlplane.store import enrolments
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
 
@@ -170,23 +170,14 @@ class Identities:
             end_what_was_said(database, caller, [name], [name], at)
         return after
 
-    def disable(self, caller: Caller, name: str) -> Identity:
-        """Refused 409 last_admin for the last enabled admin."""
+    def disable(self, caller: Caller, name: str, machines: str | None = None) -> Disabled:
+        """`machines`: what becomes of those that a user owns: `disable`, `keep`, or the name of
+        the user to whom they are offered. What is pending of who is disabled is cancelled, and
+        their approvals on steps that are not complete are withdrawn, also those of machines that
+        are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "disable identities")
-            identity = find_identity(database, name)
-            if identity.disabled:
-                return identity
-            at = self._clock()
-            if counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
-                )
-            changed = replace(identity, disabled=True)
-            rows.update(database, changed)
-            enrolments.end_open(database, identity.id, at)
-            record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
-        return changed
+            actor = confirm(database, caller)
+            return disable(database, caller, actor, name, machines, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""
@@ -229,7 +220,7 @@ class Identities:
             ]
             if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "call with an API key"
+                    rows.count_other_admins(database, [identity.id], at), "call with an API key"
                 )
             revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)

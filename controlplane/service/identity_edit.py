@@ -40,14 +40,14 @@ class EditIdentity(Change[Identity]):
             check_email(after.email)
         if counts_as_admin(before) and not permissions.is_admin(after):
             permissions.require_remaining_admin(
-                rows.count_other_admins(database, before.id, at), "give anybody a role again"
+                rows.count_other_admins(database, [before.id], at), "give anybody a role again"
             )
         refuse_change(database, before, after, at)
 
         def apply(database: Database, caller: Caller, at: datetime) -> Identity:
             if after != before:
                 rows.update(database, after)
-                details = _describe(before, after)
+                details = describe_edit(before, after)
                 record(database, caller, self.action, before.name, at=at, details=details)
             return after
 
@@ -56,7 +56,7 @@ class EditIdentity(Change[Identity]):
             needs=_consents(database, actor, before, after, at),
             rests_on=(before,),
             apply=apply,
-            details=_describe(before, after),
+            details=describe_edit(before, after),
         )
 
 
@@ -96,7 +96,7 @@ def _consents(
     return tuple(dict.fromkeys(found))
 
 
-def _describe(before: Identity, after: Identity) -> Details:
+def describe_edit(before: Identity, after: Identity) -> Details:
     """What changed, and what it was."""
     details: dict[str, str | int | bool | None] = {}
     for field in ("role", "proposed_owner", "email"):

@@ -31,9 +31,9 @@ class Withdrawn:
 class Ended:
     """`requests` and `proposals`: ids of those that were cancelled."""
 
-    requests: tuple[str, ...]
-    proposals: tuple[str, ...]
-    withdrawn: tuple[Withdrawn, ...]
+    requests: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
 
 
 def end_what_was_said(

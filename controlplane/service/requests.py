@@ -182,7 +182,7 @@ class Requests:
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
-            request = replace(request, decisions=(*request.decisions, decision))
+            request = replace(request, decisions=request.and_this(decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -212,7 +212,7 @@ class Requests:
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
-                decisions=(*request.decisions, decision),
+                decisions=request.and_this(decision),
                 ended=RequestState.REJECTED,
                 ended_at=at,
                 ended_by=actor.name,

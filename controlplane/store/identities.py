@@ -128,8 +128,9 @@ def admins(database: Database) -> list[Identity]:
     return [_IDENTITY.read(row) for row in query.order_by(IdentityRow.name).execute(database)]
 
 
-def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended, this one not counted."""
+def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
+    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
+    not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
@@ -137,7 +138,7 @@ def count_other_admins(database: Database, identity_id: str, now: datetime) -> i
     admins = IdentityRow.select().where(
         (IdentityRow.role == ServerRole.ADMIN.value)
         & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
-        & (IdentityRow.id != identity_id)
+        & IdentityRow.id.not_in(list(but))
         & IdentityRow.id.in_(with_key)
     )
     return int(admins.count(database))

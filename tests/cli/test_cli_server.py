@@ -150,6 +150,23 @@ def test_a_machine_changes_hands(admin: Caller, tmp_path: Path) -> None:
     assert "give at least one option" in ended.err
 
 
+def test_who_leaves_says_what_becomes_of_their_machines(admin: Caller, tmp_path: Path) -> None:
+    key = tmp_path / "frank.key"
+    admin.json("identity", "create", "frank", "--kind", "user", "--key-out", str(key))
+    admin.json("identity", "create", "franks-bot", "--kind", "machine", "--owner", "frank")
+    Caller(admin.url, key).json("identity", "accept", "franks-bot")
+    admin.json("policy", "create", "franks", "--max-window", "1h", "--step", "lead:1:frank")
+    admin.json("signer", "create", "franks", "--key", "p256", "--common-name", "Frank's")
+    admin.json("signer", "set-policy", "franks", "franks")
+    refused = admin.run("identity", "disable", "frank")
+    assert refused.code == 1
+    assert "frank owns franks-bot" in refused.err
+    assert "--machines disable" in refused.err
+    ended = admin.run("identity", "disable", "frank", "--machines", "disable")
+    assert "The machine franks-bot is disabled." in ended.out
+    assert "warning: The policy 'franks' cannot be met" in ended.err
+
+
 def test_a_revoked_key_is_refused_at_once(admin: Caller, machine: Caller, tmp_path: Path) -> None:
     name = tmp_path.name
     assert machine.run("signer", "list").code == 0

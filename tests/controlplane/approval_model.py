@@ -456,18 +456,69 @@ class Model:
                     request.decisions[at] = replace(each, withdrawn_at=self.now)
                     self._record(who, "request:withdraw", request.name, signer=request.signer)
 
-    def set_identity_disabled(self, who: str, name: str, disabled: bool) -> Identity:
-        """There is always an admin left who can enable the others."""
+    def enable_identity(self, who: str, name: str) -> Identity:
         self._must_be_admin(self._caller(who))
         identity = self._identity(name)
-        if identity.disabled == disabled:
-            return identity
-        admins = [each for each in self.identities.values() if each.role == "admin"]
-        if disabled and [each for each in admins if not each.disabled] == [identity]:
-            raise Refusal(409, "last_admin")
-        identity.disabled = disabled
-        self._record(who, "identity:disable" if disabled else "identity:enable", name)
+        if identity.disabled:
+            identity.disabled = False
+            self._record(who, "identity:enable", name)
         return identity
+
+    def disable_identity(self, who: str, name: str, machines: str | None) -> Identity:
+        """There is always an admin left who can enable the others. `machines`: of those that it
+        owns; disable, keep, or who is to own them."""
+        self._must_be_admin(self._caller(who))
+        identity = self._identity(name)
+        if identity.disabled and machines is None:
+            return identity
+        owned = [each for each in self.identities.values() if each.owner == name]
+        owned.sort(key=lambda each: each.name)
+        enabled = [each for each in owned if not each.disabled]
+        self._must_leave_an_admin([identity])
+        if enabled and machines is None:
+            raise Refusal(409, "machines_undecided")
+        goes = [identity, *enabled] if machines == "disable" else [identity]
+        self._must_leave_an_admin(goes)
+        if machines not in (None, "disable", "keep"):
+            self._hand_over(who, enabled, machines)
+        for each in goes:
+            if not each.disabled:
+                each.disabled = True
+                self._record(who, "identity:disable", each.name)
+        for each in goes:
+            self._cancel_all(who, each.name)
+        for each in [identity, *owned]:
+            self._withdraw_all(who, each.name)
+        return identity
+
+    def _must_leave_an_admin(self, goes: Sequence[Identity]) -> None:
+        admins = [each for each in self.identities.values() if each.role == "admin"]
+        able = [each for each in admins if not each.disabled]
+        if any(each in able for each in goes) and all(each in goes for each in able):
+            raise Refusal(409, "last_admin")
+
+    def _hand_over(self, who: str, machines: Sequence[Identity], user: str) -> None:
+        """All of them, or none."""
+        before = [each.proposed_owner for each in machines]
+        excluded = self._contradictions()
+        try:
+            for each in machines:
+                if user == each.owner:
+                    other = self.identities[user]
+                    raise (
+                        Refusal(400, "invalid_request")
+                        if other.disabled
+                        else Refusal(409, "machines_undecided")
+                    )
+                self._offer(each, user)
+            if self._contradictions() - excluded:
+                raise Refusal(409, "roles_exclude")
+        except Refusal:
+            for each, offered in zip(machines, before, strict=True):
+                each.proposed_owner = offered
+            raise
+        for each in machines:
+            self._record(who, "identity:edit", each.name)
 
     # Signers and their members. Creating a signer makes nobody a member.
 
@@ -657,11 +708,16 @@ class Model:
     def _must_be_met(self, terms: Terms, signer: Signer) -> None:
         """Enough different people could give each step's approvals on this signer."""
         for step in terms.steps:
-            able = [name for name in step.approvers if not self.identities[name].disabled]
+            able = [name for name in step.approvers if not self._is_gone(name)]
             able = [name for name in able if not self._is_auditor(name, signer.name)]
             teams = itertools.combinations([self.identities[name] for name in able], step.required)
             if not any(_are_different(team) for team in teams):
                 raise Refusal(409, "policy_cannot_be_met")
+
+    def _is_gone(self, name: str) -> bool:
+        """Disabled, or a machine whose owner is: it is nobody's, and approves nothing."""
+        identity = self.identities[name]
+        return identity.disabled or self.identities[identity.holder].disabled
 
     def _must_name_identities(self, terms: Terms) -> None:
         if not terms.approvers <= self.identities.keys():
@@ -772,6 +828,8 @@ class Model:
             raise Refusal(403, "own_request")  # nor one of a machine of the same owner
         if self._is_auditor(who, request.signer):
             raise Refusal(403, "auditor_cannot_approve")
+        if approves and self._is_gone(who):
+            raise Refusal(403, "owner_disabled")
         if step is not None and step != open_ + 1:
             raise Refusal(409, "step_changed")
         if who not in request.terms.steps[open_].approvers:

@@ -187,12 +187,21 @@ class World:
             _show_identity,
         )
 
-    def set_identity_disabled(self, who: str, name: str, disabled: bool) -> None:
+    def disable_identity(self, who: str, name: str, machines: str | None) -> None:
         self._command(
             who,
-            f"POST /v1/identities/{name}/{'disable' if disabled else 'enable'}",
+            f"POST /v1/identities/{name}/disable",
+            _said(machines=machines),
+            lambda: self.model.disable_identity(who, name, machines),
+            _show_identity,
+        )
+
+    def enable_identity(self, who: str, name: str) -> None:
+        self._command(
+            who,
+            f"POST /v1/identities/{name}/enable",
             {},
-            lambda: self.model.set_identity_disabled(who, name, disabled),
+            lambda: self.model.enable_identity(who, name),
             _show_identity,
         )
 
@@ -1072,11 +1081,10 @@ class Story(RuleBasedStateMachine):
         number = len(self.model.identities)
         return mostly([f"new{number}"] if number < MOST_IDENTITIES else [], ["ann", "new16"])
 
-    def to_switch(self) -> list[tuple[str, bool]]:
-        """Whom to disable, and more often whom to enable again."""
+    def to_enable(self) -> list[str]:
         identities = self.model.identities
-        off = [(name, False) for name in self.everybody() if identities[name].disabled]
-        return mostly(off, [(name, True) for name in self.people()])
+        off = [name for name in self.everybody() if identities[name].disabled]
+        return mostly(off, self.people())
 
     def to_accept(self) -> list[tuple[str, str]]:
         """By whom, and which machine: what was offered to them, and anything."""
@@ -1104,7 +1112,14 @@ class Story(RuleBasedStateMachine):
             st.sampled_from([None, None, None, "auditor", "admin"]),
             st.sampled_from([None, None, "ann", "carol", "ci", ABSENT]),
         )
-        | command("set_identity_disabled", chosen(admins), chosen(to_switch))
+        | command(
+            "disable_identity",
+            chosen(admins),
+            chosen(people),
+            st.sampled_from([None, None, "disable", "keep", "carol", "ann", ABSENT]),
+        )
+        | command("enable_identity", chosen(admins), chosen(to_enable))
+        | command("enable_identity", chosen(admins), chosen(to_enable))
         | command(
             "offer",
             chosen(admins),

@@ -216,7 +216,7 @@ class TestTheLastAdmin:
         identities.revoke_key(world.admin, "third", third.api_key_id)
         assert refusal(lambda: identities.disable(world.admin, "admin")) == (409, "last_admin")
         identities.enable(world.admin, "second")
-        assert identities.disable(world.admin, "admin").disabled
+        assert identities.disable(world.admin, "admin").identity.disabled
 
 
 def test_every_change_leaves_a_row(world: World, identities: Identities) -> None:

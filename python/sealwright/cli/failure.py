@@ -46,6 +46,7 @@ NEXT_STEPS = {
     "as many as the policy allows.",
     "request_not_found": "Those that you may see: sealwright request list",
     "request_not_pending": "What became of it: sealwright request show ID",
+    "machines_undecided": "Say it: sealwright identity disable NAME --machines disable",
     "roles_exclude": "Take the other role away first: sealwright member remove SIGNER IDENTITY, "
     "sealwright identity edit NAME --role none",
     "own_request": "Ask another approver; who they are: sealwright request show ID",

@@ -18,9 +18,9 @@ from sealwright.cli.output import (
     show_page,
     warn,
 )
-from sealwright.cli.text import facts, moment, table
+from sealwright.cli.text import facts, moment, printable, table
 from sealwright.client.errors import ClientError, Proposed
-from sealwright.client.objects import ApiKey, Enrolment, Identity, NewApiKey
+from sealwright.client.objects import ApiKey, DisabledIdentity, Enrolment, Identity, NewApiKey
 
 key_out = click.option(
     "--key-out",
@@ -133,9 +133,24 @@ def accept(name: str) -> None:
 
 @identity.command()
 @click.argument("name")
-def disable(name: str) -> None:
-    """From now on refuse whatever this identity asks."""
-    show(client().disable_identity(name), show_identity)
+@click.option(
+    "--machines",
+    metavar="disable|keep|USER",
+    help="What becomes of the machines that it owns; USER is to own them.",
+)
+def disable(name: str, machines: str | None) -> None:
+    """From now on refuse whatever this identity asks.
+
+    What it asked for is cancelled, and its approvals on steps that are not complete are withdrawn,
+    those of its machines too. A machine that is kept signs, and approves nothing until somebody
+    else owns it.
+    """
+    answer = client().disable_identity(name, machines)
+    show(answer, _show_disabled)
+    if not invocation().json:
+        for unmet in answer.value.unmet:
+            for sentence in unmet.what:
+                warn(f"The policy {unmet.policy!r} cannot be met: {sentence}")
 
 
 @identity.command()
@@ -287,6 +302,27 @@ def _show_enrolments(enrolments: Sequence[Enrolment]) -> None:
         for each in enrolments
     ]
     table(["enrolment id", "created", "by", "until", "key ends after", "from"], rows)
+
+
+def _show_disabled(who: DisabledIdentity) -> None:
+    show_identity(who)
+    lines = [f"The machine {each.name} is {_state(each)}." for each in who.machines]
+    lines += [f"Cancelled: the {each.kind} {each.id}." for each in who.cancelled]
+    lines += [
+        f"Withdrawn: {each.approver}'s approval of step {each.step} of the {each.kind} {each.id}."
+        for each in who.withdrawn
+    ]
+    lines += [f"Nobody can use the grant {each} now." for each in who.grants]
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _state(machine: Identity) -> str:
+    if machine.disabled:
+        return "disabled"
+    if machine.proposed_owner is not None:
+        return f"offered to {machine.proposed_owner}, who has to accept it"
+    return "kept"
 
 
 def show_keys(keys: list[ApiKey]) -> None:

@@ -12,6 +12,7 @@ from sealwright.client.objects import (
     Catalogue,
     Certificate,
     Chain,
+    DisabledIdentity,
     Enrolled,
     Explanation,
     Grant,
@@ -75,8 +76,10 @@ class Client(Caller):
     def accept_machine(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/accept", Identity, {})
 
-    def disable_identity(self, name: str) -> Answer[Identity]:
-        return self._call("POST", f"/v1/identities/{part(name)}/disable", Identity, {})
+    def disable_identity(self, name: str, machines: str | None = None) -> Answer[DisabledIdentity]:
+        """`machines`: `disable`, `keep`, or the user to whom they are offered."""
+        path = f"/v1/identities/{part(name)}/disable"
+        return self._call("POST", path, DisabledIdentity, given(machines=machines))
 
     def enable_identity(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/enable", Identity, {})

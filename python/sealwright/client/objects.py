@@ -127,6 +127,37 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Cancelled(msgspec.Struct, frozen=True):
+    """`kind`: request, proposal."""
+
+    kind: str
+    id: str
+
+
+class Withdrawn(Cancelled, frozen=True):
+    """An approval that no longer counts."""
+
+    step: int
+    approver: str
+
+
+class UnmetPolicy(msgspec.Struct, frozen=True):
+    """`what`: sentences."""
+
+    policy: str
+    what: list[str]
+
+
+class DisabledIdentity(Identity, frozen=True, omit_defaults=True):
+    """`machines`: as they are now; `grants`: ids of those that nobody can use now."""
+
+    machines: list[Identity] = []
+    cancelled: list[Cancelled] = []
+    withdrawn: list[Withdrawn] = []
+    grants: list[str] = []
+    unmet: list[UnmetPolicy] = []
+
+
 class PolicyChange(msgspec.Struct, frozen=True):
     """Something that was done to a policy, or to a signer with it; `what` are sentences."""
 
