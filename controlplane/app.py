@@ -56,6 +56,7 @@ def routes(
         ("/v1/whoami/notices", notices.NoticesResource(services.notices)),
         ("/v1/identities", identities.IdentitiesResource(who, codes)),
         ("/v1/identities/{name}", identities.IdentityResource(who, codes)),
+        ("/v1/identities/{name}/accept", identities.IdentityAcceptResource(who)),
         ("/v1/identities/{name}/disable", identities.IdentityDisableResource(who)),
         ("/v1/identities/{name}/enable", identities.IdentityEnableResource(who)),
         ("/v1/identities/{name}/keys", identities.ApiKeysResource(who)),

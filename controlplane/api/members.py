@@ -46,6 +46,7 @@ class MembersResource(Resource):
             Code.ADMINISTRATOR_REQUIRED,
             Code.SIGNER_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
+            Code.ROLES_EXCLUDE,
         ),
         proposes=True,
     )

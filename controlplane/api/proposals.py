@@ -20,7 +20,6 @@ from controlplane.service.gate import ProposalView, Proposed
 from controlplane.service.proposals import Proposals as Service
 
 _DECISION = (
-    Code.OWN_PROPOSAL,
     Code.AUDITOR_CANNOT_APPROVE,
     Code.NOT_AN_APPROVER,
     Code.PROPOSAL_NOT_FOUND,
@@ -92,6 +91,8 @@ class ProposalApproveResource(Resource):
             *_DECISION,
             Code.CREDENTIAL_NOT_ENROLLED,
             Code.CREDENTIAL_TOO_YOUNG,
+            Code.OWN_PROPOSAL,
+            Code.OWNER_DISABLED,
             Code.PROPOSAL_OVERTAKEN,
         ),
     )

@@ -62,13 +62,15 @@ class RequestsQuery(PageQuery, frozen=True):
 
 
 class Decision(Shown, frozen=True):
-    """`credential`: that it was made with; null: from before that was noted."""
+    """`credential`: that it was made with; null: from before that was noted. `withdrawn_at`: since
+    when it does not count."""
 
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
     credential: Credential | None
+    withdrawn_at: datetime | None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -159,6 +161,7 @@ class RequestApproveResource(Resource):
             Code.CREDENTIAL_NOT_ENROLLED,
             Code.CREDENTIAL_TOO_YOUNG,
             Code.OWN_REQUEST,
+            Code.OWNER_DISABLED,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
         ),

@@ -105,6 +105,13 @@ def say_notice(notice: Notice, reader: str) -> str:
     return f"{notice.at:%Y-%m-%d} {said}."
 
 
+def say_offer(machine: str) -> str:
+    return (
+        f"The machine {machine} was offered to you, and counts as yours too. To own it: "
+        f"sealwright identity accept {machine}"
+    )
+
+
 def say_verdict(of: Explanation) -> str:
     if of.sentence is not None:
         return of.sentence

@@ -20,6 +20,7 @@ class Shape:
 
 IDENTITY_NAME = Shape(Range(1, 64), "[A-Za-z0-9@._+-]+")
 POLICY_NAME = IDENTITY_NAME
+EMAIL = Range(3, 254)  # characters of an address (RFC 5321 §4.5.3.1.3, without its brackets)
 # A signer's name is its token's label, hence at most 32 bytes (PKCS#11 v2.40 §3.2).
 SIGNER_NAME = Shape(Range(1, 32), "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -30,6 +31,18 @@ def check_identity_name(name: str, field: str = "name") -> None:
             field,
             f"{name!r} is no identity name: {IDENTITY_NAME.length} letters, digits or any of "
             "@ . _ + - .",
+        )
+
+
+def check_email(address: str) -> None:
+    """Plain: whether it reaches anybody only a message would tell."""
+    before, _, after = address.partition("@")
+    plain = address.isprintable() and not any(character.isspace() for character in address)
+    if len(address) not in EMAIL or not plain or not before or not after or "@" in after:
+        raise invalid(
+            "email",
+            f"{address!r} is no e-mail address: {EMAIL} printable characters without white space, "
+            "with one @ within.",
         )
 
 

@@ -1,10 +1,11 @@
 """Enrolment: codes in the place of API keys, and the keys that come of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from msgspec import structs
 from peewee import Database
 
 from controlplane.domain import permissions
@@ -21,12 +22,12 @@ from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identities import (
     NewApiKey,
     add_identity,
-    find_identity,
     insert_key,
     read_networks,
     record_creation,
     spell_networks,
 )
+from controlplane.service.identity_edit import find_identity
 from controlplane.service.rates import Rates
 from controlplane.store import enrolments as rows
 from controlplane.store import identities
@@ -234,5 +235,5 @@ def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: dat
     }
     entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
     # By the identity itself, which presented no credential but the code.
-    record_all(database, [replace(entry, actor=identity.name)])
+    record_all(database, [structs.replace(entry, actor=identity.name)])
     return Enrolled(identity, new)

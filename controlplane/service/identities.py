@@ -11,18 +11,28 @@ from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.api_key import digest_of, hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import check_identity_name
 from controlplane.domain.network import Network, parse_network
+from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
+from controlplane.service.identity_edit import (
+    EditIdentity,
+    check_offered,
+    counts_as_admin,
+    find_identity,
+)
+from controlplane.service.leaving import end_what_was_said
+from controlplane.service.roles import refuse_change
 from controlplane.service.view import Views
-from controlplane.store import enrolments
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
 
@@ -90,7 +100,8 @@ class Identities:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewIdentity:
-        """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner."""
+        """Refused 400 (name, owner), 403, 409 identity_exists, roles_exclude. A user has no
+        owner. A machine is its creator's until the user named as its owner accepts it."""
         with self._store.change() as database:
             at = self._clock()
             identity = add_identity(database, caller, name, kind, role, owner, at)
@@ -109,12 +120,12 @@ class Identities:
     def get(self, caller: Caller, name: str) -> Identity:
         """Refused 404 identity_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            return self._visible(database, caller, name)
+            return _find_visible(database, caller.identity, name)
 
     def keys(self, caller: Caller, name: str) -> tuple[ApiKey, ...]:
         """Oldest first."""
         with self._store.read() as database:
-            identity = self._visible(database, caller, name)
+            identity = _find_visible(database, caller.identity, name)
             return rows.keys_of(database, identity.id)
 
     def calling_key(self, caller: Caller) -> ApiKey:
@@ -123,27 +134,50 @@ class Identities:
             keys = {key.id: key for key in rows.keys_of(database, caller.identity.id)}
         return keys[caller.api_key_id]
 
+    def offered(self, caller: Caller) -> tuple[str, ...]:
+        """The names of the machines that this user is to own."""
+        name = caller.identity.name
+        with self._store.read() as database:
+            theirs = rows.machines_of(database, name)
+        return tuple(each.name for each in theirs if each.proposed_owner == name)
+
     def ending(self, identity: Identity, keys: Iterable[ApiKey]) -> tuple[ApiKeyEnds, ...]:
         """Those of these keys of it that end soon."""
         return find_ending(identity.name, keys, self._clock())
 
-    def disable(self, caller: Caller, name: str) -> Identity:
-        """Refused 409 last_admin for the last enabled admin."""
+    def edit(self, caller: Caller, name: str, given: IdentityEdit) -> Identity:
+        """Refused as EditIdentity. Raises Proposed."""
+        return self._gate.make(caller, EditIdentity(name, given))
+
+    def accept(self, caller: Caller, name: str) -> Identity:
+        """By the user whom the machine was offered to, who owns it from now on. What it asked for
+        and approved in other hands ends. Refused 403 not_proposed_owner, 404."""
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "disable identities")
-            identity = find_identity(database, name)
-            if identity.disabled:
-                return identity
-            at = self._clock()
-            if _counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
+            actor = confirm(database, caller)
+            before = _find_visible(database, actor, name)
+            if before.proposed_owner is None and before.owner == actor.name:
+                return before
+            if before.proposed_owner != actor.name:
+                raise Refused(
+                    Code.NOT_PROPOSED_OWNER,
+                    f"{name} was not offered to {actor.name}: only who is to own it accepts it.",
                 )
-            changed = replace(identity, disabled=True)
-            rows.update(database, changed)
-            enrolments.end_open(database, identity.id, at)
-            record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
-        return changed
+            after = replace(before, owner=actor.name, proposed_owner=None)
+            rows.update(database, after)
+            at = self._clock()
+            details: Details = {"owner": after.owner, "before": before.owner}
+            record(database, caller, Action.IDENTITY_ACCEPT, name, at=at, details=details)
+            end_what_was_said(database, caller, [name], [name], at)
+        return after
+
+    def disable(self, caller: Caller, name: str, machines: str | None = None) -> Disabled:
+        """`machines`: what becomes of those that a user owns: `disable`, `keep`, or the name of
+        the user to whom they are offered. What is pending of who is disabled is cancelled, and
+        their approvals on steps that are not complete are withdrawn, also those of machines that
+        are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            return disable(database, caller, actor, name, machines, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""
@@ -184,21 +218,15 @@ class Identities:
                 for each in keys.values()
                 if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
             ]
-            if not left and not key.has_ended(at) and _counts_as_admin(identity):
+            if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "call with an API key"
+                    rows.count_other_admins(database, [identity.id], at), "call with an API key"
                 )
             revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)
             details = {"api_key_id": key_id}
             record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
-
-    def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
-        identity = rows.find(database, name)
-        if identity is None or not permissions.may_see_identity(caller.identity, identity):
-            raise not_found("identity", name)
-        return identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,10 +336,11 @@ def add_identity(
     check_identity_name(name)
     actor = confirm(database, caller)
     permissions.require_admin(actor, "create identities")
-    owner = _owner_of(database, actor, kind, owner)
+    owner, proposed_owner = _owners_of(database, actor, kind, owner)
     if rows.find(database, name) is not None:
         raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
+    identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
+    refuse_change(database, None, identity, at)
     rows.insert(database, identity)
     return identity
 
@@ -325,6 +354,7 @@ def record_creation(
         "kind": identity.kind.value,
         "role": identity.role.value if identity.role else None,
         "owner": identity.owner,
+        "proposed_owner": identity.proposed_owner,
         "api_key_id": api_key_id,
     }
     record(
@@ -337,18 +367,10 @@ def record_creation(
     )
 
 
-def insert_identity(
-    database: Database,
-    name: str,
-    kind: IdentityKind,
-    role: ServerRole | None,
-    owner: str | None,
-    at: datetime,
-) -> NewIdentity:
+def insert_identity(database: Database, identity: Identity) -> NewIdentity:
     """With its first API key, on the server's own machine."""
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
     rows.insert(database, identity)
-    created = insert_key(database, identity, at)
+    created = insert_key(database, identity, identity.created_at)
     return NewIdentity(identity, created.api_key, created.key.id)
 
 
@@ -378,10 +400,9 @@ def insert_key(
     return NewApiKey(key, secret)
 
 
-def find_identity(database: Database, name: str) -> Identity:
-    """Refused 404 identity_not_found."""
+def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
     identity = rows.find(database, name)
-    if identity is None:
+    if identity is None or not permissions.may_see_identity(reader, identity):
         raise not_found("identity", name)
     return identity
 
@@ -396,20 +417,25 @@ def read_networks(text: str | None) -> tuple[Network, ...]:
     return tuple(map(parse_network, (text or "").split()))
 
 
-def _counts_as_admin(identity: Identity) -> bool:
-    return permissions.is_admin(identity) and not identity.disabled
-
-
-def _owner_of(
-    database: Database, creator: Identity, kind: IdentityKind, owner: str | None
-) -> str | None:
+def _owners_of(
+    database: Database, creator: Identity, kind: IdentityKind, wanted: str | None
+) -> tuple[str | None, str | None]:
+    """The owner of a new identity, and who is to own it once they accept it."""
     if kind is IdentityKind.USER:
-        if owner is not None:
+        if wanted is not None:
             raise invalid("owner", "A user has no owner; only machines have one.")
-        return None
-    if owner is None:
-        return creator.name if creator.kind is IdentityKind.USER else creator.owner
-    found = rows.find(database, owner)
-    if found is None or found.kind is not IdentityKind.USER:
-        raise invalid("owner", f"The owner must be a user; there is no user {owner!r}.")
-    return owner
+        return None, None
+    own = creator.name if creator.kind is IdentityKind.USER else creator.owner
+    offered = creator.proposed_owner
+    if wanted is None:
+        return own, offered
+    proposed = None if wanted == own else wanted
+    if proposed is not None:
+        check_offered(database, kind, proposed)
+    if offered not in (None, proposed):
+        raise invalid(
+            "owner",
+            f"{creator.name} was offered to {offered}, who has not accepted yet: until then its "
+            "machines are offered to nobody else.",
+        )
+    return own, proposed

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -11,8 +12,9 @@ from peewee import Database
 
 from controlplane.audit.writer import settle
 from controlplane.domain.action import Action
+from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
-from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
@@ -107,9 +109,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
         check_current(database)
         identity = identities.find(database, admin)
         if identity is None:
-            created = insert_identity(
-                database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at
-            )
+            created = insert_identity(database, _admin(admin, at))
         else:
             identity = replace(identity, role=ServerRole.ADMIN, disabled=False)
             identities.update(database, identity)
@@ -292,7 +292,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(at)
         ).execute(database)
         create_authority(database, EncryptedKeys(master_key), at)
-        created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at)
+        created = insert_identity(database, _admin(admin, at))
         record(
             database,
             None,
@@ -302,6 +302,10 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             details={"id": created.identity.id, "api_key_id": created.api_key_id},
         )
     return created
+
+
+def _admin(name: str, at: datetime) -> Identity:
+    return Identity(new_id(), name, IdentityKind.USER, ServerRole.ADMIN, False, None, at)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from controlplane.service.gate import (
 )
 from controlplane.service.grants import CreateGrant
 from controlplane.service.identities import AddKey, EnableIdentity
+from controlplane.service.identity_edit import EditIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
 from controlplane.service.policy_edit import EditPolicy
@@ -58,6 +59,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     CreateEnrolment,
     CreateGrant,
     DeleteSigner,
+    EditIdentity,
     EditPolicy,
     EnableIdentity,
     EnableSigner,
@@ -115,7 +117,7 @@ class Proposals:
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             details = _of_decision(proposal, decision)
             details |= {"completes_step": proposal.open_step != open_}
             record_proposal(database, caller, Action.PROPOSAL_APPROVE, proposal, at, details)
@@ -139,7 +141,7 @@ class Proposals:
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             proposal = _ended(proposal, RequestState.REJECTED, actor, at, comment)
             rows.PROPOSALS.end(database, proposal)
             details = _of_decision(proposal, decision)

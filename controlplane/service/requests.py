@@ -39,6 +39,7 @@ from controlplane.service.changes import change, confirm, judged, record, record
 from controlplane.service.credentials import check_credential
 from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
+from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants, identities, members, signers
 from controlplane.store import requests as rows
@@ -181,7 +182,7 @@ class Requests:
             credential = caller.key.credential(at)
             decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
-            request = replace(request, decisions=(*request.decisions, decision))
+            request = replace(request, decisions=request.and_this(decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -211,7 +212,7 @@ class Requests:
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
-                decisions=(*request.decisions, decision),
+                decisions=request.and_this(decision),
                 ended=RequestState.REJECTED,
                 ended_at=at,
                 ended_by=actor.name,
@@ -267,9 +268,9 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> None:
-    """Those that are pending, of everybody, for which a condition of the store holds. Within a
-    write."""
+def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> tuple[str, ...]:
+    """Those that are pending, of everybody, for which a condition of the store holds; their ids.
+    Within a write."""
     cancelled = rows.cancel_pending(database, at, which, by=caller.identity.name)
     record_all(
         database,
@@ -285,6 +286,7 @@ def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> 
             for request_id, signer, requester in cancelled
         ),
     )
+    return tuple(request_id for request_id, _, _ in cancelled)
 
 
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
@@ -299,13 +301,14 @@ def _find_signer(
     database: Database, actor: Identity, name: str, now: datetime
 ) -> tuple[Signer, Policy]:
     """That the actor signs with, and its policy."""
-    stored, role = find_visible(database, actor, name, now)
+    stored, _ = find_visible(database, actor, name, now)
+    role = role_that_counts(database, stored.signer.id, actor)
     if role is None:
         raise Refused(Code.NOT_A_MEMBER, f"{actor.name} is no member of the signer {name!r}.")
     if not role.signs:
         raise Refused(
             Code.ROLE_CANNOT_SIGN,
-            f"{actor.name} is an auditor of the signer {name!r}, who reads and cannot sign.",
+            f"{actor.name} is an auditor, or a machine of one, and cannot sign with {name!r}.",
         )
     refuse_deleting(stored.signer)
     if stored.signer.policy is None:
@@ -338,14 +341,14 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
     """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
     stored = signers.find(database, request.signer, now)
     policy = stored.signer.policy if stored else None
-    if policy is None or policy.id != request.policy_id:
+    if stored is None or policy is None or policy.id != request.policy_id:
         raise Refused(
             Code.POLICY_DETACHED,
             f"The policy {request.policy!r} is no longer attached to the signer "
             f"{request.signer!r}: a grant under it would not count.",
         )
     requester = identities.find(database, request.requester)
-    role = members.find_role_by_name(database, request.signer, requester.id) if requester else None
+    role = role_that_counts(database, stored.signer.id, requester) if requester else None
     if requester is None or requester.disabled or role is None or not role.signs:
         raise Refused(
             Code.REQUESTER_CANNOT_SIGN,

@@ -13,7 +13,6 @@ from peewee import (
     TextField,
 )
 
-from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -56,6 +55,8 @@ class IdentityRow(Model):
     owner = TextField(null=True)
     disabled = BooleanField()
     created_at = TextField()
+    proposed_owner = TextField(null=True)
+    email = TextField(null=True)
 
     class Meta:
         table_name = "identities"
@@ -256,6 +257,7 @@ class DecisionRow(Model):
     comment = TextField(null=True)
     at = TextField()
     credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "decisions"
@@ -327,6 +329,7 @@ class ProposalDecisionRow(Model):
     comment = TextField(null=True)
     at = TextField()
     credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "proposal_decisions"
@@ -376,7 +379,7 @@ class OperationRow(Model):
     credential = TextField(null=True)  # JSON
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
-    vars().update(columns_of(Commitments))
+    commitments = BlobField(null=True)
 
     class Meta:
         table_name = "operations"

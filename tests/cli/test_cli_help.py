@@ -46,6 +46,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "identity create",
         "identity list",
         "identity show",
+        "identity edit",
+        "identity accept",
         "identity disable",
         "identity enable",
         "identity key add",

@@ -212,9 +212,15 @@ class TestOvertaken:
         assert refusal(lambda: cast.agree(view, "carol")) == (409, "proposal_overtaken")
         assert cast.policy_of_release() == "two"
 
+    def test_one_of_somebody_who_is_disabled_is_cancelled(self, cast: Cast) -> None:
+        view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
+        done = cast.services.identities.disable(cast["admin"], "adm")
+        assert done.ended.proposals == (view.proposal.id,)
+        assert refusal(lambda: cast.agree(view, "ann")) == (409, "proposal_finished")
+
     def test_an_approval_that_comes_too_late_is_not_kept(self, cast: Cast) -> None:
         view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
-        cast.services.identities.disable(cast["admin"], "adm")
+        cast.services.members.remove(cast["admin"], "release", "adm")
         before = cast.world.last_row()
         assert refusal(lambda: cast.agree(view, "ann")) == (409, "proposal_overtaken")
         assert cast.world.last_row() == before

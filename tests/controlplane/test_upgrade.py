@@ -183,7 +183,7 @@ def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
-@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "client_hash"])
+@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "commitments"])
 def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
     upgrade(old.location)
     with closing(sqlite3.connect(old.location.store_path)) as connection:

@@ -94,7 +94,8 @@ class Notice(msgspec.Struct, frozen=True):
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
     one that it calls with; `api_key` and its id, or `enrolment_code` and its end, when it is new.
-    `enrolments` wait for their codes. `warnings` are sentences."""
+    `enrolments` wait for their codes. `proposed_owner` is to own the machine, and has not accepted.
+    `warnings` are sentences."""
 
     id: str
     name: str
@@ -103,6 +104,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str | None
     disabled: bool
     created_at: datetime
+    proposed_owner: str | None = None
+    email: str | None = None
     keys: list[ApiKey] | None = None
     enrolments: list[Enrolment] = []
     key: ApiKey | None = None
@@ -122,6 +125,37 @@ class Setting(msgspec.Struct, frozen=True):
     default: str
     form: str
     meaning: str
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """`kind`: request, proposal."""
+
+    kind: str
+    id: str
+
+
+class Withdrawn(Cancelled, frozen=True):
+    """An approval that no longer counts."""
+
+    step: int
+    approver: str
+
+
+class UnmetPolicy(msgspec.Struct, frozen=True):
+    """`what`: sentences."""
+
+    policy: str
+    what: list[str]
+
+
+class DisabledIdentity(Identity, frozen=True, omit_defaults=True):
+    """`machines`: as they are now; `grants`: ids of those that nobody can use now."""
+
+    machines: list[Identity] = []
+    cancelled: list[Cancelled] = []
+    withdrawn: list[Withdrawn] = []
+    grants: list[str] = []
+    unmet: list[UnmetPolicy] = []
 
 
 class PolicyChange(msgspec.Struct, frozen=True):
@@ -254,6 +288,7 @@ class Decision(msgspec.Struct, frozen=True):
     comment: str | None
     at: datetime
     credential: Credential | None = None
+    withdrawn_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
