@@ -11,8 +11,8 @@ from controlplane.store.tables import IdentityRow, NoticeSeenRow, OperationRow
 
 
 def find_unseen(database: Database, identity: Identity, key: ApiKey) -> tuple[Notice, ...]:
-    """About it, its machines and those that are to be its own, since this key of it was made; oldest
-    first, not all of many. What it did to its machines itself is no news."""
+    """About it, its machines and those that are to be its own, since this key of it was made; the
+    oldest first, not all of many. What it did to its machines itself is no news."""
     seen = NoticeSeenRow.select().where(NoticeSeenRow.api_key_id == key.id).first(database)
     own = identity.name
     theirs = IdentityRow.select(IdentityRow.name).where(
