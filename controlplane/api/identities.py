@@ -26,7 +26,8 @@ from controlplane.errors import Code, invalid
 from controlplane.service.disabling import Disabled
 from controlplane.service.enrolments import Enrolments, NewEnrolment
 from controlplane.service.identities import Identities as Service
-from controlplane.service.identities import NewApiKey, NewIdentity
+from controlplane.service.identity_creation import NewIdentity
+from controlplane.service.new_credentials import NewApiKey
 from controlplane.service.notices import Notices
 
 
@@ -223,6 +224,7 @@ class IdentitiesResource(WithEnrolments):
         "Create an identity; its API key, or its enrolment code, is shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
+        proposes=True,
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner

@@ -26,7 +26,6 @@ from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
 from controlplane.service.credentials import check_credential
-from controlplane.service.enrolments import CreateEnrolment
 from controlplane.service.gate import (
     Change,
     ProposalView,
@@ -36,10 +35,12 @@ from controlplane.service.gate import (
     view_of,
 )
 from controlplane.service.grants import CreateGrant
-from controlplane.service.identities import AddKey, EnableIdentity
+from controlplane.service.identities import EnableIdentity
+from controlplane.service.identity_creation import CreateIdentity
 from controlplane.service.identity_edit import EditIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
+from controlplane.service.new_credentials import AddKey, CreateEnrolment
 from controlplane.service.policy_edit import EditPolicy
 from controlplane.service.settings import SetSetting
 from controlplane.service.signer_changes import (
@@ -58,6 +59,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     AddMember,
     CreateEnrolment,
     CreateGrant,
+    CreateIdentity,
     DeleteSigner,
     EditIdentity,
     EditPolicy,
@@ -67,7 +69,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     SetPolicy,
     SetSetting,
 )
-_KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
+KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
 
 
 class Proposals:
@@ -180,7 +182,7 @@ def _find(database: Database, reader: Identity, proposal_id: str, now: datetime)
 def _judge_again(database: Database, proposal: Proposal, at: datetime) -> Ruling[Any]:
     """As of now, as if its proposer called. Refused 409 proposal_overtaken: they could not, or it
     would be another change than the one that was agreed to."""
-    change: Change[Any] = msgspec.json.decode(proposal.change, type=_KINDS[proposal.action])
+    change: Change[Any] = msgspec.json.decode(proposal.change, type=KINDS[proposal.action])
     proposer = identities.find(database, proposal.proposer)
     if proposer is None or proposer.disabled:
         raise _overtaken(f"{proposal.proposer}, who proposed it, is disabled")

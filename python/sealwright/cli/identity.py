@@ -66,6 +66,8 @@ def create(
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.create_identity(name, kind, role, owner)
+    except Proposed as proposed:
+        raise _kept(output, proposed, key_out) from None
     except ClientError:
         output.discard()
         raise
