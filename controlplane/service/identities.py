@@ -31,7 +31,7 @@ from controlplane.service.identity_edit import (
     find_identity,
 )
 from controlplane.service.leaving import end_what_was_said
-from controlplane.service.roles import refuse_change
+from controlplane.service.roles import refuse_new
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
@@ -340,7 +340,7 @@ def add_identity(
     if rows.find(database, name) is not None:
         raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
     identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
-    refuse_change(database, None, identity, at)
+    refuse_new(database, identity)
     rows.insert(database, identity)
     return identity
 
