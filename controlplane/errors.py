@@ -28,6 +28,8 @@ class Code(StrEnum):
     ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
     AUDITOR_CANNOT_APPROVE = "auditor_cannot_approve"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CREDENTIAL_NOT_ENROLLED = "credential_not_enrolled"
+    CREDENTIAL_TOO_YOUNG = "credential_too_young"
     NO_ACTIVE_GRANT = "no_active_grant"
     NOT_A_MEMBER = "not_a_member"
     NOT_AN_APPROVER = "not_an_approver"

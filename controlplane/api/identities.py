@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from controlplane.api import words
 from controlplane.api.endpoint import endpoint
+from controlplane.api.notices import Notice, show_notices
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
@@ -25,7 +26,9 @@ from controlplane.errors import Code, invalid
 from controlplane.service.disabling import Disabled
 from controlplane.service.enrolments import Enrolments, NewEnrolment
 from controlplane.service.identities import Identities as Service
-from controlplane.service.identities import NewApiKey, NewIdentity
+from controlplane.service.identity_creation import NewIdentity
+from controlplane.service.new_credentials import NewApiKey
+from controlplane.service.notices import Notices
 
 
 class CreateIdentity(Body, frozen=True):
@@ -105,10 +108,12 @@ class ApiKey(Shown, frozen=True):
 
 
 class WhoAmI(Identity, frozen=True):
-    """`key`: that the call came with. `warnings`: sentences."""
+    """`key`: that the call came with. `warnings`: sentences. `notices`: what happened to the caller
+    since this key was made, and was not marked as seen; oldest first, not all of many."""
 
     key: ApiKey
     warnings: list[str]
+    notices: list[Notice]
 
 
 class Enrolment(Shown, frozen=True):
@@ -183,12 +188,22 @@ class Resource:
 
 
 class WhoAmIResource(Resource):
+    def __init__(self, identities: Service, notices: Notices) -> None:
+        super().__init__(identities)
+        self._notices = notices
+
     @endpoint("Who this API key belongs to, and its limits")
     def on_get(self, caller: Caller) -> WhoAmI:
         key = self._identities.calling_key(caller)
         warnings = _warnings(self._identities.ending(caller.identity, [key]))
         warnings += map(words.say_offer, self._identities.offered(caller))
-        return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
+        return made(
+            WhoAmI,
+            caller.identity,
+            key=_api_key(key),
+            warnings=warnings,
+            notices=show_notices(caller, self._notices),
+        )
 
 
 class WithEnrolments(Resource):
@@ -209,6 +224,7 @@ class IdentitiesResource(WithEnrolments):
         "Create an identity; its API key, or its enrolment code, is shown once",
         status=201,
         refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
+        proposes=True,
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner

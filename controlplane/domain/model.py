@@ -9,6 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from msgspec import Struct
+
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
 from controlplane.algorithms.kinds import KeyAlgorithm as KeyAlgorithm
 from controlplane.algorithms.kinds import Scheme as Scheme
@@ -151,19 +153,19 @@ class ApiKey:
     def credential(self, at: datetime) -> "Credential":
         """As a row says it of a call at this time."""
         age = max(int((at - self.created_at).total_seconds()), 0)
-        return Credential(CredentialKind.API_KEY, self.id, self.issued_by, age, self.enrolled)
+        return Credential(age, self.enrolled, self.id, self.issued_by, CredentialKind.API_KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True, gc=False):
     """What a call presented. `issued_by`: the name of who made it, as far as that is known;
-    `enrolled`: nobody but its holder ever saw it."""
+    `enrolled`: nobody but its holder ever saw it. A struct: each call to sign makes one. Listed by
+    name: so it stands in what is hashed."""
 
-    kind: CredentialKind
-    id: str
-    issued_by: str | None
     age_seconds: int
     enrolled: bool
+    id: str
+    issued_by: str | None
+    kind: CredentialKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +250,15 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one approver said. `step` counts from 0. An approval that was withdrawn does not
-    count."""
+    """What one approver said, and with which credential. `step` counts from 0. An approval that was
+    withdrawn does not count."""
 
     step: int
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    credential: Credential | None = None  # None: from before it was noted
     withdrawn_at: datetime | None = None
 
 

@@ -12,42 +12,28 @@ from controlplane.domain.action import Action
 from controlplane.domain.api_key import digest_of, hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
 from controlplane.domain.identity_edit import IdentityEdit
-from controlplane.domain.instant import Clock, to_text
+from controlplane.domain.instant import Clock
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.names import check_identity_name
-from controlplane.domain.network import Network, parse_network
+from controlplane.domain.network import Network, spell_networks
 from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
-from controlplane.errors import Code, Refused, invalid, not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
 from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
+from controlplane.service.identity_creation import CreateIdentity, FirstKey, NewIdentity
 from controlplane.service.identity_edit import (
     EditIdentity,
-    check_offered,
     counts_as_admin,
     find_identity,
 )
 from controlplane.service.leaving import end_what_was_said
-from controlplane.service.roles import refuse_new
+from controlplane.service.new_credentials import AddKey, NewApiKey
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
-
-
-@dataclass(frozen=True, slots=True)
-class NewIdentity:
-    identity: Identity
-    api_key: str  # shown once
-    api_key_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewApiKey:
-    key: ApiKey
-    api_key: str  # shown once
 
 
 class RefusedCaller(Refused):
@@ -100,14 +86,14 @@ class Identities:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewIdentity:
-        """Refused 400 (name, owner), 403, 409 identity_exists, roles_exclude. A user has no
-        owner. A machine is its creator's until the user named as its owner accepts it."""
-        with self._store.change() as database:
-            at = self._clock()
-            identity = add_identity(database, caller, name, kind, role, owner, at)
-            created = insert_key(database, identity, at, issued_by=caller.identity.name)
-            record_creation(database, caller, identity, created.key.id)
-        return NewIdentity(identity, created.api_key, created.key.id)
+        """Refused as CreateIdentity. Raises Proposed."""
+        secret = new_api_key()
+        key = FirstKey(new_id(), digest_of(secret).hex())
+        try:
+            created = self._gate.make(caller, CreateIdentity(name, kind, role, owner, key=key))
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"api_key": secret}) from None
+        return NewIdentity(created.identity, secret, key.id)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Identity]:
         """By name. Server admins and auditors only: Refused 403."""
@@ -230,56 +216,6 @@ class Identities:
 
 
 @dataclass(frozen=True, slots=True)
-class AddKey(Change[ApiKey]):
-    """`digest`: the key's SHA-256, in hex; `lifetime`: seconds from when it is made;
-    `allowed_addresses`: CIDRs with blanks between them. Refused 403, 404."""
-
-    action: ClassVar[Action] = Action.API_KEY_CREATE
-
-    identity: str
-    key_id: str
-    digest: str
-    lifetime: int | None
-    allowed_addresses: str | None
-
-    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
-        permissions.require_admin(actor, "give API keys")
-        identity = find_identity(database, self.identity)
-        lifetime = None if self.lifetime is None else timedelta(seconds=self.lifetime)
-
-        def apply(database: Database, caller: Caller, at: datetime) -> ApiKey:
-            key = ApiKey(
-                id=self.key_id,
-                identity_id=identity.id,
-                created_at=at,
-                revoked_at=None,
-                expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=read_networks(self.allowed_addresses),
-                issued_by=caller.author,
-            )
-            rows.insert_key(database, key, bytes.fromhex(self.digest))
-            details = {
-                "api_key_id": key.id,
-                "expires_at": None if key.expires_at is None else to_text(key.expires_at),
-                "allowed_addresses": self.allowed_addresses,
-            }
-            record(database, caller, self.action, identity.name, at=at, details=details)
-            return key
-
-        return Ruling(
-            subject=identity.name,
-            needs=consents.of_new_credential(database, actor, identity, at),
-            rests_on=(identity.id,),
-            apply=apply,
-            details={
-                "api_key_id": self.key_id,
-                "lifetime_seconds": self.lifetime,
-                "allowed_addresses": self.allowed_addresses,
-            },
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class EnableIdentity(Change[Identity]):
     """Refused 403, 404."""
 
@@ -322,120 +258,8 @@ def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now:
         raise RefusedCaller(Code.ADDRESS_NOT_ALLOWED, title, caller)
 
 
-def add_identity(
-    database: Database,
-    caller: Caller,
-    name: str,
-    kind: IdentityKind,
-    role: ServerRole | None,
-    owner: str | None,
-    at: datetime,
-) -> Identity:
-    """Without an API key, and without its row: see `record_creation`. Refused as
-    `Identities.create`."""
-    check_identity_name(name)
-    actor = confirm(database, caller)
-    permissions.require_admin(actor, "create identities")
-    owner, proposed_owner = _owners_of(database, actor, kind, owner)
-    if rows.find(database, name) is not None:
-        raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
-    identity = Identity(new_id(), name, kind, role, False, owner, at, proposed_owner)
-    refuse_new(database, identity)
-    rows.insert(database, identity)
-    return identity
-
-
-def record_creation(
-    database: Database, caller: Caller, identity: Identity, api_key_id: str | None
-) -> None:
-    """`api_key_id`: of its first API key; None: it has none yet."""
-    details = {
-        "id": identity.id,
-        "kind": identity.kind.value,
-        "role": identity.role.value if identity.role else None,
-        "owner": identity.owner,
-        "proposed_owner": identity.proposed_owner,
-        "api_key_id": api_key_id,
-    }
-    record(
-        database,
-        caller,
-        Action.IDENTITY_CREATE,
-        identity.name,
-        at=identity.created_at,
-        details=details,
-    )
-
-
-def insert_identity(database: Database, identity: Identity) -> NewIdentity:
-    """With its first API key, on the server's own machine."""
-    rows.insert(database, identity)
-    created = insert_key(database, identity, identity.created_at)
-    return NewIdentity(identity, created.api_key, created.key.id)
-
-
-def insert_key(
-    database: Database,
-    identity: Identity,
-    at: datetime,
-    *,
-    expires_at: datetime | None = None,
-    allowed_addresses: tuple[Network, ...] = (),
-    issued_by: str | None = None,
-    enrolled: bool = False,
-) -> NewApiKey:
-    """`issued_by` None: on the server's own machine."""
-    secret = new_api_key()
-    key = ApiKey(
-        id=new_id(),
-        identity_id=identity.id,
-        created_at=at,
-        revoked_at=None,
-        expires_at=expires_at,
-        allowed_addresses=allowed_addresses,
-        issued_by=issued_by,
-        enrolled=enrolled,
-    )
-    rows.insert_key(database, key, digest_of(secret))
-    return NewApiKey(key, secret)
-
-
 def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
     identity = rows.find(database, name)
     if identity is None or not permissions.may_see_identity(reader, identity):
         raise not_found("identity", name)
     return identity
-
-
-def spell_networks(networks: Sequence[Network]) -> str | None:
-    """As rows of the log have them: with blanks between them; None: none."""
-    return " ".join(map(str, networks)) or None
-
-
-def read_networks(text: str | None) -> tuple[Network, ...]:
-    """What `spell_networks` wrote."""
-    return tuple(map(parse_network, (text or "").split()))
-
-
-def _owners_of(
-    database: Database, creator: Identity, kind: IdentityKind, wanted: str | None
-) -> tuple[str | None, str | None]:
-    """The owner of a new identity, and who is to own it once they accept it."""
-    if kind is IdentityKind.USER:
-        if wanted is not None:
-            raise invalid("owner", "A user has no owner; only machines have one.")
-        return None, None
-    own = creator.name if creator.kind is IdentityKind.USER else creator.owner
-    offered = creator.proposed_owner
-    if wanted is None:
-        return own, offered
-    proposed = None if wanted == own else wanted
-    if proposed is not None:
-        check_offered(database, kind, proposed)
-    if offered not in (None, proposed):
-        raise invalid(
-            "owner",
-            f"{creator.name} was offered to {offered}, who has not accepted yet: until then its "
-            "machines are offered to nobody else.",
-        )
-    return own, proposed

@@ -29,15 +29,13 @@ from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
-from controlplane.service.identities import (
-    Identities,
-    NewIdentity,
-    insert_identity,
-    insert_key,
-)
+from controlplane.service.identities import Identities
+from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
+from controlplane.service.new_credentials import insert_key
+from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
@@ -164,6 +162,7 @@ class Services:
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
+        self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, gate, clock)

@@ -36,6 +36,7 @@ from controlplane.service import cursor
 from controlplane.service.attachments import no_policy
 from controlplane.service.ballots import approvals_of, check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
+from controlplane.service.credentials import check_credential
 from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.roles import role_that_counts
@@ -168,16 +169,18 @@ class Requests:
         """`step`: the one that the approver saw, from 1. The last approval of the last step
         issues the grant.
 
-        Refused 403 own_request, auditor_cannot_approve, not_an_approver; 404; 409
-        request_not_pending, step_changed, already_decided, policy_detached,
-        requester_cannot_sign.
+        Refused 403 own_request, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
+        credential_too_young; 404; 409 request_not_pending, step_changed, already_decided,
+        policy_detached, requester_cannot_sign.
         """
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, Verdict.APPROVED, step, at)
             _check_still_wanted(database, request, at)
-            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            check_credential(database, caller, at, is_protected=request.terms.protected)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(request, decisions=request.and_this(decision))
             details: dict[str, str | int | bool | None] = {
@@ -198,13 +201,14 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before and whoever asked. Refused as `approve`, but for
-        own_request and what a grant would need."""
+        """Ends it, whatever was approved before, whoever asked, and with any credential. Refused as
+        `approve`, but for own_request and what a grant would need."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, Verdict.REJECTED, step, at)
-            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,

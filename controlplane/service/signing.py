@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide

@@ -9,14 +9,21 @@ from typing import Any, Generic, TypeVar
 from peewee import Database, Model, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Ballot, Decision, Identity, RequestState, Verdict
+from controlplane.domain.model import (
+    Ballot,
+    Credential,
+    Decision,
+    Identity,
+    RequestState,
+    Verdict,
+)
 from controlplane.store.batches import batches
-from controlplane.store.mapping import Shared, shared
+from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
 B = TypeVar("B", bound=Ballot)
 
-_DECISION = shared(Decision, DecisionRow)
+_DECISION = shared(Decision, DecisionRow, credential=as_json(Credential))
 _ENDING = ("ended", "ended_at", "ended_by", "comment")
 
 

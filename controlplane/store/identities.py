@@ -92,6 +92,16 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
     return tuple(_KEY.read(row, last_use=used.get(row.id)) for row in keys)
 
 
+def had_key_before(database: Database, key: ApiKey) -> bool:
+    """Whether its identity had another one when it was made, whatever became of that."""
+    others = ApiKeyRow.select().where(
+        (ApiKeyRow.identity_id == key.identity_id)
+        & (ApiKeyRow.id != key.id)
+        & (ApiKeyRow.created_at <= to_text(key.created_at))
+    )
+    return bool(others.exists(database))
+
+
 def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
     """By the ids of keys. A later day that was noted before stays."""
     for some in batches(sorted(uses)):

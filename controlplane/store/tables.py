@@ -13,7 +13,6 @@ from peewee import (
     TextField,
 )
 
-from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -104,6 +103,16 @@ class ApiKeyUseRow(Model):
 
     class Meta:
         table_name = "api_key_uses"
+
+
+class NoticeSeenRow(Model):
+    """Up to which row of the log the holder of a key was told what is news to them."""
+
+    api_key_id = TextField(primary_key=True)
+    sequence = BigIntegerField()
+
+    class Meta:
+        table_name = "notices_seen"
 
 
 class SignerRow(Model):
@@ -247,6 +256,7 @@ class DecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
     withdrawn_at = TextField(null=True)
 
     class Meta:
@@ -318,6 +328,7 @@ class ProposalDecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
     withdrawn_at = TextField(null=True)
 
     class Meta:
@@ -368,7 +379,7 @@ class OperationRow(Model):
     credential = TextField(null=True)  # JSON
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
-    vars().update(columns_of(Commitments))
+    commitments = BlobField(null=True)
 
     class Meta:
         table_name = "operations"

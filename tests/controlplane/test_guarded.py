@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from controlplane.certificates.authority import Issuer, issue_leaf, make_root
 from controlplane.certificates.reading import to_pem
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import (
     Caller,
     GrantState,
@@ -340,6 +341,14 @@ class TestFourEyes:
             lambda to, _, who: to.settings.set(who, "approval-hold", "0s"),
             lambda to, _, who: to.identities.add_key(who, "root"),
             lambda to, _, who: to.enrolments.create(who, "root"),
+            lambda to, _, who: to.identities.create(
+                who, "new", IdentityKind.USER, ServerRole.ADMIN
+            ),
+            lambda to, _, who: to.enrolments.create_identity(
+                who, "new", IdentityKind.USER, ServerRole.AUDITOR
+            ),
+            lambda to, _, who: to.identities.edit(who, "eve", IdentityEdit(role=ServerRole.ADMIN)),
+            lambda to, _, who: to.identities.edit(who, "root", IdentityEdit(role=None)),
         ],
     )
     def test_asks_a_second_admin(self, watched: Scene, call: Call) -> None:

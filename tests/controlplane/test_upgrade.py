@@ -161,6 +161,7 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         ci = services.identities.authenticate(old.api_key)
         assert services.signing.sign(ci, a_call()).signature
         admin = services.identities.authenticate(old.admin_key)
+        assert services.notices.unseen(admin) == ()  # what was before is no news
         everything = list(services.audit.export(admin))
     lines = [line(row) for row in everything]
     assert verify_lines(lines).intact
@@ -182,7 +183,7 @@ def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
-@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "client_hash"])
+@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "commitments"])
 def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
     upgrade(old.location)
     with closing(sqlite3.connect(old.location.store_path)) as connection:

@@ -512,7 +512,7 @@ class TestPolicyOnManySigners:
         """Every role of a machine and its owner, on the signer and server-wide."""
         wide = [None, ServerRole.AUDITOR]
         on_it = [None, OPERATOR, AUDITOR]
-        roles = {}
+        roles: dict[str, MemberRole | None] = {}
         for index, (mine, my_role, owners, owner_role) in enumerate(
             product(wide, on_it, wide, on_it)
         ):

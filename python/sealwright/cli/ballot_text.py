@@ -2,8 +2,9 @@
 
 import click
 
+from sealwright.cli.duration import spell_age
 from sealwright.cli.text import moment, printable
-from sealwright.client.objects import Proposal, Request, RequestStep
+from sealwright.client.objects import Credential, Proposal, Request, RequestStep
 
 Ballot = Request | Proposal
 
@@ -51,6 +52,16 @@ def _show_step(one: Ballot, number: int, step: RequestStep) -> None:
         withdrawn = "" if ended is None else f", withdrawn {moment(ended)}"
         said = f"{decision.verdict} by {decision.approver}{withdrawn}{comment}"
         click.echo(printable(f"  {moment(decision.at)}  {said}"))
+        if decision.credential is not None:
+            click.echo(printable(f"    with {_say_credential(decision.credential)}"))
+
+
+def _say_credential(of: Credential) -> str:
+    """In a sentence."""
+    origin = f"made by {of.issued_by}" if of.issued_by else "of unknown origin"
+    if of.enrolled:
+        origin = f"enrolled by its holder, at the invitation of {of.issued_by}"
+    return f"{of.kind.replace('_', ' ')} {of.id}, {spell_age(of.age_seconds)} old, {origin}"
 
 
 def _title(one: Ballot, number: int) -> str:

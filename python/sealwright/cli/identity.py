@@ -66,6 +66,8 @@ def create(
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.create_identity(name, kind, role, owner)
+    except Proposed as proposed:
+        raise _kept(output, proposed, key_out) from None
     except ClientError:
         output.discard()
         raise
@@ -192,7 +194,11 @@ def add(
     """Give an identity one more API key or code, and print it once."""
     if enrol:
         _refuse_key_out(key_out)
-        made = client().add_enrolment(name, expires, networks)
+        try:
+            made = client().add_enrolment(name, expires, networks)
+        except Proposed as proposed:
+            _tell_code(proposed.change.enrolment_code, None)
+            raise
         show(made, lambda new: _show_enrolments([new]))
         _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
         return
@@ -244,9 +250,10 @@ def _refuse_key_out(path: Path | None) -> None:
 
 
 def _tell_code(code: str | None, end: datetime | None) -> None:
-    """For people, on the last line of stdout."""
+    """For people, on a line of its own on stdout. `end` None: others have to agree first."""
     if not invocation().json:
-        until = f"until {moment(end)}, for `sealwright enrol`"
+        when = "once the proposal is carried out" if end is None else f"until {moment(end)}"
+        until = f"{when}, for `sealwright enrol`"
         click.echo(f"The enrolment code, good for one use {until}, is the next line.", err=True)
         click.echo(code)
 

@@ -46,6 +46,10 @@ class Client(Caller):
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)
 
+    def mark_notices(self, seen: str) -> None:
+        """Those up to the one with this id: this key is not told of them again."""
+        self._send("POST", "/v1/whoami/notices", {"seen": seen})
+
     def create_identity(
         self,
         name: str,

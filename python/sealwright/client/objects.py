@@ -84,6 +84,13 @@ class NewEnrolment(Enrolment, frozen=True, kw_only=True):
     enrolment_code: str
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """Something that happened to the caller, or a machine of theirs; `text` is a sentence."""
+
+    id: str
+    text: str
+
+
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
     one that it calls with; `api_key` and its id, or `enrolment_code` and its end, when it is new.
@@ -103,6 +110,7 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     enrolments: list[Enrolment] = []
     key: ApiKey | None = None
     warnings: list[str] = []
+    notices: list[Notice] = []
     api_key_id: str | None = None
     api_key: str | None = None
     enrolment_code: str | None = None
@@ -262,11 +270,24 @@ class Policy(msgspec.Struct, frozen=True):
     changes: list[PolicyChange] = []
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """What a call was made with. `enrolled`: nobody but its holder ever saw it."""
+
+    kind: str
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
+
+
 class Decision(msgspec.Struct, frozen=True):
+    """`credential` None: from before that was noted."""
+
     approver: str
     verdict: str
     comment: str | None
     at: datetime
+    credential: Credential | None = None
     withdrawn_at: datetime | None = None
 
 
