@@ -37,16 +37,19 @@ def refuse_role(
     _refuse(_find(database, after, now) - _find(database, before, now))
 
 
-def refuse_change(
-    database: Database, before: Identity | None, after: Identity, now: datetime
-) -> None:
-    """Refused 409 roles_exclude: of a new identity (`before` None), or of one that becomes
-    another."""
+def refuse_change(database: Database, before: Identity, after: Identity, now: datetime) -> None:
+    """Refused 409 roles_exclude: of one that becomes another."""
     (standing,) = standings_of(database, [after], now)
-    found = _find(database, standing, now)
-    if before is not None:
-        found -= _find(database, replace(standing, identity=before), now)
-    _refuse(found)
+    was = replace(standing, identity=before)
+    _refuse(_find(database, standing, now) - _find(database, was, now))
+
+
+def refuse_new(database: Database, identity: Identity) -> None:
+    """Refused 409 roles_exclude: of an identity that is not there yet, and no member anywhere."""
+    behind = identities.find_all(database, identity.persons - {identity.name})
+    new = Standing(identity, {}, frozenset())
+    watchers = [Standing(each, {}, frozenset()) for each in behind.values()]
+    _refuse(each for watcher in watchers for each in watcher.contradictions(new))
 
 
 def _find(database: Database, of: Standing, now: datetime) -> frozenset[str]:
