@@ -10,7 +10,7 @@ from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, length, number
+from controlplane.api.values import IdentityMention, NewIdentityName, length, number
 from controlplane.domain import enrolment as domain
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
@@ -26,10 +26,10 @@ from controlplane.service.identities import NewApiKey, NewIdentity
 
 
 class CreateIdentity(Body, frozen=True):
-    name: IdentityName
+    name: NewIdentityName
     kind: IdentityKind
     role: ServerRole | None = None
-    owner: IdentityName | None = None
+    owner: IdentityMention | None = None
     enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
 
 

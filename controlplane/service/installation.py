@@ -13,6 +13,7 @@ from controlplane.audit.writer import settle
 from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
@@ -27,6 +28,7 @@ from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
+from controlplane.service.groups import Groups
 from controlplane.service.identities import (
     Identities,
     NewIdentity,
@@ -120,8 +122,9 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
 
 
 def upgrade(location: Location) -> None:
-    """Brings the store of an earlier version to this one's schema; leaves a row. Does nothing to
-    any other. Refused not_initialised."""
+    """Brings the store of an earlier version to this one's schema; leaves a row, which names the
+    identities whose names begin as a group's does. Does nothing to any other. Refused
+    not_initialised."""
     store = _existing_store(location)
     with store.closing():
         with store.read() as database:
@@ -133,8 +136,16 @@ def upgrade(location: Location) -> None:
                 return
             migrate(database)
             after = current_version(database)
-            details = {"before": before, "after": after}
+            details = {
+                "before": before,
+                "after": after,
+                "identities_named_as_groups": _named_as_groups(database),
+            }
             record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
+
+
+def _named_as_groups(database: Database) -> str | None:
+    return ", ".join(identities.names_beginning(database, GROUP_MARK)) or None
 
 
 def _is_old(database: Database) -> bool:
@@ -168,6 +179,7 @@ class Services:
         self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
+        self.groups = Groups(store, gate, clock)
         self.members = Members(store, gate, clock)
         self.policies = Policies(store, gate, clock)
         self.requests = Requests(store, clock)

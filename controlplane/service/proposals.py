@@ -35,6 +35,7 @@ from controlplane.service.gate import (
     view_of,
 )
 from controlplane.service.grants import CreateGrant
+from controlplane.service.group_edit import AddToGroup, RemoveFromGroup
 from controlplane.service.identities import AddKey, EnableIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
@@ -54,6 +55,7 @@ from controlplane.store.database import Store, move_epoch
 _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
+    AddToGroup,
     CreateEnrolment,
     CreateGrant,
     DeleteSigner,
@@ -61,6 +63,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableIdentity,
     EnableSigner,
     InstallCertificate,
+    RemoveFromGroup,
     SetPolicy,
     SetSetting,
 )

@@ -56,6 +56,11 @@ def list_after(database: Database, name: str, limit: int) -> list[Identity]:
     return [_IDENTITY.read(row) for row in rows.limit(limit).execute(database)]
 
 
+def names_beginning(database: Database, text: str) -> list[str]:
+    query = IdentityRow.select(IdentityRow.name).where(IdentityRow.name.startswith(text))
+    return [name for (name,) in query.order_by(IdentityRow.name).tuples().execute(database)]
+
+
 def insert_key(database: Database, key: ApiKey, digest: bytes) -> None:
     ApiKeyRow.insert(_KEY.write(key) | {"hash": digest}).execute(database)
 
