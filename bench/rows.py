@@ -31,7 +31,11 @@ _CLIENT = Client(
     module_version="0.1.0",
 )
 _CREDENTIAL = Credential(
-    CredentialKind.API_KEY, "00000000-0000-7000-8000-000000000000", None, 86_400, enrolled=False
+    age_seconds=86_400,
+    enrolled=False,
+    id="00000000-0000-7000-8000-000000000000",
+    issued_by=None,
+    kind=CredentialKind.API_KEY,
 )
 
 

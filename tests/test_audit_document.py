@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from controlplane.api import operations
 from controlplane.audit import log
@@ -48,7 +48,7 @@ ENTRY_3 = Entry(
     kind=OperationKind.CHANGE,
     actor="ann",
     api_key_id="k2",
-    credential=Credential(CredentialKind.API_KEY, "k2", "admin", 604800, enrolled=False),
+    credential=Credential(604800, False, "k2", "admin", CredentialKind.API_KEY),
     signer="release",
     action="request:approve",
     object="r1",
@@ -66,7 +66,7 @@ ENTRY_4 = Entry(
     kind=OperationKind.SIGN,
     actor="ci",
     api_key_id="k1",
-    credential=Credential(CredentialKind.API_KEY, "k1", None, 86400, enrolled=False),
+    credential=Credential(86400, False, "k1", None, CredentialKind.API_KEY),
     signer="release",
     outcome=Outcome.SUCCEEDED,
     scheme=Scheme("ecdsa"),

@@ -1,4 +1,4 @@
-"""The tour of the README works as it stands there, command by command."""
+"""The tours of the documents work as they stand there, command by command."""
 
 import os
 import re
@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
+HERE = Path(__file__).parent.parent
+README = HERE / "README.md"
+POLICIES = HERE / "docs" / "policies.md"
 START_SECONDS = 30
 TOUR_SECONDS = 300
 DEFAULT_PORT = "8443"
 
 
-def tour() -> list[str]:
-    """The blocks of commands between "Five minutes" and the next heading."""
-    text = README.read_text()
-    section = text.split("## Five minutes\n")[1].split("\n## ")[0]
+def blocks_of(document: Path, heading: str) -> list[str]:
+    """The blocks of commands between this heading and the next."""
+    section = re.split(r"\n##+ ", document.read_text().split(f"# {heading}\n")[1])[0]
     return re.findall(r"^```bash\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 
 
@@ -36,11 +37,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return kept | {"HOME": str(tmp_path), "PATH": f"{commands}{os.pathsep}{kept['PATH']}"}
 
 
-def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    first, *others = tour()
-    *create, serve = first.splitlines()
+def run_tour(blocks: list[str], tmp_path: Path, environment: dict[str, str]) -> str:
+    """With a server as the README's first block makes it; what the others print."""
+    *create, serve = blocks_of(README, "Five minutes")[0].splitlines()
     assert serve.startswith("sealwright serve")
     port = free_port()
     subprocess.run(
@@ -68,7 +67,7 @@ def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
                 f"sealwright is listening on http://127.0.0.1:{port}\n".encode()
             )
             ended = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", "\n".join(others).replace(DEFAULT_PORT, port)],
+                ["bash", "-euo", "pipefail", "-c", "\n".join(blocks).replace(DEFAULT_PORT, port)],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,
@@ -79,7 +78,26 @@ def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
         finally:
             server.terminate()
     assert ended.returncode == 0, ended.stdout + ended.stderr + log.read_text()
-    assert "jar signed." in ended.stdout
-    assert "\njar verified.\n" in ended.stdout
-    assert re.search(r"builder +sign +release +succeeded", ended.stdout)
-    assert re.search(r"intact +yes", ended.stdout)
+    return ended.stdout
+
+
+def test_the_tour_ends_with_a_verified_jar_and_an_intact_log(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    printed = run_tour(blocks_of(README, "Five minutes")[1:], tmp_path, environment)
+    assert "jar signed." in printed
+    assert "\njar verified.\n" in printed
+    assert re.search(r"builder +sign +release +succeeded", printed)
+    assert re.search(r"intact +yes", printed)
+
+
+def test_on_protected_ground_two_steps_lead_to_a_signature_and_nobody_alone_goes_around_them(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    blocks = blocks_of(POLICIES, "Two steps on protected ground")
+    printed = run_tour(blocks, tmp_path, environment)
+    assert "jar signed." in printed
+    assert printed.count("exit code 4\n") == 3
+    assert "The proposal is rejected.\n" in printed
+    assert re.search(r"ci +sign +release +succeeded", printed)
+    assert re.search(r"intact +yes", printed)

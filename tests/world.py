@@ -80,6 +80,7 @@ class World:
         self.admin_key = first.api_key
         self.services = open_services(self.location, self.clock)
         self.admin = self.services.identities.authenticate(first.api_key)
+        self.callers = {"admin": self.admin}  # by name, those whom `identity` made
 
     def identity(
         self,
@@ -88,8 +89,25 @@ class World:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> Caller:
-        created = self.services.identities.create(self.admin, name, kind, role, owner)
-        return self.services.identities.authenticate(created.api_key)
+        """A machine with an owner is accepted by them."""
+        identities = self.services.identities
+        created = identities.create(self.admin, name, kind, role, owner)
+        if owner is not None and owner != "admin":
+            identities.accept(self.callers[owner], name)
+        self.callers[name] = identities.authenticate(created.api_key)
+        return self.callers[name]
+
+    def enrolled(
+        self,
+        name: str,
+        kind: IdentityKind = IdentityKind.USER,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> Caller:
+        """With a key that nobody else ever saw."""
+        enrolments = self.services.enrolments
+        code = enrolments.create_identity(self.admin, name, kind, role, owner).code
+        return self.services.identities.authenticate(enrolments.use(code, None).new.api_key)
 
     def machine_key(self, name: str) -> str:
         """The API key of a new machine."""

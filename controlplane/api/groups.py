@@ -88,6 +88,7 @@ class GroupMembersResource(Resource):
             Code.GROUP_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
             Code.POLICY_CANNOT_BE_MET,
+            Code.ROLES_EXCLUDE,
         ),
         proposes=True,
     )

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from controlplane.api import words
 from controlplane.api.endpoint import endpoint
+from controlplane.api.notices import Notice, show_notices
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
@@ -14,15 +15,20 @@ from controlplane.api.values import IdentityMention, NewIdentityName, length, nu
 from controlplane.domain import enrolment as domain
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.names import EMAIL
 from controlplane.domain.network import Network, parse_network
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import Range
 from controlplane.domain.warnings import ApiKeyEnds
 from controlplane.errors import Code, invalid
+from controlplane.service.disabling import Disabled
 from controlplane.service.enrolments import Enrolments, NewEnrolment
 from controlplane.service.identities import Identities as Service
-from controlplane.service.identities import NewApiKey, NewIdentity
+from controlplane.service.identity_creation import NewIdentity
+from controlplane.service.new_credentials import NewApiKey
+from controlplane.service.notices import Notices
 
 
 class CreateIdentity(Body, frozen=True):
@@ -31,6 +37,22 @@ class CreateIdentity(Body, frozen=True):
     role: ServerRole | None = None
     owner: IdentityMention | None = None
     enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
+
+
+class DisableIdentity(Body, frozen=True):
+    """`machines`: `disable`, `keep`, or the user to whom they are offered. Asked for where a user
+    owns machines that are enabled."""
+
+    machines: IdentityMention | None = None
+
+
+class EditIdentity(Body, frozen=True):
+    """What is left out stays; null takes the role or the address away. `owner`: a user, who owns
+    the machine once they accept it; its owner's name takes back what was offered."""
+
+    role: ServerRole | UnsetType | None = UNSET
+    owner: IdentityMention | UnsetType = UNSET
+    email: Annotated[Text, length(EMAIL)] | UnsetType | None = UNSET
 
 
 Cidr = Annotated[Text, length(Range(1, 64), "a CIDR, or an address")]
@@ -55,11 +77,15 @@ class KeyLimits(Body, frozen=True):
 
 
 class Identity(Shown, frozen=True):
+    """`proposed_owner`: the user who is to own it, and has not accepted."""
+
     id: str
     name: str
     kind: IdentityKind
     role: ServerRole | None
     owner: str | None
+    proposed_owner: str | None
+    email: str | None
     disabled: bool
     created_at: datetime
 
@@ -82,10 +108,12 @@ class ApiKey(Shown, frozen=True):
 
 
 class WhoAmI(Identity, frozen=True):
-    """`key`: that the call came with. `warnings`: sentences."""
+    """`key`: that the call came with. `warnings`: sentences. `notices`: what happened to the caller
+    since this key was made, and was not marked as seen; oldest first, not all of many."""
 
     key: ApiKey
     warnings: list[str]
+    notices: list[Notice]
 
 
 class Enrolment(Shown, frozen=True):
@@ -105,6 +133,38 @@ class IdentityWithKeys(Identity, frozen=True):
     keys: list[ApiKey]
     enrolments: list[Enrolment]
     warnings: list[str]
+
+
+class Cancelled(Shown, frozen=True):
+    """`kind`: request, proposal."""
+
+    kind: str
+    id: str
+
+
+class Withdrawn(Cancelled, frozen=True):
+    """An approval that no longer counts. `step` counts from 1."""
+
+    step: int
+    approver: str
+
+
+class UnmetPolicy(Shown, frozen=True):
+    """`what`: sentences."""
+
+    policy: str
+    what: list[str]
+
+
+class DisabledIdentity(Identity, frozen=True):
+    """`machines`: those that were enabled, as they are now. `grants`: ids of active ones that
+    nobody can use now. `unmet`: policies that name any of these and cannot be met."""
+
+    machines: list[Identity]
+    cancelled: list[Cancelled]
+    withdrawn: list[Withdrawn]
+    grants: list[str]
+    unmet: list[UnmetPolicy]
 
 
 class IdentityWithSecret(Identity, frozen=True):
@@ -128,11 +188,22 @@ class Resource:
 
 
 class WhoAmIResource(Resource):
+    def __init__(self, identities: Service, notices: Notices) -> None:
+        super().__init__(identities)
+        self._notices = notices
+
     @endpoint("Who this API key belongs to, and its limits")
     def on_get(self, caller: Caller) -> WhoAmI:
         key = self._identities.calling_key(caller)
         warnings = _warnings(self._identities.ending(caller.identity, [key]))
-        return made(WhoAmI, caller.identity, key=_api_key(key), warnings=warnings)
+        warnings += map(words.say_offer, self._identities.offered(caller))
+        return made(
+            WhoAmI,
+            caller.identity,
+            key=_api_key(key),
+            warnings=warnings,
+            notices=show_notices(caller, self._notices),
+        )
 
 
 class WithEnrolments(Resource):
@@ -152,7 +223,8 @@ class IdentitiesResource(WithEnrolments):
     @endpoint(
         "Create an identity; its API key, or its enrolment code, is shown once",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS),
+        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_EXISTS, Code.ROLES_EXCLUDE),
+        proposes=True,
     )
     def on_post(self, caller: Caller, body: CreateIdentity) -> IdentityWithSecret:
         wanted = body.name, body.kind, body.role, body.owner
@@ -180,18 +252,42 @@ class IdentityResource(WithEnrolments):
             warnings=warnings,
         )
 
-
-class IdentityDisableResource(Resource):
     @endpoint(
-        "Disable an identity",
+        "Give an identity another role or address, or offer a machine to another owner",
         refusals=(
             Code.ADMIN_REQUIRED,
             Code.IDENTITY_NOT_FOUND,
             Code.LAST_ADMIN,
+            Code.ROLES_EXCLUDE,
         ),
+        proposes=True,
+    )
+    def on_patch(self, caller: Caller, name: str, body: EditIdentity) -> Identity:
+        return _identity(self._identities.edit(caller, name, made(IdentityEdit, body)))
+
+
+class IdentityAcceptResource(Resource):
+    @endpoint(
+        "Accept a machine, by the user who is to own it",
+        refusals=(Code.IDENTITY_NOT_FOUND, Code.NOT_PROPOSED_OWNER),
     )
     def on_post(self, caller: Caller, name: str, body: Empty) -> Identity:
-        return _identity(self._identities.disable(caller, name))
+        return _identity(self._identities.accept(caller, name))
+
+
+class IdentityDisableResource(Resource):
+    @endpoint(
+        "Disable an identity, and say what becomes of its machines",
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.IDENTITY_NOT_FOUND,
+            Code.LAST_ADMIN,
+            Code.MACHINES_UNDECIDED,
+            Code.ROLES_EXCLUDE,
+        ),
+    )
+    def on_post(self, caller: Caller, name: str, body: DisableIdentity) -> DisabledIdentity:
+        return _disabled(self._identities.disable(caller, name, body.machines))
 
 
 class IdentityEnableResource(Resource):
@@ -230,6 +326,25 @@ class ApiKeyRevokeResource(Resource):
 
 def _identity(of: model.Identity) -> Identity:
     return made(Identity, of)
+
+
+def _disabled(of: Disabled) -> DisabledIdentity:
+    ended = of.ended
+    return made(
+        DisabledIdentity,
+        of.identity,
+        machines=[_identity(each) for each in of.machines],
+        cancelled=[
+            *(Cancelled(kind="request", id=each) for each in ended.requests),
+            *(Cancelled(kind="proposal", id=each) for each in ended.proposals),
+        ],
+        withdrawn=[
+            Withdrawn(kind=each.noun, id=each.ballot, step=each.step, approver=each.approver)
+            for each in ended.withdrawn
+        ],
+        grants=list(of.grants),
+        unmet=[UnmetPolicy(policy=each.policy, what=list(each.what)) for each in of.unmet],
+    )
 
 
 def _identity_with_secret(of: NewIdentity) -> IdentityWithSecret:

@@ -47,6 +47,7 @@ class MembersResource(Resource):
             Code.SIGNER_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
             Code.GROUP_NOT_FOUND,
+            Code.ROLES_EXCLUDE,
         ),
         proposes=True,
     )

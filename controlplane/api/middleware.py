@@ -9,6 +9,7 @@ from controlplane.api import problems
 from controlplane.api.credentials import address_of, read_api_key
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics
+from controlplane.api.notices import tell_number
 from controlplane.api.refusals import status_of
 from controlplane.domain import permissions
 from controlplane.errors import Code, Refused
@@ -102,6 +103,7 @@ class Authentication:
         changed = req.method not in ("GET", "HEAD") and not permissions.is_admin(caller.identity)
         if changed or resp.status_code in _REFUSED:
             self._services.count_towards_rate(caller)
+        await tell_number(req, resp, self._services.notices)
 
     async def _let_in(self, req: Request) -> None:
         """Whoever looks after callers, if anybody does, hears that this one is known."""

@@ -1,9 +1,9 @@
 """The audit log, read."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import datetime
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -63,11 +63,11 @@ class Credential(Shown, frozen=True):
     """`issued_by`: who made it, as far as that is known. `enrolled`: nobody but its holder ever
     saw it."""
 
-    kind: CredentialKind
-    id: str
-    issued_by: str | None
     age_seconds: int
     enrolled: bool
+    id: str
+    issued_by: str | None
+    kind: CredentialKind
 
 
 class Approval(Shown, frozen=True):
@@ -192,8 +192,7 @@ def operation(of: domain.Operation) -> Operation:
 
 
 def _shown_since_version_2(of: domain.Operation) -> dict[str, object]:
-    beside = {each.name: getattr(of.commitments, each.name) for each in fields(of.commitments)}
-    return {"version": of.version, **beside}
+    return {"version": of.version, **msgspec.structs.asdict(of.commitments)}
 
 
 _SINCE_VERSION_2 = [
@@ -204,5 +203,24 @@ _SINCE_VERSION_2 = [
 def line(of: domain.Operation | Unreadable) -> bytes:
     """A row of the export. One that was changed in the store so that it cannot be read is shown
     as what no verification takes for a row."""
-    row = UnreadableOperation(of.sequence) if isinstance(of, Unreadable) else operation(of)
-    return msgspec.json.encode(row) + b"\n"
+    if isinstance(of, Unreadable):
+        return msgspec.json.encode(UnreadableOperation(of.sequence)) + b"\n"
+    row = operation(of)
+    exported = msgspec.json.encode(row) if of.version == 1 else _encode(_Exported(*_members(row)))
+    return exported + b"\n"
+
+
+_BESIDE = (
+    "api_key_id",
+    "client",
+    "client_salt",
+    "credential_id_salt",
+    "idempotency_key",
+    "idempotency_key_salt",
+    "row_hash",
+)
+_MEMBERS = (*sorted({*Operation.__struct_fields__} - {*_BESIDE}), *_BESIDE)
+_members = attrgetter(*_MEMBERS)
+_Exported: Any = msgspec.defstruct("_Exported", _MEMBERS)
+"""Of version 2: what is hashed comes first, sorted by name, so that it is verified as it stands."""
+_encode = msgspec.json.Encoder(order="deterministic").encode

@@ -9,7 +9,7 @@ from falcon.asgi import Request, Response
 from controlplane.api import words
 from controlplane.api.endpoint import JSON, endpoint
 from controlplane.api.pages import Items, PageQuery, items
-from controlplane.api.requests import Approve, Decision, Reject, RequestStep
+from controlplane.api.requests import Approve, Reject, RequestStep, decision
 from controlplane.api.structs import Empty, Shown, made
 from controlplane.domain import model
 from controlplane.domain.action import Action
@@ -20,7 +20,6 @@ from controlplane.service.gate import ProposalView, Proposed
 from controlplane.service.proposals import Proposals as Service
 
 _DECISION = (
-    Code.OWN_PROPOSAL,
     Code.AUDITOR_CANNOT_APPROVE,
     Code.NOT_AN_APPROVER,
     Code.PROPOSAL_NOT_FOUND,
@@ -88,7 +87,14 @@ class ProposalResource(Resource):
 class ProposalApproveResource(Resource):
     @endpoint(
         "Approve the open step of a proposal; the last approval carries it out",
-        refusals=(*_DECISION, Code.PROPOSAL_OVERTAKEN),
+        refusals=(
+            *_DECISION,
+            Code.CREDENTIAL_NOT_ENROLLED,
+            Code.CREDENTIAL_TOO_YOUNG,
+            Code.OWN_PROPOSAL,
+            Code.OWNER_DISABLED,
+            Code.PROPOSAL_OVERTAKEN,
+        ),
     )
     def on_post(self, caller: Caller, proposal_id: str, body: Approve) -> Proposal:
         return _proposal(self._proposals.approve(caller, proposal_id, body.comment, body.step))
@@ -134,5 +140,5 @@ def _proposal(view: ProposalView) -> Proposal:
 
 
 def _step(of: model.Proposal, index: int) -> RequestStep:
-    decisions = [made(Decision, each) for each in of.decisions if each.step == index]
+    decisions = [decision(each) for each in of.decisions if each.step == index]
     return made(RequestStep, of.steps[index], decisions=decisions)

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from controlplane.api import words
 from controlplane.api.endpoint import Answer, endpoint
+from controlplane.api.operations import Credential
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.policies import PolicyStep
 from controlplane.api.structs import Body, Empty, Shown, made
@@ -61,10 +62,15 @@ class RequestsQuery(PageQuery, frozen=True):
 
 
 class Decision(Shown, frozen=True):
+    """`credential`: that it was made with; null: from before that was noted. `withdrawn_at`: since
+    when it does not count."""
+
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    credential: Credential | None
+    withdrawn_at: datetime | None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -152,7 +158,10 @@ class RequestApproveResource(Resource):
         "Approve the open step of a request",
         refusals=(
             *_DECISION,
+            Code.CREDENTIAL_NOT_ENROLLED,
+            Code.CREDENTIAL_TOO_YOUNG,
             Code.OWN_REQUEST,
+            Code.OWNER_DISABLED,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
         ),
@@ -199,5 +208,10 @@ def _request(view: RequestView) -> Request:
 
 
 def _request_step(of: model.Request, index: int) -> RequestStep:
-    decisions = [made(Decision, each) for each in of.decisions if each.step == index]
+    decisions = [decision(each) for each in of.decisions if each.step == index]
     return made(RequestStep, of.terms.steps[index], decisions=decisions)
+
+
+def decision(of: model.Decision) -> Decision:
+    credential = None if of.credential is None else made(Credential, of.credential)
+    return made(Decision, of, credential=credential)

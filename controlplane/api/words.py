@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from controlplane.domain.action import Action as Deed
 from controlplane.domain.approval import LackingStep, list_names, name_step
 from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
 from controlplane.domain.model import Grant, GrantState
+from controlplane.domain.notice import Notice
 from controlplane.domain.policy import count
 from controlplane.domain.warnings import (
     ApiKeyEnds,
@@ -75,6 +77,38 @@ def say_ending(key: ApiKeyEnds) -> str:
     return (
         f"The API key {key.key_id} of {key.identity} {_say_when(key.at, key.days)}. An admin gives "
         f"out a new one: sealwright identity key add {key.identity}"
+    )
+
+
+_NOTICES: Mapping[Deed, str] = {
+    Deed.IDENTITY_CREATE: "{by} made {about}",
+    Deed.IDENTITY_DISABLE: "{by} disabled {about}",
+    Deed.IDENTITY_ENABLE: "{by} enabled {about} again",
+    Deed.API_KEY_CREATE: "{by} gave {about} a new API key ({key})",
+    Deed.API_KEY_REVOKE: "{by} revoked an API key of {whose} ({key})",
+    Deed.ENROLMENT_CREATE: "{by} made a code that gets {about} a new API key",
+    Deed.ENROLMENT_USE: "somebody used the code that gets {about} a new API key ({key})",
+}
+
+
+def say_notice(notice: Notice, reader: str) -> str:
+    """`reader`: whose identity it is about, or who owns the machine."""
+    machine = f"your machine {notice.about}"
+    is_own = notice.about == reader
+    said = _NOTICES.get(notice.action, "{by} changed {about} ({action})").format(
+        by=notice.by or "somebody on the server's machine",
+        about="you" if is_own else machine,
+        whose="yours" if is_own else machine,
+        key=notice.api_key_id,
+        action=notice.action,
+    )
+    return f"{notice.at:%Y-%m-%d} {said}."
+
+
+def say_offer(machine: str) -> str:
+    return (
+        f"The machine {machine} was offered to you, and counts as yours too. To own it: "
+        f"sealwright identity accept {machine}"
     )
 
 

@@ -10,31 +10,39 @@ from controlplane.audit.row import canonical_bytes, encode_sorted
 from controlplane.domain.operation import Commitments, Entry, Head, Operation
 from controlplane.store import operations
 
+_SALTS = 3 * SALT_OCTETS
+"""Octets of one row's: one for each that it commits to, so that each can be shown without the
+others."""
+
 
 def link(head: Head, entry: Entry) -> Operation:
     """The row that follows this head, of the newest version."""
+    return _link(head, entry, urandom(_SALTS))
+
+
+def _link(head: Head, entry: Entry, salts: bytes) -> Operation:
     sequence = head.sequence + 1
-    commitments = _commit_to(entry)
+    commitments = _commit_to(entry, salts)
     canonical = canonical_bytes(sequence, entry, commitments, head.row_hash)
     return Operation(sequence, NEWEST, entry, commitments, head.row_hash, hash_row(canonical))
 
 
-def _commit_to(entry: Entry) -> Commitments:
-    """With a salt for each, so that each can be shown without the others."""
-    salts = urandom(3 * SALT_OCTETS)
-    credential = entry.credential
+def _commit_to(entry: Entry, salts: bytes) -> Commitments:
+    """One by one, not in a loop, which would take half as long again."""
+    client, credential, key = entry.client, entry.credential, entry.idempotency_key
+    client_hash = client_salt = credential_hash = credential_salt = key_hash = key_salt = None
+    if client is not None:
+        client_salt = salts[:SALT_OCTETS]
+        client_hash = commit(client_salt, encode_sorted(client))
+    if credential is not None:
+        credential_salt = salts[SALT_OCTETS:-SALT_OCTETS]
+        credential_hash = commit(credential_salt, encode_sorted(credential.id))
+    if key is not None:
+        key_salt = salts[-SALT_OCTETS:]
+        key_hash = commit(key_salt, encode_sorted(key))
     return Commitments(
-        *_commit_with(salts[:SALT_OCTETS], entry.client),
-        *_commit_with(
-            salts[SALT_OCTETS : 2 * SALT_OCTETS], None if credential is None else credential.id
-        ),
-        *_commit_with(salts[2 * SALT_OCTETS :], entry.idempotency_key),
+        client_hash, client_salt, credential_hash, credential_salt, key_hash, key_salt
     )
-
-
-def _commit_with(salt: bytes, value: object) -> tuple[str | None, bytes | None]:
-    """Hash and salt."""
-    return (None, None) if value is None else (commit(salt, encode_sorted(value)), salt)
 
 
 def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
@@ -45,8 +53,9 @@ def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
 def append_after(head: Head, database: Database, entries: Sequence[Entry]) -> list[Operation]:
     """The same, after this head, which was read in the transaction."""
     appended = []
-    for entry in entries:
-        operation = link(head, entry)
+    salts = urandom(len(entries) * _SALTS)
+    for number, entry in enumerate(entries):
+        operation = _link(head, entry, salts[number * _SALTS : (number + 1) * _SALTS])
         head = Head(operation.sequence, operation.row_hash)
         appended.append(operation)
     operations.append(database, appended)

@@ -6,6 +6,7 @@ their texts but the octets of salts; the hashed bytes are made from the same lis
 has all of it in words, with examples.
 """
 
+from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -15,7 +16,7 @@ from controlplane.audit.hashing import FIRST_LINES, SALT_OCTETS, commit
 
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
 """As JSON with keys sorted, no white space, nothing escaped that need not be, in UTF-8."""
-_encode_as_listed = msgspec.json.Encoder(order="deterministic").encode
+encode_as_listed = msgspec.json.Encoder(order="deterministic").encode
 """The same in a third of the time for a struct whose members are listed by name, as are those of
 what is in it."""
 
@@ -36,11 +37,11 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    kind: str
-    id: str
-    issued_by: str | None
     age_seconds: int
     enrolled: bool
+    id: str
+    issued_by: str | None
+    kind: str
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -85,41 +86,42 @@ class Row1(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Row2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """`COMMITTED` are hashed as commitments, `BESIDE` not at all, and all else as it stands."""
+    """First what is hashed, sorted by name: so its canonical bytes are what an exported row begins
+    with, but for the id in `credential`. Then `BESIDE`."""
 
-    sequence: int
-    version: int
-    id: str
-    created_at: str
-    kind: str
-    signer: str | None
+    action: str | None
     actor: str | None
-    api_key_id: str | None
+    approvals: list[Approval] | None
+    certificate_serial: str | None
+    client_hash: str | None
+    created_at: str
     credential: Credential | None
-    outcome: str | None
-    reason: str | None
-    scheme: str | None
-    hash: str | None
+    credential_id_hash: str | None
+    details: Details | None
     digest: str | None
-    pss: Pss | None
     ecdsa_encoding: str | None
     grant_id: str | None
-    approvals: list[Approval] | None
-    proposal: str | None
-    certificate_serial: str | None
-    client: Client | None
-    signature: str | None
-    action: str | None
-    object: str | None
-    details: Details | None
-    idempotency_key: str | None
-    client_hash: str | None
-    client_salt: bytes | None
-    credential_id_hash: str | None
-    credential_id_salt: bytes | None
+    hash: str | None
+    id: str
     idempotency_key_hash: str | None
-    idempotency_key_salt: bytes | None
+    kind: str
+    object: str | None
+    outcome: str | None
     previous_hash: str
+    proposal: str | None
+    pss: Pss | None
+    reason: str | None
+    scheme: str | None
+    sequence: int
+    signature: str | None
+    signer: str | None
+    version: int
+    api_key_id: str | None
+    client: Client | None
+    client_salt: bytes | None
+    credential_id_salt: bytes | None
+    idempotency_key: str | None
+    idempotency_key_salt: bytes | None
     row_hash: str
 
 
@@ -144,7 +146,6 @@ _MEMBERS = tuple(
 _FLAT = (*_PLACE, *_HASHES, "credential", *_MEMBERS)
 _members = attrgetter(*_MEMBERS)
 _hashes = attrgetter(*_HASHES)
-_salts = attrgetter(*(f"{name}_salt" for name in COMMITTED))
 _open_members = attrgetter(*_OPEN_MEMBERS)
 _by_name = itemgetter(*(_FLAT.index(name) for name in sorted(_FLAT)))
 _Open: Any = msgspec.defstruct("_Open", _OPEN_MEMBERS, frozen=True, gc=False)
@@ -157,7 +158,7 @@ def canonical_bytes(sequence: int, row: Any, commitments: Any, previous_hash: st
     credential = row.credential
     open_ = None if credential is None else _Open(*_open_members(credential))
     flat = (sequence, 2, previous_hash, *_hashes(commitments), open_, *_members(row))
-    return FIRST_LINES[2] + _encode_as_listed(_Hashed(*_by_name(flat)))
+    return FIRST_LINES[2] + encode_as_listed(_Hashed(*_by_name(flat)))
 
 
 def canonical_bytes_1(row: Row1) -> bytes | None:
@@ -170,21 +171,37 @@ def canonical_bytes_1(row: Row1) -> bytes | None:
     return FIRST_LINES[1] + encode_sorted(row).replace(row_hash, b"", 1)
 
 
-def canonical_bytes_2(row: Row2) -> bytes | None:
-    """None if what the exported row shows is not what it commits to."""
+def canonical_bytes_2(row: Row2, exported: bytes) -> bytes | None:
+    """`exported`: the row in just the spelling of an export. None if what it shows is not what it
+    commits to."""
     credential = row.credential
     key_id = None if credential is None else credential.id
-    values = (row.client, key_id, row.idempotency_key)
-    for value, salt, hash_ in zip(values, _salts(row), _hashes(row), strict=True):
-        if not is_committed(None if value is None else encode_sorted(value), salt, hash_):
-            return None
     if row.api_key_id != (key_id if credential and credential.kind == API_KEY else None):
         return None
-    return canonical_bytes(row.sequence, row, row, row.previous_hash)
+    if not (
+        is_committed(row.client, row.client_salt, row.client_hash)
+        and is_committed(key_id, row.credential_id_salt, row.credential_id_hash)
+        and is_committed(row.idempotency_key, row.idempotency_key_salt, row.idempotency_key_hash)
+    ):
+        return None
+    # Within a text, quotes are escaped. Of the details, any name may be one of these; they stand
+    # after the credential and before the end of what is hashed.
+    hashed = exported[: exported.rindex(_BESIDE_FOLLOWS)]
+    if key_id is not None:
+        hashed = hashed.replace(b',"id":' + encode_sorted(key_id), b"", 1)
+    return b"%b%b}" % (FIRST_LINES[2], hashed)
 
 
-def is_committed(value: bytes | None, salt: bytes | None, hash_: object) -> bool:
-    """`value`: canonical JSON; None: there is nothing, and so neither salt nor hash."""
+_BESIDE_FOLLOWS = b',"api_key_id":'
+
+
+def is_committed(
+    value: object,
+    salt: bytes | None,
+    hash_: object,
+    encode: Callable[[object], bytes] = encode_sorted,
+) -> bool:
+    """`value` None: there is nothing, and so neither salt nor hash. `encode`: as canonical JSON."""
     if value is None or salt is None:
         return value is None and salt is None and hash_ is None
-    return len(salt) == SALT_OCTETS and commit(salt, value) == hash_
+    return len(salt) == SALT_OCTETS and commit(salt, encode(value)) == hash_

@@ -17,6 +17,7 @@ from controlplane.audit.row import (
     Row2,
     canonical_bytes_1,
     canonical_bytes_2,
+    encode_as_listed,
     is_committed,
 )
 
@@ -135,11 +136,7 @@ def _shows_what_it_commits_to(row: dict[str, object]) -> bool:
         if is_hidden or row["api_key_id"] != key_id:
             return False
     return all(
-        is_committed(
-            None if value is None else _encode(value),
-            _read_salt(row.get(f"{name}_salt")),
-            row.get(f"{name}_hash"),
-        )
+        is_committed(value, _read_salt(row.get(f"{name}_salt")), row.get(f"{name}_hash"), _encode)
         for name, value in shown.items()
     )
 
@@ -158,23 +155,26 @@ def _read_salt(text: object) -> bytes | None:
 def _follow_export(line: bytes, sequence: int, previous_hash: str) -> Row1 | Row2 | None:
     """The same in a third of the time for a row as the server exports it, to the letter; None for
     any other: it has a member twice, other escapes, or white space."""
-    start = b'{"sequence":%d,' % sequence
-    if not line.startswith(start):
-        return None
-    is_version_2 = line.startswith(b'"version":2,', len(start))
+    row: Row1 | Row2
     try:
-        row = _decode_2(line) if is_version_2 else _decode_1(line)
+        row = _decode_1(line) if line.startswith(_FIRST_OF_1) else _decode_2(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if row.previous_hash != previous_hash or _encode_as_exported(row) != line:
+    if row.sequence != sequence or row.previous_hash != previous_hash:
         return None
-    canonical = canonical_bytes_2(row) if isinstance(row, Row2) else canonical_bytes_1(row)
+    if isinstance(row, Row1):
+        canonical = canonical_bytes_1(row) if _encode_as_declared(row) == line else None
+    elif row.version == 2 and encode_as_listed(row) == line:
+        canonical = canonical_bytes_2(row, line)
+    else:
+        return None
     if canonical is None or hash_row(canonical) != row.row_hash:
         return None
     return row
 
 
-_encode_as_exported = msgspec.json.Encoder().encode
+_FIRST_OF_1 = b'{"sequence":'
+_encode_as_declared = msgspec.json.Encoder().encode
 _decode_1 = msgspec.json.Decoder(Row1).decode
 _decode_2 = msgspec.json.Decoder(Row2).decode
 

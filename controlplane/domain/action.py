@@ -9,6 +9,8 @@ class Action(StrEnum):
     INSTALLATION_UPGRADE = "installation:upgrade"
     SETTINGS_SET = "settings:set"
     IDENTITY_CREATE = "identity:create"
+    IDENTITY_EDIT = "identity:edit"
+    IDENTITY_ACCEPT = "identity:accept"
     IDENTITY_DISABLE = "identity:disable"
     IDENTITY_ENABLE = "identity:enable"
     API_KEY_CREATE = "api_key:create"
@@ -38,6 +40,7 @@ class Action(StrEnum):
     REQUEST_APPROVE = "request:approve"
     REQUEST_REJECT = "request:reject"
     REQUEST_CANCEL = "request:cancel"
+    REQUEST_WITHDRAW = "request:withdraw"
     GRANT_CREATE = "grant:create"
     GRANT_ISSUE = "grant:issue"
     GRANT_REVOKE = "grant:revoke"
@@ -45,6 +48,7 @@ class Action(StrEnum):
     PROPOSAL_APPROVE = "proposal:approve"
     PROPOSAL_REJECT = "proposal:reject"
     PROPOSAL_CANCEL = "proposal:cancel"
+    PROPOSAL_WITHDRAW = "proposal:withdraw"
 
     @property
     def verb(self) -> str:

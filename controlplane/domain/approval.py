@@ -14,14 +14,14 @@ _MOST_NAMES = 8  # in a sentence
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """`verdict`: what the approver wants to say. `step`: the one that they saw, counted from 0;
-    None if they do not say. `people`: the person behind each identity that has decided so far."""
+    None if they do not say. `people`: those behind each identity that has decided so far."""
 
     ballot: Ballot
     asker: Identity
     approver: Candidate
     verdict: Verdict
     step: int | None
-    people: Mapping[str, str]
+    people: Mapping[str, frozenset[str]]
     now: datetime
 
 
@@ -29,12 +29,14 @@ def check_decision(attempt: Attempt) -> int:
     """The step that the decision counts for.
 
     Refused 409 request_not_pending or proposal_finished, step_changed, already_decided; 403
-    own_request or own_proposal (to approve only: no veto is lost because of who asked),
-    auditor_cannot_approve, not_an_approver. No role lifts any of them.
+    own_request or own_proposal, owner_disabled (to approve only), auditor_cannot_approve,
+    not_an_approver. No role lifts any of them. Nobody's veto is lost because of a machine that was
+    given to them.
     """
     ballot, who = attempt.ballot, attempt.approver.identity
+    approves = attempt.verdict is Verdict.APPROVED
     check_pending(ballot, attempt.now)
-    if attempt.verdict is Verdict.APPROVED and who.person == attempt.asker.person:
+    if approves and who.is_of(attempt.asker):
         raise Refused(
             ballot.own,
             f"Nobody approves their own {ballot.noun}, nor one of a machine of the same owner.",
@@ -42,6 +44,11 @@ def check_decision(attempt: Attempt) -> int:
     if attempt.approver.is_auditor:
         title = f"An auditor reads, and decides on no {ballot.noun}."
         raise Refused(Code.AUDITOR_CANNOT_APPROVE, title)
+    if approves and attempt.approver.owner_is_disabled:
+        raise Refused(
+            Code.OWNER_DISABLED,
+            f"{who.owner}, who owns {who.name}, is disabled: it approves nothing.",
+        )
     open_ = ballot.open_step
     if open_ is None:
         raise AssertionError("a pending ballot has an open step")
@@ -56,8 +63,9 @@ def check_decision(attempt: Attempt) -> int:
         raise Refused(
             Code.NOT_AN_APPROVER, f"{place} is decided by {names}; {who.name} is not one."
         )
-    for decision in ballot.decisions:
-        if attempt.people[decision.approver] != who.person:
+    for decision in ballot.counting:
+        people = attempt.people[decision.approver]
+        if people.isdisjoint(who.persons) if approves else people != who.persons:
             continue
         if decision.step == open_:
             raise Refused(

@@ -10,8 +10,10 @@ from controlplane.domain.model import (
     GrantState,
     HashAlgorithm,
     Identity,
+    IdentityKind,
     MemberRole,
     Policy,
+    ServerRole,
     SignerStatus,
 )
 from controlplane.domain.permissions import may_see_signer
@@ -54,8 +56,8 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """`keyed` is None if there is no signer of that `name`; `role` is the identity's on it;
-    `grants` are its grants for this signer, whatever their state, in any order.
+    """`keyed` is None if there is no signer of that `name`; `role` is the identity's on it, as far
+    as it counts; `grants` are its grants for this signer, whatever their state, in any order.
 
     `hash` None asks about any hash that is allowed at all.
     """
@@ -83,10 +85,16 @@ def decide(given: Circumstances) -> Allowed | Denied:
         if may_see_signer(given.identity, given.role, signer.policy):
             return _deny(Code.NOT_A_MEMBER, sentence)
         return Denied(Code.NOT_A_MEMBER, sentence, not_found("signer", given.name))
+    if given.identity.role is ServerRole.AUDITOR:
+        sentence = f"{who} is a server auditor, who reads and cannot sign."
+        return _deny(Code.ROLE_CANNOT_SIGN, sentence)
     if not given.role.signs:
+        is_machine = given.identity.kind is IdentityKind.MACHINE
+        or_of_one = ", or a machine of an auditor" if is_machine else ""
         return _deny(
             Code.ROLE_CANNOT_SIGN,
-            f"{who} is an auditor of the signer {signer.name!r}, who reads and cannot sign.",
+            f"{who} is an auditor of the signer {signer.name!r}{or_of_one}, who reads and cannot "
+            "sign.",
         )
     match signer.status(given.now):
         case SignerStatus.DELETING:

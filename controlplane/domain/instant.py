@@ -13,7 +13,9 @@ def now() -> datetime:
 
 def to_text(time: datetime) -> str:
     """`2026-01-31T08:00:00.000000Z`; always 27 characters."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_text(text: str) -> datetime:

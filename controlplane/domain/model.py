@@ -9,6 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from msgspec import Struct
+
 from controlplane.algorithms.hashes import HashAlgorithm as HashAlgorithm
 from controlplane.algorithms.kinds import KeyAlgorithm as KeyAlgorithm
 from controlplane.algorithms.kinds import Scheme as Scheme
@@ -105,6 +107,8 @@ class Identity:
     disabled: bool
     owner: str | None  # name of the user who owns this machine
     created_at: datetime
+    proposed_owner: str | None = None  # name of the user who is to own it, and has not accepted
+    email: str | None = None
 
     @property
     def mention(self) -> str:
@@ -112,9 +116,15 @@ class Identity:
         return self.name
 
     @property
-    def person(self) -> str:
-        """The name of who stands behind it: nobody may answer themselves by way of a machine."""
-        return self.owner or self.name
+    def persons(self) -> frozenset[str]:
+        """The names of who stands behind it, two for a machine that changes hands: nobody may
+        answer themselves by way of a machine."""
+        behind = frozenset({self.owner or self.name})
+        return behind if self.proposed_owner is None else behind | {self.proposed_owner}
+
+    def is_of(self, other: "Identity") -> bool:
+        """Whether one person stands behind both."""
+        return not self.persons.isdisjoint(other.persons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +174,19 @@ class ApiKey:
     def credential(self, at: datetime) -> "Credential":
         """As a row says it of a call at this time."""
         age = max(int((at - self.created_at).total_seconds()), 0)
-        return Credential(CredentialKind.API_KEY, self.id, self.issued_by, age, self.enrolled)
+        return Credential(age, self.enrolled, self.id, self.issued_by, CredentialKind.API_KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True, gc=False):
     """What a call presented. `issued_by`: the name of who made it, as far as that is known;
-    `enrolled`: nobody but its holder ever saw it."""
+    `enrolled`: nobody but its holder ever saw it. A struct: each call to sign makes one. Listed by
+    name: so it stands in what is hashed."""
 
-    kind: CredentialKind
-    id: str
-    issued_by: str | None
     age_seconds: int
     enrolled: bool
+    id: str
+    issued_by: str | None
+    kind: CredentialKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +293,16 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one approver said, for ever. `step` counts from 0."""
+    """What one approver said, and with which credential. `step` counts from 0. An approval that was
+    withdrawn does not count."""
 
     step: int
     approver: str
     verdict: Verdict
     comment: str | None
     at: datetime
+    credential: Credential | None = None  # None: from before it was noted
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,11 +339,21 @@ class Ballot:
             return RequestState.EXPIRED
         return RequestState.PENDING
 
+    @property
+    def counting(self) -> tuple[Decision, ...]:
+        """The decisions but those that were withdrawn."""
+        return tuple(each for each in self.decisions if each.withdrawn_at is None)
+
+    def and_this(self, decision: Decision) -> tuple[Decision, ...]:
+        """The decisions with one more, in the place of one by the same approver on the same step
+        that was withdrawn."""
+        said = (decision.step, decision.approver)
+        others = (each for each in self.decisions if (each.step, each.approver) != said)
+        return (*others, decision)
+
     def approvals(self, step: int) -> tuple[Decision, ...]:
         return tuple(
-            each
-            for each in self.decisions
-            if each.step == step and each.verdict is Verdict.APPROVED
+            each for each in self.counting if each.step == step and each.verdict is Verdict.APPROVED
         )
 
     @property

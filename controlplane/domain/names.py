@@ -25,6 +25,7 @@ GROUP_NAME = Shape(Range(1, 63), _WITHOUT_MARK)  # with the mark as long as an i
 # An identity or a group; identities of earlier versions may begin with the mark.
 MENTION = Shape(Range(1, 64), "[A-Za-z0-9@._+-]+")
 POLICY_NAME = MENTION
+EMAIL = Range(3, 254)  # characters of an address (RFC 5321 §4.5.3.1.3, without its brackets)
 # A signer's name is its token's label, hence at most 32 bytes (PKCS#11 v2.40 §3.2).
 SIGNER_NAME = Shape(Range(1, 32), "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -44,6 +45,18 @@ def check_group_name(name: str) -> None:
             "name",
             f"{name!r} is no group name: {GROUP_NAME.length} letters, digits or any of "
             "@ . _ + -, not @ first, which stands before it where it is named.",
+        )
+
+
+def check_email(address: str) -> None:
+    """Plain: whether it reaches anybody only a message would tell."""
+    before, _, after = address.partition("@")
+    plain = address.isprintable() and not any(character.isspace() for character in address)
+    if len(address) not in EMAIL or not plain or not before or not after or "@" in after:
+        raise invalid(
+            "email",
+            f"{address!r} is no e-mail address: {EMAIL} printable characters without white space, "
+            "with one @ within.",
         )
 
 

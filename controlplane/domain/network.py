@@ -28,3 +28,13 @@ def is_within(address: str | None, networks: Sequence[Network]) -> bool:
         return False
     found = getattr(found, "ipv4_mapped", None) or found
     return any(found in network for network in networks)
+
+
+def spell_networks(networks: Sequence[Network]) -> str | None:
+    """As rows of the log have them: with blanks between them; None: none."""
+    return " ".join(map(str, networks)) or None
+
+
+def read_networks(text: str | None) -> tuple[Network, ...]:
+    """What `spell_networks` wrote."""
+    return tuple(map(parse_network, (text or "").split()))

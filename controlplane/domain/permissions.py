@@ -18,8 +18,9 @@ def may_read_everything(identity: Identity) -> bool:
 
 
 def may_see_identity(reader: Identity, identity: Identity) -> bool:
-    """Oneself and one's machines, or everybody."""
-    return may_read_everything(reader) or reader.id == identity.id or reader.name == identity.owner
+    """Oneself and the machines that one owns or is to own, or everybody."""
+    own = reader.id == identity.id or reader.name in (identity.owner, identity.proposed_owner)
+    return own or may_read_everything(reader)
 
 
 def settle_role(

@@ -111,21 +111,26 @@ def settle_bounds(
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An identity that a step names, and its role on the signer in question; the same of the
-    user who owns it, if it is a machine."""
+    users who stand behind it, if it is a machine."""
 
     identity: Identity
     role: MemberRole | None
-    owner: "Candidate | None" = None
+    behind: "tuple[Candidate, ...]" = ()
 
     @property
     def is_auditor(self) -> bool:
         """Who watches does not decide, server-wide or on the signer, nor by way of a machine."""
         watches = self.identity.role is ServerRole.AUDITOR or self.role is MemberRole.AUDITOR
-        return watches or (self.owner is not None and self.owner.is_auditor)
+        return watches or any(each.is_auditor for each in self.behind)
+
+    @property
+    def owner_is_disabled(self) -> bool:
+        owner = self.identity.owner
+        return any(each.identity.disabled and each.identity.name == owner for each in self.behind)
 
     @property
     def can_approve(self) -> bool:
-        return not self.identity.disabled and not self.is_auditor
+        return not (self.identity.disabled or self.owner_is_disabled or self.is_auditor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +155,36 @@ def find_unmet(
     steps: Iterable[Step], candidates: Mapping[str, Candidate], but: Identity | None = None
 ) -> tuple[str, ...]:
     """A sentence for each step that too few people could complete. `candidates`: by name, all
-    that the steps name; `but`: whose consent does not count. A user and the machines that they own
-    are one person."""
+    that the steps name; `but`: whose consent does not count. A user and the machines that they own,
+    or are to own, are one person."""
     unmet = []
     for step in steps:
         able = [candidates[name] for name in step.approvers if candidates[name].can_approve]
-        people = {each.identity.person for each in able} - ({but.person} if but else set())
-        if len(people) < step.required:
+        others = [each for each in able if but is None or not each.identity.is_of(but)]
+        people = count_people(each.identity for each in others)
+        if people < step.required:
             names = step.approvers or ("an empty group",)
             unmet.append(
                 f"The step {step.name!r} needs {count(step.required, 'approval')}, and "
-                f"{count(len(people), 'person', 'people')} of {', '.join(names)} could "
+                f"{count(people, 'person', 'people')} of {', '.join(names)} could "
                 "give one: disabled identities and auditors cannot, and machines count as their "
                 "owner."
             )
     return tuple(unmet)
+
+
+def count_people(identities: Iterable[Identity]) -> int:
+    """How many of them could approve one step, each of them somebody else. Never too many: those
+    behind whom one person stands go first, and leave as much room as there is."""
+    taken: set[str] = set()
+    number = 0
+    for persons in sorted(
+        (each.persons for each in identities), key=lambda it: (len(it), sorted(it))
+    ):
+        if taken.isdisjoint(persons):
+            taken |= persons
+            number += 1
+    return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,10 +72,10 @@ def refuse_without_policy(database: Database, signer: str, terms: Terms | None) 
 
 
 def change_policy(
-    database: Database, caller: Caller, signer: Signer, policy: Policy | None, at: datetime
+    database: Database, caller: Caller | None, signer: Signer, policy: Policy | None, at: datetime
 ) -> None:
     """Gives the signer this policy, which can be met there, instead of the one it has; nothing if
-    it has it already."""
+    it has it already. `caller` None: on the server's own machine."""
     before = signer.policy
     if (policy.id if policy else None) == (before.id if before else None):
         return
@@ -119,12 +119,19 @@ def refuse_unmet(
 
 def _tell(
     database: Database,
-    caller: Caller,
+    caller: Caller | None,
     signer: Signer,
     policy: Policy,
     change: PolicyChangeKind,
     at: datetime,
 ) -> None:
-    what = carried_out(caller)
-    told = PolicyChange(at, caller.author, policy.id, policy.name, signer.name, change, what)
+    by, what = (caller.author, carried_out(caller)) if caller else (None, ())
+    told = PolicyChange(at, by, policy.id, policy.name, signer.name, change, what)
     policies.insert_change(database, told)
+
+
+def no_policy(signer: Signer) -> Refused:
+    return Refused(
+        Code.NO_POLICY,
+        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
+    )

@@ -29,7 +29,7 @@ def check_voter(
             approver=candidate(database, actor, ballot.signer),
             verdict=verdict,
             step=None if step is None else step - 1,
-            people={name: identity.person for name, identity in known.items()},
+            people={name: identity.persons for name, identity in known.items()},
             now=at,
         )
     )
@@ -37,10 +37,10 @@ def check_voter(
 
 def approvals_of(database: Database, ballot: Ballot) -> tuple[Approval, ...]:
     """The row of each decision, which was made with it, where all are approvals."""
-    if not ballot.decisions:
+    if not ballot.counting:
         return ()
     found = {
         (row.entry.actor, row.entry.created_at): row.approval()
         for row in operations.find_approving(database, ballot.id)
     }
-    return tuple(found[each.approver, each.at] for each in ballot.decisions)
+    return tuple(found[each.approver, each.at] for each in ballot.counting)

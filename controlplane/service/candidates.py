@@ -10,24 +10,25 @@ from controlplane.store import identities, members
 
 
 def candidate(database: Database, identity: Identity, signer: str | None) -> Candidate:
-    """With who owns it: a machine is as good as its owner. `signer` None: on none."""
-    owner = None if identity.owner is None else identities.find(database, identity.owner)
+    """With who stands behind it: a machine is as good as its owner. `signer` None: on none."""
+    behind = identities.find_all(database, identity.persons - {identity.name})
     return Candidate(
         identity,
         None if signer is None else members.find_role_by_name(database, signer, identity.id),
-        None if owner is None else candidate(database, owner, signer),
+        tuple(candidate(database, each, signer) for each in behind.values()),
     )
 
 
 class Crowd:
-    """Identities and who owns them, looked up once, as candidates on any number of signers."""
+    """Identities and who stands behind them, looked up once, as candidates on any number of
+    signers."""
 
     def __init__(self, database: Database, names: Collection[str]) -> None:
         self._named = identities.find_all(database, names)
-        owners = {each.owner for each in self._named.values() if each.owner is not None}
-        self._owners = identities.find_all(database, owners)
+        behind = {name for each in self._named.values() for name in each.persons}
+        self._behind = identities.find_all(database, behind)
         self.ids = frozenset(
-            each.id for known in (self._named, self._owners) for each in known.values()
+            each.id for known in (self._named, self._behind) for each in known.values()
         )
 
     def on(self, auditors: Collection[str]) -> dict[str, Candidate]:
@@ -35,7 +36,7 @@ class Crowd:
 
         def of(identity: Identity) -> Candidate:
             role = MemberRole.AUDITOR if identity.id in auditors else None
-            owner = None if identity.owner is None else of(self._owners[identity.owner])
-            return Candidate(identity, role, owner)
+            behind = sorted(identity.persons - {identity.name})
+            return Candidate(identity, role, tuple(of(self._behind[name]) for name in behind))
 
         return {name: of(identity) for name, identity in self._named.items()}

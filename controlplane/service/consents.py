@@ -10,6 +10,7 @@ from controlplane.domain.model import (
     Identity,
     MemberRole,
     Policy,
+    ServerRole,
     Signer,
     Step,
 )
@@ -81,7 +82,10 @@ def of_new_credential(
     database: Database, actor: Identity, identity: Identity, now: datetime
 ) -> tuple[Consent, ...]:
     """The same, of a credential that the actor makes; in one's own nobody else has a say."""
-    return () if actor.id == identity.id else of_credential(database, identity, now)
+    if actor.id == identity.id:
+        return ()
+    of_admins = of_second_admin(database, actor) if identity.role is ServerRole.ADMIN else ()
+    return (*of_credential(database, identity, now), *of_admins)
 
 
 def of_second_admin(database: Database, actor: Identity) -> tuple[Consent, ...]:

@@ -1,32 +1,24 @@
 """Enrolment: codes in the place of API keys, and the keys that come of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
 
+from msgspec import structs
 from peewee import Database
 
-from controlplane.domain import permissions
 from controlplane.domain.action import Action
-from controlplane.domain.enrolment import LIFETIME, Enrolment, digest_of, hash_code, new_code
+from controlplane.domain.enrolment import Enrolment, digest_of, hash_code, new_code
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.network import Network
+from controlplane.domain.network import Network, spell_networks
 from controlplane.errors import Code, Refused
 from controlplane.service import consents
-from controlplane.service.changes import change, record, record_all
-from controlplane.service.gate import Change, Gate, Proposed, Ruling
-from controlplane.service.identities import (
-    NewApiKey,
-    add_identity,
-    find_identity,
-    insert_key,
-    read_networks,
-    record_creation,
-    spell_networks,
-)
+from controlplane.service.changes import change, record_all
+from controlplane.service.gate import Gate, Proposed
+from controlplane.service.identity_creation import CreateIdentity
+from controlplane.service.new_credentials import CreateEnrolment, NewApiKey, insert_key
 from controlplane.service.rates import Rates
 from controlplane.store import enrolments as rows
 from controlplane.store import identities
@@ -61,15 +53,17 @@ class Enrolments:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewEnrolment:
-        """An identity without an API key, and a code that gets it one. Refused as
-        `Identities.create`."""
-        with self._store.change() as database:
-            at = self._clock()
-            identity = add_identity(database, caller, name, kind, role, owner, at)
-            record_creation(database, caller, identity, None)
-            code = new_code()
-            issue = CreateEnrolment(name, new_id(), digest_of(code).hex(), None, None).issue
-            return NewEnrolment(identity, issue(database, caller, identity, at), code)
+        """An identity without an API key, and a code that gets it one. Refused as CreateIdentity.
+        Raises Proposed."""
+        code = new_code()
+        issue = CreateEnrolment(name, new_id(), digest_of(code).hex(), None, None)
+        try:
+            made = self._gate.make(caller, CreateIdentity(name, kind, role, owner, code=issue))
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"enrolment_code": code}) from None
+        if made.enrolment is None:
+            raise AssertionError("a code was asked for")
+        return NewEnrolment(made.identity, made.enrolment, code)
 
     def create(
         self,
@@ -117,69 +111,6 @@ class Enrolments:
             if refused.code is Code.ENROLMENT_UNKNOWN:
                 self._rates.count(place, self._clock())
             raise
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    identity: Identity
-    enrolment: Enrolment
-
-
-@dataclass(frozen=True, slots=True)
-class CreateEnrolment(Change[Issued]):
-    """Makes earlier codes of the identity void. `digest`: the code's SHA-256, in hex. Refused 403
-    admin_required, 404 identity_not_found."""
-
-    action: ClassVar[Action] = Action.ENROLMENT_CREATE
-
-    identity: str
-    enrolment_id: str
-    digest: str
-    key_lifetime_seconds: int | None
-    allowed_addresses: str | None
-
-    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Issued]:
-        permissions.require_admin(actor, "give enrolment codes")
-        identity = find_identity(database, self.identity)
-
-        def apply(database: Database, caller: Caller, at: datetime) -> Issued:
-            rows.end_open(database, identity.id, at)
-            return Issued(identity, self.issue(database, caller, identity, at))
-
-        return Ruling(
-            subject=identity.name,
-            needs=consents.of_new_credential(database, actor, identity, at),
-            rests_on=(identity.id,),
-            apply=apply,
-            details={
-                "enrolment_id": self.enrolment_id,
-                "expires_in_seconds": self.key_lifetime_seconds,
-                "allowed_addresses": self.allowed_addresses,
-            },
-        )
-
-    def issue(
-        self, database: Database, caller: Caller, identity: Identity, at: datetime
-    ) -> Enrolment:
-        enrolment = Enrolment(
-            id=self.enrolment_id,
-            identity_id=identity.id,
-            created_at=at,
-            expires_at=at + LIFETIME,
-            issued_by=caller.author,
-            key_lifetime_seconds=self.key_lifetime_seconds,
-            allowed_addresses=read_networks(self.allowed_addresses),
-            proposal=caller.carrying.id if caller.carrying else None,
-        )
-        rows.insert(database, enrolment, bytes.fromhex(self.digest))
-        details = {
-            "enrolment_id": enrolment.id,
-            "enrolment_expires_at": to_text(enrolment.expires_at),
-            "expires_in_seconds": enrolment.key_lifetime_seconds,
-            "allowed_addresses": self.allowed_addresses,
-        }
-        record(database, caller, self.action, identity.name, at=at, details=details)
-        return enrolment
 
 
 def _find_usable(
@@ -234,5 +165,5 @@ def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: dat
     }
     entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
     # By the identity itself, which presented no credential but the code.
-    record_all(database, [replace(entry, actor=identity.name)])
+    record_all(database, [structs.replace(entry, actor=identity.name)])
     return Enrolled(identity, new)

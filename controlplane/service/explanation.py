@@ -13,8 +13,9 @@ from controlplane.domain.mechanism import judged_hash_of
 from controlplane.domain.model import Caller, Grant, HashAlgorithm, Identity, Request, Signer
 from controlplane.errors import not_found
 from controlplane.service.grants import GrantView
+from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible
-from controlplane.store import grants, identities, members, requests
+from controlplane.store import grants, identities, requests
 from controlplane.store.database import Store
 
 
@@ -48,7 +49,7 @@ class Explanations:
             stored, _ = find_visible(database, caller.identity, name, now)
             signer = stored.signer
             who = identities.find(database, identity)
-            role = members.find_role(database, signer.id, who.id) if who else None
+            role = role_that_counts(database, signer.id, who) if who else None
             if who is None or not (
                 role is not None or permissions.may_see_identity(caller.identity, who)
             ):

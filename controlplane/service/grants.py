@@ -26,10 +26,12 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
+from controlplane.service.attachments import no_policy
 from controlplane.service.ballots import approvals_of
 from controlplane.service.changes import change, confirm, judged, record, record_all
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
+from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
@@ -142,7 +144,7 @@ class CreateGrant(Change[Grant]):
         if policy is None:
             raise no_policy(stored.signer)
         grantee = _find_grantee(database, stored.signer, self.identity)
-        if grantee.person == actor.person:
+        if grantee.is_of(actor):
             raise Refused(
                 Code.OWN_GRANT,
                 "Nobody pre-approves a grant for themselves, nor for a machine of the same "
@@ -265,13 +267,6 @@ def _revoked(caller: Caller, grant: Grant, revocation: Revocation) -> Entry:
     return change(caller, Action.GRANT_REVOKE, grant.id, at=at, signer=signer, details=details)
 
 
-def no_policy(signer: Signer) -> Exception:
-    return Refused(
-        Code.NO_POLICY,
-        f"The signer {signer.name!r} has no policy: its members sign without a grant.",
-    )
-
-
 def _find_grant(database: Database, reader: Identity, grant_id: str, now: datetime) -> Grant:
     grant = rows.find(database, grant_id)
     visible = permissions.may_read_everything(reader) or rows.is_visible(
@@ -284,7 +279,7 @@ def _find_grant(database: Database, reader: Identity, grant_id: str, now: dateti
 
 def _find_grantee(database: Database, signer: Signer, name: str) -> Identity:
     identity = identities.find(database, name)
-    role = members.find_role(database, signer.id, identity.id) if identity else None
+    role = role_that_counts(database, signer.id, identity) if identity else None
     if identity is None or role is None:
         raise not_found("member", name)
     if role is MemberRole.AUDITOR or identity.disabled:

@@ -15,8 +15,9 @@ from controlplane.service import consents
 from controlplane.service.attachments import refuse_unmet
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Ruling
-from controlplane.service.identities import find_identity
+from controlplane.service.identity_edit import find_identity
 from controlplane.service.policy_edit import tell
+from controlplane.service.roles import refuse_joining
 from controlplane.store import groups as rows
 from controlplane.store import policies, signers
 
@@ -29,7 +30,7 @@ class AddedUser:
 
 @dataclass(frozen=True, slots=True)
 class AddToGroup(Change[AddedUser]):
-    """Refused 400 (no user, or one too many), 403, 404."""
+    """Refused 400 (no user, or one too many), 403, 404, 409 roles_exclude."""
 
     action: ClassVar[Action] = Action.GROUP_ADD
 
@@ -45,6 +46,8 @@ class AddToGroup(Change[AddedUser]):
         after = replace(group, users=tuple(sorted({*group.users, user.name})))
         if len(after.users) not in GROUP:
             raise invalid("identity", f"A group has at most {GROUP.most} users.")
+        if not is_in:
+            refuse_joining(database, user, group, at)
 
         def apply(database: Database, caller: Caller, at: datetime) -> AddedUser:
             if not is_in:

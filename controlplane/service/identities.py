@@ -11,33 +11,29 @@ from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.api_key import digest_of, hash_api_key, new_api_key
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock, to_text
+from controlplane.domain.identity_edit import IdentityEdit
+from controlplane.domain.instant import Clock
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
-from controlplane.domain.names import check_identity_name
-from controlplane.domain.network import Network, parse_network
+from controlplane.domain.network import Network, spell_networks
+from controlplane.domain.operation import Details
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
-from controlplane.errors import Code, Refused, invalid, not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
+from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
+from controlplane.service.identity_creation import CreateIdentity, FirstKey, NewIdentity
+from controlplane.service.identity_edit import (
+    EditIdentity,
+    counts_as_admin,
+    find_identity,
+)
+from controlplane.service.leaving import end_what_was_said
+from controlplane.service.new_credentials import AddKey, NewApiKey
 from controlplane.service.view import Views
-from controlplane.store import enrolments
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
-
-
-@dataclass(frozen=True, slots=True)
-class NewIdentity:
-    identity: Identity
-    api_key: str  # shown once
-    api_key_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewApiKey:
-    key: ApiKey
-    api_key: str  # shown once
 
 
 class RefusedCaller(Refused):
@@ -90,13 +86,14 @@ class Identities:
         role: ServerRole | None = None,
         owner: str | None = None,
     ) -> NewIdentity:
-        """Refused 400 (name, owner), 403, 409 identity_exists. A user has no owner."""
-        with self._store.change() as database:
-            at = self._clock()
-            identity = add_identity(database, caller, name, kind, role, owner, at)
-            created = insert_key(database, identity, at, issued_by=caller.identity.name)
-            record_creation(database, caller, identity, created.key.id)
-        return NewIdentity(identity, created.api_key, created.key.id)
+        """Refused as CreateIdentity. Raises Proposed."""
+        secret = new_api_key()
+        key = FirstKey(new_id(), digest_of(secret).hex())
+        try:
+            created = self._gate.make(caller, CreateIdentity(name, kind, role, owner, key=key))
+        except Proposed as proposed:
+            raise Proposed(proposed.view, {"api_key": secret}) from None
+        return NewIdentity(created.identity, secret, key.id)
 
     def list(self, caller: Caller, page: PageRequest) -> Page[Identity]:
         """By name. Server admins and auditors only: Refused 403."""
@@ -109,12 +106,12 @@ class Identities:
     def get(self, caller: Caller, name: str) -> Identity:
         """Refused 404 identity_not_found, also where the caller may not see it."""
         with self._store.read() as database:
-            return self._visible(database, caller, name)
+            return _find_visible(database, caller.identity, name)
 
     def keys(self, caller: Caller, name: str) -> tuple[ApiKey, ...]:
         """Oldest first."""
         with self._store.read() as database:
-            identity = self._visible(database, caller, name)
+            identity = _find_visible(database, caller.identity, name)
             return rows.keys_of(database, identity.id)
 
     def calling_key(self, caller: Caller) -> ApiKey:
@@ -123,27 +120,50 @@ class Identities:
             keys = {key.id: key for key in rows.keys_of(database, caller.identity.id)}
         return keys[caller.api_key_id]
 
+    def offered(self, caller: Caller) -> tuple[str, ...]:
+        """The names of the machines that this user is to own."""
+        name = caller.identity.name
+        with self._store.read() as database:
+            theirs = rows.machines_of(database, name)
+        return tuple(each.name for each in theirs if each.proposed_owner == name)
+
     def ending(self, identity: Identity, keys: Iterable[ApiKey]) -> tuple[ApiKeyEnds, ...]:
         """Those of these keys of it that end soon."""
         return find_ending(identity.name, keys, self._clock())
 
-    def disable(self, caller: Caller, name: str) -> Identity:
-        """Refused 409 last_admin for the last enabled admin."""
+    def edit(self, caller: Caller, name: str, given: IdentityEdit) -> Identity:
+        """Refused as EditIdentity. Raises Proposed."""
+        return self._gate.make(caller, EditIdentity(name, given))
+
+    def accept(self, caller: Caller, name: str) -> Identity:
+        """By the user whom the machine was offered to, who owns it from now on. What it asked for
+        and approved in other hands ends. Refused 403 not_proposed_owner, 404."""
         with self._store.change() as database:
-            permissions.require_admin(confirm(database, caller), "disable identities")
-            identity = find_identity(database, name)
-            if identity.disabled:
-                return identity
-            at = self._clock()
-            if _counts_as_admin(identity):
-                permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "enable anybody again"
+            actor = confirm(database, caller)
+            before = _find_visible(database, actor, name)
+            if before.proposed_owner is None and before.owner == actor.name:
+                return before
+            if before.proposed_owner != actor.name:
+                raise Refused(
+                    Code.NOT_PROPOSED_OWNER,
+                    f"{name} was not offered to {actor.name}: only who is to own it accepts it.",
                 )
-            changed = replace(identity, disabled=True)
-            rows.update(database, changed)
-            enrolments.end_open(database, identity.id, at)
-            record(database, caller, Action.IDENTITY_DISABLE, name, at=at)
-        return changed
+            after = replace(before, owner=actor.name, proposed_owner=None)
+            rows.update(database, after)
+            at = self._clock()
+            details: Details = {"owner": after.owner, "before": before.owner}
+            record(database, caller, Action.IDENTITY_ACCEPT, name, at=at, details=details)
+            end_what_was_said(database, caller, [name], [name], at)
+        return after
+
+    def disable(self, caller: Caller, name: str, machines: str | None = None) -> Disabled:
+        """`machines`: what becomes of those that a user owns: `disable`, `keep`, or the name of
+        the user to whom they are offered. What is pending of who is disabled is cancelled, and
+        their approvals on steps that are not complete are withdrawn, also those of machines that
+        are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
+        with self._store.change() as database:
+            actor = confirm(database, caller)
+            return disable(database, caller, actor, name, machines, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""
@@ -184,71 +204,15 @@ class Identities:
                 for each in keys.values()
                 if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
             ]
-            if not left and not key.has_ended(at) and _counts_as_admin(identity):
+            if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
-                    rows.count_other_admins(database, identity.id, at), "call with an API key"
+                    rows.count_other_admins(database, [identity.id], at), "call with an API key"
                 )
             revoked = replace(key, revoked_at=at)
             rows.revoke_key(database, revoked)
             details = {"api_key_id": key_id}
             record(database, caller, Action.API_KEY_REVOKE, name, at=at, details=details)
         return revoked
-
-    def _visible(self, database: Database, caller: Caller, name: str) -> Identity:
-        identity = rows.find(database, name)
-        if identity is None or not permissions.may_see_identity(caller.identity, identity):
-            raise not_found("identity", name)
-        return identity
-
-
-@dataclass(frozen=True, slots=True)
-class AddKey(Change[ApiKey]):
-    """`digest`: the key's SHA-256, in hex; `lifetime`: seconds from when it is made;
-    `allowed_addresses`: CIDRs with blanks between them. Refused 403, 404."""
-
-    action: ClassVar[Action] = Action.API_KEY_CREATE
-
-    identity: str
-    key_id: str
-    digest: str
-    lifetime: int | None
-    allowed_addresses: str | None
-
-    def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
-        permissions.require_admin(actor, "give API keys")
-        identity = find_identity(database, self.identity)
-        lifetime = None if self.lifetime is None else timedelta(seconds=self.lifetime)
-
-        def apply(database: Database, caller: Caller, at: datetime) -> ApiKey:
-            key = ApiKey(
-                id=self.key_id,
-                identity_id=identity.id,
-                created_at=at,
-                revoked_at=None,
-                expires_at=None if lifetime is None else at + lifetime,
-                allowed_addresses=read_networks(self.allowed_addresses),
-                issued_by=caller.author,
-            )
-            rows.insert_key(database, key, bytes.fromhex(self.digest))
-            details = {
-                "api_key_id": key.id,
-                "expires_at": None if key.expires_at is None else to_text(key.expires_at),
-                "allowed_addresses": self.allowed_addresses,
-            }
-            record(database, caller, self.action, identity.name, at=at, details=details)
-            return key
-
-        return Ruling(
-            subject=identity.name,
-            needs=consents.of_new_credential(database, actor, identity, at),
-            rests_on=(identity.id,),
-            apply=apply,
-            details={
-                "api_key_id": self.key_id,
-                "lifetime_seconds": self.lifetime,
-                "allowed_addresses": self.allowed_addresses,
-            },
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,122 +258,8 @@ def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now:
         raise RefusedCaller(Code.ADDRESS_NOT_ALLOWED, title, caller)
 
 
-def add_identity(
-    database: Database,
-    caller: Caller,
-    name: str,
-    kind: IdentityKind,
-    role: ServerRole | None,
-    owner: str | None,
-    at: datetime,
-) -> Identity:
-    """Without an API key, and without its row: see `record_creation`. Refused as
-    `Identities.create`."""
-    check_identity_name(name)
-    actor = confirm(database, caller)
-    permissions.require_admin(actor, "create identities")
-    owner = _owner_of(database, actor, kind, owner)
-    if rows.find(database, name) is not None:
-        raise Refused(Code.IDENTITY_EXISTS, f"There is an identity {name!r} already.")
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
-    rows.insert(database, identity)
-    return identity
-
-
-def record_creation(
-    database: Database, caller: Caller, identity: Identity, api_key_id: str | None
-) -> None:
-    """`api_key_id`: of its first API key; None: it has none yet."""
-    details = {
-        "id": identity.id,
-        "kind": identity.kind.value,
-        "role": identity.role.value if identity.role else None,
-        "owner": identity.owner,
-        "api_key_id": api_key_id,
-    }
-    record(
-        database,
-        caller,
-        Action.IDENTITY_CREATE,
-        identity.name,
-        at=identity.created_at,
-        details=details,
-    )
-
-
-def insert_identity(
-    database: Database,
-    name: str,
-    kind: IdentityKind,
-    role: ServerRole | None,
-    owner: str | None,
-    at: datetime,
-) -> NewIdentity:
-    """With its first API key, on the server's own machine."""
-    identity = Identity(new_id(), name, kind, role, disabled=False, owner=owner, created_at=at)
-    rows.insert(database, identity)
-    created = insert_key(database, identity, at)
-    return NewIdentity(identity, created.api_key, created.key.id)
-
-
-def insert_key(
-    database: Database,
-    identity: Identity,
-    at: datetime,
-    *,
-    expires_at: datetime | None = None,
-    allowed_addresses: tuple[Network, ...] = (),
-    issued_by: str | None = None,
-    enrolled: bool = False,
-) -> NewApiKey:
-    """`issued_by` None: on the server's own machine."""
-    secret = new_api_key()
-    key = ApiKey(
-        id=new_id(),
-        identity_id=identity.id,
-        created_at=at,
-        revoked_at=None,
-        expires_at=expires_at,
-        allowed_addresses=allowed_addresses,
-        issued_by=issued_by,
-        enrolled=enrolled,
-    )
-    rows.insert_key(database, key, digest_of(secret))
-    return NewApiKey(key, secret)
-
-
-def find_identity(database: Database, name: str) -> Identity:
-    """Refused 404 identity_not_found."""
+def _find_visible(database: Database, reader: Identity, name: str) -> Identity:
     identity = rows.find(database, name)
-    if identity is None:
+    if identity is None or not permissions.may_see_identity(reader, identity):
         raise not_found("identity", name)
     return identity
-
-
-def spell_networks(networks: Sequence[Network]) -> str | None:
-    """As rows of the log have them: with blanks between them; None: none."""
-    return " ".join(map(str, networks)) or None
-
-
-def read_networks(text: str | None) -> tuple[Network, ...]:
-    """What `spell_networks` wrote."""
-    return tuple(map(parse_network, (text or "").split()))
-
-
-def _counts_as_admin(identity: Identity) -> bool:
-    return permissions.is_admin(identity) and not identity.disabled
-
-
-def _owner_of(
-    database: Database, creator: Identity, kind: IdentityKind, owner: str | None
-) -> str | None:
-    if kind is IdentityKind.USER:
-        if owner is not None:
-            raise invalid("owner", "A user has no owner; only machines have one.")
-        return None
-    if owner is None:
-        return creator.name if creator.kind is IdentityKind.USER else creator.owner
-    found = rows.find(database, owner)
-    if found is None or found.kind is not IdentityKind.USER:
-        raise invalid("owner", f"The owner must be a user; there is no user {owner!r}.")
-    return owner

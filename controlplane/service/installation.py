@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -11,8 +12,9 @@ from peewee import Database
 
 from controlplane.audit.writer import settle
 from controlplane.domain.action import Action
+from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
-from controlplane.domain.model import Caller, IdentityKind, ServerRole
+from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
@@ -29,15 +31,13 @@ from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
-from controlplane.service.identities import (
-    Identities,
-    NewIdentity,
-    insert_identity,
-    insert_key,
-)
+from controlplane.service.identities import Identities
+from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
+from controlplane.service.new_credentials import insert_key
+from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.rates import Places, Rates
@@ -87,7 +87,7 @@ def join(location: Location) -> None:
             "Another node needs the URL of the store (--database) and a copy of its master key "
             "(--master-key-file).",
         )
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             check_current(database)
@@ -102,15 +102,13 @@ def join(location: Location) -> None:
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
     created if need be. Its rows have no actor. Refused not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     at = now()
     with store.closing(), store.change() as database:
         check_current(database)
         identity = identities.find(database, admin)
         if identity is None:
-            created = insert_identity(
-                database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at
-            )
+            created = insert_identity(database, _admin(admin, at))
         else:
             identity = replace(identity, role=ServerRole.ADMIN, disabled=False)
             identities.update(database, identity)
@@ -125,7 +123,7 @@ def upgrade(location: Location) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. Refused
     not_initialised."""
-    store = _existing_store(location)
+    store = existing_store(location)
     with store.closing():
         with store.read() as database:
             if not _is_old(database):
@@ -175,6 +173,7 @@ class Services:
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
+        self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, gate, clock)
@@ -250,7 +249,7 @@ def open_services(
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
     master_key_wrong, store_unavailable; then nothing is left open, and it can be tried again."""
     location = location.recalled()
-    store = _existing_store(location, most_connections)
+    store = existing_store(location, most_connections)
     try:
         with store.read() as database:
             check_current(database)
@@ -277,7 +276,7 @@ def _load_master_key(location: Location, store: Store) -> MasterKey:
     return master_key
 
 
-def _existing_store(location: Location, most_connections: int | None = None) -> Store:
+def existing_store(location: Location, most_connections: int | None = None) -> Store:
     """Open it is left to who closes it."""
     store = location.recalled().store(most_connections)
     try:
@@ -302,7 +301,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(at)
         ).execute(database)
         create_authority(database, EncryptedKeys(master_key), at)
-        created = insert_identity(database, admin, IdentityKind.USER, ServerRole.ADMIN, None, at)
+        created = insert_identity(database, _admin(admin, at))
         record(
             database,
             None,
@@ -312,6 +311,10 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             details={"id": created.identity.id, "api_key_id": created.api_key_id},
         )
     return created
+
+
+def _admin(name: str, at: datetime) -> Identity:
+    return Identity(new_id(), name, IdentityKind.USER, ServerRole.ADMIN, False, None, at)
 
 
 @contextmanager

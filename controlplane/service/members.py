@@ -18,6 +18,7 @@ from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.mentions import who_are
+from controlplane.service.roles import refuse_role
 from controlplane.service.visibility import find_visible
 from controlplane.store import groups, identities, members
 from controlplane.store.database import Store
@@ -70,7 +71,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class AddMember(Change[AddedMember]):
-    """Refused 403, 404."""
+    """Refused 403, 404, 409 roles_exclude."""
 
     action: ClassVar[Action] = Action.MEMBER_ADD
 
@@ -83,6 +84,8 @@ class AddMember(Change[AddedMember]):
         before = members.find(database, stored.signer, found)
         is_other = before is None or before.role is not self.role
         has_a_say = is_other and self.role in consents.WEIGHTY
+        if is_other:
+            refuse_role(database, found, self.signer, self.role, at)
 
         def apply(database: Database, caller: Caller, at: datetime) -> AddedMember:
             if before is not None and before.role is self.role:

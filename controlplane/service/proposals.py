@@ -25,7 +25,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
-from controlplane.service.enrolments import CreateEnrolment
+from controlplane.service.credentials import check_credential
 from controlplane.service.gate import (
     Change,
     ProposalView,
@@ -36,9 +36,12 @@ from controlplane.service.gate import (
 )
 from controlplane.service.grants import CreateGrant
 from controlplane.service.group_edit import AddToGroup, RemoveFromGroup
-from controlplane.service.identities import AddKey, EnableIdentity
+from controlplane.service.identities import EnableIdentity
+from controlplane.service.identity_creation import CreateIdentity
+from controlplane.service.identity_edit import EditIdentity
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.members import AddMember
+from controlplane.service.new_credentials import AddKey, CreateEnrolment
 from controlplane.service.policy_edit import EditPolicy
 from controlplane.service.settings import SetSetting
 from controlplane.service.signer_changes import (
@@ -58,7 +61,9 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     AddToGroup,
     CreateEnrolment,
     CreateGrant,
+    CreateIdentity,
     DeleteSigner,
+    EditIdentity,
     EditPolicy,
     EnableIdentity,
     EnableSigner,
@@ -67,7 +72,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     SetPolicy,
     SetSetting,
 )
-_KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
+KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHANGES}
 
 
 class Proposals:
@@ -102,8 +107,9 @@ class Proposals:
         """`step`: the one that the approver saw, from 1. The last approval of the last step makes
         the change.
 
-        Refused 403 own_proposal, auditor_cannot_approve, not_an_approver; 404; 409
-        proposal_finished, proposal_overtaken, step_changed, already_decided.
+        Refused 403 own_proposal, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
+        credential_too_young; 404; 409 proposal_finished, proposal_overtaken, step_changed,
+        already_decided.
         """
         comment = check_comment(comment)
         with self._store.write() as database:
@@ -112,9 +118,11 @@ class Proposals:
             proposal = _find(database, actor, proposal_id, at)
             open_ = check_voter(database, actor, proposal, Verdict.APPROVED, step, at)
             ruling = _judge_again(database, proposal, at)
-            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            check_credential(database, caller, at, is_protected=True)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             details = _of_decision(proposal, decision)
             details |= {"completes_step": proposal.open_step != open_}
             record_proposal(database, caller, Action.PROPOSAL_APPROVE, proposal, at, details)
@@ -128,16 +136,17 @@ class Proposals:
     def reject(
         self, caller: Caller, proposal_id: str, comment: str, step: int | None = None
     ) -> ProposalView:
-        """Ends it, whatever was approved before. Refused as `approve`."""
+        """Ends it, whatever was approved before, and with any credential. Refused as `approve`."""
         comment = check_text("comment", comment)
         with self._store.write() as database:
             actor = confirm(database, caller)
             at = self._clock()
             proposal = _find(database, actor, proposal_id, at)
             open_ = check_voter(database, actor, proposal, Verdict.REJECTED, step, at)
-            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.PROPOSALS.insert_decision(database, proposal.id, decision)
-            proposal = replace(proposal, decisions=(*proposal.decisions, decision))
+            proposal = replace(proposal, decisions=proposal.and_this(decision))
             proposal = _ended(proposal, RequestState.REJECTED, actor, at, comment)
             rows.PROPOSALS.end(database, proposal)
             details = _of_decision(proposal, decision)
@@ -176,7 +185,7 @@ def _find(database: Database, reader: Identity, proposal_id: str, now: datetime)
 def _judge_again(database: Database, proposal: Proposal, at: datetime) -> Ruling[Any]:
     """As of now, as if its proposer called. Refused 409 proposal_overtaken: they could not, or it
     would be another change than the one that was agreed to."""
-    change: Change[Any] = msgspec.json.decode(proposal.change, type=_KINDS[proposal.action])
+    change: Change[Any] = msgspec.json.decode(proposal.change, type=KINDS[proposal.action])
     proposer = identities.find(database, proposal.proposer)
     if proposer is None or proposer.disabled:
         raise _overtaken(f"{proposal.proposer}, who proposed it, is disabled")

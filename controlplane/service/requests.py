@@ -33,10 +33,13 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.policy import settle_bounds
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
+from controlplane.service.attachments import no_policy
 from controlplane.service.ballots import approvals_of, check_voter
 from controlplane.service.changes import change, confirm, judged, record, record_all
-from controlplane.service.grants import new_grant, no_policy, record_grant
+from controlplane.service.credentials import check_credential
+from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
+from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants, identities, members, signers
 from controlplane.store import requests as rows
@@ -166,18 +169,20 @@ class Requests:
         """`step`: the one that the approver saw, from 1. The last approval of the last step
         issues the grant.
 
-        Refused 403 own_request, auditor_cannot_approve, not_an_approver; 404; 409
-        request_not_pending, step_changed, already_decided, policy_detached,
-        requester_cannot_sign.
+        Refused 403 own_request, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
+        credential_too_young; 404; 409 request_not_pending, step_changed, already_decided,
+        policy_detached, requester_cannot_sign.
         """
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, Verdict.APPROVED, step, at)
             _check_still_wanted(database, request, at)
-            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at)
+            check_credential(database, caller, at, is_protected=request.terms.protected)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.APPROVED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
-            request = replace(request, decisions=(*request.decisions, decision))
+            request = replace(request, decisions=request.and_this(decision))
             details: dict[str, str | int | bool | None] = {
                 "step": open_ + 1,
                 "step_name": request.terms.steps[open_].name,
@@ -196,17 +201,18 @@ class Requests:
     def reject(
         self, caller: Caller, request_id: str, comment: str, step: int | None = None
     ) -> RequestView:
-        """Ends it, whatever was approved before and whoever asked. Refused as `approve`, but for
-        own_request and what a grant would need."""
+        """Ends it, whatever was approved before, whoever asked, and with any credential. Refused as
+        `approve`, but for own_request and what a grant would need."""
         comment = check_text("comment", comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
             open_ = check_voter(database, actor, request, Verdict.REJECTED, step, at)
-            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at)
+            credential = caller.key.credential(at)
+            decision = Decision(open_, actor.name, Verdict.REJECTED, comment, at, credential)
             rows.REQUESTS.insert_decision(database, request.id, decision)
             request = replace(
                 request,
-                decisions=(*request.decisions, decision),
+                decisions=request.and_this(decision),
                 ended=RequestState.REJECTED,
                 ended_at=at,
                 ended_by=actor.name,
@@ -262,9 +268,9 @@ class Requests:
         return RequestView(request, request.state(now), find_lacking(request, now))
 
 
-def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> None:
-    """Those that are pending, of everybody, for which a condition of the store holds. Within a
-    write."""
+def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> tuple[str, ...]:
+    """Those that are pending, of everybody, for which a condition of the store holds; their ids.
+    Within a write."""
     cancelled = rows.cancel_pending(database, at, which, by=caller.identity.name)
     record_all(
         database,
@@ -280,6 +286,7 @@ def cancel_all(database: Database, caller: Caller, at: datetime, which: Any) -> 
             for request_id, signer, requester in cancelled
         ),
     )
+    return tuple(request_id for request_id, _, _ in cancelled)
 
 
 def _cancel(database: Database, caller: Caller, request: Request, at: datetime) -> Request:
@@ -294,13 +301,14 @@ def _find_signer(
     database: Database, actor: Identity, name: str, now: datetime
 ) -> tuple[Signer, Policy]:
     """That the actor signs with, and its policy."""
-    stored, role = find_visible(database, actor, name, now)
+    stored, _ = find_visible(database, actor, name, now)
+    role = role_that_counts(database, stored.signer.id, actor)
     if role is None:
         raise Refused(Code.NOT_A_MEMBER, f"{actor.name} is no member of the signer {name!r}.")
     if not role.signs:
         raise Refused(
             Code.ROLE_CANNOT_SIGN,
-            f"{actor.name} is an auditor of the signer {name!r}, who reads and cannot sign.",
+            f"{actor.name} is an auditor, or a machine of one, and cannot sign with {name!r}.",
         )
     refuse_deleting(stored.signer)
     if stored.signer.policy is None:
@@ -333,14 +341,14 @@ def _check_still_wanted(database: Database, request: Request, now: datetime) -> 
     """That a grant could still be used. Refused 409 policy_detached, requester_cannot_sign."""
     stored = signers.find(database, request.signer, now)
     policy = stored.signer.policy if stored else None
-    if policy is None or policy.id != request.policy_id:
+    if stored is None or policy is None or policy.id != request.policy_id:
         raise Refused(
             Code.POLICY_DETACHED,
             f"The policy {request.policy!r} is no longer attached to the signer "
             f"{request.signer!r}: a grant under it would not count.",
         )
     requester = identities.find(database, request.requester)
-    role = members.find_role_by_name(database, request.signer, requester.id) if requester else None
+    role = role_that_counts(database, stored.signer.id, requester) if requester else None
     if requester is None or requester.disabled or role is None or not role.signs:
         raise Refused(
             Code.REQUESTER_CANNOT_SIGN,

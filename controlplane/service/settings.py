@@ -12,6 +12,7 @@ from controlplane.domain.approval import list_names
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller, Identity
 from controlplane.domain.page import Page, PageRequest
+from controlplane.domain.policy import count_people
 from controlplane.domain.settings import (
     BY_NAME,
     FOUR_EYES,
@@ -129,8 +130,9 @@ def _binds_admins(setting: Setting[Any], wanted: object) -> bool:
 
 
 def _require_second_admin(database: Database, now: datetime) -> None:
-    ready = {each.person for each in identities.admins(database) if _is_ready(database, each, now)}
-    if len(ready) < 2:
+    admins = identities.admins(database)
+    ready = count_people(each for each in admins if _is_ready(database, each, now))
+    if ready < 2:
         raise Refused(
             Code.POLICY_CANNOT_BE_MET,
             "This makes a second admin agree to what changes the whole installation, and takes two "

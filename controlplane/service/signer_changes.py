@@ -134,7 +134,7 @@ class DeleteSigner(Change[SignerView]):
         return Ruling(
             subject=signer.name,
             signer=signer.name,
-            needs=consents.of_signer(signer),
+            needs=(*consents.of_signer(signer), *consents.of_second_admin(database, actor)),
             rests_on=(signer.id,),
             apply=apply,
             details={"after_seconds": self.after_seconds},

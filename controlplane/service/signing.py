@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
@@ -212,7 +213,7 @@ class Signing:
         except RefusedCaller as refused:
             return _Attempt(_refused_entry(refused, call, now), refused)
         keyed = view.signer(call.signer, now)
-        role = view.role(keyed.signer.id, known.identity.id) if keyed else None
+        role = view.role(keyed.signer.id, known.identity) if keyed else None
         decision = decide(
             Circumstances(
                 identity=known.identity,

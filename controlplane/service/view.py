@@ -15,7 +15,8 @@ from peewee import Database
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import ApiKey, Grant, Identity, MemberRole
-from controlplane.store import grants, identities, members, signers
+from controlplane.service.roles import role_that_counts
+from controlplane.store import grants, identities, signers
 from controlplane.store.database import Store, read_epoch
 
 T = TypeVar("T")
@@ -118,11 +119,12 @@ class View:
         known = self._signers[name]
         return None if known.signer.is_gone(now) else known
 
-    def role(self, signer_id: str, identity_id: str) -> MemberRole | None:
-        pair = (signer_id, identity_id)
+    def role(self, signer_id: str, identity: Identity) -> MemberRole | None:
+        """That counts."""
+        pair = (signer_id, identity.id)
         if pair not in self._roles:
             with self._reading() as database:
-                self._roles[pair] = members.find_role(database, signer_id, identity_id)
+                self._roles[pair] = role_that_counts(database, signer_id, identity)
         return self._roles[pair]
 
     def active_grants(self, signer: str, grantee: str, now: datetime) -> tuple[Grant, ...]:

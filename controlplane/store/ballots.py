@@ -1,5 +1,5 @@
 """Ballots of one kind as rows: each with whom it names, and the decisions on it. A decision is
-written once and never changed."""
+written once; an approval can be withdrawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,21 @@ from typing import Any, Generic, TypeVar
 from peewee import Database, Model, ModelSelect
 
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import Ballot, Decision, Identity, RequestState
+from controlplane.domain.model import (
+    Ballot,
+    Credential,
+    Decision,
+    Identity,
+    RequestState,
+    Verdict,
+)
 from controlplane.store.batches import batches
-from controlplane.store.mapping import Shared, shared
+from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
 B = TypeVar("B", bound=Ballot)
 
-_DECISION = shared(Decision, DecisionRow)
+_DECISION = shared(Decision, DecisionRow, credential=as_json(Credential))
 _ENDING = ("ended", "ended_at", "ended_by", "comment")
 
 
@@ -49,8 +56,28 @@ class Ballots(Generic[B]):
         ).execute(database)
 
     def insert_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
+        """In the place of one by the same approver on the same step that was withdrawn."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
-        self.decisions.insert(columns).execute(database)
+        before = self._is_decision(ballot_id, decision)
+        before &= self.decisions._meta.fields["withdrawn_at"].is_null(False)
+        if not self.decisions.update(columns).where(before).execute(database):
+            self.decisions.insert(columns).execute(database)
+
+    def withdraw_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
+        columns = _DECISION.write(decision, "withdrawn_at")
+        same = self._is_decision(ballot_id, decision)
+        self.decisions.update(columns).where(same).execute(database)
+
+    def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
+        """Pending ones, oldest first, on which an approval by this identity counts."""
+        fields = self.decisions._meta.fields
+        approved = self.decisions.select(fields[self.reference]).where(
+            (fields["approver"] == approver)
+            & (fields["verdict"] == Verdict.APPROVED.value)
+            & fields["withdrawn_at"].is_null()
+        )
+        query = self.table.select().where(self.is_pending(now) & self.table.id.in_(approved))
+        return self.load(database, list(query.order_by(self.table.id).execute(database)))
 
     def find(self, database: Database, ballot_id: str) -> B | None:
         query = self.table.select().where(self.table.id == ballot_id)
@@ -99,3 +126,12 @@ class Ballots(Generic[B]):
         for row in found.order_by(fields["at"]).execute(database) if ids else ():
             decisions[getattr(row, self.reference)].append(_DECISION.read(row))
         return [self.form.read(row, decisions=tuple(decisions[row.id])) for row in rows]
+
+    def _is_decision(self, ballot_id: str, decision: Decision) -> Any:
+        """A condition."""
+        fields = self.decisions._meta.fields
+        return (
+            (fields[self.reference] == ballot_id)
+            & (fields["step"] == decision.step)
+            & (fields["approver"] == decision.approver)
+        )

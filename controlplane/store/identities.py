@@ -13,6 +13,7 @@ from controlplane.store.mapping import Form, shared
 from controlplane.store.tables import ApiKeyRow, ApiKeyUseRow, IdentityRow
 
 _IDENTITY = shared(Identity, IdentityRow)
+_CHANGING = ("role", "disabled", "owner", "proposed_owner", "email")
 NETWORKS = Form(
     lambda networks: " ".join(map(str, networks)),
     lambda text: tuple(ip_network(each) for each in text.split()),
@@ -25,8 +26,8 @@ def insert(database: Database, identity: Identity) -> None:
 
 
 def update(database: Database, identity: Identity) -> None:
-    """Role and disabled: nothing else changes."""
-    IdentityRow.update(_IDENTITY.write(identity, "role", "disabled")).where(
+    """What can change: not its name and kind."""
+    IdentityRow.update(_IDENTITY.write(identity, *_CHANGING)).where(
         IdentityRow.id == identity.id
     ).execute(database)
 
@@ -61,6 +62,13 @@ def names_beginning(database: Database, text: str) -> list[str]:
     return [name for (name,) in query.order_by(IdentityRow.name).tuples().execute(database)]
 
 
+def machines_of(database: Database, user: str) -> list[Identity]:
+    """By name, those that the user owns or is to own."""
+    theirs = (IdentityRow.owner == user) | (IdentityRow.proposed_owner == user)
+    rows = IdentityRow.select().where(theirs).order_by(IdentityRow.name)
+    return [_IDENTITY.read(row) for row in rows.execute(database)]
+
+
 def insert_key(database: Database, key: ApiKey, digest: bytes) -> None:
     ApiKeyRow.insert(_KEY.write(key) | {"hash": digest}).execute(database)
 
@@ -89,6 +97,16 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
     return tuple(_KEY.read(row, last_use=used.get(row.id)) for row in keys)
 
 
+def had_key_before(database: Database, key: ApiKey) -> bool:
+    """Whether its identity had another one when it was made, whatever became of that."""
+    others = ApiKeyRow.select().where(
+        (ApiKeyRow.identity_id == key.identity_id)
+        & (ApiKeyRow.id != key.id)
+        & (ApiKeyRow.created_at <= to_text(key.created_at))
+    )
+    return bool(others.exists(database))
+
+
 def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
     """By the ids of keys. A later day that was noted before stays."""
     for some in batches(sorted(uses)):
@@ -115,8 +133,9 @@ def admins(database: Database) -> list[Identity]:
     return [_IDENTITY.read(row) for row in query.order_by(IdentityRow.name).execute(database)]
 
 
-def count_other_admins(database: Database, identity_id: str, now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended, this one not counted."""
+def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
+    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
+    not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
@@ -124,7 +143,7 @@ def count_other_admins(database: Database, identity_id: str, now: datetime) -> i
     admins = IdentityRow.select().where(
         (IdentityRow.role == ServerRole.ADMIN.value)
         & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
-        & (IdentityRow.id != identity_id)
+        & IdentityRow.id.not_in(list(but))
         & IdentityRow.id.in_(with_key)
     )
     return int(admins.count(database))

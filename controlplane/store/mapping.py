@@ -1,7 +1,7 @@
 """Rows and the domain's objects: what both have under one name is copied once, by its type."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import UnionType
@@ -42,7 +42,7 @@ _AS_OCTETS = Form(lambda value: value, bytes)
 
 
 class Shared(Generic[T]):
-    """The fields of a dataclass that a table has as columns.
+    """The fields of a dataclass or struct that a table has as columns.
 
     Times stand in the columns as text, enumerations as their values; `forms` are of other types.
     What is not of them stands elsewhere, and is given.
@@ -52,9 +52,9 @@ class Shared(Generic[T]):
         hints = get_type_hints(kind)
         self._kind = kind
         self._forms = {
-            each.name: forms[each.name] if each.name in forms else _form(hints[each.name])
-            for each in fields(kind)  # type: ignore[arg-type]  # a dataclass
-            if each.name in columns
+            name: forms[name] if name in forms else _form(hint)
+            for name, hint in hints.items()
+            if name in columns
         }
 
     def form(self, name: str) -> Form:

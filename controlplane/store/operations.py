@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -30,6 +30,7 @@ from controlplane.domain.operation import (
     Unreadable,
 )
 from controlplane.domain.page import MAX_OCTETS
+from controlplane.store import commitments
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.mapping import as_json, shared
 from controlplane.store.signers import names_seen_by
@@ -94,14 +95,15 @@ _ENTRY = shared(
     credential=as_json(Credential),
     approvals=as_json(tuple[Approval, ...]),
 )
-_COMMITMENTS = shared(Commitments, OperationRow)
-_WHERE = {name: name for name in ("sequence", "version", "previous_hash", "row_hash")}
-_WHERE |= {each.name: f"commitments.{each.name}" for each in fields(Commitments)}
+_WHERE = {
+    name: name for name in ("sequence", "version", "commitments", "previous_hash", "row_hash")
+}
 _WHERE |= {"pss_mgf_hash": "entry.pss", "pss_salt_length": "entry.pss"}
 _values = attrgetter(*(_WHERE.get(name, f"entry.{name}") for name in _COLUMNS))
 _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
     (_COLUMNS.index("pss_mgf_hash"), attrgetter("mgf_hash")),
     (_COLUMNS.index("pss_salt_length"), attrgetter("salt_length")),
+    (_COLUMNS.index("commitments"), commitments.write),
     *(
         (_COLUMNS.index(name), _ENTRY.form(name).write)
         for name in ("created_at", "client", "details", "credential", "approvals")
@@ -109,11 +111,7 @@ _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
 ]
 """Which of these values stand in another form."""
 _SINCE_VERSION_2 = [
-    _COLUMNS.index(name)
-    for name in (
-        *("credential", "approvals", "proposal"),
-        *(each.name for each in fields(Commitments)),
-    )
+    _COLUMNS.index(name) for name in ("credential", "approvals", "proposal", "commitments")
 ]
 
 
@@ -346,11 +344,14 @@ def _operation(row: tuple[Any, ...]) -> Operation:
     pss = None
     if has["pss_mgf_hash"]:
         pss = PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
+    entry = _ENTRY.read_columns(has, pss=pss)
+    is_first = has["version"] == 1
+    made = Commitments() if is_first else commitments.read(has["commitments"], entry)
     return Operation(
         sequence=has["sequence"],
         version=has["version"],
-        entry=_ENTRY.read_columns(has, pss=pss),
-        commitments=_COMMITMENTS.read_columns(has),
+        entry=entry,
+        commitments=made,
         previous_hash=has["previous_hash"],
         row_hash=has["row_hash"],
     )

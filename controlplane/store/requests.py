@@ -33,6 +33,11 @@ def for_signer(name: str) -> Any:
     return RequestRow.signer == name
 
 
+def by_requester(name: str) -> Any:
+    """A condition."""
+    return RequestRow.requester == name
+
+
 def under_policy(policy_id: str) -> Any:
     """A condition."""
     return RequestRow.policy_id == policy_id

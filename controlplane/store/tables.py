@@ -13,7 +13,6 @@ from peewee import (
     TextField,
 )
 
-from controlplane.domain.operation import Commitments
 from controlplane.domain.signer import SignerDescription
 from controlplane.store.mapping import columns_of
 
@@ -56,6 +55,8 @@ class IdentityRow(Model):
     owner = TextField(null=True)
     disabled = BooleanField()
     created_at = TextField()
+    proposed_owner = TextField(null=True)
+    email = TextField(null=True)
 
     class Meta:
         table_name = "identities"
@@ -102,6 +103,16 @@ class ApiKeyUseRow(Model):
 
     class Meta:
         table_name = "api_key_uses"
+
+
+class NoticeSeenRow(Model):
+    """Up to which row of the log the holder of a key was told what is news to them."""
+
+    api_key_id = TextField(primary_key=True)
+    sequence = BigIntegerField()
+
+    class Meta:
+        table_name = "notices_seen"
 
 
 class SignerRow(Model):
@@ -313,6 +324,8 @@ class DecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "decisions"
@@ -383,6 +396,8 @@ class ProposalDecisionRow(Model):
     verdict = TextField()
     comment = TextField(null=True)
     at = TextField()
+    credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "proposal_decisions"
@@ -432,7 +447,7 @@ class OperationRow(Model):
     credential = TextField(null=True)  # JSON
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
-    vars().update(columns_of(Commitments))
+    commitments = BlobField(null=True)
 
     class Meta:
         table_name = "operations"

@@ -145,3 +145,27 @@ def test_neither_code_nor_key_goes_over_the_network_in_clear() -> None:
 def test_a_code_is_no_key_to_be_put_into_a_file(arguments: tuple[str, ...]) -> None:
     ended = run(*arguments, "--enrol", "--key-out", "/nonexistent/key")
     assert (ended.code, "--key-out" in ended.err) == (2, True)
+
+
+def test_a_request_shows_with_which_key_each_decision_was_made(
+    admin: Caller, tmp_path: Path
+) -> None:
+    name, lead = tmp_path.name, tmp_path / "lead.key"
+    here = {"SEALWRIGHT_URL": admin.url}
+    invited = admin.json("identity", "create", f"{name}-lead", "--kind", "user", "--enrol")
+    run("enrol", "-", "--key-out", lead, given=invited["enrolment_code"].encode(), environment=here)
+    asker = tmp_path / "asker.key"
+    admin.json("identity", "create", name, "--kind", "machine", "--key-out", asker)
+    steps = ("--max-signings", "1", "--step", f"lead:1:{name}-lead")
+    admin.json("policy", "create", name, *steps)
+    signer = "decided-by-an-enrolled-key"
+    create = ("signer", "create", signer, "--key", "p256", "--common-name", name)
+    admin.json(*create, "--policy", name)
+    admin.json("member", "add", signer, name, "--role", "operator")
+    request = Caller(admin.url, asker).json("request", "create", signer, "--why", "x")["id"]
+    Caller(admin.url, lead).json("request", "approve", request)
+    key = Caller(admin.url, lead).json("whoami")["key"]["id"]
+    shown = admin.run("request", "show", request).out
+    assert re.search(
+        rf"with api key {key}, \d+s old, enrolled by its holder, at the invitation of admin", shown
+    )

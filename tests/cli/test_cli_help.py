@@ -46,6 +46,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "identity create",
         "identity list",
         "identity show",
+        "identity edit",
+        "identity accept",
         "identity disable",
         "identity enable",
         "identity key add",
@@ -100,6 +102,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit list",
         "audit export",
         "audit verify",
+        "recovery detach-policy",
         "module path",
         "module doctor",
     ]
@@ -123,7 +126,7 @@ def test_every_command_takes_json_and_help() -> None:
 
 def test_every_command_that_calls_the_server_says_where_and_who() -> None:
     for context in every_command():
-        if context.command_path.split()[1:2] in (["init"], ["serve"], ["module"]):
+        if context.command_path.split()[1:2] in (["init"], ["serve"], ["recovery"], ["module"]):
             continue
         options = {name for p in context.command.get_params(context) for name in p.opts}
         assert {"--url", "--api-key-file", "--ca-file"} <= options, context.command_path

@@ -121,7 +121,7 @@ def test_identities_are_made_shown_disabled_and_enabled(admin: Caller) -> None:
     machine = admin.json(
         "identity", "create", "carols-laptop", "--kind", "machine", "--owner", "carol"
     )
-    assert machine["owner"] == "carol"
+    assert machine["proposed_owner"] == "carol"
     shown = admin.json("identity", "show", "carol")
     assert "api_key" not in shown
     assert len(shown["keys"]) == 1
@@ -129,6 +129,42 @@ def test_identities_are_made_shown_disabled_and_enabled(admin: Caller) -> None:
     assert admin.json("identity", "enable", "carol")["disabled"] is False
     names = [each["name"] for each in admin.json("identity", "list")["items"]]
     assert {"admin", "carol", "carols-laptop"} <= set(names)
+
+
+def test_a_machine_changes_hands(admin: Caller, tmp_path: Path) -> None:
+    key = tmp_path / "dora.key"
+    admin.json("identity", "create", "dora", "--kind", "user", "--key-out", str(key))
+    dora = Caller(admin.url, key)
+    admin.json("identity", "create", "doras-bot", "--kind", "machine")
+    ended = admin.run("identity", "edit", "doras-bot", "--owner", "dora")
+    assert re.search(r"^offered to +dora$", ended.out, re.MULTILINE)
+    ended = dora.run("whoami")
+    assert "sealwright identity accept doras-bot" in ended.err
+    assert dora.json("identity", "accept", "doras-bot")["owner"] == "dora"
+    edited = admin.json("identity", "edit", "dora", "--role", "auditor", "--email", "d@example.com")
+    assert (edited["role"], edited["email"]) == ("auditor", "d@example.com")
+    edited = admin.json("identity", "edit", "dora", "--role", "none", "--email", "none")
+    assert (edited["role"], edited["email"]) == (None, None)
+    ended = admin.run("identity", "edit", "dora")
+    assert ended.code == 2
+    assert "give at least one option" in ended.err
+
+
+def test_who_leaves_says_what_becomes_of_their_machines(admin: Caller, tmp_path: Path) -> None:
+    key = tmp_path / "frank.key"
+    admin.json("identity", "create", "frank", "--kind", "user", "--key-out", str(key))
+    admin.json("identity", "create", "franks-bot", "--kind", "machine", "--owner", "frank")
+    Caller(admin.url, key).json("identity", "accept", "franks-bot")
+    admin.json("policy", "create", "franks", "--max-window", "1h", "--step", "lead:1:frank")
+    admin.json("signer", "create", "franks", "--key", "p256", "--common-name", "Frank's")
+    admin.json("signer", "set-policy", "franks", "franks")
+    refused = admin.run("identity", "disable", "frank")
+    assert refused.code == 1
+    assert "frank owns franks-bot" in refused.err
+    assert "--machines disable" in refused.err
+    ended = admin.run("identity", "disable", "frank", "--machines", "disable")
+    assert "The machine franks-bot is disabled." in ended.out
+    assert "warning: The policy 'franks' cannot be met" in ended.err
 
 
 def test_a_revoked_key_is_refused_at_once(admin: Caller, machine: Caller, tmp_path: Path) -> None:
@@ -176,7 +212,8 @@ def test_whoami_and_identity_show_warn_of_a_key_that_ends_soon(
         assert short["id"] in told.out
         assert f"warning: The API key {short['id']} of {name} expires in 9 days" in told.err
     mine = machine.run("whoami")
-    assert (first["id"] in mine.out, short["id"] in mine.out, mine.err) == (True, False, "")
+    assert (first["id"] in mine.out, short["id"] in mine.out) == (True, False)
+    assert "warning" not in mine.err
     assert machine.json("whoami")["key"]["id"] == first["id"]
 
 

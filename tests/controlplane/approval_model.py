@@ -13,6 +13,8 @@ Identities, signers and policies go by name; requests are r1, r2, … and grants
 order in which they came. Time is whole seconds since the story began.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,11 +45,17 @@ class Identity:
     role: str | None = None  # server-wide: admin, auditor
     owner: str | None = None
     disabled: bool = False
+    proposed_owner: str | None = None  # until they accept it
 
     @property
-    def person(self) -> str:
-        """Who stands behind it: a machine speaks for its owner, and for nobody else."""
+    def holder(self) -> str:
+        """Whose it is: a machine is in its owner's hands."""
         return self.owner or self.name
+
+    @property
+    def persons(self) -> set[str]:
+        """Whom it counts as: a machine that changes hands, as both."""
+        return {self.holder} if self.proposed_owner is None else {self.holder, self.proposed_owner}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,8 @@ class Decision:
     verdict: str  # approved, rejected
     comment: str | None
     at: int
+    holders: tuple[str, str]  # whose approver and requester were when this was said
+    withdrawn_at: int | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -186,9 +196,13 @@ class Request:
     def open_step(self) -> int | None:
         """The first step that lacks approvals: steps are taken in order."""
         for index, step in enumerate(self.terms.steps):
-            if sum(each.step == index for each in self.decisions) < step.required:
+            if sum(each.step == index for each in self.counting) < step.required:
                 return index
         return None
+
+    @property
+    def counting(self) -> list[Decision]:
+        return [each for each in self.decisions if each.withdrawn_at is None]
 
 
 @dataclass(eq=False, slots=True)
@@ -296,8 +310,10 @@ class Model:
         return self.identities[who].role is not None
 
     def sees_identity(self, who: str, name: str) -> bool:
-        """Oneself and one's machines."""
-        return self.reads_everything(who) or who in (name, self.identities[name].owner)
+        """Oneself and one's machines, those that one is to have too."""
+        identity = self.identities[name]
+        own = who in (name, identity.owner, identity.proposed_owner)
+        return self.reads_everything(who) or own
 
     def sees_signer(self, who: str, name: str) -> bool:
         """Its members, and the approvers of the policy that is attached."""
@@ -366,32 +382,143 @@ class Model:
     def create_identity(
         self, who: str, name: str, kind: str, role: str | None = None, owner: str | None = None
     ) -> Identity:
+        """A machine is its creator's until the owner who was named accepts it."""
         creator = self._caller(who)
         self._must_be_admin(creator)
+        created = Identity(name, kind, role)
+        if kind == "machine":
+            created.owner, created.proposed_owner = creator.holder, creator.proposed_owner
         if owner is not None:
-            is_user = owner in self.identities and self.identities[owner].kind == "user"
-            if kind == "user" or not is_user:
+            self._offer(created, owner)
+            if creator.proposed_owner not in (None, created.proposed_owner):
                 raise Refusal(400, "invalid_request")
-        elif kind == "machine":
-            owner = creator.person
         if name in self.identities:
             raise Refusal(409, "identity_exists")
-        self.identities[name] = Identity(name, kind, role, owner)
+        before = self._contradictions()
+        self.identities[name] = created
+        if self._contradictions() - before:
+            del self.identities[name]
+            raise Refusal(409, "roles_exclude")
         self._record(who, "identity:create", name)
-        return self.identities[name]
+        return created
 
-    def set_identity_disabled(self, who: str, name: str, disabled: bool) -> Identity:
-        """There is always an admin left who can enable the others."""
+    def offer(self, who: str, name: str, owner: str) -> Identity:
         self._must_be_admin(self._caller(who))
         identity = self._identity(name)
-        if identity.disabled == disabled:
-            return identity
-        admins = [each for each in self.identities.values() if each.role == "admin"]
-        if disabled and [each for each in admins if not each.disabled] == [identity]:
-            raise Refusal(409, "last_admin")
-        identity.disabled = disabled
-        self._record(who, "identity:disable" if disabled else "identity:enable", name)
+        before = identity.proposed_owner
+        excluded = self._contradictions()
+        if owner != before:
+            self._offer(identity, owner)
+        if self._contradictions() - excluded:
+            identity.proposed_owner = before
+            raise Refusal(409, "roles_exclude")
+        if identity.proposed_owner != before:
+            self._record(who, "identity:edit", name)
         return identity
+
+    def accept(self, who: str, name: str) -> Identity:
+        """What the machine wanted and said in other hands ends."""
+        self._caller(who)
+        if name not in self.identities or not self.sees_identity(who, name):
+            raise Refusal(404, "identity_not_found")
+        identity = self.identities[name]
+        if (identity.owner, identity.proposed_owner) == (who, None):
+            return identity
+        if identity.proposed_owner != who:
+            raise Refusal(403, "not_proposed_owner")
+        identity.owner, identity.proposed_owner = who, None
+        self._record(who, "identity:accept", name)
+        self._cancel_all(who, name)
+        self._withdraw_all(who, name)
+        return identity
+
+    def _offer(self, machine: Identity, user: str) -> None:
+        """Its owner's name takes back what was offered."""
+        other = self.identities.get(user)
+        if machine.kind == "user" or other is None or other.kind != "user":
+            raise Refusal(400, "invalid_request")
+        if user != machine.owner and other.disabled:
+            raise Refusal(400, "invalid_request")
+        machine.proposed_owner = None if user == machine.owner else user
+
+    def _cancel_all(self, who: str, requester: str) -> None:
+        for request in self.requests.values():
+            if request.requester == requester and request.state(self.now) == "pending":
+                self._cancel(who, request)
+
+    def _withdraw_all(self, who: str, approver: str) -> None:
+        """The approvals on steps that are not complete."""
+        for request in self.requests.values():
+            open_ = request.open_step
+            for at, each in enumerate(request.decisions):
+                counts = each.step == open_ and each.withdrawn_at is None
+                if request.state(self.now) == "pending" and counts and each.approver == approver:
+                    request.decisions[at] = replace(each, withdrawn_at=self.now)
+                    self._record(who, "request:withdraw", request.name, signer=request.signer)
+
+    def enable_identity(self, who: str, name: str) -> Identity:
+        self._must_be_admin(self._caller(who))
+        identity = self._identity(name)
+        if identity.disabled:
+            identity.disabled = False
+            self._record(who, "identity:enable", name)
+        return identity
+
+    def disable_identity(self, who: str, name: str, machines: str | None) -> Identity:
+        """There is always an admin left who can enable the others. `machines`: of those that it
+        owns; disable, keep, or who is to own them."""
+        self._must_be_admin(self._caller(who))
+        identity = self._identity(name)
+        if identity.disabled and machines is None:
+            return identity
+        owned = [each for each in self.identities.values() if each.owner == name]
+        owned.sort(key=lambda each: each.name)
+        enabled = [each for each in owned if not each.disabled]
+        self._must_leave_an_admin([identity])
+        if enabled and machines is None:
+            raise Refusal(409, "machines_undecided")
+        goes = [identity, *enabled] if machines == "disable" else [identity]
+        self._must_leave_an_admin(goes)
+        if machines not in (None, "disable", "keep"):
+            self._hand_over(who, enabled, machines)
+        for each in goes:
+            if not each.disabled:
+                each.disabled = True
+                self._record(who, "identity:disable", each.name)
+        for each in goes:
+            self._cancel_all(who, each.name)
+        for each in [identity, *owned]:
+            self._withdraw_all(who, each.name)
+        return identity
+
+    def _must_leave_an_admin(self, goes: Sequence[Identity]) -> None:
+        admins = [each for each in self.identities.values() if each.role == "admin"]
+        able = [each for each in admins if not each.disabled]
+        if any(each in able for each in goes) and all(each in goes for each in able):
+            raise Refusal(409, "last_admin")
+
+    def _hand_over(self, who: str, machines: Sequence[Identity], user: str) -> None:
+        """All of them, or none."""
+        before = [each.proposed_owner for each in machines]
+        excluded = self._contradictions()
+        try:
+            for each in machines:
+                if user == each.owner:
+                    other = self.identities[user]
+                    raise (
+                        Refusal(400, "invalid_request")
+                        if other.disabled
+                        else Refusal(409, "machines_undecided")
+                    )
+                self._offer(each, user)
+            if self._contradictions() - excluded:
+                raise Refusal(409, "roles_exclude")
+        except Refusal:
+            for each, offered in zip(machines, before, strict=True):
+                each.proposed_owner = offered
+            raise
+        for each in machines:
+            self._record(who, "identity:edit", each.name)
 
     # Signers and their members. Creating a signer makes nobody a member.
 
@@ -468,11 +595,48 @@ class Model:
         signer = self._managed_signer(who, name)
         self._identity(identity)
         before = signer.members.get(identity)
+        excluded = self._contradictions()
         if before != role:
             signer.members[identity] = role
+            if self._contradictions() - excluded:
+                signer.members.pop(identity)
+                if before is not None:
+                    signer.members[identity] = before
+                raise Refusal(409, "roles_exclude")
             action = "member:add" if before is None else "member:change"
             self._record(who, action, identity, signer=name)
         return before is None
+
+    def _contradictions(self) -> set[tuple[str, str, str, str]]:
+        """Who watches, and what they are besides, themselves or by way of a machine."""
+        found = set()
+        for holder in self.identities.values():
+            for name in {holder.name, *holder.persons}:
+                watcher = self.identities[name]
+                if watcher.role == "auditor" and holder.role == "admin":
+                    found.add((name, holder.name, "admin", ""))
+                for signer in self.signers.values():
+                    if watcher.role != "auditor" and signer.members.get(name) != "auditor":
+                        continue
+                    if signer.members.get(holder.name) in SIGNING_ROLES:
+                        role = signer.members[holder.name]
+                        found.add((name, holder.name, role, signer.name))
+                    if holder.name in self._asked_on(signer):
+                        found.add((name, holder.name, "approver", signer.name))
+        return found
+
+    def _asked_on(self, signer: Signer) -> set[str]:
+        """Whom its policy or a request that waits names."""
+        asked = set(signer.policy.terms.approvers) if signer.policy is not None else set()
+        for request in self.requests.values():
+            if request.signer == signer.name and request.state(self.now) == "pending":
+                asked |= request.terms.approvers
+        return asked
+
+    def _signs(self, who: str, signer: Signer) -> bool:
+        """Whoever watches does not, whatever else they are."""
+        role = signer.members.get(who)
+        return role in SIGNING_ROLES and not self._is_auditor(who, signer.name)
 
     def remove_member(self, who: str, name: str, identity: str) -> None:
         signer = self._managed_signer(who, name)
@@ -544,10 +708,16 @@ class Model:
     def _must_be_met(self, terms: Terms, signer: Signer) -> None:
         """Enough different people could give each step's approvals on this signer."""
         for step in terms.steps:
-            able = [name for name in step.approvers if not self.identities[name].disabled]
+            able = [name for name in step.approvers if not self._is_gone(name)]
             able = [name for name in able if not self._is_auditor(name, signer.name)]
-            if len({self.identities[name].person for name in able}) < step.required:
+            teams = itertools.combinations([self.identities[name] for name in able], step.required)
+            if not any(_are_different(team) for team in teams):
                 raise Refusal(409, "policy_cannot_be_met")
+
+    def _is_gone(self, name: str) -> bool:
+        """Disabled, or a machine whose owner is: it is nobody's, and approves nothing."""
+        identity = self.identities[name]
+        return identity.disabled or self.identities[identity.holder].disabled
 
     def _must_name_identities(self, terms: Terms) -> None:
         if not terms.approvers <= self.identities.keys():
@@ -570,7 +740,7 @@ class Model:
         signer = self._visible_signer(who, name)
         if who not in signer.members:
             raise Refusal(403, "not_a_member")
-        if signer.members[who] not in SIGNING_ROLES:
+        if not self._signs(who, signer):
             raise Refusal(403, "role_cannot_sign")
         self._must_stay(signer)
         if signer.policy is None:
@@ -607,9 +777,9 @@ class Model:
         if signer.policy is not request.policy:
             raise Refusal(409, "policy_detached")
         requester = self.identities[request.requester]
-        if requester.disabled or signer.members.get(requester.name) not in SIGNING_ROLES:
+        if requester.disabled or not self._signs(requester.name, signer):
             raise Refusal(409, "requester_cannot_sign")
-        request.decisions.append(Decision(open_, who, "approved", comment, self.now))
+        self._decide(who, request, open_, "approved", comment)
         self._record(who, "request:approve", name, signer=request.signer)
         self._issue_if_complete(who, request)
         return request
@@ -620,7 +790,7 @@ class Model:
         comment = _text(comment)
         request = self._visible_request(who, name)
         open_ = self._open_to(who, request, step, "rejected")
-        request.decisions.append(Decision(open_, who, "rejected", comment, self.now))
+        self._decide(who, request, open_, "rejected", comment)
         self._end(who, request, "rejected")
         request.comment = comment
         self._record(who, "request:reject", name, signer=request.signer)
@@ -637,24 +807,43 @@ class Model:
         self._cancel(who, request)
         return request
 
+    def _decide(
+        self, who: str, request: Request, step: int, verdict: str, comment: str | None
+    ) -> None:
+        """In the place of what was withdrawn, if it is said anew."""
+        request.decisions = [
+            each for each in request.decisions if (each.step, each.approver) != (step, who)
+        ]
+        holders = (self.identities[who].holder, self.identities[request.requester].holder)
+        request.decisions.append(Decision(step, who, verdict, comment, self.now, holders))
+
     def _open_to(self, who: str, request: Request, step: int | None, verdict: str) -> int:
         """The step that this decision counts for. Everybody who is asked may say no."""
         identity, requester = self.identities[who], self.identities[request.requester]
         open_ = request.open_step
         if request.state(self.now) != "pending" or open_ is None:
             raise Refusal(409, "request_not_pending")
-        if verdict == "approved" and identity.person == requester.person:
+        approves = verdict == "approved"
+        if approves and not _are_different((identity, requester)):
             raise Refusal(403, "own_request")  # nor one of a machine of the same owner
         if self._is_auditor(who, request.signer):
             raise Refusal(403, "auditor_cannot_approve")
+        if approves and self._is_gone(who):
+            raise Refusal(403, "owner_disabled")
         if step is not None and step != open_ + 1:
             raise Refusal(409, "step_changed")
         if who not in request.terms.steps[open_].approvers:
             raise Refusal(403, "not_an_approver")
+        # Nobody's no is lost because of a machine that is to be theirs.
+        others = {each.approver: self.identities[each.approver] for each in request.counting}
         decided = {
             each.step
-            for each in request.decisions
-            if self.identities[each.approver].person == identity.person
+            for each in request.counting
+            if (
+                not _are_different((others[each.approver], identity))
+                if approves
+                else others[each.approver].persons == identity.persons
+            )
         }
         # Once a step; and whoever decided on an earlier one must say that they mean the next.
         if open_ in decided or (decided and step is None):
@@ -708,9 +897,9 @@ class Model:
         if grantee not in self.identities or grantee not in signer.members:
             raise Refusal(404, "member_not_found")
         other = self.identities[grantee]
-        if other.disabled or signer.members[grantee] not in SIGNING_ROLES:
+        if other.disabled or not self._signs(grantee, signer):
             raise Refusal(409, "grantee_cannot_sign")
-        if other.person == identity.person:
+        if not _are_different((other, identity)):
             raise Refusal(403, "own_grant")
         terms = signer.policy.terms
         window, signings = terms.settle(window, signings)
@@ -775,7 +964,7 @@ class Model:
         signer = self.signers.get(name)
         if signer is None or who not in signer.members:
             return Judgement("not_a_member")
-        if signer.members[who] not in SIGNING_ROLES:
+        if not self._signs(who, signer):
             return Judgement("role_cannot_sign")
         if signer.disabled:
             return Judgement("signer_disabled")
@@ -880,7 +1069,7 @@ class Model:
         """Of the server or of the signer: who watches decides nothing, nor do their machines."""
         signer = self.signers.get(name)
         members = signer.members if signer is not None else {}
-        one_person = (who, self.identities[who].person)
+        one_person = {who, *self.identities[who].persons}
         return any(
             self.identities[each].role == "auditor" or members.get(each) == "auditor"
             for each in one_person
@@ -949,6 +1138,12 @@ def _text(text: str) -> str:
     if not text.strip():
         raise Refusal(400, "invalid_request")
     return text.strip()
+
+
+def _are_different(identities: Sequence[Identity]) -> bool:
+    """No two of them the same person."""
+    pairs = itertools.combinations(identities, 2)
+    return all(one.persons.isdisjoint(other.persons) for one, other in pairs)
 
 
 def _wanted(request: Request) -> tuple[object, ...]:

@@ -72,6 +72,34 @@ def test_a_revoked_key_is_refused_and_another_one_works(api: Api) -> None:
     assert api.get("/v1/whoami", key=added.json["api_key"]).status_code == 200
 
 
+def test_a_machine_is_offered_and_accepted(api: Api) -> None:
+    ann = api.user("ann")
+    api.machine("ci")
+    offered = api.call("PATCH", "/v1/identities/ci", {"owner": "ann"}).json
+    assert (offered["owner"], offered["proposed_owner"]) == ("admin", "ann")
+    (told,) = api.get("/v1/whoami", key=ann).json["warnings"]
+    assert "sealwright identity accept ci" in told
+    refused = api.post("/v1/identities/ci/accept", {})
+    assert (refused.status_code, refused.json["code"]) == (403, "not_proposed_owner")
+    accepted = api.post("/v1/identities/ci/accept", {}, key=ann).json
+    assert (accepted["owner"], accepted["proposed_owner"]) == ("ann", None)
+    assert api.get("/v1/whoami", key=ann).json["warnings"] == []
+
+
+def test_what_an_edit_leaves_out_stays_and_null_takes_it_away(api: Api) -> None:
+    api.user("ann")
+    path = "/v1/identities/ann"
+    api.call("PATCH", path, {"role": "auditor", "email": "ann@example.com"})
+    edited = api.call("PATCH", path, {"email": None}).json
+    assert (edited["role"], edited["email"]) == ("auditor", None)
+    edited = api.call("PATCH", path, {"role": None}).json
+    assert edited["role"] is None
+    refused = api.call("PATCH", path, {"email": "ann@"})
+    assert (refused.status_code, refused.json["field"]) == (400, "email")
+    refused = api.call("PATCH", "/v1/identities/admin", {"role": None})
+    assert (refused.status_code, refused.json["code"]) == (409, "last_admin")
+
+
 def test_the_last_admin_cannot_be_disabled(api: Api) -> None:
     answer = api.post("/v1/identities/admin/disable")
     assert (answer.status_code, answer.json["code"]) == (409, "last_admin")

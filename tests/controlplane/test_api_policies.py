@@ -619,6 +619,7 @@ class TestRequests:
             "verdict": "approved",
             "comment": "ok",
             "at": shown["ended_at"],
+            "withdrawn_at": None,
         }
         grant = plane.get(f"/v1/grants/{shown['grant_id']}", "ci")
         assert (grant["request_id"], grant["issued_by"]) == (plane.waiting, None)

@@ -31,7 +31,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def caller(world: World, name: str) -> Caller:
-    key = world.services.identities.add_key(world.admin, name).api_key
+    code = world.services.enrolments.create(world.admin, name).code
+    key = world.services.enrolments.use(code, None).new.api_key
     return world.services.identities.authenticate(key)
 
 

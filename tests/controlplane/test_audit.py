@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from controlplane.api.operations import line
 from controlplane.api.refusals import status_of
@@ -49,7 +50,7 @@ SIGN = Entry(
     kind=OperationKind.SIGN,
     actor="ci",
     api_key_id="k1",
-    credential=Credential(CredentialKind.API_KEY, "k1", None, 7, enrolled=False),
+    credential=Credential(7, False, "k1", None, CredentialKind.API_KEY),
     signer="release",
     outcome=Outcome.SUCCEEDED,
     scheme=Scheme("rsa-pss"),
@@ -168,7 +169,7 @@ class TestApprovals:
     def test_any_other_is_not(
         self, approved: Operation, bend: dict[str, Any], thoroughly: bool
     ) -> None:
-        other = replace(approved.approval(), **bend)
+        other = Approval(**asdict(approved.approval()) | bend)
         verified = self.verify(approved, approved.approval(), other, thoroughly=thoroughly)
         assert (verified.intact, verified.first_bad_sequence) == (False, 2)
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from controlplane.certificates.authority import Issuer, issue_leaf, make_root
 from controlplane.certificates.reading import to_pem
+from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -44,7 +45,8 @@ ONE = PageRequest(1)
 
 class Scene:
     """`release` is under `steps`, with two requests of `ci` (`waiting` for step 1, `half` done) and
-    a `grant` for it; `quick` under `instant`, which has no steps; `bare` has no policy; `outside`
+    a `grant` for it, and one of `bot`, a machine that is offered
+    to `ann`; `quick` under `instant`, which has no steps; `bare` has no policy; `outside`
     waits for its CA. `adam` is the administrator of all of them, `ci` an operator; `idle` is
     disabled, `sam` has nothing to do with anything; `ann` is in the group `club`."""
 
@@ -53,12 +55,14 @@ class Scene:
         self.callers = {"admin": world.admin}
         for name in ("ann", "bob", "carol", "adam", "ci", "sam", "idle"):
             self.callers[name] = world.identity(name)
+        self.callers["bot"] = world.identity("bot", IdentityKind.MACHINE)
         world.services.identities.disable(world.admin, "idle")
         world.policy("steps", LEAD, FINAL)
         world.policy("instant")
         world.policy("spare", LEAD, hashes=(HashAlgorithm.SHA256,))
         joined = {"adam": MemberRole.ADMINISTRATOR, "ci": MemberRole.OPERATOR}
-        world.signer("release", policy="steps", **joined)  # type: ignore[arg-type]
+        with_bot = joined | {"bot": MemberRole.OPERATOR}
+        world.signer("release", policy="steps", **with_bot)  # type: ignore[arg-type]
         world.signer("quick", policy="instant", **joined)  # type: ignore[arg-type]
         world.signer("bare", **joined)  # type: ignore[arg-type]
         world.signer("outside", external=True, **joined)  # type: ignore[arg-type]
@@ -67,6 +71,8 @@ class Scene:
         requests = world.services.requests
         self.waiting = requests.create(self["ci"], "release", "1").view.request.id
         self.half = requests.create(self["ci"], "release", "2").view.request.id
+        world.services.identities.edit(world.admin, "bot", IdentityEdit(owner="ann"))
+        self.of_bot = requests.create(self["bot"], "release", "3").view.request.id
         requests.approve(self["ann"], self.half)
         grants = world.services.grants
         self.grant = grants.create(self["adam"], "release", "ci", "x").grant.id
@@ -94,6 +100,7 @@ class Scene:
         known = {newest_request: "new request", newest_grant: "new grant"} | {
             self.waiting: "waiting",
             self.half: "half",
+            self.of_bot: "of bot",
             self.grant: "grant",
             self.revoked: "revoked",
         }
@@ -140,7 +147,7 @@ class Change:
     rows: tuple[Row, ...]
 
 
-IDENTITY = "id kind role owner api_key_id"
+IDENTITY = "id kind role owner proposed_owner api_key_id"
 ENROLMENT = "enrolment_id enrolment_expires_at expires_in_seconds allowed_addresses"
 SIGNER = "id number key common_name external organization unit locality country certificate_serial"
 ATTACHMENT = "policy policy_id before"
@@ -175,9 +182,26 @@ CHANGES = {
         "identities.create",
         "admin",
         lambda to, _, who: to.identities.create(
-            who, "bot", IdentityKind.MACHINE, ServerRole.AUDITOR, "ann"
+            who, "watcher", IdentityKind.MACHINE, ServerRole.AUDITOR, "ann"
         ),
-        (Row("identity:create", "bot", None, IDENTITY),),
+        (Row("identity:create", "watcher", None, IDENTITY),),
+    ),
+    "an edit of an identity": Change(
+        "identities.edit",
+        "admin",
+        lambda to, _, who: to.identities.edit(
+            who, "ann", IdentityEdit(role=ServerRole.ADMIN, email="ann@example.com")
+        ),
+        (Row("identity:edit", "ann", None, "role role_before email email_before"),),
+    ),
+    "a machine that changes hands": Change(
+        "identities.accept",
+        "ann",
+        lambda to, _, who: to.identities.accept(who, "bot"),
+        (
+            Row("identity:accept", "bot", None, "owner before"),
+            Row("request:cancel", "of bot", "release", "requester"),
+        ),
     ),
     "disabling an identity": Change(
         "identities.disable",
@@ -379,6 +403,7 @@ CHANGES = {
             Row("signer:disable", "release", "release"),
             Row("request:cancel", "waiting", "release", "requester"),
             Row("request:cancel", "half", "release", "requester"),
+            Row("request:cancel", "of bot", "release", "requester"),
             Row("grant:revoke", "grant", "release", "grantee used reason"),
             Row("signer:delete", "release", "release", "id number deletes_at"),
         ),
@@ -498,6 +523,7 @@ READS = {
     "identities.authenticate",
     "identities.calling_key",
     "identities.ending",
+    "identities.offered",
     "identities.get",
     "identities.keys",
     "identities.list",
@@ -518,6 +544,7 @@ READS = {
     "grants.list",
     "explanations.explain",
     "catalogue.get",
+    "notices.unseen",
     "settings.list",
     "catalogue.rendered",
     "audit.export",
@@ -527,6 +554,8 @@ READS = {
 }
 PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
 """Of whose rows test_proposals tells."""
+NOTED = {"notices.mark_seen"}
+"""What each key was told of is no change of anything else."""
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
@@ -571,7 +600,7 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    elsewhere = PROPOSALS | OF_STRANGERS
+    elsewhere = PROPOSALS | NOTED | OF_STRANGERS
     changes = {change.use_case for change in CHANGES.values()}
     assert offered == changes | elsewhere | READS | SIGNS
 
@@ -688,6 +717,16 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "identity_exists",
         "admin",
         lambda to, _, who: to.identities.create(who, "ann", IdentityKind.USER),
+    ),
+    "identities.edit": (
+        "last_admin",
+        "admin",
+        lambda to, _, who: to.identities.edit(who, "admin", IdentityEdit(role=None)),
+    ),
+    "identities.accept": (
+        "not_proposed_owner",
+        "admin",
+        lambda to, _, who: to.identities.accept(who, "bot"),
     ),
     "identities.disable": (
         "last_admin",
@@ -847,6 +886,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
         lambda to, _, who: to.identities.disable(who, "idle"),
     ),
     "an identity that is enabled": ("admin", lambda to, _, who: to.identities.enable(who, "ann")),
+    "what an identity is": (
+        "admin",
+        lambda to, _, who: to.identities.edit(who, "ann", IdentityEdit()),
+    ),
     "a setting that says the same": (
         "admin",
         lambda to, _, who: to.settings.set(who, "four-eyes", "off"),

@@ -114,12 +114,13 @@ class TestApprovals:
         request = self.ask(world, ci)
         approvals = []
         for name in ("ann", "bob"):
-            key = world.services.identities.add_key(world.admin, name).api_key
+            code = world.services.enrolments.create(world.admin, name).code
+            key = world.services.enrolments.use(code, None).new.api_key
             world.clock.advance(seconds=1)
             approver = world.services.identities.authenticate(key)
             world.services.requests.approve(approver, request)
-            (row,) = world.rows(actor=name)[-1:]
-            assert row.entry.action == "request:approve"
+            rows = world.rows(actor=name)
+            (row,) = (each for each in rows if each.entry.action == "request:approve")
             approvals.append(Approval(name, row.row_hash, row.sequence))
         world.services.signing.sign(ci, a_call())
         assert last_entry(world).approvals == tuple(approvals)

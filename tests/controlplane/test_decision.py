@@ -150,7 +150,12 @@ class Case:
             (self.disabled, "identity_disabled", "identity_disabled", 401),
             (self.role is None and unseen, "not_a_member", "signer_not_found", 404),
             (self.role is None, "not_a_member", "not_a_member", 403),
-            (self.role is MemberRole.AUDITOR, "role_cannot_sign", "role_cannot_sign", 403),
+            (
+                ServerRole.AUDITOR is self.server_role or MemberRole.AUDITOR is self.role,
+                "role_cannot_sign",
+                "role_cannot_sign",
+                403,
+            ),
             (unusable is not None, unusable or "", unusable or "", 403),
             (self.serial == "ffff", "certificate_changed", "certificate_changed", 409),
             (

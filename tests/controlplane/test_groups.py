@@ -17,13 +17,15 @@ BOTH = pytest.mark.parametrize("api", ["sqlite", "postgresql"], indirect=True)
 
 
 class Groups(Api):
-    """An API with users, by name, whose keys are kept."""
+    """An API with users, by name, whose keys, which they enrolled, are kept."""
 
     keys: dict[str, str]
 
     def people(self, *names: str, **more: object) -> None:
         for name in names:
-            self.keys[name] = self.user(name, **more)
+            body = {"name": name, "kind": "user", "enrol": True} | more
+            code = self.made("/v1/identities", body)["enrolment_code"]
+            self.keys[name] = self.made("/v1/enrol", {"code": code})["api_key"]
 
     def group(self, name: str, *users: str) -> None:
         self.made("/v1/groups", {"name": name})
@@ -213,12 +215,10 @@ class TestASignersMembers:
             (None, ["operator", "administrator"], "administrator"),
             ("operator", ["administrator"], "operator"),
             ("administrator", ["operator"], "administrator"),
-            ("administrator", ["auditor"], "auditor"),
-            ("auditor", ["administrator"], "auditor"),
-            (None, ["administrator", "auditor"], "auditor"),
+            (None, ["auditor"], "auditor"),
         ],
     )
-    def test_have_their_own_role_but_for_an_auditor_who_is_nothing_else(
+    def test_have_their_own_role_or_the_greatest_of_their_groups(
         self, api: Groups, own: str | None, of_groups: list[str], counts: str
     ) -> None:
         api.people("ann")
@@ -232,6 +232,31 @@ class TestASignersMembers:
         assert api.get("/v1/signers/release", key=key).json["role"] == counts
         assert [each["role"] for each in api.get("/v1/signers", key=key).json["items"]] == [counts]
         assert api.sign("release", key).status_code == (403 if counts == "auditor" else 200)
+
+    @pytest.mark.parametrize(
+        ("own", "of_group"), [("operator", "auditor"), ("auditor", "operator")]
+    )
+    def test_are_auditors_and_nothing_else(self, api: Groups, own: str, of_group: str) -> None:
+        api.people("ann")
+        api.group("g", "ann")
+        api.group("empty")
+        api.signer("release")
+        api.member("release", "ann", own)
+        assert api.member("release", "@g", of_group) == 409
+        assert api.member("release", "@empty", of_group) == 201
+        joining = api.post("/v1/groups/empty/members", {"identity": "ann"})
+        assert (joining.status_code, joining.json["code"]) == (409, "roles_exclude")
+        assert "one of the two" in joining.json["title"]
+
+    def test_are_no_auditors_by_one_group_and_operators_by_another(self, api: Groups) -> None:
+        api.people("ann")
+        api.group("signing", "ann")
+        api.group("watching", "ann")
+        api.signer("release")
+        assert api.member("release", "@signing", "operator") == 201
+        assert api.member("release", "@watching", "auditor") == 409
+        assert api.member("release", "@signing", "auditor") == 200
+        assert api.member("release", "@watching", "auditor") == 201
 
     def test_may_see_and_do_by_their_group(self, api: Groups) -> None:
         api.people("ann")
@@ -345,6 +370,27 @@ class TestAPolicy:
         edit("ann")
         assert api.get("/v1/groups/security").json["policies"] == []
 
+    def test_takes_no_auditor_into_its_group(self, api: Groups) -> None:
+        api.people("ann")
+        api.people("aud", role="auditor")
+        api.group("security", "ann")
+        api.signer("release")
+        api.policy("one", 1, "@security")
+        api.attach("release", "one")
+        joining = api.post("/v1/groups/security/members", {"identity": "aud"})
+        assert (joining.status_code, joining.json["code"]) == (409, "roles_exclude")
+        watching = api.member("release", "@security", "auditor")
+        assert watching == 409
+
+    def test_that_cannot_be_met_any_more_is_told_with_who_is_disabled(self, api: Groups) -> None:
+        api.people("ann")
+        api.group("security", "ann")
+        api.signer("release")
+        api.policy("one", 1, "@security")
+        api.attach("release", "one")
+        unmet = api.made("/v1/identities/ann/disable", {})["unmet"]
+        assert [each["policy"] for each in unmet] == ["one"]
+
 
 class TestARequest:
     def test_keeps_the_people_it_was_made_under(self, api: Groups) -> None:
@@ -415,14 +461,17 @@ class TestAProtectedPolicy:
 
     def test_has_a_say_in_a_group_that_rules_or_watches_its_signer(self, api: Groups) -> None:
         for name, role in (("rulers", "administrator"), ("watchers", "auditor")):
-            api.group(name, "dev")
+            api.people(f"first-of-{name}")
+            api.group(name, f"first-of-{name}")
             answer = api.post("/v1/signers/release/members", {"identity": f"@{name}", "role": role})
-            assert answer.json["proposal"]["details"][f"@{name}"] == "dev"
+            assert answer.json["proposal"]["details"][f"@{name}"] == f"first-of-{name}"
             proposal = api.proposed(answer)
             api.made(f"/v1/proposals/{proposal}/approve", {}, key=api.keys["ann"])
             body = {"identity": "eve"}
             assert api.post(f"/v1/groups/{name}/members", body).status_code == 202
-            assert api.call("DELETE", f"/v1/groups/{name}/members/dev").status_code == 202
+            assert (
+                api.call("DELETE", f"/v1/groups/{name}/members/first-of-{name}").status_code == 202
+            )
 
     def test_lets_operators_come_and_go_by_their_group(self, api: Groups) -> None:
         api.group("devs", "dev")

@@ -93,7 +93,7 @@ _STATES = {
 }
 
 _TIMES = {"at", "created_at", "deletes_at", "expires_at", "ended_at"}
-_TIMES |= {"not_before", "not_after", "revoked_at"}
+_TIMES |= {"not_before", "not_after", "revoked_at", "withdrawn_at"}
 _IDS = {"id", "grant_id", "request_id", "request"}
 _DIGESTS = {name: hashlib.new(name, b"release.jar").digest() for name in HASHES} | {
     "none": b"release.jar"
@@ -169,12 +169,39 @@ class World:
         if answer.status_code == 201:
             self.keys[name] = answer.json["api_key"]
 
-    def set_identity_disabled(self, who: str, name: str, disabled: bool) -> None:
+    def offer(self, who: str, name: str, owner: str) -> None:
         self._command(
             who,
-            f"POST /v1/identities/{name}/{'disable' if disabled else 'enable'}",
+            f"PATCH /v1/identities/{name}",
+            {"owner": owner},
+            lambda: self.model.offer(who, name, owner),
+            _show_identity,
+        )
+
+    def accept(self, who: str, name: str) -> None:
+        self._command(
+            who,
+            f"POST /v1/identities/{name}/accept",
             {},
-            lambda: self.model.set_identity_disabled(who, name, disabled),
+            lambda: self.model.accept(who, name),
+            _show_identity,
+        )
+
+    def disable_identity(self, who: str, name: str, machines: str | None) -> None:
+        self._command(
+            who,
+            f"POST /v1/identities/{name}/disable",
+            _said(machines=machines),
+            lambda: self.model.disable_identity(who, name, machines),
+            _show_identity,
+        )
+
+    def enable_identity(self, who: str, name: str) -> None:
+        self._command(
+            who,
+            f"POST /v1/identities/{name}/enable",
+            {},
+            lambda: self.model.enable_identity(who, name),
             _show_identity,
         )
 
@@ -503,21 +530,15 @@ class World:
         """So many different people as each step asks for, in order, and nobody who approves is the
         one who asks."""
 
-        def person(name: str) -> str:
-            return self.model.identities[name].person
-
+        decisions = self.model.requests[self._named[request["id"]]].counting
         complete = True
-        for step in request["steps"]:
-            people = [person(each["approver"]) for each in step["decisions"]]
-            assert {each["approver"] for each in step["decisions"]} <= set(step["approvers"])
-            assert complete or not people, "a step waits for those before it"
-            yes = [
-                person(each["approver"])
-                for each in step["decisions"]
-                if each["verdict"] == "approved"
-            ]
-            assert person(request["requester"]) not in yes
-            assert len(set(yes)) == len(yes) <= step["required"]
+        for index, step in enumerate(request["steps"]):
+            said = [each for each in decisions if each.step == index]
+            assert {each.approver for each in said} <= set(step["approvers"])
+            assert complete or not said, "a step waits for those before it"
+            yes = [each.holders for each in said if each.verdict == "approved"]
+            assert all(approver != requester for approver, requester in yes)
+            assert len({approver for approver, _ in yes}) == len(yes) <= step["required"]
             complete = complete and len(yes) == step["required"]
         assert (request["state"] == "approved") == complete == (request["grant_id"] is not None)
 
@@ -660,6 +681,7 @@ class World:
                             "verdict": each.verdict,
                             "comment": each.comment,
                             "at": each.at,
+                            "withdrawn_at": each.withdrawn_at,
                         }
                         for each in request.decisions
                         if each.step == index
@@ -730,6 +752,7 @@ def _show_identity(identity: Identity) -> Json:
         "kind": identity.kind,
         "role": identity.role,
         "owner": identity.owner,
+        "proposed_owner": identity.proposed_owner,
         "disabled": identity.disabled,
     }
 
@@ -832,6 +855,7 @@ def beginning(scratch: Path) -> Beginning:
         world.create_identity("admin", name, "user")
     for name, owner in MACHINES.items():
         world.create_identity("admin", name, "machine", owner=owner)
+        world.accept(owner, name)
     for name in SIGNERS:
         world.create_signer("admin", name, 365)
         for identity, role in MEMBERS[name].items():
@@ -1057,11 +1081,16 @@ class Story(RuleBasedStateMachine):
         number = len(self.model.identities)
         return mostly([f"new{number}"] if number < MOST_IDENTITIES else [], ["ann", "new16"])
 
-    def to_switch(self) -> list[tuple[str, bool]]:
-        """Whom to disable, and more often whom to enable again."""
+    def to_enable(self) -> list[str]:
         identities = self.model.identities
-        off = [(name, False) for name in self.everybody() if identities[name].disabled]
-        return mostly(off, [(name, True) for name in self.people()])
+        off = [name for name in self.everybody() if identities[name].disabled]
+        return mostly(off, self.people())
+
+    def to_accept(self) -> list[tuple[str, str]]:
+        """By whom, and which machine: what was offered to them, and anything."""
+        identities = self.model.identities.values()
+        offered = [(each.proposed_owner, each.name) for each in identities if each.proposed_owner]
+        return mostly(offered, [(who, name) for who in self.everybody() for name in MACHINES])
 
     def policies(self) -> list[str | None]:
         return mostly(self.model.policies, [None, *POLICIES])
@@ -1083,7 +1112,21 @@ class Story(RuleBasedStateMachine):
             st.sampled_from([None, None, None, "auditor", "admin"]),
             st.sampled_from([None, None, "ann", "carol", "ci", ABSENT]),
         )
-        | command("set_identity_disabled", chosen(admins), chosen(to_switch))
+        | command(
+            "disable_identity",
+            chosen(admins),
+            chosen(people),
+            st.sampled_from([None, None, "disable", "keep", "carol", "ann", ABSENT]),
+        )
+        | command("enable_identity", chosen(admins), chosen(to_enable))
+        | command("enable_identity", chosen(admins), chosen(to_enable))
+        | command(
+            "offer",
+            chosen(admins),
+            st.sampled_from([*MACHINES, "ann"]),
+            st.sampled_from([*USERS, "ci", ABSENT]),
+        )
+        | command("accept", chosen(to_accept))
         | command(
             "create_signer",
             chosen(admins),

@@ -184,6 +184,7 @@ def crowds(draw: st.DrawFn) -> Mapping[str, Candidate]:
 
     def candidate(name: str) -> Candidate:
         owner = draw(st.sampled_from([None, "ann", "bob"])) if name in ("ci", "carol") else None
+        proposed = draw(st.sampled_from([None, "bob", "dave"])) if owner else None
         identity = Identity(
             id=name,
             name=name,
@@ -192,6 +193,7 @@ def crowds(draw: st.DrawFn) -> Mapping[str, Candidate]:
             disabled=draw(st.booleans()),
             owner=owner,
             created_at=CREATED_AT,
+            proposed_owner=proposed,
         )
         return Candidate(identity, draw(st.none() | st.sampled_from(MemberRole)))
 
@@ -205,13 +207,13 @@ def test_terms_can_be_met_if_each_step_has_enough_people_who_are_not_one_another
 ) -> None:
     def can_be_met(step: Step) -> bool:
         for team in itertools.combinations([crowd[name] for name in step.approvers], step.required):
-            people = {each.identity.owner or each.identity.name for each in team}
+            people = [name for each in team for name in each.identity.persons]
             watches = any(
                 ServerRole.AUDITOR is each.identity.role or MemberRole.AUDITOR is each.role
                 for each in team
             )
             disabled = any(each.identity.disabled for each in team)
-            if len(people) == step.required and not watches and not disabled:
+            if len(set(people)) == len(people) and not watches and not disabled:
                 return True
         return False
 

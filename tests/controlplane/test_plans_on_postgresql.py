@@ -187,7 +187,7 @@ def test_a_view_asks_by_the_right_index(
         assert signer is not None
         assert view.key_by_id(known.key.id) == known
         assert View(store, view.epoch).key_by_id(known.key.id) == known
-        assert view.role(signer.signer.id, known.identity.id) is MemberRole.OPERATOR
+        assert view.role(signer.signer.id, known.identity) is MemberRole.OPERATOR
         (found,) = view.active_grants("release", "ci", now())
         assert found.id == "g"
 

@@ -314,13 +314,15 @@ def a_candidate(
     name: str,
     *,
     owner: str | None = None,
+    proposed: str | None = None,
     disabled: bool = False,
     server_role: ServerRole | None = None,
     role: MemberRole | None = None,
 ) -> Candidate:
     kind = IdentityKind.USER if owner is None else IdentityKind.MACHINE
     at = datetime(2026, 5, 1, tzinfo=UTC)
-    return Candidate(Identity(name, name, kind, server_role, disabled, owner, at), role)
+    identity = Identity(name, name, kind, server_role, disabled, owner, at, proposed)
+    return Candidate(identity, role)
 
 
 class TestFindUnmet:
@@ -343,6 +345,22 @@ class TestFindUnmet:
             (
                 [a_candidate("ann"), a_candidate("bot", owner="zoe"), a_candidate("b", owner="x")],
                 3,
+            ),
+            (
+                [
+                    a_candidate("a-bot", owner="ann", proposed="bob"),
+                    a_candidate("ann"),
+                    a_candidate("bob"),
+                ],
+                2,
+            ),
+            (
+                [
+                    a_candidate("bot", owner="ann", proposed="bob"),
+                    a_candidate("ann"),
+                    a_candidate("carol"),
+                ],
+                2,
             ),
         ],
     )
@@ -378,6 +396,14 @@ class TestFindUnmet:
                     a_candidate("ann"),
                     a_candidate("bob", owner="ann"),
                     a_candidate("c", owner="ann"),
+                ],
+                "1 person",
+            ),
+            (
+                [
+                    a_candidate("ann"),
+                    a_candidate("x", owner="ann", proposed="bob"),
+                    a_candidate("y", owner="bob", proposed="ann"),
                 ],
                 "1 person",
             ),

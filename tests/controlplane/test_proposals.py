@@ -59,8 +59,8 @@ class Cast:
 @pytest.fixture
 def cast(tmp_path: Path) -> Iterator[Cast]:
     world = World(tmp_path / "data")
-    callers = {name: world.identity(name) for name in ("ann", "bob", "carol", "adm", "ci", "eve")}
-    callers["root"] = world.identity("root", role=ServerRole.ADMIN)
+    callers = {name: world.enrolled(name) for name in ("ann", "bob", "carol", "adm", "ci", "eve")}
+    callers["root"] = world.enrolled("root", role=ServerRole.ADMIN)
     callers["admin"] = world.admin
     world.policy("two", LEAD, SECURITY)
     world.policy("open")
@@ -212,10 +212,67 @@ class TestOvertaken:
         assert refusal(lambda: cast.agree(view, "carol")) == (409, "proposal_overtaken")
         assert cast.policy_of_release() == "two"
 
+    def test_one_of_somebody_who_is_disabled_is_cancelled(self, cast: Cast) -> None:
+        view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
+        done = cast.services.identities.disable(cast["admin"], "adm")
+        assert done.ended.proposals == (view.proposal.id,)
+        assert refusal(lambda: cast.agree(view, "ann")) == (409, "proposal_finished")
+
     def test_an_approval_that_comes_too_late_is_not_kept(self, cast: Cast) -> None:
         view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
-        cast.services.identities.disable(cast["admin"], "adm")
+        cast.services.members.remove(cast["admin"], "release", "adm")
         before = cast.world.last_row()
         assert refusal(lambda: cast.agree(view, "ann")) == (409, "proposal_overtaken")
         assert cast.world.last_row() == before
         assert cast.services.proposals.get(cast["admin"], view.proposal.id).proposal.decisions == ()
+
+
+class TestWithWhichKey:
+    """It is approved; rejecting takes any."""
+
+    @pytest.fixture
+    def clear(self, cast: Cast) -> Caller:
+        """Bob, with a key that an admin made, and that was agreed to."""
+        with pytest.raises(Proposed) as proposed:
+            cast.services.identities.add_key(cast["admin"], "bob")
+        cast.agree(proposed.value.view)
+        return cast.services.identities.authenticate(proposed.value.secrets["api_key"])
+
+    def test_only_one_that_its_holder_enrolled(self, cast: Cast, clear: Caller) -> None:
+        proposals = cast.services.proposals
+        cast.world.clock.advance(days=2)
+        view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
+        assert refusal(lambda: proposals.approve(clear, view.proposal.id)) == (
+            403,
+            "credential_not_enrolled",
+        )
+        rejected = proposals.reject(clear, view.proposal.id, "no")
+        assert rejected.state is RequestState.REJECTED
+
+    def test_each_decision_keeps_it(self, cast: Cast) -> None:
+        view = cast.proposed(lambda: cast.services.signers.set_policy(cast["adm"], "release", None))
+        (decision,) = cast.agree(view, "ann").proposal.decisions
+        assert decision.credential is not None
+        assert decision.credential.id == cast["ann"].api_key_id
+        assert decision.credential.enrolled
+
+
+class TestACodeForAnApprover:
+    def test_of_somebody_else_gets_a_key_once_it_was_agreed_to(self, cast: Cast) -> None:
+        enrolments = cast.services.enrolments
+        with pytest.raises(Proposed) as proposed:
+            enrolments.create(cast["admin"], "bob")
+        code = proposed.value.secrets["enrolment_code"]
+        assert refusal(lambda: enrolments.use(code, None)) == (404, "enrolment_unknown")
+        cast.agree(proposed.value.view)
+        key = enrolments.use(code, None).new.key
+        assert (key.issued_by, key.enrolled) == ("admin", True)
+
+    def test_of_their_own_needs_nobody(self, cast: Cast) -> None:
+        boss = cast.world.enrolled("boss", role=ServerRole.ADMIN)
+        step = Step("boss", 1, ("boss",))
+        cast.world.policy("boss-only", step)
+        cast.services.policies.edit(cast["admin"], "boss-only", TermsEdit(protected=True))
+        cast.world.signer("nightly", policy="boss-only")
+        code = cast.services.enrolments.create(boss, "boss").code
+        assert cast.services.enrolments.use(code, None).new.key.issued_by == "boss"

@@ -89,7 +89,7 @@ class TestIdentities:
         world.identity("robot", IdentityKind.MACHINE)
         machine = IdentityKind.MACHINE
         created = identities.create(world.admin, "ci", machine, owner="ann")
-        assert created.identity.owner == "ann"
+        assert created.identity.proposed_owner == "ann"
         for owner in ("robot", "nobody"):
             with pytest.raises(Refused) as refused:
                 identities.create(world.admin, "x", machine, owner=owner)
@@ -216,7 +216,7 @@ class TestTheLastAdmin:
         identities.revoke_key(world.admin, "third", third.api_key_id)
         assert refusal(lambda: identities.disable(world.admin, "admin")) == (409, "last_admin")
         identities.enable(world.admin, "second")
-        assert identities.disable(world.admin, "admin").disabled
+        assert identities.disable(world.admin, "admin").identity.disabled
 
 
 def test_every_change_leaves_a_row(world: World, identities: Identities) -> None:
@@ -240,6 +240,7 @@ def test_every_change_leaves_a_row(world: World, identities: Identities) -> None
         "kind": "user",
         "role": "auditor",
         "owner": None,
+        "proposed_owner": None,
         "api_key_id": ann.api_key_id,
     }
     assert rows[4].details == {

@@ -207,7 +207,7 @@ class TestWhoMay:
         world.policy("p", Step("x", 1, ("ann", "zoe") if who == "approver" else ("ann",)))
         world.policy("q")
         world.signer(policy="p")
-        world.signer("test", policy="q", zoe=MemberRole.OPERATOR)
+        world.signer("test", policy="q", zoe=MemberRole.AUDITOR)
         if who in set(MemberRole):
             world.services.members.add(world.admin, "release", "zoe", MemberRole(who))
         for wanted in ("q", None, "ghost"):
@@ -309,7 +309,8 @@ class TestEdit:
         """Where the step could be met on one signer but not on the other, as well."""
         world.policy("p", LEAD)
         world.signer("a", policy="p")
-        world.signer("b", policy="p", bob=MemberRole.AUDITOR)
+        world.signer("b", bob=MemberRole.AUDITOR)
+        signers.set_policy(world.admin, "b", "p")
         before = world.last_row()
         with pytest.raises(Refused) as refused:
             policies.edit(world.admin, "p", edit_to(Terms(3600, 5, (BOTH,))))
@@ -326,7 +327,8 @@ class TestEdit:
         self, world: World, policies: Policies, signers: Signers
     ) -> None:
         world.policy("p", LEAD)
-        world.signer("gone", policy="p", bob=MemberRole.AUDITOR)
+        world.signer("gone", bob=MemberRole.AUDITOR)
+        signers.set_policy(world.admin, "gone", "p")
         world.delete_signer("gone")
         world.services.identities.disable(world.admin, "bob")
         assert policies.edit(world.admin, "p", edit_to(Terms(60, None, (BOTH,)))).policy.terms.steps
@@ -540,7 +542,7 @@ class TestWhatCannotBeMet:
             return world.identity("bot", IdentityKind.MACHINE, owner="ann").identity.name
         if what == "disabled machine":
             world.identity("bot", IdentityKind.MACHINE, owner="bob")
-            return world.services.identities.disable(world.admin, "bot").name
+            return world.services.identities.disable(world.admin, "bot").identity.name
         if what == "server auditor":
             return world.identity("eve", role=ServerRole.AUDITOR).identity.name
         if what == "auditor of the signer":

@@ -15,11 +15,12 @@ import pytest
 
 from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
+from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import IdentityKind, MemberRole, Step, Terms
+from controlplane.domain.model import Identity, IdentityKind, MemberRole, Step, Terms
 from controlplane.domain.operation import Operation
 from controlplane.errors import Refused
-from controlplane.service.identities import insert_identity
+from controlplane.service.identity_creation import insert_identity
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
@@ -75,7 +76,8 @@ def _name_as_a_group(location: Location) -> None:
     at = datetime.now(UTC)
     store = location.store()
     with store.closing(), store.change() as database:
-        insert_identity(database, "@bob", IdentityKind.USER, None, None, at)
+        bob = Identity(new_id(), "@bob", IdentityKind.USER, None, False, None, at)
+        insert_identity(database, bob)
 
 
 def _make_old_on_sqlite(path: Path, version: int) -> None:
@@ -171,6 +173,7 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
         ci = services.identities.authenticate(old.api_key)
         assert services.signing.sign(ci, a_call()).signature
         admin = services.identities.authenticate(old.admin_key)
+        assert services.notices.unseen(admin) == ()  # what was before is no news
         everything = list(services.audit.export(admin))
     lines = [line(row) for row in everything]
     assert verify_lines(lines).intact
@@ -208,7 +211,7 @@ def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
-@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "client_hash"])
+@pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "commitments"])
 def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
     upgrade(old.location)
     with closing(sqlite3.connect(old.location.store_path)) as connection:

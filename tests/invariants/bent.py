@@ -43,8 +43,7 @@ _NOTE_THE_NEW_END = """
 _COLUMNS_BUT_KEYS = """
     created_at, kind, signer, actor, api_key_id, outcome, reason, scheme, hash, digest,
     pss_mgf_hash, pss_salt_length, ecdsa_encoding, grant_id, certificate_serial, client,
-    signature, action, object, details, version, credential, approvals, proposal, client_hash,
-    client_salt, credential_id_hash, credential_id_salt, idempotency_key_hash, idempotency_key_salt
+    signature, action, object, details, version, credential, approvals, proposal, commitments
 """
 
 

@@ -19,11 +19,6 @@ _COLUMNS = [
     "ALTER TABLE operations ADD COLUMN credential TEXT",
     "ALTER TABLE operations ADD COLUMN approvals TEXT",
     "ALTER TABLE operations ADD COLUMN proposal TEXT",
-    "ALTER TABLE operations ADD COLUMN client_hash TEXT",
-    "ALTER TABLE operations ADD COLUMN client_salt BLOB",
-    "ALTER TABLE operations ADD COLUMN credential_id_hash TEXT",
-    "ALTER TABLE operations ADD COLUMN credential_id_salt BLOB",
-    "ALTER TABLE operations ADD COLUMN idempotency_key_hash TEXT",
-    "ALTER TABLE operations ADD COLUMN idempotency_key_salt BLOB",
+    "ALTER TABLE operations ADD COLUMN commitments BLOB",
     "ALTER TABLE grants ADD COLUMN approvals TEXT",
 ]

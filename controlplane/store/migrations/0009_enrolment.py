@@ -1,4 +1,5 @@
-"""Codes for one use, which get their holders API keys."""
+"""Codes for one use, which get their holders API keys, and with which credential a decision was
+made."""
 
 from controlplane.store.dialect import Dialect
 
@@ -25,4 +26,6 @@ _STATEMENTS = [
     )
     """,
     "CREATE INDEX enrolments_identity ON enrolments (identity_id)",
+    "ALTER TABLE decisions ADD COLUMN credential TEXT",  # JSON; null: not noted
+    "ALTER TABLE proposal_decisions ADD COLUMN credential TEXT",
 ]

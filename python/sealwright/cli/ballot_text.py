@@ -2,8 +2,9 @@
 
 import click
 
+from sealwright.cli.duration import spell_age
 from sealwright.cli.text import moment, printable
-from sealwright.client.objects import Proposal, Request, RequestStep
+from sealwright.client.objects import Credential, Proposal, Request, RequestStep
 
 Ballot = Request | Proposal
 
@@ -35,7 +36,10 @@ def end(one: Ballot) -> list[tuple[str, object]]:
 
 def _show_step(one: Ballot, number: int, step: RequestStep) -> None:
     title = _title(one, number)
-    approved = sum(decision.verdict == "approved" for decision in step.decisions)
+    approved = sum(
+        decision.verdict == "approved" and decision.withdrawn_at is None
+        for decision in step.decisions
+    )
     now = ", open now" if one.step == number else ""
     click.echo("")
     click.echo(printable(f"{title[0].upper()}{title[1:]}{now}"))
@@ -44,11 +48,20 @@ def _show_step(one: Ballot, number: int, step: RequestStep) -> None:
     )
     for decision in step.decisions:
         comment = f": {decision.comment}" if decision.comment else ""
-        click.echo(
-            printable(
-                f"  {moment(decision.at)}  {decision.verdict} by {decision.approver}{comment}"
-            )
-        )
+        ended = decision.withdrawn_at
+        withdrawn = "" if ended is None else f", withdrawn {moment(ended)}"
+        said = f"{decision.verdict} by {decision.approver}{withdrawn}{comment}"
+        click.echo(printable(f"  {moment(decision.at)}  {said}"))
+        if decision.credential is not None:
+            click.echo(printable(f"    with {_say_credential(decision.credential)}"))
+
+
+def _say_credential(of: Credential) -> str:
+    """In a sentence."""
+    origin = f"made by {of.issued_by}" if of.issued_by else "of unknown origin"
+    if of.enrolled:
+        origin = f"enrolled by its holder, at the invitation of {of.issued_by}"
+    return f"{of.kind.replace('_', ' ')} {of.id}, {spell_age(of.age_seconds)} old, {origin}"
 
 
 def _title(one: Ballot, number: int) -> str:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
+    "recovery": "sealwright.cli.recovery:recovery",
     "module": "sealwright.cli.module:module",
 }
 

@@ -29,6 +29,14 @@ def spell_duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
+def spell_age(seconds: int) -> str:
+    """In the largest unit of which there is one: `3d`, `59s`."""
+    for unit, size in _UNITS.items():
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return "0s"
+
+
 class Duration(click.ParamType[int]):
     """Seconds."""
 

@@ -49,8 +49,17 @@ NEXT_STEPS = {
     "as many as the policy allows.",
     "request_not_found": "Those that you may see: sealwright request list",
     "request_not_pending": "What became of it: sealwright request show ID",
+    "machines_undecided": "Say it: sealwright identity disable NAME --machines disable",
+    "roles_exclude": "Take the other role away first: sealwright member remove SIGNER IDENTITY, "
+    "sealwright identity edit NAME --role none",
     "own_request": "Ask another approver; who they are: sealwright request show ID",
+    "owner_disabled": "Another user owns it first: sealwright identity edit NAME --owner USER",
+    "not_proposed_owner": "An admin offers it: sealwright identity edit NAME --owner USER",
     "not_an_approver": "Ask an approver; who they are: sealwright request show ID",
+    "credential_not_enrolled": "An admin gives out a code (sealwright identity key add NAME "
+    "--enrol); make a key of it: sealwright enrol",
+    "credential_too_young": "Approve with another key of yours; who made this one: "
+    "sealwright whoami",
     "auditor_cannot_approve": "Ask an approver without such a role; who they are: "
     "sealwright request show ID",
     "already_decided": "Ask another approver; what is missing: sealwright request show ID",

@@ -18,9 +18,9 @@ from sealwright.cli.output import (
     show_page,
     warn,
 )
-from sealwright.cli.text import facts, moment, table
+from sealwright.cli.text import facts, moment, printable, table
 from sealwright.client.errors import ClientError, Proposed
-from sealwright.client.objects import ApiKey, Enrolment, Identity, NewApiKey
+from sealwright.client.objects import ApiKey, DisabledIdentity, Enrolment, Identity, NewApiKey
 
 key_out = click.option(
     "--key-out",
@@ -46,13 +46,17 @@ def identity() -> None:
 @click.argument("name")
 @click.option("--kind", type=click.Choice(["user", "machine"]), required=True)
 @click.option("--role", type=click.Choice(["admin", "auditor"]), help="Server-wide role.  [none]")
-@click.option("--owner", metavar="USER", help="Who owns this machine.  [the caller]")
+@click.option("--owner", metavar="USER", help="Who is to own this machine.  [the caller]")
 @enrol_option
 @key_out
 def create(
     name: str, kind: str, role: str | None, owner: str | None, enrol: bool, key_out: Path | None
 ) -> None:
-    """Make an identity, and print its first API key or code once."""
+    """Make an identity, and print its first API key or code once.
+
+    A machine is the caller's until the user named with --owner accepts it (sealwright identity
+    accept NAME); until then it counts as both.
+    """
     if enrol:
         _refuse_key_out(key_out)
         made = client().create_identity(name, kind, role, owner, enrol=True)
@@ -62,6 +66,8 @@ def create(
     caller, output = client(), KeyOutput(key_out)
     try:
         answer = caller.create_identity(name, kind, role, owner)
+    except Proposed as proposed:
+        raise _kept(output, proposed, key_out) from None
     except ClientError:
         output.discard()
         raise
@@ -100,9 +106,53 @@ def show_(name: str) -> None:
 
 @identity.command()
 @click.argument("name")
-def disable(name: str) -> None:
-    """From now on refuse whatever this identity asks."""
-    show(client().disable_identity(name), show_identity)
+@click.option("--role", type=click.Choice(["admin", "auditor", "none"]), help="Server-wide role.")
+@click.option("--owner", metavar="USER", help="Who is to own this machine, once they accept it.")
+@click.option("--email", metavar="ADDRESS", help="Where its holder is written to; none: nowhere.")
+def edit(name: str, role: str | None, owner: str | None, email: str | None) -> None:
+    """Change an identity; what is not named stays.
+
+    A machine counts as its owner's and as the new one's until they accept it (sealwright identity
+    accept NAME). Its owner's name takes back what was offered.
+    """
+    new = {"role": _taken(role), "owner": owner, "email": _taken(email)}
+    named = {"role": role, "owner": owner, "email": email}
+    given = {field: new[field] for field in new if named[field] is not None}
+    if not given:
+        raise click.UsageError("Nothing to change: give at least one option.")
+    show(client().edit_identity(name, given), show_identity)
+
+
+@identity.command()
+@click.argument("name")
+def accept(name: str) -> None:
+    """Own a machine that was offered to you.
+
+    What it asked for and approved before ends.
+    """
+    show(client().accept_machine(name), show_identity)
+
+
+@identity.command()
+@click.argument("name")
+@click.option(
+    "--machines",
+    metavar="disable|keep|USER",
+    help="What becomes of the machines that it owns; USER is to own them.",
+)
+def disable(name: str, machines: str | None) -> None:
+    """From now on refuse whatever this identity asks.
+
+    What it asked for is cancelled, and its approvals on steps that are not complete are withdrawn,
+    those of its machines too. A machine that is kept signs, and approves nothing until somebody
+    else owns it.
+    """
+    answer = client().disable_identity(name, machines)
+    show(answer, _show_disabled)
+    if not invocation().json:
+        for unmet in answer.value.unmet:
+            for sentence in unmet.what:
+                warn(f"The policy {unmet.policy!r} cannot be met: {sentence}")
 
 
 @identity.command()
@@ -144,7 +194,11 @@ def add(
     """Give an identity one more API key or code, and print it once."""
     if enrol:
         _refuse_key_out(key_out)
-        made = client().add_enrolment(name, expires, networks)
+        try:
+            made = client().add_enrolment(name, expires, networks)
+        except Proposed as proposed:
+            _tell_code(proposed.change.enrolment_code, None)
+            raise
         show(made, lambda new: _show_enrolments([new]))
         _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
         return
@@ -196,9 +250,10 @@ def _refuse_key_out(path: Path | None) -> None:
 
 
 def _tell_code(code: str | None, end: datetime | None) -> None:
-    """For people, on the last line of stdout."""
+    """For people, on a line of its own on stdout. `end` None: others have to agree first."""
     if not invocation().json:
-        until = f"until {moment(end)}, for `sealwright enrol`"
+        when = "once the proposal is carried out" if end is None else f"until {moment(end)}"
+        until = f"{when}, for `sealwright enrol`"
         click.echo(f"The enrolment code, good for one use {until}, is the next line.", err=True)
         click.echo(code)
 
@@ -222,6 +277,8 @@ def show_identity(who: Identity) -> None:
             ("kind", who.kind),
             ("role", who.role),
             ("owner", who.owner),
+            *_offered(who),
+            ("email", who.email),
             ("disabled", _yes(who.disabled)),
             ("created", moment(who.created_at)),
         ]
@@ -249,6 +306,27 @@ def _show_enrolments(enrolments: Sequence[Enrolment]) -> None:
     table(["enrolment id", "created", "by", "until", "key ends after", "from"], rows)
 
 
+def _show_disabled(who: DisabledIdentity) -> None:
+    show_identity(who)
+    lines = [f"The machine {each.name} is {_state(each)}." for each in who.machines]
+    lines += [f"Cancelled: the {each.kind} {each.id}." for each in who.cancelled]
+    lines += [
+        f"Withdrawn: {each.approver}'s approval of step {each.step} of the {each.kind} {each.id}."
+        for each in who.withdrawn
+    ]
+    lines += [f"Nobody can use the grant {each} now." for each in who.grants]
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _state(machine: Identity) -> str:
+    if machine.disabled:
+        return "disabled"
+    if machine.proposed_owner is not None:
+        return f"offered to {machine.proposed_owner}, who has to accept it"
+    return "kept"
+
+
 def show_keys(keys: list[ApiKey]) -> None:
     rows = [
         [
@@ -274,6 +352,16 @@ def _last_use(key: ApiKey) -> str | None:
 
 def _places(networks: list[str]) -> str:
     return ", ".join(networks) or "anywhere"
+
+
+def _offered(who: Identity) -> list[tuple[str, object]]:
+    """To whom, while they have not accepted."""
+    return [] if who.proposed_owner is None else [("offered to", who.proposed_owner)]
+
+
+def _taken(given: str | None) -> str | None:
+    """`none` takes away what there is."""
+    return None if given == "none" else given
 
 
 def _yes(fact: bool) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,6 +26,8 @@ class Invocation:
     client_cert: str | None = None
     client_key: str | None = None
     insecure: bool = False
+    callers: "list[Client]" = field(default_factory=list)
+    """Those that were made."""
 
     def client(self, *, with_key: bool = True) -> "Client":
         """
@@ -46,7 +48,8 @@ class Invocation:
             insecure=self.insecure,
             with_key=with_key,
         )
-        return Client(connection)
+        self.callers.append(Client(connection))
+        return self.callers[-1]
 
 
 def invocation() -> Invocation:

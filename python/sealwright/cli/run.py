@@ -8,6 +8,7 @@ import click
 
 from sealwright.cli.commands import root
 from sealwright.cli.failure import CommandError, report
+from sealwright.cli.notices import tell_notices
 from sealwright.cli.proposed import tell_proposed
 from sealwright.client.errors import ClientError, Proposed, UnreachableError
 
@@ -17,15 +18,9 @@ DONE, FAILED, WRONG_USAGE, UNREACHABLE, PROPOSED = 0, 1, 2, 3, 4
 def run(arguments: Sequence[str]) -> int:
     try:
         with root.make_context("sealwright", list(arguments)) as context:
-            try:
-                root.invoke(context)
-                sys.stdout.flush()
-            except Proposed as proposed:
-                tell_proposed(proposed)
-                return PROPOSED
-            except (ClientError, CommandError) as fault:
-                report(fault)
-                return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED
+            code = _carry_out(context)
+            tell_notices()
+            return code
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as fault:
@@ -44,4 +39,16 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read us has gone; the interpreter must not trip over it again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _carry_out(context: click.Context) -> int:
+    try:
+        root.invoke(context)
+        sys.stdout.flush()
+    except Proposed as proposed:
+        tell_proposed(proposed)
+        return PROPOSED
+    except (ClientError, CommandError) as fault:
+        report(fault)
+        return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED
     return DONE

@@ -16,7 +16,7 @@ from sealwright.client.errors import (
     UnreachableError,
 )
 from sealwright.client.objects import Problem, ProposedChange
-from sealwright.client.transport import Response, Transport
+from sealwright.client.transport import NOTICES, Response, Transport
 
 T = TypeVar("T")
 Body = Mapping[str, object] | msgspec.Struct
@@ -39,7 +39,12 @@ class Caller:
 
     def __init__(self, connection: Connection) -> None:
         self._transport = Transport(connection)
-        self._headers = {"Accept": "application/json", "User-Agent": "sealwright-cli"}
+        self._headers = {
+            "Accept": "application/json",
+            "User-Agent": "sealwright-cli",
+            NOTICES: "count",
+        }
+        self.has_notices = False  # as of the last answer
         if connection.api_key is not None:
             self._headers["Authorization"] = f"Bearer {connection.api_key}"
 
@@ -60,6 +65,7 @@ class Caller:
             content = msgspec.json.encode(body)
             headers = headers | {"Content-Type": "application/json"}
         response = self._transport.request(method, path, body=content, headers=headers)
+        self.has_notices = response.notices
         if not 200 <= response.status < 300:
             raise _refusal(response)
         if response.status == 202:

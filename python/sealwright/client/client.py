@@ -1,6 +1,6 @@
 """The control plane's API, one method a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -12,6 +12,7 @@ from sealwright.client.objects import (
     Catalogue,
     Certificate,
     Chain,
+    DisabledIdentity,
     Enrolled,
     Explanation,
     Grant,
@@ -46,6 +47,10 @@ class Client(Caller):
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)
 
+    def mark_notices(self, seen: str) -> None:
+        """Those up to the one with this id: this key is not told of them again."""
+        self._send("POST", "/v1/whoami/notices", {"seen": seen})
+
     def create_identity(
         self,
         name: str,
@@ -65,8 +70,17 @@ class Client(Caller):
     def identity(self, name: str) -> Answer[Identity]:
         return self._call("GET", f"/v1/identities/{part(name)}", Identity)
 
-    def disable_identity(self, name: str) -> Answer[Identity]:
-        return self._call("POST", f"/v1/identities/{part(name)}/disable", Identity, {})
+    def edit_identity(self, name: str, new: Mapping[str, object]) -> Answer[Identity]:
+        """`new`: what to change of `role`, `owner` and `email`; None takes it away."""
+        return self._call("PATCH", f"/v1/identities/{part(name)}", Identity, new)
+
+    def accept_machine(self, name: str) -> Answer[Identity]:
+        return self._call("POST", f"/v1/identities/{part(name)}/accept", Identity, {})
+
+    def disable_identity(self, name: str, machines: str | None = None) -> Answer[DisabledIdentity]:
+        """`machines`: `disable`, `keep`, or the user to whom they are offered."""
+        path = f"/v1/identities/{part(name)}/disable"
+        return self._call("POST", path, DisabledIdentity, given(machines=machines))
 
     def enable_identity(self, name: str) -> Answer[Identity]:
         return self._call("POST", f"/v1/identities/{part(name)}/enable", Identity, {})

@@ -84,10 +84,18 @@ class NewEnrolment(Enrolment, frozen=True, kw_only=True):
     enrolment_code: str
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """Something that happened to the caller, or a machine of theirs; `text` is a sentence."""
+
+    id: str
+    text: str
+
+
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keys` is there when one identity was asked for, `key` when the caller asked who it is: the
     one that it calls with; `api_key` and its id, or `enrolment_code` and its end, when it is new.
-    `enrolments` wait for their codes. `warnings` are sentences."""
+    `enrolments` wait for their codes. `proposed_owner` is to own the machine, and has not accepted.
+    `warnings` are sentences."""
 
     id: str
     name: str
@@ -96,10 +104,13 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str | None
     disabled: bool
     created_at: datetime
+    proposed_owner: str | None = None
+    email: str | None = None
     keys: list[ApiKey] | None = None
     enrolments: list[Enrolment] = []
     key: ApiKey | None = None
     warnings: list[str] = []
+    notices: list[Notice] = []
     api_key_id: str | None = None
     api_key: str | None = None
     enrolment_code: str | None = None
@@ -126,6 +137,37 @@ class Setting(msgspec.Struct, frozen=True):
     default: str
     form: str
     meaning: str
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """`kind`: request, proposal."""
+
+    kind: str
+    id: str
+
+
+class Withdrawn(Cancelled, frozen=True):
+    """An approval that no longer counts."""
+
+    step: int
+    approver: str
+
+
+class UnmetPolicy(msgspec.Struct, frozen=True):
+    """`what`: sentences."""
+
+    policy: str
+    what: list[str]
+
+
+class DisabledIdentity(Identity, frozen=True, omit_defaults=True):
+    """`machines`: as they are now; `grants`: ids of those that nobody can use now."""
+
+    machines: list[Identity] = []
+    cancelled: list[Cancelled] = []
+    withdrawn: list[Withdrawn] = []
+    grants: list[str] = []
+    unmet: list[UnmetPolicy] = []
 
 
 class PolicyChange(msgspec.Struct, frozen=True):
@@ -243,11 +285,25 @@ class Policy(msgspec.Struct, frozen=True):
     changes: list[PolicyChange] = []
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """What a call was made with. `enrolled`: nobody but its holder ever saw it."""
+
+    kind: str
+    id: str
+    issued_by: str | None
+    age_seconds: int
+    enrolled: bool
+
+
 class Decision(msgspec.Struct, frozen=True):
+    """`credential` None: from before that was noted."""
+
     approver: str
     verdict: str
     comment: str | None
     at: datetime
+    credential: Credential | None = None
+    withdrawn_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):

@@ -32,6 +32,8 @@ from sealwright.client.connection import Connection
 from sealwright.client.errors import MisconfiguredError, UnexpectedAnswerError, UnreachableError
 from sealwright.client.proxy import Proxy
 
+NOTICES = "Sealwright-Notices"
+"""In a request: say how many there are. In its answer: that there are some."""
 _LARGEST_BODY = 64 << 20  # bytes
 _CHUNK = 1 << 16  # bytes
 _NAME_ITS_CA = "Name its CA with --ca-file or SEALWRIGHT_CA_FILE."
@@ -55,13 +57,15 @@ _OF_PLAIN_HTTP = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`date` is the server's clock as its header has it."""
+    """`date` is the server's clock as its header has it; `notices`: there are some for the
+    caller."""
 
     status: int
     body: bytes
     date: str | None
     retry_after: str | None
     url: str
+    notices: bool = False
 
 
 class Transport:
@@ -196,7 +200,12 @@ def _whole(address: Address, raw: urllib3.BaseHTTPResponse) -> Response:
             )
     headers = raw.headers
     return Response(
-        raw.status, bytes(body), headers.get("Date"), headers.get("Retry-After"), address.url
+        raw.status,
+        bytes(body),
+        headers.get("Date"),
+        headers.get("Retry-After"),
+        address.url,
+        NOTICES in headers,
     )
 
 
