@@ -6,7 +6,7 @@ from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter
-from controlplane.api.values import IdentityName, Signings, Why, Window
+from controlplane.api.values import IdentityMention, Signings, Why, Window
 from controlplane.domain.model import Caller, GrantState, HashAlgorithm
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Code
@@ -15,7 +15,7 @@ from controlplane.service.grants import GrantView
 
 
 class CreateGrant(Body, frozen=True):
-    identity: IdentityName
+    identity: IdentityMention
     justification: Why
     window_seconds: Window | None = None
     signings: Signings | None = None

@@ -11,7 +11,7 @@ from controlplane.api.notices import Notice, show_notices
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, length, number
+from controlplane.api.values import IdentityMention, NewIdentityName, length, number
 from controlplane.domain import enrolment as domain
 from controlplane.domain import model
 from controlplane.domain.api_key import LIFETIME, NETWORKS
@@ -32,10 +32,10 @@ from controlplane.service.notices import Notices
 
 
 class CreateIdentity(Body, frozen=True):
-    name: IdentityName
+    name: NewIdentityName
     kind: IdentityKind
     role: ServerRole | None = None
-    owner: IdentityName | None = None
+    owner: IdentityMention | None = None
     enrol: Annotated[bool, Meta(description="a code in the place of an API key")] = False
 
 
@@ -43,7 +43,7 @@ class DisableIdentity(Body, frozen=True):
     """`machines`: `disable`, `keep`, or the user to whom they are offered. Asked for where a user
     owns machines that are enabled."""
 
-    machines: IdentityName | None = None
+    machines: IdentityMention | None = None
 
 
 class EditIdentity(Body, frozen=True):
@@ -51,7 +51,7 @@ class EditIdentity(Body, frozen=True):
     the machine once they accept it; its owner's name takes back what was offered."""
 
     role: ServerRole | UnsetType | None = UNSET
-    owner: IdentityName | UnsetType = UNSET
+    owner: IdentityMention | UnsetType = UNSET
     email: Annotated[Text, length(EMAIL)] | UnsetType | None = UNSET
 
 

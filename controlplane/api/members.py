@@ -5,7 +5,7 @@ from datetime import datetime
 from controlplane.api.endpoint import Answer, endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
-from controlplane.api.values import IdentityName
+from controlplane.api.values import Mention
 from controlplane.domain import model
 from controlplane.domain.model import Caller, MemberRole
 from controlplane.domain.page import PageRequest
@@ -14,7 +14,7 @@ from controlplane.service.members import Members as Service
 
 
 class AddMember(Body, frozen=True):
-    identity: IdentityName
+    identity: Mention
     role: MemberRole
 
 
@@ -46,6 +46,7 @@ class MembersResource(Resource):
             Code.ADMINISTRATOR_REQUIRED,
             Code.SIGNER_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
+            Code.GROUP_NOT_FOUND,
             Code.ROLES_EXCLUDE,
         ),
         proposes=True,
@@ -63,6 +64,7 @@ class MemberResource(Resource):
             Code.ADMINISTRATOR_REQUIRED,
             Code.SIGNER_NOT_FOUND,
             Code.IDENTITY_NOT_FOUND,
+            Code.GROUP_NOT_FOUND,
             Code.MEMBER_NOT_FOUND,
         ),
     )

@@ -10,7 +10,7 @@ from controlplane.api.endpoint import endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, PolicyName, length, number
+from controlplane.api.values import Mention, PolicyName, length, number
 from controlplane.domain import model
 from controlplane.domain.model import Caller, HashAlgorithm, PolicyChangeKind, Terms
 from controlplane.domain.page import PageRequest
@@ -34,7 +34,7 @@ Hashes = Annotated[
 class Step(Body, frozen=True):
     name: Annotated[Text, length(STEP_NAME, "printable, no colon")]
     required: Annotated[int, number(APPROVERS, "distinct approvals")]
-    approvers: Annotated[list[IdentityName], length(APPROVERS)]
+    approvers: Annotated[list[Mention], length(APPROVERS)]
 
 
 Steps = Annotated[list[Step], length(STEPS, "in order")]

@@ -12,7 +12,7 @@ from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.policies import PolicyChange, policy_changes
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import Text
-from controlplane.api.values import IdentityName, PolicyName, length, number, shape
+from controlplane.api.values import IdentityMention, PolicyName, length, number, shape
 from controlplane.domain.model import (
     Caller,
     HashAlgorithm,
@@ -76,7 +76,7 @@ class SetPolicy(Body, frozen=True):
 
 
 class ExplainQuery(Body, frozen=True):
-    identity: IdentityName
+    identity: IdentityMention
     hash: HashAlgorithm | None = None
 
 

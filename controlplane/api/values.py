@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from controlplane.api.text import MAX_INTEGER, Text
-from controlplane.domain.names import IDENTITY_NAME, POLICY_NAME, Shape
+from controlplane.domain.names import IDENTITY_NAME, MENTION, POLICY_NAME, Shape
 from controlplane.domain.ranges import TEXT, Range
 
 SHA256 = "^[0-9a-f]{64}$"
@@ -33,7 +33,11 @@ def shape(of: Shape, description: str) -> Meta:
     )
 
 
-IdentityName = Annotated[str, shape(IDENTITY_NAME, "A-Z a-z 0-9 @ . _ + -")]
+NewIdentityName = Annotated[str, shape(IDENTITY_NAME, "A-Z a-z 0-9 @ . _ + -; not @ first")]
+IdentityMention = Annotated[str, shape(MENTION, "A-Z a-z 0-9 @ . _ + -")]
+Mention = Annotated[
+    str, shape(MENTION, "A-Z a-z 0-9 @ . _ + -: an identity, or with @ before its name a group")
+]
 PolicyName = Annotated[str, shape(POLICY_NAME, "A-Z a-z 0-9 @ . _ + -; not none")]
 Window = Annotated[
     int,

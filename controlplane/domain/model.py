@@ -3,8 +3,8 @@
 Times are aware UTC datetimes; hashes and serials lower-case hex; digests and signatures raw bytes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -18,6 +18,7 @@ from controlplane.algorithms.scheme import EcdsaEncoding as EcdsaEncoding
 from controlplane.algorithms.scheme import PssParameters as PssParameters
 from controlplane.algorithms.scheme import ToSign
 from controlplane.domain.action import Action
+from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Code
@@ -110,6 +111,11 @@ class Identity:
     email: str | None = None
 
     @property
+    def mention(self) -> str:
+        """How it is named where a group could be."""
+        return self.name
+
+    @property
     def persons(self) -> frozenset[str]:
         """The names of who stands behind it, two for a machine that changes hands: nobody may
         answer themselves by way of a machine."""
@@ -119,6 +125,21 @@ class Identity:
     def is_of(self, other: "Identity") -> bool:
         """Whether one person stands behind both."""
         return not self.persons.isdisjoint(other.persons)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Users who are named together. `users`: their names, in order."""
+
+    id: str
+    name: str
+    users: tuple[str, ...]
+    created_at: datetime
+
+    @property
+    def mention(self) -> str:
+        """How it is named where an identity could be."""
+        return f"{GROUP_MARK}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +224,7 @@ class Step:
 
     name: str
     required: int
-    approvers: tuple[str, ...]  # names of identities, distinct
+    approvers: tuple[str, ...]  # names of identities, distinct; in a policy of groups too
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +247,35 @@ class Terms:
     def approvers(self) -> frozenset[str]:
         return frozenset(name for step in self.steps for name in step.approvers)
 
+    def of_people(self, groups: "Iterable[Group]") -> "Terms":
+        """The same, with the users of each of these groups in its place."""
+        users = {group.mention: group.users for group in groups}
+        if not users:
+            return self
+
+        def people(step: Step) -> tuple[str, ...]:
+            named = (name for each in step.approvers for name in users.get(each, (each,)))
+            return tuple(dict.fromkeys(named))
+
+        return replace(
+            self, steps=tuple(replace(step, approvers=people(step)) for step in self.steps)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
+    """`terms` as they were written; `groups`: those that they name, as they are now."""
+
     id: str
     name: str
     terms: Terms
     created_at: datetime
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def people(self) -> Terms:
+        """What it demands now, and of whom."""
+        return self.terms.of_people(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,7 +503,7 @@ class Signer(SignerDescription):
 @dataclass(frozen=True, slots=True)
 class Member:
     signer: str
-    identity: str
+    identity: str  # or a group, with its mark
     role: MemberRole
     added_at: datetime
 

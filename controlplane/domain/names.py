@@ -1,4 +1,4 @@
-"""Which names identities, signers and policies can have."""
+"""Which names identities, groups, signers and policies can have."""
 
 import re
 from dataclasses import dataclass
@@ -18,8 +18,13 @@ class Shape:
         return len(name) in self.length and re.fullmatch(self.pattern, name) is not None
 
 
-IDENTITY_NAME = Shape(Range(1, 64), "[A-Za-z0-9@._+-]+")
-POLICY_NAME = IDENTITY_NAME
+GROUP_MARK = "@"  # before a group's name where an identity could be named
+_WITHOUT_MARK = "[A-Za-z0-9._+-][A-Za-z0-9@._+-]*"
+IDENTITY_NAME = Shape(Range(1, 64), _WITHOUT_MARK)
+GROUP_NAME = Shape(Range(1, 63), _WITHOUT_MARK)  # with the mark as long as an identity's
+# An identity or a group; identities of earlier versions may begin with the mark.
+MENTION = Shape(Range(1, 64), "[A-Za-z0-9@._+-]+")
+POLICY_NAME = MENTION
 EMAIL = Range(3, 254)  # characters of an address (RFC 5321 §4.5.3.1.3, without its brackets)
 # A signer's name is its token's label, hence at most 32 bytes (PKCS#11 v2.40 §3.2).
 SIGNER_NAME = Shape(Range(1, 32), "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -30,7 +35,16 @@ def check_identity_name(name: str, field: str = "name") -> None:
         raise invalid(
             field,
             f"{name!r} is no identity name: {IDENTITY_NAME.length} letters, digits or any of "
-            "@ . _ + - .",
+            "@ . _ + -, not @ first, which names a group.",
+        )
+
+
+def check_group_name(name: str) -> None:
+    if not GROUP_NAME.fits(name):
+        raise invalid(
+            "name",
+            f"{name!r} is no group name: {GROUP_NAME.length} letters, digits or any of "
+            "@ . _ + -, not @ first, which stands before it where it is named.",
         )
 
 

@@ -3,6 +3,8 @@
 `role` is the caller's role on the signer in question, None for no member.
 """
 
+from collections.abc import Collection
+
 from controlplane.domain.model import Identity, MemberRole, Policy, ServerRole
 from controlplane.errors import Code, Refused
 
@@ -21,11 +23,24 @@ def may_see_identity(reader: Identity, identity: Identity) -> bool:
     return own or may_read_everything(reader)
 
 
+def settle_role(
+    own: MemberRole | None, through_groups: Collection[MemberRole]
+) -> MemberRole | None:
+    """On a signer: an auditor is nothing else; otherwise one's own role counts, and without one
+    the greatest of one's groups'."""
+    if own is MemberRole.AUDITOR or MemberRole.AUDITOR in through_groups:
+        return MemberRole.AUDITOR
+    if own is not None or not through_groups:
+        return own
+    rules = MemberRole.ADMINISTRATOR in through_groups
+    return MemberRole.ADMINISTRATOR if rules else MemberRole.OPERATOR
+
+
 def may_see_signer(identity: Identity, role: MemberRole | None, policy: Policy | None) -> bool:
     """Its rows and requests too: members, server-wide readers, and whom its policy names."""
     if role is not None or may_read_everything(identity):
         return True
-    return policy is not None and identity.name in policy.terms.approvers
+    return policy is not None and identity.name in policy.people.approvers
 
 
 def may_manage_signer(identity: Identity, role: MemberRole | None) -> bool:

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from controlplane.domain.duration import spell
 from controlplane.domain.model import HashAlgorithm, Identity, MemberRole, ServerRole, Step, Terms
+from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.ranges import Range
 from controlplane.errors import Code, Refused, invalid
 
@@ -63,11 +64,14 @@ def _check_step(field: str, step: Step) -> None:
         raise invalid(f"{field}.approvers", f"The step {name!r} needs {APPROVERS} approvers.")
     if len(set(step.approvers)) != len(step.approvers):
         raise invalid(f"{field}.approvers", f"The step {name!r} names an approver twice.")
-    if not 1 <= step.required <= len(step.approvers):
+    # How many a group has may change: whether they are enough is judged where it is attached.
+    has_group = any(each.startswith(GROUP_MARK) for each in step.approvers)
+    most = APPROVERS.most if has_group else len(step.approvers)
+    if not 1 <= step.required <= most:
         raise invalid(
             f"{field}.required",
             f"The step {name!r} has {count(len(step.approvers), 'approver')} and can require 1 to "
-            f"{len(step.approvers)} approvals, not {step.required}.",
+            f"{most} approvals, not {step.required}.",
         )
 
 
@@ -159,9 +163,10 @@ def find_unmet(
         others = [each for each in able if but is None or not each.identity.is_of(but)]
         people = count_people(each.identity for each in others)
         if people < step.required:
+            names = step.approvers or ("an empty group",)
             unmet.append(
                 f"The step {step.name!r} needs {count(step.required, 'approval')}, and "
-                f"{count(people, 'person', 'people')} of {', '.join(step.approvers)} could "
+                f"{count(people, 'person', 'people')} of {', '.join(names)} could "
                 "give one: disabled identities and auditors cannot, and machines count as their "
                 "owner."
             )

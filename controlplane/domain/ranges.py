@@ -27,5 +27,6 @@ CHAIN = Range(1, 128 * 1024)  # characters of PEM
 LARGEST_CHAIN = 2 * CHAIN.most  # octets of a file or body that holds one, escapes included
 TEXT = Range(1, 2048)  # characters that say why
 PAGE = Range(1, 1000)  # items
+GROUP = Range(0, 256)  # users of one
 DEFAULT_PAGE = 100
 IDEMPOTENCY_KEY = Range(1, 255)  # characters

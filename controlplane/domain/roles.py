@@ -2,22 +2,45 @@
 of a machine. A machine that watches leaves its owner free."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controlplane.domain.model import Identity, MemberRole, ServerRole
+from controlplane.domain.model import Group, Identity, MemberRole, ServerRole
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRole:
+    """What a group is on a signer."""
+
+    group_id: str
+    signer: str
+    role: MemberRole
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What an identity is: `roles` by the name of the signer; `decides`: the names of the signers
-    on which an attached policy, or something that is pending, names it as an approver."""
+    """What an identity is: `roles`, its own, by the name of the signer, and those of its groups;
+    `decides`: the names of the signers on which an attached policy, or something that is pending,
+    names it or a group of it as an approver."""
 
     identity: Identity
     roles: Mapping[str, MemberRole]
+    of_groups: frozenset[GroupRole]
     decides: frozenset[str]
 
     def watches(self, signer: str) -> bool:
-        return self._watches_all or self.roles.get(signer) is MemberRole.AUDITOR
+        return self._watches_all or (signer, MemberRole.AUDITOR) in self._all_roles
+
+    def with_group_role(self, group: Group, signer: str, role: MemberRole) -> "Standing":
+        """Where a group of it gets this role."""
+        others = {
+            each for each in self.of_groups if (each.group_id, each.signer) != (group.id, signer)
+        }
+        return replace(self, of_groups=frozenset({*others, GroupRole(group.id, signer, role)}))
+
+    @property
+    def _all_roles(self) -> frozenset[tuple[str, MemberRole]]:
+        of_groups = ((each.signer, each.role) for each in self.of_groups)
+        return frozenset({*self.roles.items(), *of_groups})
 
     @property
     def _watches_all(self) -> bool:
@@ -29,7 +52,7 @@ class Standing:
         found = set()
         if self._watches_all and holder.identity.role is ServerRole.ADMIN:
             found.add(f"{name} is a server admin, and {watcher} a server auditor")
-        for signer, role in holder.roles.items():
+        for signer, role in holder._all_roles:
             if role.signs and self.watches(signer):
                 found.add(f"{name} is {role.value} of {signer}, and {watcher} an auditor")
         for signer in holder.decides:

@@ -40,7 +40,7 @@ def find_visible_policy(
     policy = find_policy(database, name)
     seen_by = limited(reader)
     having = signers.names_with_policy(database, policy.id, now, seen_by=seen_by)
-    if seen_by is not None and not having and reader.name not in policy.terms.approvers:
+    if seen_by is not None and not having and reader.name not in policy.people.approvers:
         raise not_found("policy", name)
     return policy, having
 
@@ -53,7 +53,7 @@ def find_meetable(
     policy, _ = find_visible_policy(database, actor, name, now)
     if signer.policy is None or signer.policy.id != policy.id:
         auditors = members.auditors_of(database, signer.id)
-        refuse_unmet(database, policy.terms, {signer.name: auditors})
+        refuse_unmet(database, policy, {signer.name: auditors})
     return policy
 
 
@@ -99,9 +99,12 @@ def change_policy(
     )
 
 
-def refuse_unmet(database: Database, terms: Terms, auditors: Mapping[str, frozenset[str]]) -> None:
+def refuse_unmet(
+    database: Database, policy: Policy, auditors: Mapping[str, frozenset[str]]
+) -> None:
     """`auditors`: of each signer in question, by its name, their ids. Refused 409
     policy_cannot_be_met: a step that too few people could complete on the first such signer."""
+    terms = policy.people
     crowd = Crowd(database, terms.approvers)
     # Most signers have the same of them as auditors: none.
     judged: dict[frozenset[str], tuple[str, ...]] = {}

@@ -4,10 +4,22 @@ from datetime import datetime
 
 from peewee import Database
 
-from controlplane.domain.model import GrantState, Identity, Policy, ServerRole, Signer, Step
+from controlplane.domain.model import (
+    GrantState,
+    Group,
+    Identity,
+    MemberRole,
+    Policy,
+    ServerRole,
+    Signer,
+    Step,
+)
 from controlplane.domain.settings import FOUR_EYES
 from controlplane.service.gate import Consent
 from controlplane.store import grants, identities, policies, settings, signers
+
+WEIGHTY = (MemberRole.ADMINISTRATOR, MemberRole.AUDITOR)
+"""Who rules over a signer, and who, watching it, may no longer say no."""
 
 
 def of_signer(signer: Signer) -> tuple[Consent, ...]:
@@ -23,9 +35,21 @@ def of_attached(database: Database, policy: Policy, now: datetime) -> tuple[Cons
 
 
 def of_approver(database: Database, identity: Identity, now: datetime) -> tuple[Consent, ...]:
-    """In what makes somebody else of an identity that is named as an approver."""
+    """In what makes somebody else of an identity that is named as an approver, itself or by a
+    group."""
     naming = policies.attached_naming(database, identity.name, now)
     return tuple(consent for policy in naming for consent in _of(policy))
+
+
+def of_group(database: Database, group: Group, now: datetime) -> tuple[Consent, ...]:
+    """In who is in a group: of the policies that name it, and where it has weight."""
+    found: list[Consent] = []
+    for policy in policies.naming_group(database, group):
+        found += of_attached(database, policy, now)
+    for signer, role in signers.with_group(database, group, now):
+        if role in WEIGHTY:
+            found += of_signer(signer)
+    return tuple(dict.fromkeys(found))
 
 
 def of_grantee(database: Database, identity: Identity, now: datetime) -> tuple[Consent, ...]:
@@ -78,4 +102,4 @@ _MOST_GRANTS = 10_000
 def _of(policy: Policy | None) -> tuple[Consent, ...]:
     if policy is None or not policy.terms.protected:
         return ()
-    return (Consent(f"the policy {policy.name!r}", policy.terms.steps),)
+    return (Consent(f"the policy {policy.name!r}", policy.people.steps),)

@@ -154,13 +154,13 @@ def _unmet(database: Database, names: Collection[str], at: datetime) -> tuple[Un
     }
     found = []
     for policy in naming.values():
-        crowd = Crowd(database, policy.terms.approvers)
+        crowd = Crowd(database, policy.people.approvers)
         auditors = signers.auditors_with_policy(database, policy.id, at)
         watching = {among & crowd.ids for among in auditors.values()}
         told = {
             sentence: None
             for among in sorted(watching, key=sorted)
-            for sentence in find_unmet(policy.terms.steps, crowd.on(among))
+            for sentence in find_unmet(policy.people.steps, crowd.on(among))
         }
         if told:
             found.append(Unmet(policy.name, tuple(told)))

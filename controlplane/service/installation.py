@@ -15,6 +15,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
+from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
@@ -29,6 +30,7 @@ from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
+from controlplane.service.groups import Groups
 from controlplane.service.identities import Identities
 from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
@@ -118,8 +120,9 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
 
 
 def upgrade(location: Location) -> None:
-    """Brings the store of an earlier version to this one's schema; leaves a row. Does nothing to
-    any other. Refused not_initialised."""
+    """Brings the store of an earlier version to this one's schema; leaves a row, which names the
+    identities whose names begin as a group's does. Does nothing to any other. Refused
+    not_initialised."""
     store = existing_store(location)
     with store.closing():
         with store.read() as database:
@@ -131,8 +134,16 @@ def upgrade(location: Location) -> None:
                 return
             migrate(database)
             after = current_version(database)
-            details = {"before": before, "after": after}
+            details = {
+                "before": before,
+                "after": after,
+                "identities_named_as_groups": _named_as_groups(database),
+            }
             record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
+
+
+def _named_as_groups(database: Database) -> str | None:
+    return ", ".join(identities.names_beginning(database, GROUP_MARK)) or None
 
 
 def _is_old(database: Database) -> bool:
@@ -167,6 +178,7 @@ class Services:
         self.enrolments = Enrolments(store, gate, Rates(), clock)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
+        self.groups = Groups(store, gate, clock)
         self.members = Members(store, gate, clock)
         self.policies = Policies(store, gate, clock)
         self.requests = Requests(store, clock)

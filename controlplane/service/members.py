@@ -1,4 +1,4 @@
-"""Which identity may do what with which signer."""
+"""Which identity or group may do what with which signer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +10,17 @@ from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
-from controlplane.domain.model import Caller, Identity, Member, MemberRole, Signer
+from controlplane.domain.model import Caller, Group, Identity, Member, MemberRole, Signer
+from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import confirm, record
 from controlplane.service.gate import Change, Gate, Ruling
+from controlplane.service.mentions import who_are
 from controlplane.service.roles import refuse_role
 from controlplane.service.visibility import find_visible
-from controlplane.store import identities, members
+from controlplane.store import groups, identities, members
 from controlplane.store.database import Store
 
 
@@ -35,7 +37,8 @@ class Members:
         self._clock = clock
 
     def list(self, caller: Caller, signer: str, page: PageRequest) -> Page[Member]:
-        """By identity name. Refused 404 signer_not_found."""
+        """By name, groups with their mark; who is a member by a group is not listed. Refused 404
+        signer_not_found."""
         after = cursor.read_text(page, "")
         with self._store.read() as database:
             stored, _ = find_visible(database, caller.identity, signer, self._clock())
@@ -54,7 +57,7 @@ class Members:
             before = members.find(database, stored.signer, found)
             if before is None:
                 raise not_found("member", identity)
-            members.delete(database, stored.signer.id, found.id)
+            members.delete(database, stored.signer, found)
             record(
                 database,
                 caller,
@@ -73,13 +76,14 @@ class AddMember(Change[AddedMember]):
     action: ClassVar[Action] = Action.MEMBER_ADD
 
     signer: str
-    identity: str
+    identity: str  # or a group, with its mark
     role: MemberRole
 
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[AddedMember]:
         stored, found = _find_managed(database, actor, self.signer, self.identity, at)
         before = members.find(database, stored.signer, found)
         is_other = before is None or before.role is not self.role
+        has_a_say = is_other and self.role in consents.WEIGHTY
         if is_other:
             refuse_role(database, found, self.signer, self.role, at)
 
@@ -91,10 +95,14 @@ class AddMember(Change[AddedMember]):
         return Ruling(
             subject=self.identity,
             signer=self.signer,
-            needs=consents.of_signer(stored.signer) if is_other and self.role in _WEIGHTY else (),
-            rests_on=(stored.signer.id, found.id, before),
+            needs=consents.of_signer(stored.signer) if has_a_say else (),
+            rests_on=(stored.signer.id, found if isinstance(found, Group) else found.id, before),
             apply=apply,
-            details={"role": self.role.value, "before": before.role.value if before else None},
+            details={
+                "role": self.role.value,
+                "before": before.role.value if before else None,
+                **who_are((found,) if isinstance(found, Group) else ()),
+            },
         )
 
     def _put(
@@ -102,12 +110,12 @@ class AddMember(Change[AddedMember]):
         database: Database,
         caller: Caller,
         signer: Signer,
-        identity: Identity,
+        who: Identity | Group,
         before: Member | None,
         at: datetime,
     ) -> AddedMember:
         added = at if before is None else before.added_at
-        members.put(database, signer, identity, self.role, added)
+        members.put(database, signer, who, self.role, added)
         record(
             database,
             caller,
@@ -121,16 +129,13 @@ class AddMember(Change[AddedMember]):
         return AddedMember(member, created=before is None)
 
 
-_WEIGHTY = (MemberRole.ADMINISTRATOR, MemberRole.AUDITOR)
-"""Who rules over a signer, and who, watching it, may no longer say no."""
-
-
 def _find_managed(
     database: Database, actor: Identity, signer: str, identity: str, at: datetime
-) -> tuple[KeyedSigner, Identity]:
+) -> tuple[KeyedSigner, Identity | Group]:
     stored, role = find_visible(database, actor, signer, at)
     permissions.require_signer_manager(actor, role, "change its members")
-    found = identities.find(database, identity)
+    named = groups.mentioned(database, [identity])
+    found = named[0] if named else identities.find(database, identity)
     if found is None:
-        raise not_found("identity", identity)
+        raise not_found("group" if identity.startswith(GROUP_MARK) else "identity", identity)
     return stored, found

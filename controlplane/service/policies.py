@@ -23,7 +23,8 @@ from controlplane.service import cursor
 from controlplane.service.attachments import find_policy, find_visible_policy
 from controlplane.service.changes import confirm, record
 from controlplane.service.gate import Gate
-from controlplane.service.policy_edit import EditPolicy, check_approvers, tell
+from controlplane.service.mentions import find_groups
+from controlplane.service.policy_edit import EditPolicy, tell
 from controlplane.service.visibility import limited
 from controlplane.store import policies as rows
 from controlplane.store import signers
@@ -48,15 +49,16 @@ class Policies:
         self._clock = clock
 
     def create(self, caller: Caller, name: str, terms: Terms) -> PolicyView:
-        """Refused 400 (name, terms; an approver that is no identity), 403, 409 policy_exists."""
+        """Refused 400 (name, terms; an approver that is neither identity nor group),
+        403, 409 policy_exists."""
         check_policy_name(name)
         check_terms(terms)
         with self._store.write() as database:
             self._administered(database, caller, "create policies")
             if rows.find(database, name) is not None:
                 raise Refused(Code.POLICY_EXISTS, f"There is a policy {name!r} already.")
-            check_approvers(database, terms)
-            policy = Policy(new_id(), name, terms, self._clock())
+            named = find_groups(database, terms)
+            policy = Policy(new_id(), name, terms, self._clock(), named)
             rows.insert(database, policy)
             tell(database, caller, policy, PolicyChangeKind.CREATED, policy.created_at)
             details = {"id": policy.id, **describe_terms(terms)}

@@ -17,7 +17,6 @@ from controlplane.domain.model import (
     Terms,
 )
 from controlplane.domain.policy import Comparison, TermsEdit, check_terms, compare, describe_terms
-from controlplane.errors import invalid
 from controlplane.service import consents
 from controlplane.service.attachments import (
     find_policy,
@@ -27,8 +26,9 @@ from controlplane.service.attachments import (
 from controlplane.service.changes import carried_out, record
 from controlplane.service.gate import Change, Ruling
 from controlplane.service.grants import revoke_all
+from controlplane.service.mentions import find_groups, who_are
 from controlplane.service.requests import cancel_all
-from controlplane.store import grants, identities, requests, signers
+from controlplane.store import grants, requests, signers
 from controlplane.store import policies as rows
 
 
@@ -50,9 +50,9 @@ class EditPolicy(Change[None]):
         comparison = compare(before.terms, after.terms)
         if after != before:
             check_terms(after.terms)
-            check_approvers(database, after.terms)
+            after = replace(after, groups=find_groups(database, after.terms))
             auditors = signers.auditors_with_policy(database, before.id, at)
-            refuse_unmet(database, after.terms, auditors)
+            refuse_unmet(database, after, auditors)
             for signer in sorted(auditors)[:1]:
                 refuse_without_policy(database, signer, after.terms)
 
@@ -65,9 +65,9 @@ class EditPolicy(Change[None]):
         return Ruling(
             subject=before.name,
             needs=consents.of_attached(database, before, at) if lets_more_through else (),
-            rests_on=(before,),
+            rests_on=(before, after.groups),
             apply=apply,
-            details={"change": _kind(comparison).value, **details},
+            details={"change": _kind(comparison).value, **details, **who_are(after.groups)},
         )
 
     def _edit(
@@ -102,15 +102,6 @@ def tell(
     what = (*what, *carried_out(caller))
     told = PolicyChange(at, caller.author, policy.id, policy.name, None, change, what)
     rows.insert_change(database, told)
-
-
-def check_approvers(database: Database, terms: Terms) -> None:
-    """Refused 400 naming the step that names nobody known."""
-    known = identities.find_all(database, terms.approvers)
-    for index, step in enumerate(terms.steps):
-        for name in step.approvers:
-            if name not in known:
-                raise invalid(f"steps[{index}].approvers", f"There is no identity {name!r}.")
 
 
 def _kind(comparison: Comparison) -> PolicyChangeKind:

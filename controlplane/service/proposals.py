@@ -35,6 +35,7 @@ from controlplane.service.gate import (
     view_of,
 )
 from controlplane.service.grants import CreateGrant
+from controlplane.service.group_edit import AddToGroup, RemoveFromGroup
 from controlplane.service.identities import EnableIdentity
 from controlplane.service.identity_creation import CreateIdentity
 from controlplane.service.identity_edit import EditIdentity
@@ -57,6 +58,7 @@ from controlplane.store.database import Store, move_epoch
 _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
+    AddToGroup,
     CreateEnrolment,
     CreateGrant,
     CreateIdentity,
@@ -66,6 +68,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableIdentity,
     EnableSigner,
     InstallCertificate,
+    RemoveFromGroup,
     SetPolicy,
     SetSetting,
 )

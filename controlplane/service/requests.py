@@ -94,7 +94,7 @@ class Requests:
                 requester=actor.name,
                 policy_id=policy.id,
                 policy=policy.name,
-                terms=policy.terms,
+                terms=policy.people,
                 justification=justification,
                 window_seconds=window_seconds,
                 signings=signings,

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from peewee import Database
 
-from controlplane.domain.model import Identity, MemberRole, ServerRole
+from controlplane.domain.model import Group, Identity, MemberRole, ServerRole
 from controlplane.domain.roles import Standing
 from controlplane.errors import Code, Refused
-from controlplane.store import identities, members
+from controlplane.store import identities, members, policies, signers
 from controlplane.store.standings import standings_of
 
 
@@ -28,13 +28,32 @@ def role_that_counts(database: Database, signer_id: str, identity: Identity) -> 
 
 
 def refuse_role(
-    database: Database, identity: Identity, signer: str, role: MemberRole, now: datetime
+    database: Database, who: Identity | Group, signer: str, role: MemberRole, now: datetime
 ) -> None:
     """Refused 409 roles_exclude: with this role on the signer something would exclude another that
-    did not before."""
-    (before,) = standings_of(database, [identity], now)
-    after = replace(before, roles={**before.roles, signer: role})
-    _refuse(_find(database, after, now) - _find(database, before, now))
+    did not before, for a group: of any of its users."""
+    if isinstance(who, Identity):
+        (before,) = standings_of(database, [who], now)
+        _refuse_other(database, before, replace(before, roles={**before.roles, signer: role}), now)
+        return
+    users = identities.find_all(database, who.users)
+    for before in standings_of(database, list(users.values()), now):
+        _refuse_other(database, before, before.with_group_role(who, signer, role), now)
+
+
+def refuse_joining(database: Database, user: Identity, group: Group, now: datetime) -> None:
+    """Refused 409 roles_exclude: of a user, by what the group is, and decides on."""
+    (before,) = standings_of(database, [user], now)
+    after = before
+    for signer, role in signers.with_group(database, group, now):
+        after = after.with_group_role(group, signer.name, role)
+    decides = {
+        name
+        for policy in policies.naming_group(database, group)
+        for name in signers.names_with_policy(database, policy.id, now, seen_by=None)
+    }
+    after = replace(after, decides=before.decides | decides)
+    _refuse_other(database, before, after, now)
 
 
 def refuse_change(database: Database, before: Identity, after: Identity, now: datetime) -> None:
@@ -50,6 +69,10 @@ def refuse_new(database: Database, identity: Identity) -> None:
     new = Standing(identity, {}, frozenset())
     watchers = [Standing(each, {}, frozenset()) for each in behind.values()]
     _refuse(each for watcher in watchers for each in watcher.contradictions(new))
+
+
+def _refuse_other(database: Database, before: Standing, after: Standing, now: datetime) -> None:
+    _refuse(_find(database, after, now) - _find(database, before, now))
 
 
 def _find(database: Database, of: Standing, now: datetime) -> frozenset[str]:

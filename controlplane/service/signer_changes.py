@@ -23,6 +23,7 @@ from controlplane.service.attachments import (
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Ruling
 from controlplane.service.grants import revoke_all
+from controlplane.service.mentions import who_are
 from controlplane.service.requests import cancel_all
 from controlplane.service.visibility import (
     SignerView,
@@ -64,7 +65,11 @@ class SetPolicy(Change[None]):
             needs=consents.of_signer(signer) if is_other else (),
             rests_on=(signer.id, before, wanted),
             apply=apply,
-            details={"policy": self.policy, "before": before.name if before else None},
+            details={
+                "policy": self.policy,
+                "before": before.name if before else None,
+                **who_are(wanted.groups if wanted else ()),
+            },
         )
 
 

@@ -100,7 +100,7 @@ class Signers:
                 return None
             found = find_policy(database, policy)
             refuse_without_policy(database, name, found.terms)
-            refuse_unmet(database, found.terms, {name: frozenset()})  # it has no members yet
+            refuse_unmet(database, found, {name: frozenset()})  # it has no members yet
             return found
 
         with self._store.read() as database:

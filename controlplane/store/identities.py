@@ -57,6 +57,11 @@ def list_after(database: Database, name: str, limit: int) -> list[Identity]:
     return [_IDENTITY.read(row) for row in rows.limit(limit).execute(database)]
 
 
+def names_beginning(database: Database, text: str) -> list[str]:
+    query = IdentityRow.select(IdentityRow.name).where(IdentityRow.name.startswith(text))
+    return [name for (name,) in query.order_by(IdentityRow.name).tuples().execute(database)]
+
+
 def machines_of(database: Database, user: str) -> list[Identity]:
     """By name, those that the user owns or is to own."""
     theirs = (IdentityRow.owner == user) | (IdentityRow.proposed_owner == user)

@@ -11,6 +11,7 @@ from controlplane.domain.instant import to_text
 from controlplane.domain.keys import KeyedSigner, KeyReference, Purpose
 from controlplane.domain.model import (
     Certificate,
+    Group,
     Identity,
     MemberRole,
     Policy,
@@ -21,9 +22,11 @@ from controlplane.store.batches import batches
 from controlplane.store.mapping import as_json, shared
 from controlplane.store.tables import (
     CertificateRow,
+    GroupMemberRow,
     KeyRow,
     MemberRow,
-    PolicyApproverRow,
+    MembershipRow,
+    PolicyPersonRow,
     SignerRow,
 )
 
@@ -109,7 +112,8 @@ def find_due(database: Database, now: datetime) -> list[Signer]:
 
 def erase(database: Database, signer_id: str) -> None:
     """Its private keys and members are gone, its policy is free; its name and number stay taken."""
-    MemberRow.delete().where(MemberRow.signer_id == signer_id).execute(database)
+    for members in (MemberRow, GroupMemberRow):
+        members.delete().where(members.signer_id == signer_id).execute(database)
     KeyRow.update(handle=None).where(KeyRow.signer_id == signer_id).execute(database)
     SignerRow.update(policy_id=None).where(SignerRow.id == signer_id).execute(database)
 
@@ -191,12 +195,12 @@ def auditors_with_policy(
     database: Database, policy_id: str, now: datetime
 ) -> dict[str, frozenset[str]]:
     """By the name of each signer that has it, in order of names: the ids of its auditors."""
-    is_auditor = (MemberRow.signer_id == SignerRow.id) & (
-        MemberRow.role == MemberRole.AUDITOR.value
+    is_auditor = (MembershipRow.signer_id == SignerRow.id) & (
+        MembershipRow.role == MemberRole.AUDITOR.value
     )
     rows = (
-        SignerRow.select(SignerRow.name, MemberRow.identity_id)
-        .join(MemberRow, JOIN.LEFT_OUTER, on=is_auditor)
+        SignerRow.select(SignerRow.name, MembershipRow.identity_id)
+        .join(MembershipRow, JOIN.LEFT_OUTER, on=is_auditor)
         .where((SignerRow.policy_id == policy_id) & is_there(now))
         .order_by(SignerRow.name)
         .tuples()
@@ -210,12 +214,23 @@ def auditors_with_policy(
     return {name: frozenset(auditors) for name, auditors in found.items()}
 
 
+def with_group(database: Database, group: Group, now: datetime) -> list[tuple[Signer, MemberRole]]:
+    """By name, those that it is a member of, with its role."""
+    query = GroupMemberRow.select().where(GroupMemberRow.group_id == group.id)
+    roles = {row.signer_id: MemberRole(row.role) for row in query.execute(database)}
+    rows = SignerRow.select().where(SignerRow.id.in_(list(roles)) & is_there(now))
+    found = _load(database, list(rows.order_by(SignerRow.name).execute(database)))
+    return [(each.signer, roles[each.signer.id]) for each in found]
+
+
 def _ids_seen_by(identity: Identity) -> "CompoundSelectQuery":
-    member = MemberRow.select(MemberRow.signer_id).where(MemberRow.identity_id == identity.id)
+    member = MembershipRow.select(MembershipRow.signer_id).where(
+        MembershipRow.identity_id == identity.id
+    )
     approver = (
         SignerRow.select(SignerRow.id)
-        .join(PolicyApproverRow, on=(PolicyApproverRow.policy_id == SignerRow.policy_id))
-        .where(PolicyApproverRow.identity == identity.name)
+        .join(PolicyPersonRow, on=(PolicyPersonRow.policy_id == SignerRow.policy_id))
+        .where(PolicyPersonRow.identity == identity.name)
     )
     return member | approver
 

@@ -177,6 +177,52 @@ class MemberRow(Model):
         primary_key = CompositeKey("signer_id", "identity_id")
 
 
+class GroupRow(Model):
+    id = TextField(primary_key=True)
+    name = TextField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "groups"
+
+
+class GroupUserRow(Model):
+    group_id = TextField()
+    identity_id = TextField()
+    added_at = TextField()
+
+    class Meta:
+        table_name = "group_users"
+        primary_key = CompositeKey("group_id", "identity_id")
+
+
+class GroupMemberRow(Model):
+    """A group that is a member of a signer."""
+
+    signer_id = TextField()
+    group_id = TextField()
+    role = TextField()
+    added_at = TextField()
+
+    class Meta:
+        table_name = "group_members"
+        primary_key = CompositeKey("signer_id", "group_id")
+
+
+class MembershipRow(Model):
+    """A view: each identity with each role that it has on a signer, its own (no `group_id`) and
+    those of its groups."""
+
+    signer_id = TextField()
+    identity_id = TextField()
+    group_id = TextField(null=True)
+    role = TextField()
+
+    class Meta:
+        table_name = "memberships"
+        primary_key = False
+
+
 class PolicyRow(Model):
     id = TextField(primary_key=True)
     name = TextField()
@@ -188,7 +234,7 @@ class PolicyRow(Model):
 
 
 class PolicyApproverRow(Model):
-    """Whom the steps of a policy name, to be found by them."""
+    """The identities that the steps of a policy name, to be found by them."""
 
     policy_id = TextField()
     identity = TextField()
@@ -196,6 +242,28 @@ class PolicyApproverRow(Model):
     class Meta:
         table_name = "policy_approvers"
         primary_key = CompositeKey("policy_id", "identity")
+
+
+class PolicyGroupRow(Model):
+    """The groups that the steps of a policy name."""
+
+    policy_id = TextField()
+    group_id = TextField()
+
+    class Meta:
+        table_name = "policy_groups"
+        primary_key = CompositeKey("policy_id", "group_id")
+
+
+class PolicyPersonRow(Model):
+    """A view: whom the steps of a policy mean, themselves and by their groups; some twice."""
+
+    policy_id = TextField()
+    identity = TextField()
+
+    class Meta:
+        table_name = "policy_people"
+        primary_key = False
 
 
 class PolicyChangeRow(Model):

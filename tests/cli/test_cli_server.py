@@ -339,6 +339,47 @@ def test_members_come_change_and_go(admin: Caller, machine: Caller, tmp_path: Pa
     assert admin.json("member", "list", "club") == {"items": [], "next": None}
 
 
+def test_a_group_is_filled_named_and_emptied(admin: Caller) -> None:
+    for user in ("gina", "gus"):
+        admin.json("identity", "create", user, "--kind", "user")
+    assert admin.json("group", "create", "guards")["users"] == []
+    admin.json("group", "add", "guards", "gus")
+    assert admin.json("group", "add", "guards", "gina")["users"] == ["gina", "gus"]
+    admin.json("policy", "create", "guarded", "--max-signings", "1", "--step", "two:2:@guards")
+    assert "two (2 of @guards)" in admin.run("policy", "list").out
+    made = ("signer", "create", "vault", "--key", "p256", "--common-name", "Vault")
+    admin.json(*made, "--policy", "guarded")
+    admin.json("member", "add", "vault", "@guards", "--role", "operator")
+    (member,) = admin.json("member", "list", "vault")["items"]
+    assert (member["identity"], member["role"]) == ("@guards", "operator")
+    shown = admin.run("group", "show", "guards").out
+    assert re.search(r"policies +guarded\n.*signers +vault", shown)
+    assert "guards  gina, gus" in admin.run("group", "list").out
+    kept = admin.run("group", "remove", "guards", "gus")
+    assert (kept.code, "code policy_cannot_be_met" in kept.err) == (1, True)
+    used = admin.run("group", "delete", "guards")
+    assert (used.code, "sealwright group show NAME" in used.err) == (1, True)
+    admin.json("group", "create", "spare")
+    admin.json("group", "add", "spare", "gina")
+    gone = admin.run("group", "remove", "spare", "gina")
+    assert (gone.code, gone.err) == (0, "gina is in spare no more.\n")
+    assert admin.json("group", "delete", "spare") == {"name": "spare", "deleted": True}
+
+
+def test_a_protected_policy_turns_a_change_of_its_group_into_a_proposal(admin: Caller) -> None:
+    admin.json("identity", "create", "petra", "--kind", "user")
+    admin.json("group", "create", "judges")
+    admin.json("group", "add", "judges", "petra")
+    step = ("--step", "one:1:@judges", "--protected")
+    admin.json("policy", "create", "judged", "--max-signings", "1", *step)
+    made = ("signer", "create", "court", "--key", "p256", "--common-name", "Court")
+    admin.json(*made, "--policy", "judged")
+    proposed = admin.run("group", "add", "judges", "admin")
+    assert proposed.code == 4
+    assert "group:add" in proposed.out
+    assert admin.json("group", "show", "judges")["users"] == ["petra"]
+
+
 def test_an_rsa_2048_signer_and_a_certificate_that_ends_soon_are_warned_about(
     admin: Caller,
 ) -> None:

@@ -48,7 +48,7 @@ class Scene:
     a `grant` for it, and one of `bot`, a machine that is offered
     to `ann`; `quick` under `instant`, which has no steps; `bare` has no policy; `outside`
     waits for its CA. `adam` is the administrator of all of them, `ci` an operator; `idle` is
-    disabled, `sam` has nothing to do with anything."""
+    disabled, `sam` has nothing to do with anything; `ann` is in the group `club`."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -66,6 +66,8 @@ class Scene:
         world.signer("quick", policy="instant", **joined)  # type: ignore[arg-type]
         world.signer("bare", **joined)  # type: ignore[arg-type]
         world.signer("outside", external=True, **joined)  # type: ignore[arg-type]
+        world.services.groups.create(world.admin, "club")
+        world.services.groups.add(world.admin, "club", "ann")
         requests = world.services.requests
         self.waiting = requests.create(self["ci"], "release", "1").view.request.id
         self.half = requests.create(self["ci"], "release", "2").view.request.id
@@ -245,6 +247,36 @@ CHANGES = {
         "admin",
         lambda to, _, who: to.settings.set(who, "approval-hold", "2d"),
         (Row("settings:set", "approval-hold", None, "before after"),),
+    ),
+    "a group": Change(
+        "groups.create",
+        "admin",
+        lambda to, _, who: to.groups.create(who, "new"),
+        (Row("group:create", "new", None, "id"),),
+    ),
+    "a user in a group": Change(
+        "groups.add",
+        "admin",
+        lambda to, _, who: to.groups.add(who, "club", "bob"),
+        (Row("group:add", "club", None, "identity"),),
+    ),
+    "a user out of a group": Change(
+        "groups.remove",
+        "admin",
+        lambda to, _, who: to.groups.remove(who, "club", "ann"),
+        (Row("group:remove", "club", None, "identity"),),
+    ),
+    "deleting a group": Change(
+        "groups.delete",
+        "admin",
+        lambda to, _, who: to.groups.delete(who, "club"),
+        (Row("group:delete", "club", None, "id users"),),
+    ),
+    "a group as a member": Change(
+        "members.add",
+        "adam",
+        lambda to, _, who: to.members.add(who, "release", "@club", OPERATOR),
+        (Row("member:add", "@club", "release", "role before"),),
     ),
     "a member": Change(
         "members.add",
@@ -486,6 +518,8 @@ CHANGES = {
 
 READS = {
     "enrolments.open_of",
+    "groups.get",
+    "groups.list",
     "identities.authenticate",
     "identities.calling_key",
     "identities.ending",
@@ -729,6 +763,26 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "admin",
         lambda to, _, who: to.settings.set(who, "ghost", "on"),
     ),
+    "groups.create": (
+        "group_exists",
+        "admin",
+        lambda to, _, who: to.groups.create(who, "club"),
+    ),
+    "groups.add": (
+        "admin_required",
+        "adam",
+        lambda to, _, who: to.groups.add(who, "club", "bob"),
+    ),
+    "groups.remove": (
+        "member_not_found",
+        "admin",
+        lambda to, _, who: to.groups.remove(who, "club", "bob"),
+    ),
+    "groups.delete": (
+        "group_not_found",
+        "admin",
+        lambda to, _, who: to.groups.delete(who, "ghost"),
+    ),
     "members.add": (
         "administrator_required",
         "ci",
@@ -839,6 +893,10 @@ NOTHING_NEW: dict[str, tuple[str, Callable[[Services, Scene, Caller], object]]] 
     "a setting that says the same": (
         "admin",
         lambda to, _, who: to.settings.set(who, "four-eyes", "off"),
+    ),
+    "a user who is in the group": (
+        "admin",
+        lambda to, _, who: to.groups.add(who, "club", "ann"),
     ),
     "a role that a member has": (
         "adam",

@@ -26,7 +26,7 @@ __all__ = ["postgresql"]
 
 ROWS = 12_800
 BATCH = 64
-OTHERS = 12_000  # identities, keys, signers, members and grants that nobody asks for
+OTHERS = 12_000  # identities, keys, groups, signers, members and grants that nobody asks for
 _EXPLAIN = (
     "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0"
     " -c client_min_messages=log"
@@ -63,15 +63,20 @@ def fill(url: str) -> None:
                 "id, key_id, serial, subject, issuer, not_before, not_after, der, chain",
                 "'c' || n, 'p' || n, '', '', '', '', '', '', '[]'",
             ),
+            ("groups", "id, name", "'g' || n, 'other-' || n"),
         ):
             connection.execute(
                 f"INSERT INTO {table} ({columns}, created_at)"
                 f" SELECT {values}, '' FROM generate_series(1, {OTHERS}) AS n"
             )
-        connection.execute(
-            "INSERT INTO members SELECT 's' || n, 'i' || n, 'operator', ''"
-            f" FROM generate_series(1, {OTHERS}) AS n"
-        )
+        for table, values in (
+            ("members", "'s' || n, 'i' || n, 'operator', ''"),
+            ("group_members", "'s' || n, 'g' || n, 'operator', ''"),
+            ("group_users", "'g' || n, 'i' || n, ''"),
+        ):
+            connection.execute(
+                f"INSERT INTO {table} SELECT {values} FROM generate_series(1, {OTHERS}) AS n"
+            )
         # Of the same signer or for the same machine: neither alone tells them from the one.
         connection.execute(
             "INSERT INTO grants (id, signer, grantee, policy_id, policy, hashes, justification,"
@@ -200,5 +205,7 @@ def test_a_view_asks_by_the_right_index(
         "Index Scan using signer_keys_pkey on signer_keys",
         "Index Scan using certificates_pkey on certificates",
         "Index Scan using members_pkey on members",
+        "Bitmap Index Scan on group_members_pkey",
+        "Bitmap Index Scan on group_users_identity",
         "Index Scan using grants_signer on grants",
     }

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ import pytest
 
 from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
+from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
-from controlplane.domain.model import MemberRole
+from controlplane.domain.model import Identity, IdentityKind, MemberRole, Step, Terms
 from controlplane.domain.operation import Operation
 from controlplane.errors import Refused
+from controlplane.service.identity_creation import insert_identity
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
@@ -61,11 +63,21 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
     with world.services:
         api_key = world.machine_key("ci")
         world.signer(ci=MemberRole.OPERATOR)
+    _name_as_a_group(world.location)
     if url is None:
         _make_old_on_sqlite(world.location.store_path, version)
     else:
         _make_old_on_postgresql(url, version)
     return Old(world.location, api_key, world.admin_key)
+
+
+def _name_as_a_group(location: Location) -> None:
+    """An identity as earlier versions made them."""
+    at = datetime.now(UTC)
+    store = location.store()
+    with store.closing(), store.change() as database:
+        bob = Identity(new_id(), "@bob", IdentityKind.USER, None, False, None, at)
+        insert_identity(database, bob)
 
 
 def _make_old_on_sqlite(path: Path, version: int) -> None:
@@ -172,6 +184,22 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
     assert (entry.action, entry.actor) == ("installation:upgrade", None)
     assert entry.details is not None
     assert entry.details["after"] == all_migrations()[-1].version
+    assert entry.details["identities_named_as_groups"] == "@bob"
+
+
+@pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
+def test_an_identity_that_is_named_as_a_group_stays_one(old: Old) -> None:
+    upgrade(old.location)
+    with open_services(old.location) as services:
+        admin = services.identities.authenticate(old.admin_key)
+        terms = Terms(None, 1, (Step("one", 1, ("@bob",)),))
+        services.policies.create(admin, "one", terms)
+        services.signers.set_policy(admin, "release", "one")
+        services.members.add(admin, "release", "@bob", MemberRole.OPERATOR)
+        bob = services.identities.get(admin, "@bob")
+        with pytest.raises(Refused) as refused:
+            services.groups.create(admin, "bob")
+    assert (refused.value.code, bob.kind) == ("identity_exists", IdentityKind.USER)
 
 
 def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old: Old) -> None:

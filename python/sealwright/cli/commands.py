@@ -13,6 +13,7 @@ _COMMANDS = {
     "identity": "sealwright.cli.identity:identity",
     "enrol": "sealwright.cli.enrol:enrol",
     "whoami": "sealwright.cli.whoami:whoami",
+    "group": "sealwright.cli.group:group",
     "settings": "sealwright.cli.settings:settings",
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",

@@ -20,6 +20,9 @@ NEXT_STEPS = {
     "identity_disabled": "An admin can undo that with: sealwright identity enable NAME",
     "signer_not_found": "Those that you may see: sealwright signer list",
     "identity_not_found": "Those that there are: sealwright identity list",
+    "group_not_found": "Those that you may see: sealwright group list",
+    "group_exists": "Put users into it: sealwright group add GROUP IDENTITY",
+    "group_in_use": "What names it: sealwright group show NAME",
     "member_not_found": "Those that there are: sealwright member list SIGNER",
     "api_key_not_found": "Those that there are: sealwright identity show NAME",
     "enrolment_unknown": "An admin gives out a new one: sealwright identity key add NAME --enrol. "

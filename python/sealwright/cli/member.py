@@ -23,7 +23,8 @@ def member() -> None:
     help="administrator manages and signs, operator signs, auditor reads.",
 )
 def add(signer: str, identity: str, role: str) -> None:
-    """Make an identity a member; one that is a member already gets this role."""
+    """Make an identity, or all of a @GROUP, a member; one that is a member already gets this
+    role."""
     show(
         client().add_member(signer, identity, role),
         lambda it: facts(

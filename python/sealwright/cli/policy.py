@@ -86,7 +86,9 @@ def delete(name: str) -> None:
 
 
 def _in_short(step: PolicyStep) -> str:
-    return f"{step.name} ({step.required} of {len(step.approvers)})"
+    named = step.approvers
+    of = ", ".join(named) if any(each.startswith("@") for each in named) else len(named)
+    return f"{step.name} ({step.required} of {of})"
 
 
 def _show_policy(one: Policy) -> None:

@@ -160,8 +160,8 @@ _OPTIONS = [
         multiple=True,
         callback=_all_steps,
         metavar=_STEP,
-        help="Who approves, and how many of them have to: 'lead:1:carol,dave'. Repeat it for more "
-        "steps, in their order.",
+        help="Who approves, and how many of them have to: 'lead:1:carol,dave'; @GROUP names all in "
+        "it. Repeat it for more steps, in their order.",
     ),
     click.option(
         "--request-ttl",

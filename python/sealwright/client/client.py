@@ -16,6 +16,7 @@ from sealwright.client.objects import (
     Enrolled,
     Explanation,
     Grant,
+    Group,
     Head,
     Health,
     Identity,
@@ -117,6 +118,25 @@ class Client(Caller):
     def revoke_key(self, name: str, key_id: str) -> Answer[ApiKey]:
         path = f"/v1/identities/{part(name)}/keys/{part(key_id)}/revoke"
         return self._call("POST", path, ApiKey, {})
+
+    def create_group(self, name: str) -> Answer[Group]:
+        return self._call("POST", "/v1/groups", Group, {"name": name})
+
+    def groups(self, limit: int, cursor: str | None = None) -> Answer[Page[Group]]:
+        return self._get("/v1/groups", Page[Group], limit=limit, cursor=cursor)
+
+    def group(self, name: str) -> Answer[Group]:
+        return self._call("GET", f"/v1/groups/{part(name)}", Group)
+
+    def delete_group(self, name: str) -> None:
+        self._send("DELETE", f"/v1/groups/{part(name)}")
+
+    def add_to_group(self, group: str, user: str) -> Answer[Group]:
+        path = f"/v1/groups/{part(group)}/members"
+        return self._call("POST", path, Group, {"identity": user})
+
+    def remove_from_group(self, group: str, user: str) -> None:
+        self._send("DELETE", f"/v1/groups/{part(group)}/members/{part(user)}")
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)

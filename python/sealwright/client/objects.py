@@ -117,6 +117,18 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     enrolment_expires_at: datetime | None = None
 
 
+class Group(msgspec.Struct, frozen=True):
+    """Users who are named together. `policies` and `signers`, which name it, are there when one
+    group was asked for."""
+
+    id: str
+    name: str
+    users: list[str]
+    created_at: datetime
+    policies: list[str] = []
+    signers: list[str] = []
+
+
 class Setting(msgspec.Struct, frozen=True):
     """`form`: how a value is written; `meaning`: a sentence."""
 
@@ -227,6 +239,8 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, frozen=True):
+    """`identity`: or a group, with an @ before its name."""
+
     signer: str
     identity: str
     role: str
@@ -234,7 +248,8 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class PolicyStep(msgspec.Struct, frozen=True):
-    """So many distinct approvals of these identities."""
+    """So many distinct approvals of these identities; in a policy also of groups, with an @ before
+    their names."""
 
     name: str
     required: int
