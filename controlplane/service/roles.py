@@ -66,8 +66,8 @@ def refuse_change(database: Database, before: Identity, after: Identity, now: da
 def refuse_new(database: Database, identity: Identity) -> None:
     """Refused 409 roles_exclude: of an identity that is not there yet, and no member anywhere."""
     behind = identities.find_all(database, identity.persons - {identity.name})
-    new = Standing(identity, {}, frozenset())
-    watchers = [Standing(each, {}, frozenset()) for each in behind.values()]
+    new = Standing(identity, {}, frozenset(), frozenset())
+    watchers = [Standing(each, {}, frozenset(), frozenset()) for each in behind.values()]
     _refuse(each for watcher in watchers for each in watcher.contradictions(new))
 
 
