@@ -82,6 +82,8 @@ def say_ending(key: ApiKeyEnds) -> str:
 
 _NOTICES: Mapping[Deed, str] = {
     Deed.IDENTITY_CREATE: "{by} made {about}",
+    Deed.IDENTITY_EDIT: "{by} edited {about}: role, e-mail address or owner",
+    Deed.IDENTITY_ACCEPT: "{by} accepted {about}",
     Deed.IDENTITY_DISABLE: "{by} disabled {about}",
     Deed.IDENTITY_ENABLE: "{by} enabled {about} again",
     Deed.API_KEY_CREATE: "{by} gave {about} a new API key ({key})",
@@ -92,8 +94,8 @@ _NOTICES: Mapping[Deed, str] = {
 
 
 def say_notice(notice: Notice, reader: str) -> str:
-    """`reader`: whose identity it is about, or who owns the machine."""
-    machine = f"your machine {notice.about}"
+    """`reader`: whose identity it is about, or who owns the machine, or is to own it."""
+    machine = f"the machine {notice.about}"
     is_own = notice.about == reader
     said = _NOTICES.get(notice.action, "{by} changed {about} ({action})").format(
         by=notice.by or "somebody on the server's machine",

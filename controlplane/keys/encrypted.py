@@ -32,7 +32,7 @@ class EncryptedKeys:
     def __init__(self, master_key: MasterKey) -> None:
         self._cipher = AESGCM(master_key.derive("private keys"))
         self._lock = Lock()
-        self._open: OrderedDict[bytes, PrivateKey] = OrderedDict()
+        self._open: OrderedDict[tuple[str, bytes, Purpose], PrivateKey] = OrderedDict()
 
     def generate(self, algorithm: KeyAlgorithm, owner: str, purpose: Purpose) -> KeyReference:
         private = algorithm.kind.generate()
@@ -55,15 +55,15 @@ class EncryptedKeys:
         return algorithm.kind.is_slow
 
     def open(self, key: KeyReference) -> PrivateKey:
-        binding = _binding(key.owner, key.public_key, key.purpose)
+        bound = (key.owner, key.public_key, key.purpose)
         with self._lock:
-            known = self._open.get(binding)
+            known = self._open.get(bound)
             if known is not None:
-                self._open.move_to_end(binding)
+                self._open.move_to_end(bound)
                 return known
-        opened = self._unseal(key, binding)
+        opened = self._unseal(key, _binding(*bound))
         with self._lock:
-            self._open[binding] = opened
+            self._open[bound] = opened
             while len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
         return opened

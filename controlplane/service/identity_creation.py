@@ -18,7 +18,7 @@ from controlplane.service.changes import record
 from controlplane.service.gate import Change, Ruling
 from controlplane.service.identity_edit import check_offered
 from controlplane.service.new_credentials import CreateEnrolment, insert_key
-from controlplane.service.roles import refuse_change
+from controlplane.service.roles import refuse_new
 from controlplane.store import identities as rows
 
 
@@ -66,7 +66,7 @@ class CreateIdentity(Change[Created]):
         identity = Identity(
             new_id(), self.name, self.kind, self.role, False, owner, at, proposed_owner
         )
-        refuse_change(database, None, identity, at)
+        refuse_new(database, identity)
 
         def apply(database: Database, caller: Caller, at: datetime) -> Created:
             return self._create(database, caller, replace(identity, created_at=at), at)

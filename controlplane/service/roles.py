@@ -56,16 +56,19 @@ def refuse_joining(database: Database, user: Identity, group: Group, now: dateti
     _refuse_other(database, before, after, now)
 
 
-def refuse_change(
-    database: Database, before: Identity | None, after: Identity, now: datetime
-) -> None:
-    """Refused 409 roles_exclude: of a new identity (`before` None), or of one that becomes
-    another."""
+def refuse_change(database: Database, before: Identity, after: Identity, now: datetime) -> None:
+    """Refused 409 roles_exclude: of one that becomes another."""
     (standing,) = standings_of(database, [after], now)
-    found = _find(database, standing, now)
-    if before is not None:
-        found -= _find(database, replace(standing, identity=before), now)
-    _refuse(found)
+    was = replace(standing, identity=before)
+    _refuse(_find(database, standing, now) - _find(database, was, now))
+
+
+def refuse_new(database: Database, identity: Identity) -> None:
+    """Refused 409 roles_exclude: of an identity that is not there yet, and no member anywhere."""
+    behind = identities.find_all(database, identity.persons - {identity.name})
+    new = Standing(identity, {}, frozenset(), frozenset())
+    watchers = [Standing(each, {}, frozenset(), frozenset()) for each in behind.values()]
+    _refuse(each for watcher in watchers for each in watcher.contradictions(new))
 
 
 def _refuse_other(database: Database, before: Standing, after: Standing, now: datetime) -> None:

@@ -11,12 +11,12 @@ from controlplane.store.tables import IdentityRow, NoticeSeenRow, OperationRow
 
 
 def find_unseen(database: Database, identity: Identity, key: ApiKey) -> tuple[Notice, ...]:
-    """About it and its machines, since this key of it was made; oldest first, not all of many. What
-    it did to its machines itself is no news."""
+    """About it, its machines and those that are to be its own, since this key of it was made; the
+    oldest first, not all of many. What it did to its machines itself is no news."""
     seen = NoticeSeenRow.select().where(NoticeSeenRow.api_key_id == key.id).first(database)
     own = identity.name
     theirs = IdentityRow.select(IdentityRow.name).where(
-        (IdentityRow.name == own) | (IdentityRow.owner == own)
+        (IdentityRow.name == own) | (IdentityRow.owner == own) | (IdentityRow.proposed_owner == own)
     )
     query = OperationRow.select().where(
         OperationRow.object.is_null(False)

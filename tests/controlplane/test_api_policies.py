@@ -620,7 +620,9 @@ class TestRequests:
             "comment": "ok",
             "at": shown["ended_at"],
             "withdrawn_at": None,
+            "credential": decision["credential"],
         }
+        assert decision["credential"]["issued_by"] == "admin"
         grant = plane.get(f"/v1/grants/{shown['grant_id']}", "ci")
         assert (grant["request_id"], grant["issued_by"]) == (plane.waiting, None)
         assert shown == plane.get(f"/v1/requests/{plane.waiting}", "ann")

@@ -278,8 +278,12 @@ class TestProtected:
 
     @pytest.fixture
     def protected(self, world: World) -> World:
-        world.identity("bot", MACHINE, owner="ann")
-        steps = (Step("two", 2, ("bot", "bob", "carol")),)
+        for name in ("fay", "gus"):
+            world.callers[name] = world.enrolled(name)
+        made = world.enrolled("bot", MACHINE, owner="ann")
+        world.services.identities.accept(world.callers["ann"], "bot")
+        world.callers["bot"] = made
+        steps = (Step("two", 2, ("bot", "fay", "gus")),)
         edit = TermsEdit(steps=steps, protected=True)
         world.services.policies.edit(world.admin, "p", edit)
         return world
@@ -287,15 +291,15 @@ class TestProtected:
     def test_is_offered_with_the_consent_of_its_steps(self, protected: World) -> None:
         proposal = proposed(lambda: offer(protected, "bot", "carol"))
         decide = protected.services.proposals.approve
-        decide(protected.callers["bob"], proposal)
-        decide(protected.callers["carol"], proposal)
+        decide(protected.callers["fay"], proposal)
+        decide(protected.callers["gus"], proposal)
         bot = protected.services.identities.get(protected.admin, "bot")
         assert (bot.owner, bot.proposed_owner) == ("ann", "carol")
 
     def test_withdraws_its_consent_too_when_it_changes_hands(self, protected: World) -> None:
         detach = protected.services.signers.set_policy
         offered = proposed(lambda: offer(protected, "bot", "carol"))
-        for name in ("bob", "carol"):
+        for name in ("fay", "gus"):
             protected.services.proposals.approve(protected.callers[name], offered)
         asked = proposed(lambda: detach(protected.admin, "release", None))
         protected.services.proposals.approve(protected.callers["bot"], asked)

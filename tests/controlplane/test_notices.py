@@ -88,8 +88,20 @@ def test_an_owner_is_told_of_their_machines_but_not_of_what_they_did_themselves(
     api.made("/v1/identities", body | {"name": "own"}, key=boss)
     made = add_key(api, "ci")
     assert texts(api, boss) == [
-        "admin made your machine ci.",
-        f"admin gave your machine ci a new API key ({made['id']}).",
+        "admin made the machine ci.",
+        f"admin gave the machine ci a new API key ({made['id']}).",
+    ]
+
+
+def test_who_is_to_own_a_machine_is_told_and_who_gets_another_role(api: Api) -> None:
+    ann = api.user("ann")
+    api.machine("ci")
+    assert api.call("PATCH", "/v1/identities/ci", {"owner": "ann"}).status_code == 200
+    assert api.call("PATCH", "/v1/identities/ann", {"role": "admin"}).status_code == 200
+    edited = "role, e-mail address or owner."
+    assert texts(api, ann)[-2:] == [
+        f"admin edited the machine ci: {edited}",
+        f"admin edited you: {edited}",
     ]
 
 

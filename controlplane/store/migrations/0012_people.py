@@ -26,6 +26,7 @@ def _let_be_withdrawn(sql: Dialect, table: str, key: str) -> Iterable[str]:
     yield f"DROP TRIGGER {table}_never_updated" + (
         f" ON {table}" if sql.name == "postgresql" else ""
     )
+    yield f"CREATE INDEX {table}_counting ON {table} (approver) WHERE withdrawn_at IS NULL"
     yield sql.refuse(
         f"{table}_only_withdrawn",
         "UPDATE",
