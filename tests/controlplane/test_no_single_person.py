@@ -35,7 +35,7 @@ from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from tests.world import SetClock, World, a_call
 
-STEPS = (Step("lead", 1, ("ann", "bob")), Step("security", 1, ("carol", "dora")))
+STEPS = (Step("lead", 1, ("ann", "bob")), Step("security", 1, ("@security",)))
 HANDS = {
     "an admin": ("root", "root-bot"),
     "an administrator of the signer": ("adm", "adm-bot"),
@@ -45,7 +45,8 @@ HANDS = {
         f"{name}{bot}" for name in ("root", "adm", "eve", "ann") for bot in ("", "-bot")
     ),
 }
-"""Who acts: carol, dora and op never do. op has a grant. dora is disabled."""
+"""Who acts: carol, dora and op never do. op has a grant. dora is disabled. carol and dora are in
+the group `security`, adm in `rulers`, which is administrator of the signer."""
 
 
 class Scene:
@@ -58,9 +59,14 @@ class Scene:
         for owner in ("root", "adm", "eve", "ann"):
             name = f"{owner}-bot"
             self.callers[name] = world.enrolled(name, IdentityKind.MACHINE, owner=owner)
+        for group, users in (("security", ("carol", "dora")), ("rulers", ("adm",))):
+            world.services.groups.create(world.admin, group)
+            for user in users:
+                world.services.groups.add(world.admin, group, user)
         world.policy("two", *STEPS, max_signings=100)
         world.policy("lax", Step("lead", 1, ("ann", "bob")))
-        world.signer("release", adm=MemberRole.ADMINISTRATOR, op=MemberRole.OPERATOR)
+        world.signer("release", op=MemberRole.OPERATOR)
+        world.services.members.add(world.admin, "release", "@rulers", MemberRole.ADMINISTRATOR)
         for name in ("eve", "eve-bot", "adm-bot"):
             world.services.members.add(world.admin, "release", name, MemberRole.OPERATOR)
         world.services.members.add(world.admin, "release", "ann", MemberRole.ADMINISTRATOR)
@@ -73,12 +79,21 @@ class Scene:
 
 
 NAMES = st.sampled_from(["ann", "carol", "dora", "eve", "op", "root", "new"])
+GROUPS = st.sampled_from(["security", "rulers", "new"])
+MEMBERS = st.one_of(NAMES, GROUPS.map("@{}".format))
 POLICIES = st.sampled_from(["two", "lax", "new"])
 SIGNERS = st.sampled_from(["release", "release", "release", "new"])
 ROLES = st.sampled_from(list(MemberRole))
 KINDS = st.sampled_from(list(IdentityKind))
 ONE_STEP = st.sampled_from(
-    [(), (Step("lead", 1, ("ann",)),), (Step("x", 1, ("eve",)),), (STEPS[0],), STEPS[::-1]]
+    [
+        (),
+        (Step("lead", 1, ("ann",)),),
+        (Step("x", 1, ("eve",)),),
+        (Step("x", 1, ("@new",)),),
+        (STEPS[0],),
+        STEPS[::-1],
+    ]
 )
 EDITS = st.one_of(
     ONE_STEP.map(lambda steps: TermsEdit(steps=steps)),
@@ -139,11 +154,24 @@ class OneHand(RuleBasedStateMachine):
     def delete_policy(self, policy: str) -> None:
         self.attempt(lambda who: self.to.policies.delete(who, policy))
 
-    @rule(name=NAMES, role=ROLES)
+    @rule(group=GROUPS)
+    def make_group(self, group: str) -> None:
+        self.attempt(lambda who: self.to.groups.create(who, group))
+
+    @rule(group=GROUPS)
+    def delete_group(self, group: str) -> None:
+        self.attempt(lambda who: self.to.groups.delete(who, group))
+
+    @rule(group=GROUPS, name=NAMES, joins=st.booleans())
+    def change_group(self, group: str, name: str, joins: bool) -> None:
+        change = self.to.groups.add if joins else self.to.groups.remove
+        self.attempt(lambda who: change(who, group, name))
+
+    @rule(name=MEMBERS, role=ROLES)
     def add_member(self, name: str, role: MemberRole) -> None:
         self.attempt(lambda who: self.to.members.add(who, "release", name, role))
 
-    @rule(name=NAMES)
+    @rule(name=MEMBERS)
     def remove_member(self, name: str) -> None:
         self.attempt(lambda who: self.to.members.remove(who, "release", name))
 

@@ -58,6 +58,7 @@ def test_every_list_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
     """A new one is held to it by itself, and only needs two items here."""
     ann = api.user("ann")
     for name in ("one", "two"):
+        api.made("/v1/groups", {"name": name})
         step = {"name": "lead", "required": 1, "approvers": ["ann"]}
         api.made("/v1/policies", {"name": name, "max_signings": 5, "steps": [step]})
         signer = {"name": name, "key": "p256", "common_name": f"ACME {name}", "policy": name}
