@@ -8,7 +8,7 @@ from controlplane.domain.credential import Presented, check_approving
 from controlplane.domain.model import Caller
 from controlplane.domain.settings import HOLD
 from controlplane.store import identities
-from controlplane.store.settings import read_setting
+from controlplane.store.settings import read_span
 
 
 def check_credential(
@@ -20,6 +20,6 @@ def check_credential(
     check_approving(
         Presented(key, caller.identity.name, is_first),
         is_protected=is_protected,
-        hold=read_setting(database, HOLD),
+        hold=read_span(database, HOLD, now),
         now=now,
     )

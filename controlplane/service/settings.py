@@ -118,7 +118,7 @@ def _write(
 ) -> None:
     before = rows.read_text(database, setting)
     if before != value:
-        rows.write_text(database, setting, value)
+        rows.write_text(database, setting, value, at)
         details = {"before": before, "after": value}
         record(database, caller, Action.SETTINGS_SET, setting.name, at=at, details=details)
 

@@ -42,6 +42,8 @@ class SettingRow(Model):
 
     name = TextField(primary_key=True)
     value = TextField()
+    before = TextField()  # in effect until `set_at`
+    set_at = TextField()
 
     class Meta:
         table_name = "settings"

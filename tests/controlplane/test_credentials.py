@@ -191,8 +191,23 @@ def test_how_long_a_key_is_held_the_setting_says(api: Api, clock: SetClock) -> N
     api.call("PUT", "/v1/settings/approval-hold", {"value": "48h"})
     clock.advance(days=1)
     assert code(approve(api, request, key)) == (403, "credential_too_young")
-    api.call("PUT", "/v1/settings/approval-hold", {"value": "0"})
+    clock.advance(days=1)
     assert approve(api, request, key).status_code == 200
+
+
+def test_who_shortens_the_hold_waits_no_less(api: Api, clock: SetClock) -> None:
+    """Or one admin would set it to nothing first."""
+    api.user("ann")
+    attach_policy(api, approvers=("ann",))
+    for value in ("48h", "1h", "24h", "0"):
+        api.call("PUT", "/v1/settings/approval-hold", {"value": value})
+    key = key_in_clear(api, "ann")
+    request = ask(api)
+    clock.advance(hours=47)
+    assert code(approve(api, request, key)) == (403, "credential_too_young")
+    clock.advance(hours=1)
+    assert approve(api, request, key).status_code == 200
+    assert approve(api, ask(api), key_in_clear(api, "ann")).status_code == 200
 
 
 def test_an_admin_who_makes_a_key_for_themselves_is_not_held(api: Api) -> None:

@@ -4,5 +4,15 @@ from controlplane.store.dialect import Dialect
 
 
 def statements(sql: Dialect) -> list[str]:
-    # Those that were set; text, as they were written.
-    return [sql.translate("CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)")]
+    return [sql.translate(_SETTINGS)]
+
+
+# Those that were set; text, as they were written. `before`: what was in effect until `set_at`.
+_SETTINGS = """
+    CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL,
+        before TEXT NOT NULL,
+        set_at TEXT NOT NULL
+    )
+"""
