@@ -1,5 +1,5 @@
-"""What admins set for the whole installation: one table, of which `sealwright settings list` and
-docs/operations.md show the same. A value is text where it is set, stored and shown."""
+"""What admins set for the whole installation: one table, which the API and docs/operations.md show
+as it is. A value is text where it is set, stored and shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
