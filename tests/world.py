@@ -1,6 +1,8 @@
 """A small real installation: an admin, and whoever and whatever a test asks for."""
 
 import hashlib
+import shutil
+from copy import copy
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +83,14 @@ class World:
         self.services = open_services(self.location, self.clock)
         self.admin = self.services.identities.authenticate(first.api_key)
         self.callers = {"admin": self.admin}  # by name, those whom `identity` made
+
+    def copy_to(self, data_dir: Path) -> "World":
+        """Another installation, as this one is on disk; open as this one was."""
+        other = copy(self)
+        shutil.copytree(self.location.data_dir, data_dir)
+        other.location, other.clock = Location(data_dir), SetClock()
+        other.services = open_services(other.location, other.clock)
+        return other
 
     def identity(
         self,

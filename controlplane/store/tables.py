@@ -284,10 +284,33 @@ class PolicyChangeRow(Model):
         table_name = "policy_changes"
 
 
-class RequestRow(Model):
-    """`ended` is null until somebody ends it; `terms` are those that it was made under (JSON)."""
+class BallotRow(Model):
+    """Base. `ended` is null until somebody ends it."""
 
     id = TextField(primary_key=True)
+    created_at = TextField()
+    expires_at = TextField(null=True)
+    ended = TextField(null=True)
+    ended_at = TextField(null=True)
+    ended_by = TextField(null=True)
+    comment = TextField(null=True)
+
+
+class BallotDecisionRow(Model):
+    """Base."""
+
+    step = IntegerField()
+    approver = TextField()
+    verdict = TextField()
+    comment = TextField(null=True)
+    at = TextField()
+    credential = TextField(null=True)  # JSON
+    withdrawn_at = TextField(null=True)
+
+
+class RequestRow(BallotRow):
+    """`terms` are those that it was made under (JSON)."""
+
     signer = TextField()
     requester = TextField()
     policy_id = TextField()
@@ -296,12 +319,6 @@ class RequestRow(Model):
     justification = TextField()
     window_seconds = IntegerField(null=True)
     signings = IntegerField(null=True)
-    created_at = TextField()
-    expires_at = TextField(null=True)
-    ended = TextField(null=True)
-    ended_at = TextField(null=True)
-    ended_by = TextField(null=True)
-    comment = TextField(null=True)
     grant_id = TextField(null=True)
 
     class Meta:
@@ -319,15 +336,8 @@ class RequestApproverRow(Model):
         primary_key = CompositeKey("request_id", "identity")
 
 
-class DecisionRow(Model):
+class DecisionRow(BallotDecisionRow):
     request_id = TextField()
-    step = IntegerField()
-    approver = TextField()
-    verdict = TextField()
-    comment = TextField(null=True)
-    at = TextField()
-    credential = TextField(null=True)  # JSON
-    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "decisions"
@@ -357,10 +367,7 @@ class GrantRow(Model):
         table_name = "grants"
 
 
-class ProposalRow(Model):
-    """`ended` is null until somebody ends it."""
-
-    id = TextField(primary_key=True)
+class ProposalRow(BallotRow):
     action = TextField()
     object = TextField()
     signer = TextField(null=True)
@@ -369,12 +376,6 @@ class ProposalRow(Model):
     details = TextField()  # JSON
     change = TextField()  # JSON
     rests_on = TextField()
-    created_at = TextField()
-    expires_at = TextField(null=True)
-    ended = TextField(null=True)
-    ended_at = TextField(null=True)
-    ended_by = TextField(null=True)
-    comment = TextField(null=True)
 
     class Meta:
         table_name = "proposals"
@@ -391,15 +392,8 @@ class ProposalApproverRow(Model):
         primary_key = CompositeKey("proposal_id", "identity")
 
 
-class ProposalDecisionRow(Model):
+class ProposalDecisionRow(BallotDecisionRow):
     proposal_id = TextField()
-    step = IntegerField()
-    approver = TextField()
-    verdict = TextField()
-    comment = TextField(null=True)
-    at = TextField()
-    credential = TextField(null=True)  # JSON
-    withdrawn_at = TextField(null=True)
 
     class Meta:
         table_name = "proposal_decisions"

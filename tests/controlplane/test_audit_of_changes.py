@@ -2,7 +2,6 @@
 changes nothing leaves none."""
 
 import inspect
-import shutil
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
@@ -34,9 +33,8 @@ from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
-from controlplane.service.installation import Services, new_admin_key, open_services
-from controlplane.service.location import Location
-from tests.world import SetClock, World
+from controlplane.service.installation import Services, new_admin_key
+from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
 FINAL = Step("final", 1, ("carol",))
@@ -118,11 +116,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 @pytest.fixture
 def scene(template: Scene, tmp_path: Path) -> Iterator[Scene]:
     scene = copy(template)
-    scene.world = world = copy(template.world)
-    world.location, world.clock = Location(tmp_path / "data"), SetClock()
-    shutil.copytree(template.world.location.data_dir, world.location.data_dir)
-    world.services = open_services(world.location, world.clock)
-    with world.services:
+    scene.world = template.world.copy_to(tmp_path / "data")
+    with scene.services:
         yield scene
 
 

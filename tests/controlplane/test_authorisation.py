@@ -1,7 +1,6 @@
 """Every call that changes something, by every role, on protected ground and elsewhere, alone and
 with the others' consent: who may make it, and who has to agree."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -25,9 +24,8 @@ from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.service.gate import Proposed
-from controlplane.service.installation import Services, open_services
-from controlplane.service.location import Location
-from tests.world import SetClock, World
+from controlplane.service.installation import Services
+from tests.world import World
 
 ROLES = {
     "admin": "root",
@@ -95,10 +93,7 @@ class Scene:
 
     def copy_to(self, folder: Path) -> "Scene":
         scene = copy(self)
-        scene.world = world = copy(self.world)
-        world.location, world.clock = Location(folder / "data"), SetClock()
-        shutil.copytree(self.world.location.data_dir, world.location.data_dir)
-        world.services = open_services(world.location, world.clock)
+        scene.world = self.world.copy_to(folder / "data")
         return scene
 
 

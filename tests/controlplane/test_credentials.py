@@ -88,11 +88,6 @@ def test_the_answer_says_who_made_the_key_and_when_it_may_approve() -> None:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def api(tmp_path: Path, database: str | None, clock: SetClock) -> Iterator[Api]:  # noqa: F811
     """With the machine `ci`, an operator of the signer `release`."""
     location = Location(tmp_path / "data", database)

@@ -25,11 +25,6 @@ HERE, ELSEWHERE = "192.0.2.7", "198.51.100.7"
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def api(tmp_path: Path, database: str | None, clock: SetClock) -> Iterator[Api]:  # noqa: F811
     location = Location(tmp_path / "data", database)
     key = initialise(location).api_key

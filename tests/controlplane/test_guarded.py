@@ -1,6 +1,5 @@
 """What a protected policy guards, call by call, and what it leaves to one."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, datetime
@@ -27,9 +26,8 @@ from controlplane.domain.policy import TermsEdit
 from controlplane.domain.subject import Subject
 from controlplane.errors import Code, Refused
 from controlplane.service.gate import ProposalView, Proposed
-from controlplane.service.installation import Services, open_services
-from controlplane.service.location import Location
-from tests.world import SetClock, World
+from controlplane.service.installation import Services
+from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
 SECURITY = Step("security", 1, ("carol",))
@@ -100,11 +98,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 @pytest.fixture
 def scene(template: Scene, tmp_path: Path) -> Iterator[Scene]:
     scene = copy(template)
-    scene.world = world = copy(template.world)
-    world.location, world.clock = Location(tmp_path / "data"), SetClock()
-    shutil.copytree(template.world.location.data_dir, world.location.data_dir)
-    world.services = open_services(world.location, world.clock)
-    with world.services:
+    scene.world = template.world.copy_to(tmp_path / "data")
+    with scene.services:
         yield scene
 
 

@@ -28,11 +28,6 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def api(tmp_path: Path, database: str | None, clock: SetClock) -> Iterator[Api]:  # noqa: F811
     """With the machine `ci`, an operator of the signer `release`."""
     location = Location(tmp_path / "data", database)

@@ -1,10 +1,8 @@
 """One hand, with every role and every key that it can get hold of, against a protected policy: it
 never signs. The model is one sentence: without carol there is no signature but op's."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,9 +29,8 @@ from controlplane.domain.policy import TermsEdit
 from controlplane.domain.ranges import DELETION
 from controlplane.errors import Refused
 from controlplane.service.gate import Proposed
-from controlplane.service.installation import Services, open_services
-from controlplane.service.location import Location
-from tests.world import SetClock, World, a_call
+from controlplane.service.installation import Services
+from tests.world import World, a_call
 
 STEPS = (Step("lead", 1, ("ann", "bob")), Step("security", 1, ("@security",)))
 HANDS = {
@@ -111,12 +108,7 @@ class OneHand(RuleBasedStateMachine):
         self._folder = TemporaryDirectory(dir=scratch)
         self._silence = capture_logs()
         self._silence.__enter__()
-        world = copy(template.world)
-        data = Path(self._folder.name) / "data"
-        shutil.copytree(world.location.data_dir, data)
-        world.location, world.clock = Location(data), SetClock()
-        world.services = open_services(world.location, world.clock)
-        self.world = world
+        self.world = template.world.copy_to(Path(self._folder.name) / "data")
         self.purse = [template.callers[name] for name in hand]
         self.keys: list[str] = []
         self.codes: list[str] = []

@@ -17,11 +17,6 @@ from tests.world import SetClock
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def api(tmp_path: Path, database: str | None, clock: SetClock) -> Iterator[Api]:  # noqa: F811
     location = Location(tmp_path / "data", database)
     key = initialise(location).api_key
