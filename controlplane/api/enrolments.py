@@ -46,7 +46,11 @@ class EnrolmentsResource(Resource):
     @endpoint(
         "Make a code, shown once, of which its holder makes an API key; earlier ones are void",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.CREDENTIAL_NOT_ENROLLED,
+            Code.IDENTITY_NOT_FOUND,
+        ),
         proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: KeyLimits) -> EnrolmentWithCode:

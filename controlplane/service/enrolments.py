@@ -134,13 +134,16 @@ def _find_usable(
 def _lacks_consent(
     database: Database, enrolment: Enrolment, identity: Identity, now: datetime
 ) -> bool:
-    """A code of before there was anybody to ask, for who has enrolled without it."""
+    """A code of before there was anybody to ask, for who has enrolled without it. That what they
+    enrolled was revoked is no reason to ask nobody: an admin revokes alone."""
     if enrolment.proposal is not None or enrolment.issued_by == identity.name:
         return False
-    usable = (key for key in identities.keys_of(database, identity.id) if key.revoked_at is None)
-    return any(key.enrolled for key in usable) and bool(
-        consents.of_credential(database, identity, now)
-    )
+    if not any(key.enrolled for key in identities.keys_of(database, identity.id)):
+        return False
+    issuer = identities.find(database, enrolment.issued_by)
+    if issuer is None:
+        raise AssertionError("identities are never deleted")
+    return bool(consents.of_new_credential(database, issuer, identity, now))
 
 
 def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: datetime) -> Enrolled:

@@ -59,6 +59,9 @@ class Change(ABC, Generic[R]):
 
     action: ClassVar[Action]
 
+    def admit(self, database: Database, caller: Caller) -> None:  # most do not ask
+        """Refused if the credential that the caller presents is not good enough for it."""
+
     @abstractmethod
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[R]:
         """Refused if the actor may not make it, or it cannot be made."""
@@ -94,6 +97,7 @@ class Gate:
 
         def judge(database: Database) -> tuple[Identity, Ruling[R], tuple[Step, ...]]:
             actor = confirm(database, caller)
+            change.admit(database, caller)
             ruling = change.judge(database, actor, self._clock())
             steps = consent_of(ruling.needs)
             if steps:

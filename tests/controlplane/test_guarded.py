@@ -323,8 +323,46 @@ class TestSecrets:
             scene.services.enrolments.use(code, None)
         assert refused.value.code is Code.ENROLMENT_UNKNOWN
 
+    def test_nor_once_their_enrolled_key_is_revoked(self, scene: Scene) -> None:
+        """Which an admin does alone."""
+        identities = scene.services.identities
+        code = scene.services.enrolments.create(scene["admin"], "eve").code
+        scene.world.policy("new", Step("one", 1, ("eve",)))
+        scene.services.policies.edit(scene["admin"], "new", TermsEdit(protected=True))
+        scene.world.signer("new", policy="new")
+        identities.revoke_key(scene["admin"], "eve", scene["eve"].api_key_id)
+        with pytest.raises(Refused) as refused:
+            scene.services.enrolments.use(code, None)
+        assert refused.value.code is Code.ENROLMENT_UNKNOWN
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda to, _, who: to.identities.add_key(who, "both"),
+            lambda to, _, who: to.enrolments.create(who, "both"),
+        ],
+    )
+    def test_of_ones_own_come_of_no_key_that_another_made(self, scene: Scene, call: Call) -> None:
+        """Or an admin who kept the first key of an approver, who is one too, would enrol."""
+        kept = scene.world.identity("both", role=ServerRole.ADMIN)
+        call(scene.services, scene, kept)  # there is no other yet
+        code = scene.services.enrolments.create(scene["admin"], "both").code
+        new = scene.services.enrolments.use(code, None).new.api_key
+        with pytest.raises(Refused) as refused:
+            call(scene.services, scene, kept)
+        assert refused.value.code is Code.CREDENTIAL_NOT_ENROLLED
+        call(scene.services, scene, scene.services.identities.authenticate(new))
+
 
 class TestFourEyes:
+    def test_make_a_code_void_that_one_admin_made_before(self, scene: Scene) -> None:
+        first = scene.world.enrolled("first", role=ServerRole.ADMIN)
+        code = scene.services.enrolments.create(first, "root").code
+        scene.services.settings.set(first, "four-eyes", "on")
+        with pytest.raises(Refused) as refused:
+            scene.services.enrolments.use(code, None)
+        assert refused.value.code is Code.ENROLMENT_UNKNOWN
+
     @pytest.fixture
     def watched(self, scene: Scene) -> Scene:
         """With a second admin whose key is enrolled, as the first one's is."""
