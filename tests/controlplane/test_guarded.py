@@ -274,6 +274,19 @@ class TestBecomingProtected:
         assert requests.get(scene["ci"], waiting).state is RequestState.CANCELLED
         assert grants.get(scene["ci"], given).state is GrantState.REVOKED
 
+    @pytest.mark.parametrize("steps", [(), (Step("one", 1, ("eve",)),)])
+    def test_ends_grants_that_other_steps_gave(self, scene: Scene, steps: tuple[Step, ...]) -> None:
+        """Or one that an admin got before, without limits, would last beside the steps."""
+        policies, requests = scene.services.policies, scene.services.requests
+        before = policies.get(scene["admin"], "plain").policy.terms.steps
+        policies.edit(scene["admin"], "plain", TermsEdit(steps=steps, max_window_seconds=None))
+        view = requests.create(scene["ci"], "free", "soon").view
+        if steps:
+            view = requests.approve(scene["eve"], view.request.id)
+        policies.edit(scene["admin"], "plain", TermsEdit(steps=before, protected=True))
+        grant = scene.services.grants.get(scene["ci"], str(view.request.grant_id))
+        assert grant.state is GrantState.REVOKED
+
     def test_leaves_grants_that_were_approved(self, scene: Scene) -> None:
         held = scene.services.grants.list(scene["ci"], PageRequest(), signer="release").items
         assert [view.state for view in held] == [GrantState.ACTIVE, GrantState.REVOKED]
