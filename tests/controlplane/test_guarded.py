@@ -263,6 +263,35 @@ def test_a_policy_that_no_signer_has_guards_nothing(scene: Scene) -> None:
     scene.services.policies.delete(scene["admin"], "spare")
 
 
+@pytest.mark.parametrize(
+    ("disable", "enable"),
+    [
+        (
+            lambda to, _, who: to.signers.disable(who, "stopped"),
+            lambda to, _, who: to.signers.enable(who, "stopped"),
+        ),
+        (
+            lambda to, _, who: to.identities.disable(who, "gone"),
+            lambda to, _, who: to.identities.enable(who, "gone"),
+        ),
+    ],
+)
+def test_what_was_disabled_since_is_not_enabled_by_a_proposal_of_before(
+    scene: Scene, disable: Call, enable: Call
+) -> None:
+    """Who agreed did not know why it would be disabled again."""
+    views = []
+    for by in ("admin", "root"):
+        with pytest.raises(Proposed) as proposed:
+            enable(scene.services, scene, scene[by])
+        views.append(proposed.value.view)
+    scene.agree(views[0])
+    disable(scene.services, scene, scene["admin"])
+    with pytest.raises(Refused) as refused:
+        scene.agree(views[1])
+    assert refused.value.code is Code.PROPOSAL_OVERTAKEN
+
+
 class TestBecomingProtected:
     """From then on nothing counts that nobody but its issuer agreed to."""
 
