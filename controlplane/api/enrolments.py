@@ -4,6 +4,7 @@ from typing import Annotated
 
 from falcon.asgi import Request
 
+from controlplane.api import words
 from controlplane.api.endpoint import endpoint
 from controlplane.api.identities import (
     ApiKeyWithSecret,
@@ -30,9 +31,10 @@ class EnrolmentWithCode(Enrolment, frozen=True):
 
 
 class Enrolled(ApiKeyWithSecret, frozen=True):
-    """`identity`: whose key it is."""
+    """`identity`: whose key it is. `warnings`: sentences, on each other key that calls as them."""
 
     identity: str
+    warnings: list[str]
 
 
 class Resource:
@@ -70,4 +72,6 @@ class EnrolResource(Resource):
     def on_post(self, request: Request, body: Enrol) -> Enrolled:
         used = self._enrolments.use(body.code, request.context.address)
         shown = api_key_with_secret(used.new)
-        return made(Enrolled, shown, identity=used.identity.name)
+        name = used.identity.name
+        warnings = [words.say_other_key(each, name) for each in used.others]
+        return made(Enrolled, shown, identity=name, warnings=warnings)
