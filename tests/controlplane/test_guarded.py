@@ -256,6 +256,17 @@ def test_needs_nobody_where_the_policy_is_not_protected(scene: Scene, name: str)
     call(scene.services, scene, scene[by])
 
 
+def test_who_is_asked_for_several_policies_is_asked_once(scene: Scene) -> None:
+    services, extra = scene.services, Step("other", 1, ("eve",))
+    scene.world.policy("third", SECURITY, extra, Step("chief", 1, ("bob", "ann")))
+    services.policies.edit(scene["admin"], "third", TermsEdit(protected=True))
+    scene.world.signer("third", policy="third")
+    with pytest.raises(Proposed) as proposed:
+        services.identities.add_key(scene["admin"], "carol")
+    asked = [step.approvers for step in proposed.value.view.proposal.steps]
+    assert asked == [("carol",), ("eve",), ("bob", "ann"), ("bob", "gone")]
+
+
 def test_a_policy_that_no_signer_has_guards_nothing(scene: Scene) -> None:
     scene.world.policy("spare", LEAD)
     scene.services.policies.edit(scene["admin"], "spare", TermsEdit(protected=True))
