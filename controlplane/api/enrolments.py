@@ -4,6 +4,7 @@ from typing import Annotated
 
 from falcon.asgi import Request
 
+from controlplane.api import words
 from controlplane.api.endpoint import endpoint
 from controlplane.api.identities import (
     ApiKeyWithSecret,
@@ -30,9 +31,10 @@ class EnrolmentWithCode(Enrolment, frozen=True):
 
 
 class Enrolled(ApiKeyWithSecret, frozen=True):
-    """`identity`: whose key it is."""
+    """`identity`: whose key it is. `warnings`: sentences, on each other key that calls as them."""
 
     identity: str
+    warnings: list[str]
 
 
 class Resource:
@@ -46,7 +48,11 @@ class EnrolmentsResource(Resource):
     @endpoint(
         "Make a code, shown once, of which its holder makes an API key; earlier ones are void",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.CREDENTIAL_NOT_ENROLLED,
+            Code.IDENTITY_NOT_FOUND,
+        ),
         proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: KeyLimits) -> EnrolmentWithCode:
@@ -66,4 +72,6 @@ class EnrolResource(Resource):
     def on_post(self, request: Request, body: Enrol) -> Enrolled:
         used = self._enrolments.use(body.code, request.context.address)
         shown = api_key_with_secret(used.new)
-        return made(Enrolled, shown, identity=used.identity.name)
+        name = used.identity.name
+        warnings = [words.say_other_key(each, name) for each in used.others]
+        return made(Enrolled, shown, identity=name, warnings=warnings)

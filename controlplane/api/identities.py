@@ -302,7 +302,11 @@ class ApiKeysResource(Resource):
     @endpoint(
         "Add an API key, shown once",
         status=201,
-        refusals=(Code.ADMIN_REQUIRED, Code.IDENTITY_NOT_FOUND),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.CREDENTIAL_NOT_ENROLLED,
+            Code.IDENTITY_NOT_FOUND,
+        ),
         proposes=True,
     )
     def on_post(self, caller: Caller, name: str, body: KeyLimits) -> ApiKeyWithSecret:

@@ -56,7 +56,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
         Code.AUDITOR_CANNOT_APPROVE: "An auditor decides on no request.",
         Code.CERTIFICATE_EXPIRED: "The signer's certificate has expired.",
-        Code.CREDENTIAL_NOT_ENROLLED: "Under a protected policy, only an enrolled key approves.",
+        Code.CREDENTIAL_NOT_ENROLLED: "Others may know the API key; an enrolled one is needed.",
         Code.CREDENTIAL_TOO_YOUNG: "Somebody else made the API key: it approves nothing yet.",
         Code.NO_ACTIVE_GRANT: "The policy asks for a grant; `request` is one that is pending.",
         Code.NOT_A_MEMBER: "The caller is no member of the signer.",

@@ -7,7 +7,7 @@ from controlplane.domain.action import Action as Deed
 from controlplane.domain.approval import LackingStep, list_names, name_step
 from controlplane.domain.explanation import Action, LastGrant, Missing, Remedy
 from controlplane.domain.misfit import Misfit
-from controlplane.domain.model import Grant, GrantState
+from controlplane.domain.model import ApiKey, Grant, GrantState
 from controlplane.domain.notice import Notice
 from controlplane.domain.policy import count
 from controlplane.domain.warnings import (
@@ -77,6 +77,16 @@ def say_ending(key: ApiKeyEnds) -> str:
     return (
         f"The API key {key.key_id} of {key.identity} {_say_when(key.at, key.days)}. An admin gives "
         f"out a new one: sealwright identity key add {key.identity}"
+    )
+
+
+def say_other_key(key: ApiKey, holder: str) -> str:
+    """To who has just enrolled one, and cannot have seen how the other came."""
+    of = "enrolled with a code of" if key.enrolled else "made by"
+    by = key.issued_by or "somebody on the server's machine"
+    return (
+        f"Another API key calls as {holder} too: {key.id}, {of} {by} on {key.created_at:%Y-%m-%d}. "
+        f"If it is not yours, have it revoked: sealwright identity key revoke {holder} {key.id}"
     )
 
 

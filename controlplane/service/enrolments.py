@@ -11,7 +11,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.enrolment import Enrolment, digest_of, hash_code, new_code
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, to_text
-from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
+from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.network import Network, spell_networks
 from controlplane.errors import Code, Refused
 from controlplane.service import consents
@@ -34,8 +34,11 @@ class NewEnrolment:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
+    """`others`: API keys of the identity that worked already, oldest first."""
+
     identity: Identity
     new: NewApiKey
+    others: tuple[ApiKey, ...]
 
 
 class Enrolments:
@@ -134,16 +137,21 @@ def _find_usable(
 def _lacks_consent(
     database: Database, enrolment: Enrolment, identity: Identity, now: datetime
 ) -> bool:
-    """A code of before there was anybody to ask, for who has enrolled without it."""
+    """A code of before there was anybody to ask, for who has enrolled without it. That what they
+    enrolled was revoked is no reason to ask nobody: an admin revokes alone."""
     if enrolment.proposal is not None or enrolment.issued_by == identity.name:
         return False
-    usable = (key for key in identities.keys_of(database, identity.id) if key.revoked_at is None)
-    return any(key.enrolled for key in usable) and bool(
-        consents.of_credential(database, identity, now)
-    )
+    if not any(key.enrolled for key in identities.keys_of(database, identity.id)):
+        return False
+    issuer = identities.find(database, enrolment.issued_by)
+    if issuer is None:
+        raise AssertionError("identities are never deleted")
+    return bool(consents.of_new_credential(database, issuer, identity, now))
 
 
 def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: datetime) -> Enrolled:
+    keys = identities.keys_of(database, identity.id)
+    others = tuple(each for each in keys if each.revoked_at is None and not each.has_ended(at))
     seconds = enrolment.key_lifetime_seconds
     new = insert_key(
         database,
@@ -166,4 +174,4 @@ def _enrol(database: Database, enrolment: Enrolment, identity: Identity, at: dat
     entry = change(None, Action.ENROLMENT_USE, identity.name, at=at, details=details)
     # By the identity itself, which presented no credential but the code.
     record_all(database, [structs.replace(entry, actor=identity.name)])
-    return Enrolled(identity, new)
+    return Enrolled(identity, new, others)

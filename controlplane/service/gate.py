@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,6 +60,9 @@ class Change(ABC, Generic[R]):
 
     action: ClassVar[Action]
 
+    def admit(self, database: Database, caller: Caller) -> None:  # most do not ask
+        """Refused if the credential that the caller presents is not good enough for it."""
+
     @abstractmethod
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[R]:
         """Refused if the actor may not make it, or it cannot be made."""
@@ -94,6 +98,7 @@ class Gate:
 
         def judge(database: Database) -> tuple[Identity, Ruling[R], tuple[Step, ...]]:
             actor = confirm(database, caller)
+            change.admit(database, caller)
             ruling = change.judge(database, actor, self._clock())
             steps = consent_of(ruling.needs)
             if steps:
@@ -124,15 +129,20 @@ class Gate:
 
 
 def consent_of(needs: Iterable[Consent]) -> tuple[Step, ...]:
-    """The steps of all of them, each of its own name."""
+    """The steps of all of them, each of its own name; what several ask of the same people stands
+    once."""
     different = list(dict.fromkeys(needs))
     if len(different) == 1:
         return different[0].steps
-    return tuple(
-        Step(f"{consent.of}: {step.name}", step.required, step.approvers)
-        for consent in different
-        for step in consent.steps
-    )
+    asked: dict[tuple[int, frozenset[str], int], Step] = {}
+    for consent in different:
+        times: Counter[tuple[int, frozenset[str]]] = Counter()  # that this one asks for the same
+        for step in consent.steps:
+            what = step.required, frozenset(step.approvers)
+            named = Step(f"{consent.of}: {step.name}", step.required, step.approvers)
+            asked.setdefault((*what, times[what]), named)
+            times[what] += 1
+    return tuple(asked.values())
 
 
 def fingerprint(ruling: Ruling[R]) -> str:

@@ -34,6 +34,7 @@ from controlplane.service.new_credentials import AddKey, NewApiKey
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store
+from controlplane.store.operations import find_last
 
 
 class RefusedCaller(Refused):
@@ -237,7 +238,9 @@ class EnableIdentity(Change[Identity]):
         needs = (
             consents.of_new_credential(database, actor, identity, at) if identity.disabled else ()
         )
-        return Ruling(subject=identity.name, needs=needs, rests_on=(identity.id,), apply=apply)
+        disabled = find_last(database, Action.IDENTITY_DISABLE, identity.name)
+        rests_on = (identity.id, disabled)
+        return Ruling(subject=identity.name, needs=needs, rests_on=rests_on, apply=apply)
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:

@@ -14,6 +14,7 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import ApiKey, Caller, Identity
 from controlplane.domain.network import Network, read_networks
+from controlplane.errors import Code, Refused
 from controlplane.service import consents
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Ruling
@@ -30,7 +31,8 @@ class NewApiKey:
 @dataclass(frozen=True, slots=True)
 class AddKey(Change[ApiKey]):
     """`digest`: the key's SHA-256, in hex; `lifetime`: seconds from when it is made;
-    `allowed_addresses`: CIDRs with blanks between them. Refused 403, 404."""
+    `allowed_addresses`: CIDRs with blanks between them. Refused 403 (also
+    credential_not_enrolled), 404."""
 
     action: ClassVar[Action] = Action.API_KEY_CREATE
 
@@ -39,6 +41,9 @@ class AddKey(Change[ApiKey]):
     digest: str
     lifetime: int | None
     allowed_addresses: str | None
+
+    def admit(self, database: Database, caller: Caller) -> None:
+        _refuse_key_of_others(database, caller, self.identity)
 
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[ApiKey]:
         permissions.require_admin(actor, "give API keys")
@@ -86,7 +91,7 @@ class Issued:
 @dataclass(frozen=True, slots=True)
 class CreateEnrolment(Change[Issued]):
     """Makes earlier codes of the identity void. `digest`: the code's SHA-256, in hex. Refused 403
-    admin_required, 404 identity_not_found."""
+    admin_required, credential_not_enrolled, 404 identity_not_found."""
 
     action: ClassVar[Action] = Action.ENROLMENT_CREATE
 
@@ -95,6 +100,9 @@ class CreateEnrolment(Change[Issued]):
     digest: str
     key_lifetime_seconds: int | None
     allowed_addresses: str | None
+
+    def admit(self, database: Database, caller: Caller) -> None:
+        _refuse_key_of_others(database, caller, self.identity)
 
     def judge(self, database: Database, actor: Identity, at: datetime) -> Ruling[Issued]:
         permissions.require_admin(actor, "give enrolment codes")
@@ -138,6 +146,20 @@ class CreateEnrolment(Change[Issued]):
         }
         record(database, caller, self.action, identity.name, at=at, details=details)
         return enrolment
+
+
+def _refuse_key_of_others(database: Database, caller: Caller, identity: str) -> None:
+    """One's own new credential: not of a key that others may know, for who has enrolled one. Or
+    whoever kept such a key would enrol in their place. Refused 403 credential_not_enrolled."""
+    key = caller.key
+    if identity != caller.identity.name or key.enrolled or key.issued_by is None:
+        return
+    if any(each.enrolled for each in identities.keys_of(database, caller.identity.id)):
+        raise Refused(
+            Code.CREDENTIAL_NOT_ENROLLED,
+            f"{identity} has enrolled a key: {identity} gets another one with that key, not with "
+            "one that others may know.",
+        )
 
 
 def insert_key(

@@ -35,8 +35,8 @@ from controlplane.store import policies as rows
 @dataclass(frozen=True, slots=True)
 class EditPolicy(Change[None]):
     """Requests and grants keep the terms that they were made under. Where it becomes protected,
-    requests that wait end, and grants that nobody but their issuer agreed to. Refused 400, 403,
-    404, 409 policy_required, policy_cannot_be_met on a signer that has the policy."""
+    requests that wait end, and grants without the approvals that its steps ask for. Refused 400,
+    403, 404, 409 policy_required, policy_cannot_be_met on a signer that has the policy."""
 
     action: ClassVar[Action] = Action.POLICY_EDIT
 
@@ -87,7 +87,7 @@ class EditPolicy(Change[None]):
         if after.terms.protected and not before.terms.protected:
             why = f"The policy {after.name!r} is protected from now on."
             cancel_all(database, caller, at, requests.under_policy(after.id))
-            revoke_all(database, caller, at, grants.pre_approved_under(after.id), why)
+            revoke_all(database, caller, at, grants.given_past(database, after), why)
 
 
 def tell(

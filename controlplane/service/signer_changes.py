@@ -33,7 +33,7 @@ from controlplane.service.visibility import (
 )
 from controlplane.store import grants, policies, requests
 from controlplane.store import signers as rows
-from controlplane.store.operations import has_signed
+from controlplane.store.operations import find_last, has_signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class EnableSigner(Change[None]):
         permissions.require_signer_manager(actor, role, "enable it")
         signer = stored.signer
         refuse_deleting(signer)
+        disabled = find_last(database, Action.SIGNER_DISABLE, signer.name)
 
         def apply(database: Database, caller: Caller, at: datetime) -> None:
             if signer.disabled:
@@ -96,7 +97,7 @@ class EnableSigner(Change[None]):
             subject=signer.name,
             signer=signer.name,
             needs=consents.of_signer(signer) if signer.disabled else (),
-            rests_on=(signer.id,),
+            rests_on=(signer.id, disabled),
             apply=apply,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import json
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
@@ -13,12 +14,14 @@ from controlplane.domain.model import (
     GrantState,
     HashAlgorithm,
     Identity,
+    Policy,
     Revocation,
+    Terms,
 )
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
-from controlplane.store.tables import GrantRow
+from controlplane.store.tables import GrantRow, RequestRow
 
 _HASHES = Form(
     ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
@@ -39,9 +42,16 @@ def for_signer(name: str) -> Any:
     return GrantRow.signer == name
 
 
-def pre_approved_under(policy_id: str) -> Any:
-    """A condition: no request led to it."""
-    return (GrantRow.policy_id == policy_id) & GrantRow.request_id.is_null()
+def given_past(database: Database, policy: Policy) -> Any:
+    """A condition: given under the policy without the approvals that its steps ask for now, because
+    there was no request, or one under other steps."""
+    asked = RequestRow.policy_id == policy.id
+    different = RequestRow.select(RequestRow.terms).where(asked).distinct()
+    terms = (row.terms for row in different.execute(database))
+    same = [each for each in terms if json.decode(each, type=Terms).steps == policy.terms.steps]
+    by_them = RequestRow.select(RequestRow.id).where(asked & RequestRow.terms.in_(same))
+    is_past = GrantRow.request_id.is_null() | GrantRow.request_id.not_in(by_them)
+    return (GrantRow.policy_id == policy.id) & is_past
 
 
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from peewee import Database, ModelSelect
 
+from controlplane.domain.action import Action
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import (
     Approval,
@@ -265,6 +266,17 @@ def has_signed(database: Database, signer: str) -> bool:
         (OperationRow.signer == signer) & (OperationRow.outcome == Outcome.SUCCEEDED.value)
     )
     return bool(query.exists(database))
+
+
+def find_last(database: Database, action: Action, object_: str) -> int:
+    """The number of the last row that did this to it; 0 if none did."""
+    query = OperationRow.select(OperationRow.sequence).where(
+        OperationRow.object.is_null(False)
+        & (OperationRow.object == object_)
+        & (OperationRow.action == action.value)
+    )
+    row = query.order_by(OperationRow.sequence.desc()).first(database)
+    return 0 if row is None else int(row.sequence)
 
 
 def read_bounds(database: Database) -> tuple[int, int]:

@@ -50,6 +50,21 @@ def test_the_code_on_stdin_becomes_a_key_on_the_last_line(admin: Caller, code: s
     assert code not in again.out + again.err
 
 
+def test_whoever_enrols_hears_of_keys_that_worked_before(
+    admin: Caller, code: str, tmp_path: Path
+) -> None:
+    """Or an admin who used a code first would be them for good, and they would not know."""
+    here = {"SEALWRIGHT_URL": admin.url}
+    first = run("enrol", "-", given=code.encode(), environment=here)
+    assert "warning" not in first.err
+    again = admin.json("identity", "key", "add", tmp_path.name, "--enrol")["enrolment_code"]
+    second = run("enrol", "-", given=again.encode(), environment=here)
+    (key,) = (each["id"] for each in admin.json("identity", "show", tmp_path.name)["keys"][:1])
+    warning = f"warning: Another API key calls as {tmp_path.name} too: {key}, enrolled with a code"
+    assert warning in second.err
+    assert API_KEY.fullmatch(second.out.splitlines()[-1])
+
+
 def test_the_code_in_a_file_becomes_a_key_in_another(
     admin: Caller, code: str, tmp_path: Path
 ) -> None:

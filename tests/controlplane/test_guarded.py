@@ -251,11 +251,51 @@ def test_needs_nobody_where_the_policy_is_not_protected(scene: Scene, name: str)
     call(scene.services, scene, scene[by])
 
 
+def test_who_is_asked_for_several_policies_is_asked_once(scene: Scene) -> None:
+    services, extra = scene.services, Step("other", 1, ("eve",))
+    scene.world.policy("third", SECURITY, extra, Step("chief", 1, ("bob", "ann")))
+    services.policies.edit(scene["admin"], "third", TermsEdit(protected=True))
+    scene.world.signer("third", policy="third")
+    with pytest.raises(Proposed) as proposed:
+        services.identities.add_key(scene["admin"], "carol")
+    asked = [step.approvers for step in proposed.value.view.proposal.steps]
+    assert asked == [("carol",), ("eve",), ("bob", "ann"), ("bob", "gone")]
+
+
 def test_a_policy_that_no_signer_has_guards_nothing(scene: Scene) -> None:
     scene.world.policy("spare", LEAD)
     scene.services.policies.edit(scene["admin"], "spare", TermsEdit(protected=True))
     scene.services.policies.edit(scene["admin"], "spare", TermsEdit(max_signings=None))
     scene.services.policies.delete(scene["admin"], "spare")
+
+
+@pytest.mark.parametrize(
+    ("disable", "enable"),
+    [
+        (
+            lambda to, _, who: to.signers.disable(who, "stopped"),
+            lambda to, _, who: to.signers.enable(who, "stopped"),
+        ),
+        (
+            lambda to, _, who: to.identities.disable(who, "gone"),
+            lambda to, _, who: to.identities.enable(who, "gone"),
+        ),
+    ],
+)
+def test_what_was_disabled_since_is_not_enabled_by_a_proposal_of_before(
+    scene: Scene, disable: Call, enable: Call
+) -> None:
+    """Who agreed did not know why it would be disabled again."""
+    views = []
+    for by in ("admin", "root"):
+        with pytest.raises(Proposed) as proposed:
+            enable(scene.services, scene, scene[by])
+        views.append(proposed.value.view)
+    scene.agree(views[0])
+    disable(scene.services, scene, scene["admin"])
+    with pytest.raises(Refused) as refused:
+        scene.agree(views[1])
+    assert refused.value.code is Code.PROPOSAL_OVERTAKEN
 
 
 class TestBecomingProtected:
@@ -268,6 +308,19 @@ class TestBecomingProtected:
         scene.services.policies.edit(scene["admin"], "plain", TermsEdit(protected=True))
         assert requests.get(scene["ci"], waiting).state is RequestState.CANCELLED
         assert grants.get(scene["ci"], given).state is GrantState.REVOKED
+
+    @pytest.mark.parametrize("steps", [(), (Step("one", 1, ("eve",)),)])
+    def test_ends_grants_that_other_steps_gave(self, scene: Scene, steps: tuple[Step, ...]) -> None:
+        """Or one that an admin got before, without limits, would last beside the steps."""
+        policies, requests = scene.services.policies, scene.services.requests
+        before = policies.get(scene["admin"], "plain").policy.terms.steps
+        policies.edit(scene["admin"], "plain", TermsEdit(steps=steps, max_window_seconds=None))
+        view = requests.create(scene["ci"], "free", "soon").view
+        if steps:
+            view = requests.approve(scene["eve"], view.request.id)
+        policies.edit(scene["admin"], "plain", TermsEdit(steps=before, protected=True))
+        grant = scene.services.grants.get(scene["ci"], str(view.request.grant_id))
+        assert grant.state is GrantState.REVOKED
 
     def test_leaves_grants_that_were_approved(self, scene: Scene) -> None:
         held = scene.services.grants.list(scene["ci"], PageRequest(), signer="release").items
@@ -318,8 +371,46 @@ class TestSecrets:
             scene.services.enrolments.use(code, None)
         assert refused.value.code is Code.ENROLMENT_UNKNOWN
 
+    def test_nor_once_their_enrolled_key_is_revoked(self, scene: Scene) -> None:
+        """Which an admin does alone."""
+        identities = scene.services.identities
+        code = scene.services.enrolments.create(scene["admin"], "eve").code
+        scene.world.policy("new", Step("one", 1, ("eve",)))
+        scene.services.policies.edit(scene["admin"], "new", TermsEdit(protected=True))
+        scene.world.signer("new", policy="new")
+        identities.revoke_key(scene["admin"], "eve", scene["eve"].api_key_id)
+        with pytest.raises(Refused) as refused:
+            scene.services.enrolments.use(code, None)
+        assert refused.value.code is Code.ENROLMENT_UNKNOWN
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda to, _, who: to.identities.add_key(who, "both"),
+            lambda to, _, who: to.enrolments.create(who, "both"),
+        ],
+    )
+    def test_of_ones_own_come_of_no_key_that_another_made(self, scene: Scene, call: Call) -> None:
+        """Or an admin who kept the first key of an approver, who is one too, would enrol."""
+        kept = scene.world.identity("both", role=ServerRole.ADMIN)
+        call(scene.services, scene, kept)  # there is no other yet
+        code = scene.services.enrolments.create(scene["admin"], "both").code
+        new = scene.services.enrolments.use(code, None).new.api_key
+        with pytest.raises(Refused) as refused:
+            call(scene.services, scene, kept)
+        assert refused.value.code is Code.CREDENTIAL_NOT_ENROLLED
+        call(scene.services, scene, scene.services.identities.authenticate(new))
+
 
 class TestFourEyes:
+    def test_make_a_code_void_that_one_admin_made_before(self, scene: Scene) -> None:
+        first = scene.world.enrolled("first", role=ServerRole.ADMIN)
+        code = scene.services.enrolments.create(first, "root").code
+        scene.services.settings.set(first, "four-eyes", "on")
+        with pytest.raises(Refused) as refused:
+            scene.services.enrolments.use(code, None)
+        assert refused.value.code is Code.ENROLMENT_UNKNOWN
+
     @pytest.fixture
     def watched(self, scene: Scene) -> Scene:
         """With a second admin whose key is enrolled, as the first one's is."""

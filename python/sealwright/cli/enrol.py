@@ -10,7 +10,7 @@ from sealwright.cli.failure import CommandError
 from sealwright.cli.identity import key_out as key_out_option
 from sealwright.cli.identity import show_new_key
 from sealwright.cli.options import ClientCommand, client, invocation
-from sealwright.cli.output import KeyOutput, print_json, print_object
+from sealwright.cli.output import KeyOutput, print_json, print_object, warn
 from sealwright.cli.text import facts
 from sealwright.client.environment import trimmed
 from sealwright.client.errors import ClientError
@@ -51,6 +51,8 @@ def enrol(source: str | None, code_file: Path | None, key_out: Path | None) -> N
         facts([("identity", answer.value.identity)])
         show_new_key(answer.value)
         output.tell(api_key)
+        for sentence in answer.value.warnings:
+            warn(sentence)
     elif key_out is None:
         print_json(answer.body)
     else:

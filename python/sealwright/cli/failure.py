@@ -39,7 +39,8 @@ NEXT_STEPS = {
     "policy_in_use": "See who has it (sealwright policy show NAME), then for each: "
     "sealwright signer set-policy SIGNER none",
     "policy_cannot_be_met": "Name more approvers who can decide, or ask for fewer approvals: "
-    "sealwright policy edit NAME --step NAME:REQUIRED:WHO,WHO",
+    "sealwright policy edit NAME --step NAME:REQUIRED:WHO,WHO. If nobody is left who could agree "
+    "to that, on the server's machine: sealwright recovery detach-policy SIGNER",
     "policy_unbounded": "Give --max-window, --max-signings or both.",
     "no_policy": "Without one its members sign at once, or first: "
     "sealwright signer set-policy SIGNER POLICY",
@@ -55,7 +56,8 @@ NEXT_STEPS = {
     "own_request": "Ask another approver; who they are: sealwright request show ID",
     "owner_disabled": "Another user owns it first: sealwright identity edit NAME --owner USER",
     "not_proposed_owner": "An admin offers it: sealwright identity edit NAME --owner USER",
-    "not_an_approver": "Ask an approver; who they are: sealwright request show ID",
+    "not_an_approver": "Ask an approver; who they are: sealwright request show ID, "
+    "sealwright proposal show ID",
     "credential_not_enrolled": "An admin gives out a code (sealwright identity key add NAME "
     "--enrol); make a key of it: sealwright enrol",
     "credential_too_young": "Approve with another key of yours; who made this one: "

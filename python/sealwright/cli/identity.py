@@ -194,11 +194,7 @@ def add(
     """Give an identity one more API key or code, and print it once."""
     if enrol:
         _refuse_key_out(key_out)
-        try:
-            made = client().add_enrolment(name, expires, networks)
-        except Proposed as proposed:
-            _tell_code(proposed.change.enrolment_code, None)
-            raise
+        made = client().add_enrolment(name, expires, networks)
         show(made, lambda new: _show_enrolments([new]))
         _tell_code(made.value.enrolment_code, made.value.enrolment_expires_at)
         return
@@ -250,10 +246,9 @@ def _refuse_key_out(path: Path | None) -> None:
 
 
 def _tell_code(code: str | None, end: datetime | None) -> None:
-    """For people, on a line of its own on stdout. `end` None: others have to agree first."""
+    """For people, on a line of its own on stdout."""
     if not invocation().json:
-        when = "once the proposal is carried out" if end is None else f"until {moment(end)}"
-        until = f"{when}, for `sealwright enrol`"
+        until = f"until {moment(end)}, for `sealwright enrol`"
         click.echo(f"The enrolment code, good for one use {until}, is the next line.", err=True)
         click.echo(code)
 

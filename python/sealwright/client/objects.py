@@ -62,9 +62,10 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Enrolled(NewApiKey, frozen=True, omit_defaults=True, kw_only=True):
-    """A key that nobody else ever saw, and whose it is."""
+    """A key that nobody else ever saw, and whose it is. `warnings` are sentences."""
 
     identity: str
+    warnings: list[str] = []
 
 
 class Enrolment(msgspec.Struct, frozen=True):
