@@ -47,8 +47,8 @@ def given_past(database: Database, policy: Policy) -> Any:
     there was no request, or one under other steps."""
     asked = RequestRow.policy_id == policy.id
     different = RequestRow.select(RequestRow.terms).where(asked).distinct()
-    terms = (row.terms for row in different.execute(database))
-    same = [each for each in terms if json.decode(each, type=Terms).steps == policy.terms.steps]
+    terms, people = (row.terms for row in different.execute(database)), policy.people.steps
+    same = [each for each in terms if json.decode(each, type=Terms).steps == people]
     by_them = RequestRow.select(RequestRow.id).where(asked & RequestRow.terms.in_(same))
     is_past = GrantRow.request_id.is_null() | GrantRow.request_id.not_in(by_them)
     return (GrantRow.policy_id == policy.id) & is_past
