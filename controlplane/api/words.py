@@ -13,6 +13,7 @@ from controlplane.domain.policy import count
 from controlplane.domain.warnings import (
     ApiKeyEnds,
     CertificateEnds,
+    NobodyAgrees,
     SameName,
     SignerWarning,
     WeakKey,
@@ -60,6 +61,12 @@ def say_warning(warning: SignerWarning) -> str:
             return f"The certificate {_say_when(warning.at, warning.days)}: renew it."
         case WeakKey():
             return warning.why
+        case NobodyAgrees():
+            return (
+                f"Too few can approve under the protected policy {warning.policy!r}: "
+                f"{' '.join(warning.why)} Nobody can agree to a new key of theirs either: have "
+                "them enrol before it is attached."
+            )
         case SameName():
             return (
                 f"Its common name {warning.common_name!r} reads like that of "

@@ -1,6 +1,6 @@
 """What a policy may demand, whether it can be met, and what an edit makes of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from msgspec import UNSET, UnsetType
@@ -152,23 +152,30 @@ class TermsEdit:
 
 
 def find_unmet(
-    steps: Iterable[Step], candidates: Mapping[str, Candidate], but: Identity | None = None
+    steps: Iterable[Step],
+    candidates: Mapping[str, Candidate],
+    but: Identity | None = None,
+    enrolled: Collection[str] | None = None,
 ) -> tuple[str, ...]:
     """A sentence for each step that too few people could complete. `candidates`: by name, all
-    that the steps name; `but`: whose consent does not count. A user and the machines that they own,
+    that the steps name; `but`: whose consent does not count; `enrolled`: the ids of those who
+    can give one where that takes an enrolled key. A user and the machines that they own,
     or are to own, are one person."""
     unmet = []
     for step in steps:
         able = [candidates[name] for name in step.approvers if candidates[name].can_approve]
         others = [each for each in able if but is None or not each.identity.is_of(but)]
+        if enrolled is not None:
+            others = [each for each in others if each.identity.id in enrolled]
+        keyless = "" if enrolled is None else ", nor can who has enrolled no key"
         people = count_people(each.identity for each in others)
         if people < step.required:
             names = step.approvers or ("an empty group",)
             unmet.append(
                 f"The step {step.name!r} needs {count(step.required, 'approval')}, and "
                 f"{count(people, 'person', 'people')} of {', '.join(names)} could "
-                "give one: disabled identities and auditors cannot, and machines count as their "
-                "owner."
+                f"give one: disabled identities and auditors cannot{keyless}, and machines count "
+                "as their owner."
             )
     return tuple(unmet)
 

@@ -36,6 +36,14 @@ class SameName:
 
 
 @dataclass(frozen=True, slots=True)
+class NobodyAgrees:
+    """Too few could complete the steps of its protected policy: `why` are sentences."""
+
+    policy: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKeyEnds:
     """Soon. `days`: whole ones, 0 for less than one."""
 
@@ -45,7 +53,7 @@ class ApiKeyEnds:
     days: int
 
 
-SignerWarning = CertificateEnds | WeakKey | Misfit | SameName
+SignerWarning = CertificateEnds | WeakKey | Misfit | SameName | NobodyAgrees
 
 
 def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:

@@ -17,11 +17,12 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.policy import find_unmet
 from controlplane.domain.settings import REQUIRE_POLICY, RequirePolicy
+from controlplane.domain.warnings import NobodyAgrees
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service.candidates import Crowd
 from controlplane.service.changes import carried_out, record
 from controlplane.service.visibility import limited
-from controlplane.store import members, policies, settings, signers
+from controlplane.store import identities, members, policies, settings, signers
 
 
 def find_policy(database: Database, name: str) -> Policy:
@@ -115,6 +116,19 @@ def refuse_unmet(
         if judged[among]:
             told = " ".join(judged[among])
             raise Refused(Code.POLICY_CANNOT_BE_MET, f"On the signer {signer!r}: {told}")
+
+
+def find_nobody(database: Database, signer: Signer) -> tuple[NobodyAgrees, ...]:
+    """Whether its protected policy takes more people with an enrolled key than there are: then
+    nobody can agree to anything, a new key of theirs included."""
+    policy = signer.policy
+    if policy is None or not policy.terms.protected:
+        return ()
+    crowd = Crowd(database, policy.people.approvers)
+    enrolled = identities.with_enrolled_key(database, crowd.ids)
+    candidates = crowd.on(members.auditors_of(database, signer.id))
+    unmet = find_unmet(policy.people.steps, candidates, enrolled=enrolled)
+    return (NobodyAgrees(policy.name, unmet),) if unmet else ()
 
 
 def _tell(

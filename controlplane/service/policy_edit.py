@@ -34,8 +34,9 @@ from controlplane.store import policies as rows
 
 @dataclass(frozen=True, slots=True)
 class EditPolicy(Change[None]):
-    """Requests and grants keep the terms that they were made under. Where it becomes protected,
-    requests that wait end, and grants without the approvals that its steps ask for. Refused 400,
+    """Requests and grants keep the terms that they were made under. Where it becomes protected, or
+    its steps change while it is, requests that wait end, and grants without the approvals that its
+    steps ask for: what others let through before is not what it protects. Refused 400,
     403, 404, 409 policy_required, policy_cannot_be_met on a signer that has the policy."""
 
     action: ClassVar[Action] = Action.POLICY_EDIT
@@ -84,8 +85,10 @@ class EditPolicy(Change[None]):
             **_details(before.terms, after.terms),
         }
         record(database, caller, self.action, after.name, at=at, details=details)
-        if after.terms.protected and not before.terms.protected:
-            why = f"The policy {after.name!r} is protected from now on."
+        if after.terms.protected and (
+            not before.terms.protected or after.terms.steps != before.terms.steps
+        ):
+            why = f"Other approvers decide under the policy {after.name!r} from now on."
             cancel_all(database, caller, at, requests.under_policy(after.id))
             revoke_all(database, caller, at, grants.given_past(database, after), why)
 

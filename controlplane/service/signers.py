@@ -26,6 +26,7 @@ from controlplane.keys.backend import KeyBackend
 from controlplane.service import cursor
 from controlplane.service.attachments import (
     change_policy,
+    find_nobody,
     find_policy,
     refuse_unmet,
     refuse_without_policy,
@@ -161,7 +162,8 @@ class Signers:
             stored, role = find_visible(database, caller.identity, name, now)
             changes = policies.changes_of_signer(database, name, stored.signer.policy)
             (view,) = _warned(database, caller, [view_of(stored.signer, role, now)], now)
-        return replace(view, policy_changes=changes)
+            unmet = find_nobody(database, stored.signer)
+        return replace(view, warnings=(*view.warnings, *unmet), policy_changes=changes)
 
     def disable(self, caller: Caller, name: str) -> SignerView:
         """Refused 403, 404."""

@@ -97,6 +97,19 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
     return tuple(_KEY.read(row, last_use=used.get(row.id)) for row in keys)
 
 
+def with_enrolled_key(database: Database, identity_ids: Collection[str]) -> frozenset[str]:
+    """Those of these that have one which is not revoked."""
+    found: set[str] = set()
+    for some in batches(sorted(identity_ids)):
+        query = ApiKeyRow.select(ApiKeyRow.identity_id).where(
+            ApiKeyRow.identity_id.in_(some)
+            & ApiKeyRow.revoked_at.is_null()
+            & (ApiKeyRow.enrolled == True)  # noqa: E712  # SQL, not Python
+        )
+        found.update(row.identity_id for row in query.execute(database))
+    return frozenset(found)
+
+
 def had_key_before(database: Database, key: ApiKey) -> bool:
     """Whether its identity had another one when it was made, whatever became of that."""
     others = ApiKeyRow.select().where(

@@ -24,6 +24,7 @@ from controlplane.domain.model import (
 from controlplane.domain.page import PageRequest
 from controlplane.domain.policy import TermsEdit
 from controlplane.domain.subject import Subject
+from controlplane.domain.warnings import NobodyAgrees
 from controlplane.errors import Code, Refused
 from controlplane.service.gate import ProposalView, Proposed
 from controlplane.service.installation import Services
@@ -296,6 +297,32 @@ def test_what_was_disabled_since_is_not_enabled_by_a_proposal_of_before(
     with pytest.raises(Refused) as refused:
         scene.agree(views[1])
     assert refused.value.code is Code.PROPOSAL_OVERTAKEN
+
+
+def test_whether_enough_have_enrolled_is_told_with_the_signer(scene: Scene) -> None:
+    """For those who have not, nobody can agree to a code later."""
+    scene.world.identity("keyless")
+    scene.world.policy("new", Step("one", 1, ("keyless",)))
+    scene.services.policies.edit(scene["admin"], "new", TermsEdit(protected=True))
+    view = scene.world.signer("new", policy="new")
+    (warning,) = view.warnings
+    assert isinstance(warning, NobodyAgrees)
+    assert "0 people of keyless could give one" in warning.why[0]
+    assert scene.services.signers.get(scene["admin"], "release").warnings == ()
+
+
+class TestNewSteps:
+    """Of a protected policy: what others let through before is not what it protects."""
+
+    def test_end_requests_that_wait_and_grants_of_other_steps(self, scene: Scene) -> None:
+        requests, grants = scene.services.requests, scene.services.grants
+        waiting = requests.create(scene["ci"], "release", "soon").view.request.id
+        with pytest.raises(Proposed) as proposed:
+            scene.services.policies.edit(scene["admin"], "two", TermsEdit(steps=(SECURITY,)))
+        scene.agree(proposed.value.view)
+        assert requests.get(scene["ci"], waiting).state is RequestState.CANCELLED
+        held = grants.list(scene["ci"], PageRequest(), signer="release").items
+        assert {view.state for view in held} == {GrantState.REVOKED}
 
 
 class TestBecomingProtected:
