@@ -30,7 +30,7 @@ def find_role(database: Database, signer_id: str, identity_id: str) -> MemberRol
 
 def find_role_by_name(database: Database, signer: str, identity_id: str) -> MemberRole | None:
     """None also for a signer that was erased."""
-    # By itself first: of a view that is joined, a planner may look at all of the identity's signers.
+    # First by itself: of a view that is joined a planner may look at all that the identity is in.
     row = SignerRow.select(SignerRow.id).where(SignerRow.name == signer).first(database)
     return None if row is None else find_role(database, row.id, identity_id)
 
