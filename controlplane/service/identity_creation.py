@@ -76,7 +76,10 @@ class CreateIdentity(Change[Created]):
             needs=consents.of_second_admin(database, actor) if self.role else (),
             rests_on=(owner, proposed_owner),
             apply=apply,
-            details=_describe(identity),
+            details={
+                **_describe(identity),
+                "credential": f"api_key, known to {actor.name}" if self.key else "enrolment_code",
+            },
         )
 
     def _create(

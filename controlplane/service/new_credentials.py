@@ -75,6 +75,7 @@ class AddKey(Change[ApiKey]):
             rests_on=(identity.id,),
             apply=apply,
             details={
+                "known_to": actor.name,
                 "api_key_id": self.key_id,
                 "lifetime_seconds": self.lifetime,
                 "allowed_addresses": self.allowed_addresses,

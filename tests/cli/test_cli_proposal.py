@@ -61,6 +61,7 @@ def test_a_guarded_command_says_who_decides_and_exits_with_4(story: Story) -> No
     lines = ended.out.splitlines()
     facts = dict(line.split(maxsplit=1) for line in lines if line.startswith(("action", "object")))
     assert facts == {"action": "signer:set_policy", "object": "release"}
+    assert "policy    two → none" in lines
     assert "Step 1 of 2, 'lead', open now" in lines
     assert "  0 of 1 approvals, of ann, bob" in lines
     assert ended.err == (

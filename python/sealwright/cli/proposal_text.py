@@ -8,6 +8,10 @@ from sealwright.cli.ballot_text import end, show_steps
 from sealwright.cli.text import bullets, facts, moment, printable
 from sealwright.client.objects import Proposal
 
+_Value = str | int | bool | None
+_EXCHANGED = {"policy", "role", "after"}
+"""Details beside which `before` says what was."""
+
 
 def show_proposal(one: Proposal) -> None:
     facts(
@@ -44,5 +48,17 @@ def show_decision(verdict: str, after: Proposal) -> None:
         click.echo(printable(f"The proposal is {after.state}."))
 
 
-def _details(details: Mapping[str, str | int | bool | None]) -> list[tuple[str, object]]:
-    return [(name.replace("_", " "), value) for name, value in details.items()]
+def _details(details: Mapping[str, _Value]) -> list[tuple[str, object]]:
+    """What was and what would be stand in one line."""
+    shown: list[tuple[str, object]] = []
+    for name, value in details.items():
+        if name == "before" or name.removesuffix("_before") in details.keys() - {name}:
+            continue
+        before = "before" if name in _EXCHANGED else f"{name}_before"
+        what = f"{_say(details[before])} → {_say(value)}" if before in details else value
+        shown.append((name.replace("_", " "), what))
+    return shown
+
+
+def _say(value: _Value) -> str:
+    return "none" if value is None else str(value)
