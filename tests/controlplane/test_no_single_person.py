@@ -236,6 +236,33 @@ class OneHand(RuleBasedStateMachine):
         value = {"four-eyes": "off", "approval-hold": "0s", "require-policy": "none"}[setting]
         self.attempt(lambda who: self.to.settings.set(who, setting, value))
 
+    # What takes several of these in a row, at once: or chance would hardly ever find it.
+
+    @rule()
+    def loosen_and_detach(self) -> None:
+        self.attempt(lambda who: self.to.policies.edit(who, "two", TermsEdit(protected=False)))
+        self.attempt(lambda who: self.to.signers.set_policy(who, "release", None))
+
+    @rule()
+    def become_everybody(self) -> None:
+        for name in ("ann", "carol", "op"):
+            self.add_code(name)
+            self.add_key(name)
+        self.never_signs()
+
+    @rule()
+    def ask_and_approve(self) -> None:
+        asked = self.attempt(lambda who: self.to.requests.create(who, "release", "please"))
+        if asked is None:
+            return
+        (newest,) = self.to.requests.list(self.world.admin, PageRequest(1)).items
+        for step in (1, 2):
+            self.attempt(
+                lambda who, step=step: self.to.requests.approve(  # type: ignore[misc]
+                    who, newest.request.id, step=step
+                )
+            )
+
     @rule(days=st.sampled_from([1, 8]))
     def wait(self, days: int) -> None:
         self.world.clock.advance(days=days)
@@ -270,7 +297,7 @@ def test_never_signs_what_a_protected_policy_forbids(
         lambda: OneHand(template, HANDS[hand], tmp_path),  # type: ignore[arg-type]
         settings=settings(
             stateful_step_count=8,
-            max_examples=15,
+            max_examples=40 if len(HANDS[hand]) > 2 else 15,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
