@@ -90,12 +90,15 @@ class Code(StrEnum):
     TOO_MANY_PENDING = "too_many_pending"
 
     # What the server cannot do, or not now.
+    CLOCK_BEHIND = "clock_behind"
     INTERNAL_ERROR = "internal_error"
     MIGRATION_NEEDED = "migration_needed"
     NOT_INITIALISED = "not_initialised"
     OVERLOADED = "overloaded"
     ROW_UNWRITABLE = "row_unwritable"
     SIGNING_FAILED = "signing_failed"
+    STATE_ALTERED = "state_altered"
+    STORE_ROLLED_BACK = "store_rolled_back"
     STORE_TOO_NEW = "store_too_new"
     STORE_UNAVAILABLE = "store_unavailable"
     TOO_MANY_CALLS = "too_many_calls"
@@ -116,6 +119,7 @@ class Code(StrEnum):
     # Of commands on the server's own machine: no caller gets these.
     ADDRESS_UNUSABLE = "address_unusable"
     ALREADY_INITIALISED = "already_initialised"
+    ANCHOR_MISSING = "anchor_missing"
     DATA_DIR_NOT_EMPTY = "data_dir_not_empty"
     DATA_DIR_UNUSABLE = "data_dir_unusable"
     INVALID_SETTINGS = "invalid_settings"
@@ -125,6 +129,7 @@ class Code(StrEnum):
     MASTER_KEY_UNREADABLE = "master_key_unreadable"
     MASTER_KEY_WRONG = "master_key_wrong"
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
+    STORE_COPIED = "store_copied"
     UNSUPPORTED_DATABASE = "unsupported_database"
 
 

@@ -131,11 +131,14 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.INTERNAL_ERROR: "The server's log has more under `request_id`.",
         Code.ROW_UNWRITABLE: "The call cannot be recorded, so no signature is released.",
         Code.SIGNING_FAILED: "The signer's key could not be used.",
+        Code.STATE_ALTERED: "What this rests on was changed in the store, and not by the server.",
     },
     503: {
+        Code.CLOCK_BEHIND: "The server's clock stands behind what is on record.",
         Code.MIGRATION_NEEDED: "The store is of an earlier version.",
         Code.NOT_INITIALISED: "The store is empty.",
         Code.OVERLOADED: "Too many calls wait.",
+        Code.STORE_ROLLED_BACK: "The store has lost rows that the server has seen.",
         Code.STORE_TOO_NEW: "The store is of a later version.",
         Code.STORE_UNAVAILABLE: "The store cannot be used.",
     },
@@ -152,6 +155,8 @@ EVERYWHERE = (
     Code.INVALID_REQUEST,
     Code.INTERNAL_ERROR,
     Code.OVERLOADED,
+    Code.STATE_ALTERED,
+    Code.STORE_ROLLED_BACK,
     Code.STORE_UNAVAILABLE,
 )
 OF_A_CALLER = (
