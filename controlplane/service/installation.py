@@ -36,6 +36,7 @@ from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
+from controlplane.service.misfits import settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
@@ -119,10 +120,11 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location) -> None:
+def upgrade(location: Location, accept: str | None = None) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
-    identities whose names begin as a group's does. Does nothing to any other. Refused
-    not_initialised."""
+    identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
+    of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
+    state_altered."""
     store = existing_store(location)
     with store.closing():
         with store.read() as database:
@@ -138,6 +140,7 @@ def upgrade(location: Location) -> None:
                 "before": before,
                 "after": after,
                 "identities_named_as_groups": _named_as_groups(database),
+                **settle_misfits(database, store.name, before, accept),
             }
             record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
 
