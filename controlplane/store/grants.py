@@ -36,6 +36,15 @@ def insert(database: Database, grant: Grant) -> None:
     rows.insert(database, GrantRow, _GRANT.write(grant))
 
 
+def announce(database: Database, grant: Grant) -> None:
+    """For the row that lists it, and whose hash it will name; that may be anything yet."""
+    rows.announce(database, GrantRow, _GRANT.write(grant))
+
+
+def insert_announced(database: Database, grant: Grant) -> None:
+    rows.insert(database, GrantRow, _GRANT.write(grant), announced=True)
+
+
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
     _revoke(database, GrantRow.id == grant_id, revocation)
 
