@@ -17,8 +17,8 @@ from controlplane.domain.policy import count
 from controlplane.domain.text import REPLACEMENT, shorten
 from controlplane.errors import Code, Refused
 from controlplane.store.change_rows import ChangeRow, count_signings, read_changes
+from controlplane.store.database import read_head
 from controlplane.store.inventory import Fields, read_everything
-from controlplane.store.operations import read_head
 from controlplane.store.tables import CertificateRow, KeyRow, SignerRow
 
 LAST_SCHEMA_WITHOUT_OBJECTS = 13
