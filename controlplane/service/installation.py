@@ -161,7 +161,7 @@ def mend(location: Location) -> None:
         if guards.foreign:
             raise Refused(
                 Code.STATE_ALTERED,
-                f"The store {store.name} has triggers or rules that are not Sealwright's, and that "
+                f"The store {store.name} has triggers or rules that are not Sealwright's and "
                 f"would run within its writes: {', '.join(guards.foreign)}. Find out who made them, "
                 "and drop them.",
             )
