@@ -18,11 +18,11 @@ from controlplane.domain.model import (
     Revocation,
     Terms,
 )
+from controlplane.errors import Altered
 from controlplane.store import rows
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
-from controlplane.store.state import Altered
 from controlplane.store.tables import GrantRow, RequestRow
 from controlplane.store.transaction import transaction_of
 

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from peewee import Database, Model, ModelSelect, PeeweeException
 
+from controlplane.errors import Altered
 from controlplane.store.batches import batches
 from controlplane.store.objects import KINDS, hash_object
-from controlplane.store.state import Altered, altered
+from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
 
 M = TypeVar("M", bound=Model)

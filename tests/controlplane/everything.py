@@ -37,7 +37,6 @@ class Everything:
     ids: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.world.clock.advance(seconds=1)  # nobody has two rows of one time
         self._people()
         self._signers()
         self._requests()
