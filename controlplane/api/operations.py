@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.api.endpoint import Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
-from controlplane.api.structs import Shown, made
+from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter, check_time
 from controlplane.api.values import SHA256
 from controlplane.domain import operation as domain
@@ -42,6 +42,15 @@ class OperationsQuery(PageQuery, frozen=True):
 
     def __post_init__(self) -> None:
         check_time("since", self.since)
+
+
+class ExportQuery(Body, frozen=True):
+    since_head: (
+        Annotated[
+            str, Meta(pattern=SHA256, description="from the operation on that has this `row_hash`")
+        ]
+        | None
+    ) = None
 
 
 class PssParameters(Shown, frozen=True):
@@ -157,9 +166,12 @@ class OperationResource(Resource):
 
 
 class OperationsExportResource(Resource):
-    @endpoint("Every operation in order, one JSON object a line", refusals=(Code.READER_REQUIRED,))
-    def on_get(self, caller: Caller) -> Stream:
-        return Stream(_lines(self._audit.export(caller)))
+    @endpoint(
+        "Every operation in order, one JSON object a line",
+        refusals=(Code.READER_REQUIRED, Code.OPERATION_NOT_FOUND),
+    )
+    def on_get(self, caller: Caller, query: ExportQuery) -> Stream:
+        return Stream(_lines(self._audit.export(caller, query.since_head)))
 
 
 class OperationsHeadResource(Resource):

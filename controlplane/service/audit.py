@@ -15,6 +15,7 @@ from controlplane.store import operations
 from controlplane.store.database import Store
 
 _END = 2**62  # above every sequence number
+_LOOKED_AT = 100_000  # rows in one transaction
 
 
 class Audit:
@@ -46,13 +47,30 @@ class Audit:
             raise not_found("operation", operation_id)
         return found
 
-    def export(self, caller: Caller) -> Iterator[Operation | Unreadable]:
+    def export(
+        self, caller: Caller, since_head: str | None = None
+    ) -> Iterator[Operation | Unreadable]:
         """Every row that there is as of now, in sequence order, in bounded memory: also one that
-        the head does not know of. Refused 403 at the call, not at the first row."""
+        the head does not know of. `since_head`: from the row on that has this hash.
+
+        Refused 403, 404 operation_not_found at the call, not at the first row.
+        """
         permissions.require_reader(caller.identity, "export the audit log")
         with self._store.read() as database:
             first, last = operations.read_bounds(database)
+        if since_head is not None:
+            first = self._find_head(since_head, last)
         return self._rows(first, last)
+
+    def _find_head(self, row_hash: str, last: int) -> int:
+        """From the end, a part at a time: what is asked for is seldom far from there."""
+        least: int | None = last + 1
+        while least is not None:
+            with self._store.read() as database:
+                found, least = operations.find_hash(database, row_hash, least - 1, _LOOKED_AT)
+            if found is not None:
+                return found
+        raise not_found("operation", row_hash)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""

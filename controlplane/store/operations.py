@@ -79,6 +79,12 @@ _SLICE_OF_NUMBERS = (
     "SELECT sequence FROM operations WHERE sequence >= ? AND sequence <= ?"
     " ORDER BY sequence LIMIT ?"
 )
+_FIND_HASH = """
+    SELECT MAX(CASE WHEN row_hash = ? THEN sequence END), MIN(sequence) FROM (
+        SELECT sequence, row_hash FROM operations WHERE sequence <= ?
+        ORDER BY sequence DESC LIMIT ?
+    ) AS looked_at
+"""
 # Each of these objects has an id that no other has. The words are those of an index.
 _APPROVING = (
     f"SELECT {_NAMES} FROM operations WHERE object = ?"  # noqa: S608  # the same
@@ -286,6 +292,18 @@ def read_bounds(database: Database) -> tuple[int, int]:
     )
     first, last = cursor.fetchone()
     return (0, 0) if first is None else (first, last)
+
+
+def find_hash(
+    database: Database, row_hash: str, last: int, rows: int
+) -> tuple[int | None, int | None]:
+    """Of so many rows, up to this one: the number of one that has this hash, and the least number;
+    None where there is none."""
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, _FIND_HASH), (row_hash, last, rows)
+    )
+    found, least = cursor.fetchone()
+    return found, least
 
 
 def slice_from(database: Database, first: int, last: int) -> list[Operation | Unreadable]:

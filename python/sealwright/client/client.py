@@ -377,9 +377,11 @@ class Client(Caller):
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
 
-    def export_operations(self) -> Iterator[bytes]:
-        """The whole log as NDJSON in the order of the chain, in pieces of any length.
+    def export_operations(self, since_head: str | None = None) -> Iterator[bytes]:
+        """The whole log as NDJSON in the order of the chain, in pieces of any length. `since_head`:
+        from the row on that has this hash.
 
         An answer that breaks off raises UnreachableError from the iterator.
         """
-        return self._stream("/v1/operations/export")
+        query = "" if since_head is None else f"?since_head={part(since_head)}"
+        return self._stream(f"/v1/operations/export{query}")
