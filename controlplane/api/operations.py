@@ -115,6 +115,7 @@ class Operation(Shown, frozen=True, kw_only=True):
     action: str | None
     object: str | None
     details: dict[str, str | int | bool | None] | None
+    objects: dict[str, HexSha256 | None] | UnsetType = UNSET
     idempotency_key: str | None
     client_hash: HexSha256 | UnsetType | None = UNSET
     client_salt: bytes | UnsetType | None = UNSET

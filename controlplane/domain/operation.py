@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from controlplane.domain.model import (
     Approval,
@@ -32,7 +32,8 @@ class Entry(Struct, frozen=True, gc=False):
     `subject:verb`, `object` the name of what changed, and `outcome` is None. `credential` is what
     the actor presented, and `api_key_id` its id if it is an API key. `approvals` are those that the
     grant rests on; None where they are not known. `proposal` is the id of the one that this carried
-    out.
+    out. `objects`: of the rows of other tables that a change left, by name, the SHA-256 in
+    lower-case hex; None of one that is gone. Who appends an entry fills it in; UNSET: none.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Entry(Struct, frozen=True, gc=False):
     credential: Credential | None = None
     approvals: tuple[Approval, ...] | None = None
     proposal: str | None = None
+    objects: Mapping[str, str | None] | UnsetType = UNSET
 
 
 class Commitments(Struct, frozen=True, gc=False):
@@ -100,10 +102,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain; sequence 0 and 64 zeros before the first row."""
+    """The end of the chain; sequence 0 and 64 zeros before the first row, which has no time."""
 
     sequence: int
     row_hash: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

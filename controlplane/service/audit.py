@@ -12,7 +12,7 @@ from controlplane.errors import not_found
 from controlplane.service import cursor
 from controlplane.service.visibility import limited
 from controlplane.store import operations
-from controlplane.store.database import Store
+from controlplane.store.database import Store, read_head
 
 _END = 2**62  # above every sequence number
 _LOOKED_AT = 100_000  # rows in one transaction
@@ -86,7 +86,7 @@ class Audit:
 
 def _read_head(store: Store) -> Head:
     with store.read() as database:
-        return operations.read_head(database)
+        return read_head(database)
 
 
 def _read_slice(store: Store, first: int, last: int) -> list[Operation | Unreadable]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from peewee import Database
 
 from controlplane.audit import writer
-from controlplane.audit.log import append_after
+from controlplane.audit.log import append
+from controlplane.domain.model import Grant
 from controlplane.domain.operation import Entry, Operation
 from controlplane.store import grants, operations
+from controlplane.store.database import read_epoch
+from controlplane.store.grants import ALTERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,14 @@ class Exhausted:
     """No row: the grant that the signature was to use up has no signing left. Decide again."""
 
 
-Result = Written | Overtaken | Bound | Exhausted
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """No row: what the store says of this grant is not what the server wrote."""
+
+    grant_id: str
+
+
+Result = Written | Overtaken | Bound | Exhausted | Altered
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +56,13 @@ class Row:
 
     `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
     whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
-    An entry with a grant uses up one signing of it.
+    `grant`: that the entry names, of which it uses up one signing.
     """
 
     entry: Entry
     epoch: int | None
     bind: bool
+    grant: Grant | None = None
 
     @property
     def key(self) -> tuple[str, str] | None:
@@ -68,22 +79,23 @@ Writer = writer.Writer[Row, Result]
 def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
     """Within a write. One result for each, in order. Of two equal keys in one batch the second is
     Overtaken: it finds the first one's row when it comes again."""
-    standing = operations.read_standing(database, [each.key for each in taken if each.key])
-    bound = standing.bound
-    named = {each.entry.grant_id for each in taken if each.entry.grant_id is not None}
-    rooms = grants.read_rooms(database, named)
+    bound = operations.find_bound(database, [each.key for each in taken if each.key])
+    epoch = read_epoch(database)
+    rooms = grants.read_rooms(database, {each.grant.id: each.grant for each in taken if each.grant})
     results: list[Result | None] = []
     entries: list[Entry] = []
     binding: set[tuple[str, str]] = set()
     used: Counter[str] = Counter()
     for pending in taken:
         grant_id = pending.entry.grant_id
-        if pending.epoch is not None and pending.epoch != standing.epoch:
+        if pending.epoch is not None and pending.epoch != epoch:
             results.append(Overtaken())
         elif pending.key in bound:
             results.append(Bound(bound[pending.key]))
         elif pending.key in binding:
             results.append(Overtaken())
+        elif grant_id is not None and rooms[grant_id] is ALTERED:
+            results.append(Altered(grant_id))
         elif grant_id is not None and used[grant_id] == rooms[grant_id]:
             results.append(Exhausted())
         else:
@@ -94,5 +106,5 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
             entries.append(pending.entry)
             results.append(None)
     grants.use_up(database, used)
-    written = iter(append_after(standing.head, database, entries))
+    written = iter(append(database, entries))
     return [Written(next(written)) if result is None else result for result in results]

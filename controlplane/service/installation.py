@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 
 from peewee import Database
@@ -16,6 +17,7 @@ from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.names import GROUP_MARK
+from controlplane.domain.operation import DetailValue
 from controlplane.domain.text import storable
 from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
@@ -46,8 +48,10 @@ from controlplane.service.requests import Requests
 from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
+from controlplane.service.state_check import StateCheck
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
+from controlplane.store.batches import batches
 from controlplane.store.database import Store
 from controlplane.store.migrations import (
     all_migrations,
@@ -55,8 +59,11 @@ from controlplane.store.migrations import (
     current_version,
     migrate,
 )
+from controlplane.store.objects import Found, scan
 from controlplane.store.signers import find_due
+from controlplane.store.state import State, altered, read_root
 from controlplane.store.tables import Installation
+from controlplane.store.transaction import transaction_of
 
 FIRST_ADMIN = "admin"
 _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more
@@ -89,9 +96,7 @@ def join(location: Location) -> None:
         )
     store = existing_store(location)
     with store.closing():
-        with store.read() as database:
-            check_current(database)
-        _load_master_key(location, store)
+        _trust(location, store)
         with _prepared(location), store.write() as database:
             record(
                 database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
@@ -102,10 +107,9 @@ def join(location: Location) -> None:
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Locked out: a new key for this identity, which is enabled, and made admin, if need be;
     created if need be. Its rows have no actor. Refused not_initialised."""
-    store = existing_store(location)
+    store = proven_store(location)
     at = now()
     with store.closing(), store.change() as database:
-        check_current(database)
         identity = identities.find(database, admin)
         if identity is None:
             created = insert_identity(database, _admin(admin, at))
@@ -133,13 +137,37 @@ def upgrade(location: Location) -> None:
             if not _is_old(database):  # another server was first
                 return
             migrate(database)
-            after = current_version(database)
-            details = {
+            master_key = _fitting(location, store, database)
+            details: dict[str, DetailValue] = {
                 "before": before,
-                "after": after,
+                "after": current_version(database),
                 "identities_named_as_groups": _named_as_groups(database),
             }
-            record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now(), details=details)
+            action, at = Action.INSTALLATION_UPGRADE, now()
+            for part in bless(database, State(master_key.derive("state"))):
+                record(database, None, action, "schema", at=at, details=details | part)
+
+
+def bless(database: Database, state: State) -> Iterator[dict[str, DetailValue]]:
+    """Within a write: what stands in the store from now on is the state. A row is to list each part
+    of it, before the next is asked for."""
+    transaction = transaction_of(database)
+    found = {each.name: each for each in scan(database)}
+    uses = {each.name.partition("/")[2]: each.used for each in found.values() if each.used}
+    parts = list(batches(sorted(found)))
+    for number, names in enumerate(parts, 1):
+        objects = {name: _sound(found[name]) for name in names}
+        if number == 1:
+            transaction.adopt(state, objects, uses)
+        else:
+            transaction.put(objects)
+        yield {"part": number, "parts": len(parts)}
+
+
+def _sound(found: Found) -> bytes:
+    if found.hash is None:
+        raise altered(found.name)
+    return found.hash
 
 
 def _named_as_groups(database: Database) -> str | None:
@@ -166,6 +194,7 @@ class Services:
         with store.read() as database:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
+        self.state = StateCheck(store)
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
@@ -247,13 +276,13 @@ def open_services(
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
     as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
-    master_key_wrong, store_unavailable; then nothing is left open, and it can be tried again."""
+    master_key_wrong, state_altered, store_unavailable; then nothing is left open, and it can be
+    tried again."""
     location = location.recalled()
     store = existing_store(location, most_connections)
     try:
-        with store.read() as database:
-            check_current(database)
-        services = Services(store, _load_master_key(location, store), clock, places, deliver)
+        master_key = _trust(location, store)
+        services = Services(store, master_key, clock, places, deliver)
         with suppress(Refused):  # nothing can be written now: whoever writes next does it
             services.erase_due()
     except BaseException:
@@ -263,11 +292,33 @@ def open_services(
     return services
 
 
-def _load_master_key(location: Location, store: Store) -> MasterKey:
-    """Refused master_key_unreadable, master_key_wrong."""
-    master_key = load_master_key(location.master_key_path)
+def proven_store(location: Location) -> Store:
+    """One whose state is checked, for a command on the server's machine. Refused as
+    `open_services`."""
+    store = existing_store(location)
+    try:
+        _trust(location.recalled(), store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _trust(location: Location, store: Store) -> MasterKey:
+    """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
-        installation = Installation.select().get(database)
+        check_current(database)
+        master_key = _fitting(location, store, database)
+        state = State(master_key.derive("state"))
+        state.load(database, read_root(database))
+    store.state = state
+    return master_key
+
+
+def _fitting(location: Location, store: Store, database: Database) -> MasterKey:
+    """Refused master_key_unreadable, master_key_wrong."""
+    master_key = load_master_key(location.recalled().master_key_path)
+    installation = Installation.select().get(database)
     if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
             Code.MASTER_KEY_WRONG,
@@ -298,18 +349,17 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
     with store.write() as database:
         migrate(database)
         Installation.insert(
-            id=1, epoch=1, master_key_check=master_key.check_value(), created_at=to_text(at)
+            id=1,
+            epoch=1,
+            master_key_check=master_key.check_value(),
+            created_at=to_text(at),
+            instance=token_hex(16),
         ).execute(database)
         create_authority(database, EncryptedKeys(master_key), at)
         created = insert_identity(database, _admin(admin, at))
-        record(
-            database,
-            None,
-            Action.INSTALLATION_CREATE,
-            admin,
-            at=at,
-            details={"id": created.identity.id, "api_key_id": created.api_key_id},
-        )
+        details = {"id": created.identity.id, "api_key_id": created.api_key_id}
+        for _ in bless(database, State(master_key.derive("state"))):
+            record(database, None, Action.INSTALLATION_CREATE, admin, at=at, details=details)
     return created
 
 

@@ -32,6 +32,7 @@ from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Code, Refused
 from controlplane.keys.backend import KeyBackend
+from controlplane.service import commit
 from controlplane.service.commit import (
     Bound,
     Done,
@@ -48,6 +49,7 @@ from controlplane.service.rates import Rates
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
+from controlplane.store.state import Altered, altered
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _MOST_MOVES = 5  # of the epoch, during a call
@@ -60,6 +62,7 @@ class _Attempt:
 
     entry: Entry
     answer: Signed | Refused
+    grant: Grant | None = None  # that the entry names
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,11 @@ class Signing:
             if isinstance(result, Exhausted):
                 view.forget_grants(call.signer, caller.identity.name)
                 continue
+            if isinstance(result, commit.Altered):
+                fault = altered(f"grants/{result.grant_id}")
+                entry = _fail(_entry(caller, call, self._clock()), fault.code)
+                yield Row(entry, None, bind=False)
+                raise fault
             if isinstance(result, Bound):
                 return (yield from self._repeat(attempt, caller, call, result.operation))
             if not isinstance(attempt.answer, Refused):
@@ -190,7 +198,7 @@ class Signing:
         if attempt.entry.outcome is Outcome.DENIED:
             self._rates.count(caller.identity.id, attempt.entry.created_at)
         known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-        return Row(attempt.entry, view.epoch, known)
+        return Row(attempt.entry, view.epoch, known, attempt.grant)
 
     def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
         """A call to sign by somebody who is known and not let in becomes a denied row; any other
@@ -204,6 +212,15 @@ class Signing:
     def _attempt(self, view: View, caller: Caller, call: SignCall, *, may_wait: bool) -> _Attempt:
         """Raises ViewMoved; WouldWait unless it may."""
         now = self._clock()
+        try:
+            return self._decide(view, caller, call, now, may_wait=may_wait)
+        except Altered as refused:
+            return _Attempt(_fail(_entry(caller, call, now), refused.code), refused)
+
+    def _decide(
+        self, view: View, caller: Caller, call: SignCall, now: datetime, *, may_wait: bool
+    ) -> _Attempt:
+        """The same; raises Altered."""
         known = view.key_by_id(caller.api_key_id)
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
@@ -240,9 +257,7 @@ class Signing:
         try:
             signature = self._keys.sign(allowed.keyed.key, call)
         except Exception:  # noqa: BLE001  # whatever broke, the call is on record
-            entry = replace(
-                _entry(caller, call, now), outcome=Outcome.FAILED, reason=Code.SIGNING_FAILED
-            )
+            entry = _fail(_entry(caller, call, now), Code.SIGNING_FAILED)
             _log.exception("signing_failed", signer=call.signer, operation_id=entry.id)
             refused = Refused(
                 Code.SIGNING_FAILED,
@@ -258,7 +273,7 @@ class Signing:
             certificate_serial=serial,
             signature=signature,
         )
-        return _Attempt(entry, Signed(signature, entry.id, serial))
+        return _Attempt(entry, Signed(signature, entry.id, serial), allowed.grant)
 
     def _with_what_is_missing(self, refused: Refused, caller: Caller, call: SignCall) -> Refused:
         """For want of a grant: the same refusal, with what to do about it."""
@@ -342,6 +357,10 @@ def _entry(
 
 def _deny(entry: Entry, reason: Code) -> Entry:
     return replace(entry, outcome=Outcome.DENIED, reason=reason)
+
+
+def _fail(entry: Entry, reason: Code) -> Entry:
+    return replace(entry, outcome=Outcome.FAILED, reason=reason)
 
 
 def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime) -> Entry:

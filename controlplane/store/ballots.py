@@ -4,6 +4,7 @@ written once; an approval can be withdrawn."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from peewee import Database, Model, ModelSelect
@@ -17,7 +18,7 @@ from controlplane.domain.model import (
     RequestState,
     Verdict,
 )
-from controlplane.store.batches import batches
+from controlplane.store import rows
 from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
@@ -41,32 +42,29 @@ class Ballots(Generic[B]):
 
     def insert(self, database: Database, ballot: B) -> None:
         """As it stands, decisions apart."""
-        self.table.insert(self.form.write(ballot)).execute(database)
+        rows.insert(database, self.table, self.form.write(ballot))
         named = {name for step in ballot.steps for name in step.approvers}
-        for names in batches(sorted(named)):
-            self.approvers.insert_many(
-                [{self.reference: ballot.id, "identity": name} for name in names]
-            ).execute(database)
+        listed = [{self.reference: ballot.id, "identity": name} for name in sorted(named)]
+        rows.insert_many(database, self.approvers, listed)
 
     def end(self, database: Database, ballot: B) -> None:
         """Writes how it ended."""
         columns = self.form.write(ballot, *_ENDING, *self.endings)
-        self.table.update(columns).where(
-            (self.table.id == ballot.id) & self.table.ended.is_null()
-        ).execute(database)
+        which = (self.table.id == ballot.id) & self.table.ended.is_null()
+        rows.update(database, self.table, which, columns)
 
     def insert_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
         """In the place of one by the same approver on the same step that was withdrawn."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
         before = self._is_decision(ballot_id, decision)
         before &= self.decisions._meta.fields["withdrawn_at"].is_null(False)
-        if not self.decisions.update(columns).where(before).execute(database):
-            self.decisions.insert(columns).execute(database)
+        if not rows.update(database, self.decisions, before, columns):
+            rows.insert(database, self.decisions, columns)
 
     def withdraw_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
         columns = _DECISION.write(decision, "withdrawn_at")
         same = self._is_decision(ballot_id, decision)
-        self.decisions.update(columns).where(same).execute(database)
+        rows.update(database, self.decisions, same, columns)
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
         """Pending ones, oldest first, on which an approval by this identity counts."""
@@ -77,12 +75,11 @@ class Ballots(Generic[B]):
             & fields["withdrawn_at"].is_null()
         )
         query = self.table.select().where(self.is_pending(now) & self.table.id.in_(approved))
-        return self.load(database, list(query.order_by(self.table.id).execute(database)))
+        return self.load(database, rows.select(database, query.order_by(self.table.id)))
 
     def find(self, database: Database, ballot_id: str) -> B | None:
-        query = self.table.select().where(self.table.id == ballot_id)
-        found = self.load(database, list(query.execute(database)))
-        return found[0] if found else None
+        row = rows.find(database, self.table, ballot_id)
+        return None if row is None else self.load(database, [row])[0]
 
     def is_pending(self, now: datetime) -> Any:
         """A condition."""
@@ -109,8 +106,8 @@ class Ballots(Generic[B]):
             query = query.where(self.table.ended == state.value)
         if ballot_id is not None:
             query = query.where(self.table.id < ballot_id)
-        rows = query.order_by(self.table.id.desc()).limit(limit).execute(database)
-        return self.load(database, list(rows))
+        query = query.order_by(self.table.id.desc()).limit(limit)
+        return rows.load_sound(database, query, partial(self.load, database))
 
     def ids_naming(self, identity: Identity) -> "ModelSelect[Any]":
         """A query for those whose steps name it."""
@@ -118,14 +115,19 @@ class Ballots(Generic[B]):
         reference, named = fields[self.reference], fields["identity"]
         return self.approvers.select(reference).where(named == identity.name)
 
-    def load(self, database: Database, rows: Sequence[Any]) -> list[B]:
-        ids = [row.id for row in rows]
-        decisions: dict[str, list[Decision]] = {ballot_id: [] for ballot_id in ids}
+    def load(self, database: Database, loaded: Sequence[Any]) -> list[B]:
+        ids = [row.id for row in loaded]
+        decisions: dict[str, list[Any]] = {ballot_id: [] for ballot_id in ids}
         fields = self.decisions._meta.fields
-        found = self.decisions.select().where(fields[self.reference].in_(ids))
-        for row in found.order_by(fields["at"]).execute(database) if ids else ():
-            decisions[getattr(row, self.reference)].append(_DECISION.read(row))
-        return [self.form.read(row, decisions=tuple(decisions[row.id])) for row in rows]
+        query = self.decisions.select().where(fields[self.reference].in_(ids))
+        for row in rows.select(database, query.order_by(fields["at"])) if ids else ():
+            decisions[getattr(row, self.reference)].append(row)
+        for ballot_id, found in decisions.items():
+            rows.require_all(database, self.decisions, ballot_id, found)
+        return [
+            self.form.read(row, decisions=tuple(map(_DECISION.read, decisions[row.id])))
+            for row in loaded
+        ]
 
     def _is_decision(self, ballot_id: str, decision: Decision) -> Any:
         """A condition."""

@@ -8,15 +8,23 @@ from types import ModuleType
 
 from peewee import Database, PeeweeException
 
+from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.outages import OUTAGES, Use
+from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
+from controlplane.store.transaction import Transaction, Transactional, transaction_of
 
 WAIT_SECONDS = 10.0
 """For the other writers, and for a connection; then Refused."""
 
 _RETRY_AFTER = 1  # seconds
+_TRIES = 16
+
+
+class StoreDatabase(Transactional, Database):
+    """Base of both."""
 
 
 class Store(ABC):
@@ -30,9 +38,11 @@ class Store(ABC):
 
     name: str  # for people: no password in it
     dialect: Dialect
-    database: Database
+    database: StoreDatabase
     driver: ModuleType  # a DB-API module
     says_outages = False  # in the server's log
+    state: State | None = None
+    """What is read is checked against it, and what is written proven; None: it is not."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -60,21 +70,37 @@ class Store(ABC):
         """Raises the driver's OperationalError where there is hardly any on the disk."""
 
     @abstractmethod
-    def _read_epoch(self) -> int:
+    def _read_root(self) -> Root:
         """In one step."""
 
     @contextmanager
     def read(self) -> Iterator[Database]:
         """Queries within see one state of the store."""
-        with self._told("read"), self._transaction("read", WAIT_SECONDS):
-            yield self.database
+        with self._told("read"):
+            for _ in range(_TRIES):
+                floor = self._seen()
+                with self._transaction("read", WAIT_SECONDS):
+                    transaction = self._begun(floor)
+                    if transaction is not None:
+                        with self.database.within(transaction):
+                            yield self.database
+                        return
+        raise unavailable("The state went on again and again while it was read.")
 
     @contextmanager
     def write(self, wait: float = WAIT_SECONDS) -> Iterator[Database]:
         """A durable transaction, alone in all processes. `wait`: seconds for others to end
         theirs."""
-        with self._told("write"), self._transaction("write", wait):
-            yield self.database
+        with self._told("write"):
+            floor = self._seen()
+            with self._transaction("write", wait):
+                transaction = self._begun(floor, is_write=True)
+                if transaction is None:
+                    raise AssertionError("a writer is alone")
+                with self.database.within(transaction):
+                    yield self.database
+                    transaction.finish()
+            transaction.committed()
 
     @contextmanager
     def change(self) -> Iterator[Database]:
@@ -94,7 +120,11 @@ class Store(ABC):
 
     def epoch(self) -> int:
         with self._told("read"):
-            return self._read_epoch()
+            root = self._read_root()
+        if self.state is None or self.state.knows(root):
+            return root.epoch
+        with self.read() as database:
+            return read_epoch(database)
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -108,6 +138,20 @@ class Store(ABC):
         if self.says_outages:
             OUTAGES.failed(use, cause)
         return unavailable(cause)
+
+    def _seen(self) -> tuple[int, int]:
+        return (0, 0) if self.state is None else self.state.seen
+
+    def _begun(self, floor: tuple[int, int], *, is_write: bool = False) -> Transaction | None:
+        """The transaction of this thread; None where the state went on before it could begin."""
+        if self.state is None:
+            return Transaction(self.database, is_write=is_write)
+        root = read_root(self.database)
+        try:
+            total = self.state.enter(self.database, root, floor)
+        except Overtaken:
+            return None
+        return Transaction(self.database, self.state, root, total, is_write=is_write)
 
     @contextmanager
     def _told(self, use: Use) -> Iterator[None]:
@@ -145,14 +189,14 @@ def unavailable(cause: str) -> Refused:
 
 def move_epoch(database: Database) -> None:
     """Within a write: from its commit on no process trusts what it remembers."""
-    Installation.update(epoch=Installation.epoch + 1).execute(database)
+    transaction_of(database).move_epoch()
 
 
-READ_EPOCH = "SELECT epoch FROM installation"
+def read_head(database: Database) -> Head:
+    """As `read_epoch`."""
+    return transaction_of(database).root.head
 
 
 def read_epoch(database: Database) -> int:
-    # Every request and every commit asks this; Peewee's query builder would cost most of it.
-    cursor = database.execute_sql(READ_EPOCH)  # type: ignore[no-untyped-call]
-    (epoch,) = cursor.fetchone()
-    return int(epoch)
+    """That this transaction began with, or moved to."""
+    return transaction_of(database).root.epoch

@@ -1,6 +1,6 @@
 """Grants as rows: inserted, used up, revoked; the database refuses anything else."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +18,13 @@ from controlplane.domain.model import (
     Revocation,
     Terms,
 )
+from controlplane.store import rows
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
+from controlplane.store.state import Altered
 from controlplane.store.tables import GrantRow, RequestRow
+from controlplane.store.transaction import transaction_of
 
 _HASHES = Form(
     ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
@@ -30,7 +33,7 @@ _GRANT = shared(Grant, GrantRow, hashes=_HASHES, approvals=as_json(tuple[Approva
 
 
 def insert(database: Database, grant: Grant) -> None:
-    GrantRow.insert(_GRANT.write(grant)).execute(database)
+    rows.insert(database, GrantRow, _GRANT.write(grant))
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
@@ -49,6 +52,8 @@ def given_past(database: Database, policy: Policy) -> Any:
     different = RequestRow.select(RequestRow.terms).where(asked).distinct()
     terms, people = (row.terms for row in different.execute(database)), policy.people.steps
     same = [each for each in terms if json.decode(each, type=Terms).steps == people]
+    query = RequestRow.select().where(asked & RequestRow.terms.in_(same))
+    rows.select(database, query)
     by_them = RequestRow.select(RequestRow.id).where(asked & RequestRow.terms.in_(same))
     is_past = GrantRow.request_id.is_null() | GrantRow.request_id.not_in(by_them)
     return (GrantRow.policy_id == policy.id) & is_past
@@ -58,18 +63,31 @@ def revoke_active(database: Database, which: Any, revocation: Revocation) -> tup
     """Those of everybody for which a condition holds; as they were, oldest first."""
     active = which & _is(GrantState.ACTIVE, revocation.at)
     query = GrantRow.select().where(active).order_by(GrantRow.id)
-    revoked = tuple(_grant(row) for row in query.execute(database))
+    revoked = tuple(_checked(database, row) for row in rows.select(database, query))
     _revoke(database, active, revocation)
     return revoked
 
 
-def read_rooms(database: Database, grant_ids: Collection[str]) -> dict[str, int | None]:
-    """How many signings each has left; None: any number."""
-    if not grant_ids:
+ALTERED = -1
+"""The room of a grant of which the store says something else than the server wrote."""
+
+
+def read_rooms(database: Database, grants: Mapping[str, Grant]) -> dict[str, int | None]:
+    """How many signings each of these has left, by id; None: any number."""
+    if not grants:
         return {}
-    marks = ", ".join("?" * len(grant_ids))  # plain SQL: this is on the sign path
-    statement = f"SELECT id, max_signings - used FROM grants WHERE id IN ({marks})"  # noqa: S608
-    return dict(ask(database, place(database, statement), tuple(grant_ids)).fetchall())
+    marks = ", ".join("?" * len(grants))  # plain SQL: this is on the sign path
+    statement = f"SELECT id, used FROM grants WHERE id IN ({marks})"  # noqa: S608
+    used = dict(ask(database, place(database, statement), tuple(grants)).fetchall())
+    return {each.id: _room(database, each, used.get(each.id)) for each in grants.values()}
+
+
+def _room(database: Database, grant: Grant, used: Any) -> int | None:
+    try:
+        transaction_of(database).check_used(grant.id, used)
+    except Altered:
+        return ALTERED
+    return None if grant.max_signings is None else grant.max_signings - int(used)
 
 
 def use_up(database: Database, signings: Mapping[str, int]) -> None:
@@ -77,6 +95,7 @@ def use_up(database: Database, signings: Mapping[str, int]) -> None:
     read the rooms."""
     if not signings:
         return
+    transaction_of(database).use_up(signings)
     marks = ", ".join("?" * len(signings))
     numbers = " ".join(["WHEN ? THEN ?"] * len(signings))
     statement = f"UPDATE grants SET used = used + CASE id {numbers} END WHERE id IN ({marks})"  # noqa: S608
@@ -85,13 +104,13 @@ def use_up(database: Database, signings: Mapping[str, int]) -> None:
 
 
 def find(database: Database, grant_id: str) -> Grant | None:
-    row = GrantRow.select().where(GrantRow.id == grant_id).first(database)
-    return _grant(row) if row is not None else None
+    row = rows.find(database, GrantRow, grant_id)
+    return _checked(database, row) if row is not None else None
 
 
 def is_visible(database: Database, grant_id: str, identity: Identity, now: datetime) -> bool:
     query = GrantRow.select().where(GrantRow.id == grant_id)
-    return bool(_visible(query, identity, now).exists(database))
+    return bool(_visible(database, query, identity, now).exists(database))
 
 
 def find_active(
@@ -101,14 +120,16 @@ def find_active(
     query = GrantRow.select().where(
         (GrantRow.signer == signer) & (GrantRow.grantee == grantee) & _is(GrantState.ACTIVE, now)
     )
-    return tuple(_grant(row) for row in query.order_by(GrantRow.id).execute(database))
+    return tuple(
+        _checked(database, row) for row in rows.select(database, query.order_by(GrantRow.id))
+    )
 
 
 def find_latest(database: Database, signer: str, grantee: str) -> Grant | None:
     """The one issued last, whatever became of it."""
     query = GrantRow.select().where((GrantRow.signer == signer) & (GrantRow.grantee == grantee))
-    row = query.order_by(GrantRow.id.desc()).first(database)
-    return _grant(row) if row is not None else None
+    row = rows.first(database, query.order_by(GrantRow.id.desc()))
+    return _checked(database, row) if row is not None else None
 
 
 def list_before(
@@ -134,17 +155,20 @@ def list_before(
     if grant_id is not None:
         query = query.where(GrantRow.id < grant_id)
     if seen_by is not None:
-        query = _visible(query, seen_by, now)
-    rows = query.order_by(GrantRow.id.desc()).limit(limit).execute(database)
-    return [_grant(row) for row in rows]
+        query = _visible(database, query, seen_by, now)
+    query = query.order_by(GrantRow.id.desc()).limit(limit)
+    return rows.load_sound(
+        database, query, lambda found: [_checked(database, row) for row in found]
+    )
 
 
 def _revoke(database: Database, which: Any, revocation: Revocation) -> None:
-    GrantRow.update(
-        revoked_at=to_text(revocation.at),
-        revoked_by=revocation.by,
-        revoke_reason=revocation.reason,
-    ).where(which).execute(database)
+    columns = {
+        "revoked_at": to_text(revocation.at),
+        "revoked_by": revocation.by,
+        "revoke_reason": revocation.reason,
+    }
+    rows.update(database, GrantRow, which, columns)
 
 
 def _is(state: GrantState, now: datetime) -> Any:
@@ -163,9 +187,17 @@ def _is(state: GrantState, now: datetime) -> Any:
             return ~revoked & ~used_up & ~over
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
+def _visible(
+    database: Database, query: "ModelSelect[Any]", identity: Identity, now: datetime
+) -> "ModelSelect[Any]":
     own = GrantRow.grantee == identity.name
-    return query.where(own | GrantRow.signer.in_(names_seen_by(identity, now)))
+    return query.where(own | GrantRow.signer.in_(names_seen_by(database, identity, now)))
+
+
+def _checked(database: Database, row: GrantRow) -> Grant:
+    """With how much of it is used, as far as that is known here."""
+    transaction_of(database).check_used(row.id, row.used)
+    return _grant(row)
 
 
 def _grant(row: GrantRow) -> Grant:

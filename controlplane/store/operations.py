@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from peewee import Database, ModelSelect
 
 from controlplane.domain.action import Action
@@ -25,7 +25,6 @@ from controlplane.domain.model import (
 from controlplane.domain.operation import (
     Commitments,
     Entry,
-    Head,
     Operation,
     OperationFilter,
     Unreadable,
@@ -33,14 +32,16 @@ from controlplane.domain.operation import (
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store import commitments
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
-from controlplane.store.mapping import as_json, shared
+from controlplane.store.mapping import Shared, as_json
 from controlplane.store.signers import names_seen_by
+from controlplane.store.state import Root
 from controlplane.store.tables import OperationRow
 
 _COLUMNS = tuple(OperationRow._meta.columns)
 _NAMES = ", ".join(_COLUMNS)
 _ROWS_AT_ONCE = 500  # in one statement: within SQLite's limit of variables
-_UPDATE_HEAD = "UPDATE audit_head SET sequence = ?, row_hash = ?"
+_NEW_HEAD = "sequence = ?, row_hash = ?, at = ?, changed = ?, used = ?, root = ?"
+_UPDATE_HEAD = f"UPDATE audit_head SET {_NEW_HEAD}"  # noqa: S608  # our own column names
 # One parameter, read by the server itself: no other way costs so little on either side. The count
 # has the rows inserted before the head moves, which their trigger compares them with.
 _APPEND_ON_POSTGRESQL = f"""
@@ -48,27 +49,22 @@ _APPEND_ON_POSTGRESQL = f"""
         INSERT INTO operations ({_NAMES})
         SELECT {_NAMES} FROM json_populate_recordset(NULL::operations, %s::json) RETURNING 1
     )
-    UPDATE audit_head SET sequence = %s, row_hash = %s
+    UPDATE audit_head SET {_NEW_HEAD.replace("?", "%s")}
     WHERE (SELECT COUNT(*) FROM appended) = %s
 """  # noqa: S608  # our own column names
-_STANDING = """
-    SELECT epoch, audit_head.sequence, audit_head.row_hash{bound}
-    FROM installation CROSS JOIN audit_head{found}
-"""
 # Key by key in the index of the keys, however long the log is and whatever the planner knows of
 # it: nothing is cheaper than one row of a unique index. So PostgreSQL must not turn it into another
 # join (LIMIT), nor SQLite into another order (CROSS).
-_FOUND_ON_POSTGRESQL = """
-    LEFT JOIN (json_to_recordset(%s::json) AS asked (actor text, key text) CROSS JOIN LATERAL (
+_BOUND_ON_POSTGRESQL = """
+    SELECT sequence FROM json_to_recordset(%s::json) AS asked (actor text, key text)
+    CROSS JOIN LATERAL (
         SELECT sequence FROM operations WHERE actor = asked.actor
         AND idempotency_key = asked.key AND outcome = 'succeeded' LIMIT 1
-    ) AS found) ON TRUE
-"""
-_FOUND_ON_SQLITE = """
-    LEFT JOIN (
-        SELECT sequence FROM (VALUES {pairs}) AS asked CROSS JOIN operations
-        ON actor = asked.column1 AND idempotency_key = asked.column2 AND outcome = 'succeeded'
     ) AS found
+"""
+_BOUND_ON_SQLITE = """
+    SELECT sequence FROM (VALUES {pairs}) AS asked CROSS JOIN operations
+    ON actor = asked.column1 AND idempotency_key = asked.column2 AND outcome = 'succeeded'
 """
 _BY_SEQUENCE = f"SELECT {_NAMES} FROM operations WHERE sequence = ?"  # noqa: S608
 _SLICE = (
@@ -94,9 +90,11 @@ _NO_UTF8 = "Could not decode to UTF-8"  # of a text that somebody put there with
 _EXPORT_ROWS = 500
 
 _encode = msgspec.json.Encoder().encode
-_ENTRY = shared(
+_OBJECTS = as_json(dict[str, str | None]).write
+_read_objects = msgspec.json.Decoder(dict[str, str | None]).decode
+_ENTRY = Shared(
     Entry,
-    OperationRow,
+    OperationRow._meta.fields.keys() - {"objects"},
     client=as_json(Client),
     details=as_json(dict[str, str | int | bool | None]),
     credential=as_json(Credential),
@@ -111,6 +109,7 @@ _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
     (_COLUMNS.index("pss_mgf_hash"), attrgetter("mgf_hash")),
     (_COLUMNS.index("pss_salt_length"), attrgetter("salt_length")),
     (_COLUMNS.index("commitments"), commitments.write),
+    (_COLUMNS.index("objects"), lambda objects: None if objects is UNSET else _OBJECTS(objects)),
     *(
         (_COLUMNS.index(name), _ENTRY.form(name).write)
         for name in ("created_at", "client", "details", "credential", "approvals")
@@ -118,50 +117,27 @@ _WRITTEN: list[tuple[int, Callable[[Any], object]]] = [
 ]
 """Which of these values stand in another form."""
 _SINCE_VERSION_2 = [
-    _COLUMNS.index(name) for name in ("credential", "approvals", "proposal", "commitments")
+    _COLUMNS.index(name)
+    for name in ("credential", "approvals", "proposal", "commitments", "objects")
 ]
 
 
-def read_head(database: Database) -> Head:
-    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
-        "SELECT sequence, row_hash FROM audit_head"
-    )
-    sequence, row_hash = cursor.fetchone()
-    return Head(sequence, row_hash)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a batch is judged by: `bound` are the successes of its pairs of actor and idempotency
-    key."""
-
-    epoch: int
-    head: Head
-    bound: Mapping[tuple[str, str] | None, Operation]
-
-
-def read_standing(database: Database, keys: Sequence[tuple[str, str]]) -> Standing:
-    """In one statement, where no key is bound; within a write transaction, in which none of it can
-    move."""
-    statement, values = _standing(database, keys)
-    rows = ask(database, statement, values).fetchall()
-    epoch, sequence, row_hash, *_ = rows[0]
-    bound = [_read(database, row[3]) for row in rows if keys and row[3] is not None]
-    return Standing(epoch, Head(sequence, row_hash), {_key(each): each for each in bound})
-
-
-def _standing(database: Database, keys: Sequence[tuple[str, str]]) -> tuple[str, Sequence[object]]:
-    """The statement, and the values of its placeholders."""
+def find_bound(
+    database: Database, keys: Sequence[tuple[str, str]]
+) -> Mapping[tuple[str, str] | None, Operation]:
+    """The successes of these pairs of actor and idempotency key."""
     if not keys:
-        return _STANDING.format(bound="", found=""), ()
+        return {}
     if dialect_of(database) is POSTGRESQL:
-        found = _FOUND_ON_POSTGRESQL
+        statement = _BOUND_ON_POSTGRESQL
         asked = [{"actor": actor, "key": key} for actor, key in keys]
         values: Sequence[object] = [_encode(asked).decode()]
     else:
-        found = _FOUND_ON_SQLITE.format(pairs=", ".join(["(?, ?)"] * len(keys)))
+        statement = _BOUND_ON_SQLITE.format(pairs=", ".join(["(?, ?)"] * len(keys)))
         values = [value for pair in keys for value in pair]
-    return _STANDING.format(bound=", found.sequence", found=found), values
+    rows = ask(database, statement, values).fetchall()
+    bound = [_read(database, sequence) for (sequence,) in rows]
+    return {_key(each): each for each in bound}
 
 
 def _read(database: Database, sequence: int) -> Operation:
@@ -175,25 +151,22 @@ def _key(operation: Operation) -> tuple[str, str] | None:
     return (entry.actor, entry.idempotency_key)
 
 
-def append(database: Database, operations: Sequence[Operation]) -> None:
-    """In chain order, right after the head; within a write transaction.
+def append(database: Database, operations: Sequence[Operation], root: Root) -> None:
+    """In chain order, right after the head, which then is this; within a write transaction.
 
     Plain SQL: Peewee's query builder would take longer than SQLite's insert, on the sign path.
     Many rows a statement: each one gives the interpreter to other threads, and waits for it.
     """
-    if not operations:
-        return
-    last = operations[-1]
+    head = (root.sequence, root.row_hash, root.at, root.changed, root.used, root.tag)
     if dialect_of(database) is POSTGRESQL:
         rows = _encode([_as_json(each) for each in operations]).decode()
-        new = (rows, last.sequence, last.row_hash, len(operations))
-        ask(database, _APPEND_ON_POSTGRESQL, new)
+        ask(database, _APPEND_ON_POSTGRESQL, (rows, *head, len(operations)))
         return
     for start in range(0, len(operations), _ROWS_AT_ONCE):
         some = operations[start : start + _ROWS_AT_ONCE]
         values = [value for each in some for value in _record(each)]
         ask(database, _insert(len(some)), values)
-    ask(database, _UPDATE_HEAD, (last.sequence, last.row_hash))
+    ask(database, _UPDATE_HEAD, head)
 
 
 @cache
@@ -242,7 +215,7 @@ def list_before(
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
     if seen_by is not None:
-        query = _visible(query, seen_by, now)
+        query = _visible(database, query, seen_by, now)
     query = query.order_by(OperationRow.sequence.desc()).limit(limit)
     found: list[Operation] = []
     octets = 0
@@ -256,7 +229,7 @@ def list_before(
 
 def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
     query = OperationRow.select().where(OperationRow.id == operation_id)
-    return bool(_visible(query, identity, now).exists(database))
+    return bool(_visible(database, query, identity, now).exists(database))
 
 
 def find_approving(database: Database, object_: str) -> list[Operation]:
@@ -355,9 +328,11 @@ def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:
     return operation if as_written else Unreadable(row[0])
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
+def _visible(
+    database: Database, query: "ModelSelect[Any]", identity: Identity, now: datetime
+) -> "ModelSelect[Any]":
     own = OperationRow.actor == identity.name
-    return query.where(own | OperationRow.signer.in_(names_seen_by(identity, now)))
+    return query.where(own | OperationRow.signer.in_(names_seen_by(database, identity, now)))
 
 
 def _record(operation: Operation) -> tuple[object, ...]:
@@ -374,7 +349,9 @@ def _operation(row: tuple[Any, ...]) -> Operation:
     pss = None
     if has["pss_mgf_hash"]:
         pss = PssParameters(HashAlgorithm(has["pss_mgf_hash"]), has["pss_salt_length"])
-    entry = _ENTRY.read_columns(has, pss=pss)
+    said = has["objects"]
+    objects = UNSET if said is None else _read_objects(said)
+    entry = _ENTRY.read_columns(has, pss=pss, objects=objects)
     is_first = has["version"] == 1
     made = Commitments() if is_first else commitments.read(has["commitments"], entry)
     return Operation(

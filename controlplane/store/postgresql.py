@@ -13,9 +13,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections
-from controlplane.store.database import READ_EPOCH, Store
+from controlplane.store.database import Store, StoreDatabase
 from controlplane.store.dialect import POSTGRESQL
 from controlplane.store.outages import Use
+from controlplane.store.state import READ_ROOT, Root, root_of
+from controlplane.store.transaction import Transactions
 
 MOST_CONNECTIONS = 16
 _LOCK = 7_253_189_404_112_665  # of writers; any number that no other program of the database takes
@@ -45,7 +47,7 @@ _BEGIN_WRITE = (
 )
 
 
-class _Database(PostgresqlDatabase):
+class _Database(StoreDatabase, PostgresqlDatabase):
     """For Peewee's queries: of each thread, on the connection that was lent to it."""
 
     @contextmanager
@@ -71,6 +73,7 @@ class PostgresqlStore(Store):
     def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
         self.name = without_password(url)
         self.database = _Database(url, prefer_psycopg3=True, autoconnect=False)
+        self.database.transactions = Transactions()
         self._connections = Connections(most_connections, _parameters(url))
 
     def exists(self) -> bool:
@@ -105,11 +108,10 @@ class PostgresqlStore(Store):
     def _require_room(self) -> None:
         """The disk is the database server's."""
 
-    def _read_epoch(self) -> int:
-        connection, cursor = self._connections.borrow(READ_EPOCH)
+    def _read_root(self) -> Root:
+        connection, cursor = self._connections.borrow(READ_ROOT)
         try:
-            (epoch,) = cursor.fetchone()  # type: ignore[misc]  # there is one row
-            return int(epoch)
+            return root_of(cursor.fetchone() or ())  # there is one row
         finally:
             self._connections.give_back(connection)
 

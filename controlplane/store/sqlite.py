@@ -9,10 +9,12 @@ from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from controlplane.store.database import READ_EPOCH, WAIT_SECONDS, Store
+from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase
 from controlplane.store.dialect import SQLITE
 from controlplane.store.file_lock import FileLock
 from controlplane.store.outages import Use
+from controlplane.store.state import READ_ROOT, Root, root_of
+from controlplane.store.transaction import Transactions
 
 _BEGIN: dict[Use, str] = {"read": "BEGIN DEFERRED", "write": "BEGIN IMMEDIATE"}
 _ROOM = 256 * 1024  # octets that a store must find on its disk to be ready
@@ -23,6 +25,10 @@ _PRAGMAS = {
     "recursive_triggers": "on",  # INSERT OR REPLACE must not slip past the audit log's triggers
     "secure_delete": "on",
 }
+
+
+class _Database(StoreDatabase, SqliteDatabase):
+    pass
 
 
 class SqliteStore(Store):
@@ -36,13 +42,14 @@ class SqliteStore(Store):
         self.name = str(path)
         # Never made by opening it: an empty file in the place of one that was moved away would have
         # SQLite delete the log (-wal) that those who have the other open go on to commit to.
-        self.database = SqliteDatabase(
+        self.database = _Database(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
             pragmas=_PRAGMAS | _where_sorts_go(),
             timeout=WAIT_SECONDS,
             autoconnect=False,
         )
+        self.database.transactions = Transactions()
         self._lock = FileLock(path.with_name(path.name + ".lock"))
 
     @property
@@ -120,9 +127,8 @@ class SqliteStore(Store):
         if disk.f_bavail * disk.f_frsize < _ROOM:
             raise sqlite3.OperationalError("the disk is full")
 
-    def _read_epoch(self) -> int:
-        (epoch,) = self._connection().execute(READ_EPOCH).fetchone()
-        return int(epoch)
+    def _read_root(self) -> Root:
+        return root_of(self._connection().execute(READ_ROOT).fetchone())
 
     def _connection(self) -> sqlite3.Connection:
         self.database.connect(reuse_if_open=True)

@@ -32,6 +32,7 @@ class Installation(Model):
     epoch = BigIntegerField()
     master_key_check = BlobField()
     created_at = TextField()
+    instance = TextField()
 
     class Meta:
         table_name = "installation"
@@ -444,6 +445,7 @@ class OperationRow(Model):
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
     commitments = BlobField(null=True)
+    objects = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "operations"

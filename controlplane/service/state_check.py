@@ -1,0 +1,45 @@
+"""Whether the state is as the server left it: everything that a decision rests on, looked at."""
+
+from dataclasses import dataclass
+
+from controlplane.domain import permissions
+from controlplane.domain.model import Caller
+from controlplane.store.database import Store
+from controlplane.store.objects import scan
+from controlplane.store.state import read_root
+
+
+@dataclass(frozen=True, slots=True)
+class StateVerdict:
+    """`objects`: how many there should be. `altered`: names of those that are not as the log says,
+    in order: changed, slipped in, or missing. `sequence`: the row up to which the log was
+    followed."""
+
+    objects: int
+    altered: tuple[str, ...]
+    sequence: int
+
+
+class StateCheck:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def verify(self, caller: Caller) -> StateVerdict:
+        """Refused 403 unless server admin or auditor; 500 state_altered where the log itself does
+        not fit its head."""
+        permissions.require_reader(caller.identity, "verify the state")
+        return verify_state(self._store)
+
+
+def verify_state(store: Store) -> StateVerdict:
+    """By the change rows of the whole log, and the root that its head carries; nothing that a
+    process remembers counts. The store has a state. Refused 500 state_altered."""
+    state = store.state
+    if state is None:
+        raise AssertionError("without the master key nothing proves the state")
+    with store.read() as database:
+        root = read_root(database)
+        expected = state.anew()
+        expected.follow_log(database, root)
+        strange = expected.strange(scan(database))
+    return StateVerdict(len(expected.objects()), tuple(strange), root.sequence)

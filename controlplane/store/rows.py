@@ -1,0 +1,178 @@
+"""Objects as rows: read only as they were left, written so that a row of the log says so.
+
+Nothing else reads or writes the tables of `store.objects`, but for queries of which nothing is
+taken but which rows to look at.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from peewee import Database, Model, ModelSelect, PeeweeException
+
+from controlplane.store.batches import batches
+from controlplane.store.objects import KINDS, hash_object
+from controlplane.store.state import Altered, altered
+from controlplane.store.transaction import Transaction, transaction_of
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+_NO_UTF8 = "Could not decode to UTF-8"
+
+
+def select(database: Database, query: Any) -> list[Any]:
+    """The rows of a query for whole rows of one table. Raises Altered."""
+    transaction = transaction_of(database)
+    found = _fetch(database, query)
+    if transaction.is_checked:
+        for row in found:
+            _check(transaction, row)
+    return found
+
+
+def select_sound(database: Database, query: Any) -> list[Any]:
+    """Those of them that are as they were left: of the others the log hears, and who asks does
+    without."""
+    transaction = transaction_of(database)
+    sound = []
+    for row in _fetch(database, query):
+        try:
+            _check(transaction, row)
+        except Altered:
+            continue
+        sound.append(row)
+    return sound
+
+
+def load_sound(database: Database, query: Any, load: Callable[[list[Any]], list[T]]) -> list[T]:
+    """What is made of those rows, and of what belongs to them; the same of both."""
+    found = select_sound(database, query)
+    try:
+        return load(found)
+    except Altered:
+        return [made for row in found for made in _load_or_nothing(load, row)]
+
+
+def _load_or_nothing(load: Callable[[list[Any]], list[T]], row: Any) -> list[T]:
+    try:
+        return load([row])
+    except Altered:
+        return []
+
+
+def first(database: Database, query: Any) -> Any | None:
+    """The first row of such a query."""
+    found = select(database, query.limit(1))
+    return found[0] if found else None
+
+
+def find(database: Database, table: type[M], *name: object) -> M | None:
+    """The object of this name. Raises Altered also where it is gone, and nobody says so."""
+    kind = KINDS[table]
+    columns = dict(zip(kind.named_by, name, strict=True))
+    fields = table._meta.fields
+    query = table.select()
+    for column, value in columns.items():
+        query = query.where(fields[column] == value)
+    row = first(database, query)
+    if row is None:
+        transaction_of(database).check_absent(kind.name(columns))
+    return row
+
+
+def require_absent(database: Database, table: type[Model], *name: object) -> None:
+    kind = KINDS[table]
+    transaction_of(database).check_absent(kind.name(dict(zip(kind.named_by, name, strict=True))))
+
+
+def family(database: Database, table: type[M], first_: object) -> list[M]:
+    """All objects of which the first part of the name is this. Raises Altered also where one is
+    missing."""
+    kind = KINDS[table]
+    field = table._meta.fields[kind.named_by[0]]
+    found: list[M] = select(database, table.select().where(field == first_))
+    require_all(database, table, first_, found)
+    return found
+
+
+def require_all(
+    database: Database, table: type[Model], first_: object, found: Iterable[Model]
+) -> None:
+    """That these are a whole family."""
+    kind = KINDS[table]
+    names = {kind.name(row.__data__) for row in found}
+    transaction_of(database).check_family(f"{kind.title}/{first_}", names)
+
+
+def everything(database: Database, table: type[M]) -> list[M]:
+    """All objects of a table, for who would be misled by one that hides: no condition is put to
+    the store. Raises Altered."""
+    kind = KINDS[table]
+    found: list[M] = select(database, table.select())
+    names = {kind.name(row.__data__) for row in found}
+    transaction_of(database).check_family(kind.title, names)
+    return found
+
+
+def insert(database: Database, table: type[Model], columns: Mapping[str, Any]) -> None:
+    insert_many(database, table, [columns])
+
+
+def insert_many(database: Database, table: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    kind, transaction = KINDS[table], transaction_of(database)
+    for columns in rows:
+        name = kind.name(columns)
+        transaction.check_absent(name)
+        transaction.put({name: hash_object(kind, columns)})
+    for some in batches(rows):
+        table.insert_many([dict(columns) for columns in some]).execute(database)
+
+
+def update(database: Database, table: type[Model], which: Any, columns: Mapping[str, Any]) -> int:
+    """Those for which the condition holds; how many."""
+    kind, transaction = KINDS[table], transaction_of(database)
+    rows = select(database, table.select().where(which))
+    if not rows:
+        return 0
+    for row in rows:
+        after = row.__data__ | columns
+        transaction.put({kind.name(after): hash_object(kind, after)})
+    table.update(dict(columns)).where(which).execute(database)
+    return len(rows)
+
+
+def delete(database: Database, table: type[Model], which: Any) -> int:
+    """The same."""
+    kind, transaction = KINDS[table], transaction_of(database)
+    rows = select(database, table.select().where(which))
+    if not rows:
+        return 0
+    transaction.put({kind.name(row.__data__): None for row in rows})
+    table.delete().where(which).execute(database)
+    return len(rows)
+
+
+def _fetch(database: Database, query: "ModelSelect[Any]") -> list[Any]:
+    try:
+        return list(query.execute(database))
+    except (ValueError, TypeError) as error:
+        raise altered(f"{_title(query)} ({error})") from error
+    except (PeeweeException, sqlite3.OperationalError) as error:
+        if _NO_UTF8 not in str(error):
+            raise
+        raise altered(f"{_title(query)} (text that is none)") from error
+
+
+def _check(transaction: Transaction, row: Any) -> None:
+    kind = KINDS[type(row)]
+    columns: dict[str, Any] = row.__data__
+    try:
+        hash_ = hash_object(kind, columns)
+    except (TypeError, ValueError):
+        raise altered(kind.name(columns)) from None
+    transaction.check(kind.name(columns), hash_)
+
+
+def _title(query: Any) -> str:
+    return KINDS[query.model].title
