@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from controlplane.service import audit
 from tests.controlplane.conftest import Api
 
 
@@ -61,6 +62,25 @@ def test_the_export_is_the_whole_chain_in_order(api: Api, ci: str) -> None:
     head = api.get("/v1/operations/head").json
     assert head == {"sequence": rows[-1]["sequence"], "row_hash": previous}
     assert rows[::-1] == api.rows(limit=1000)
+
+
+def test_the_export_can_begin_at_a_row_that_is_named_by_its_hash(
+    api: Api, ci: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_LOOKED_AT", 2)  # rows at a time, from the end
+    rows = api.rows(limit=1000)
+    for place in (0, 1, 2, 5, len(rows) - 1):
+        answer = api.get("/v1/operations/export", params={"since_head": rows[place]["row_hash"]})
+        assert [json.loads(line) for line in answer.text.splitlines()] == rows[place::-1]
+
+
+def test_a_hash_that_no_row_has_begins_no_export(api: Api, ci: str) -> None:
+    for head, status, code in (
+        ("f" * 64, 404, "operation_not_found"),
+        ("xyz", 400, "invalid_request"),
+    ):
+        answer = api.get("/v1/operations/export", params={"since_head": head})
+        assert (answer.status_code, answer.json["code"]) == (status, code)
 
 
 def test_the_whole_log_is_for_admins_and_auditors(api: Api, ci: str) -> None:
