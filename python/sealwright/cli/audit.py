@@ -1,32 +1,16 @@
 """sealwright audit: who signed what, who was refused, who changed what."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
+from sealwright.cli.audit_filters import name_options, time_options
 from sealwright.cli.audit_verify import verify
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show_page
 from sealwright.cli.text import moment
 from sealwright.client.objects import Operation
-
-
-class _Moment(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(
-        self, value: object, parameter: click.Parameter | None, context: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            time = datetime.fromisoformat(str(value))
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
-            self.fail(f"{value!r} is no RFC 3339 time such as 2026-01-31T08:00:00Z", parameter)
-        return time.astimezone(UTC)
 
 
 @click.group(cls=Group)
@@ -35,11 +19,10 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--signer", metavar="NAME", help="Only rows of this signer.")
-@click.option("--actor", metavar="NAME", help="Only what this identity did.")
+@name_options
 @click.option("--kind", type=click.Choice(["sign", "change"]), help="Only this kind of row.")
 @click.option("--outcome", type=click.Choice(["succeeded", "denied", "failed"]))
-@click.option("--since", type=_Moment(), metavar="TIME", help="RFC 3339: 2026-01-31T08:00:00Z.")
+@time_options
 @page_options
 def list_(
     signer: str | None,
@@ -47,12 +30,22 @@ def list_(
     kind: str | None,
     outcome: str | None,
     since: datetime | None,
+    until: datetime | None,
+    action: str | None,
     limit: int,
     cursor: str | None,
 ) -> None:
     """Rows that you may see, newest first."""
     answer = client().operations(
-        limit, cursor, signer=signer, actor=actor, kind=kind, outcome=outcome, since=since
+        limit,
+        cursor,
+        signer=signer,
+        actor=actor,
+        kind=kind,
+        outcome=outcome,
+        since=since,
+        until=until,
+        action=action,
     )
     columns = ["sequence", "time", "actor", "what", "on", "outcome", "reason", "hash", "from"]
     show_page(answer, columns, _row)

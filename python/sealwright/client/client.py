@@ -360,6 +360,8 @@ class Client(Caller):
         kind: str | None = None,
         outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
     ) -> Answer[Page[Operation]]:
         """Newest first."""
         return self._get(
@@ -371,7 +373,9 @@ class Client(Caller):
             actor=actor,
             kind=kind,
             outcome=outcome,
-            since=since.isoformat().replace("+00:00", "Z") if since else None,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
         )
 
     def operations_head(self) -> Answer[Head]:
@@ -385,3 +389,8 @@ class Client(Caller):
         """
         query = "" if since_head is None else f"?since_head={part(since_head)}"
         return self._stream(f"/v1/operations/export{query}")
+
+
+def _spell(time: datetime | None) -> str | None:
+    """`time`: UTC."""
+    return None if time is None else time.isoformat().replace("+00:00", "Z")
