@@ -27,6 +27,7 @@ from controlplane.api import (
     settings,
     sign,
     signers,
+    state,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
@@ -68,6 +69,7 @@ def routes(
         ("/v1/groups/{name}", groups.GroupResource(services.groups)),
         ("/v1/groups/{name}/members", groups.GroupMembersResource(services.groups)),
         ("/v1/groups/{name}/members/{identity}", groups.GroupMemberResource(services.groups)),
+        ("/v1/state", state.StateResource(services.state)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),

@@ -157,6 +157,19 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         self.cause = cause
 
 
+class Altered(Refused):
+    """500 state_altered; `what`: the name of an object, or words."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            Code.STATE_ALTERED,
+            "What this rests on was changed in the store, and not by the server, whose log names "
+            "it. Whoever runs the server asks: sealwright audit verify --state",
+            cause=f"The store was altered: {what}.",
+        )
+        self.what = what
+
+
 def invalid(field: str, title: str) -> Refused:
     """A value is of the wrong type or out of range; names the field."""
     return Refused(Code.INVALID_REQUEST, title, field=field)

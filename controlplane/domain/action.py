@@ -7,6 +7,7 @@ class Action(StrEnum):
     INSTALLATION_CREATE = "installation:create"
     INSTALLATION_JOIN = "installation:join"
     INSTALLATION_UPGRADE = "installation:upgrade"
+    INSTALLATION_REPAIR = "installation:repair"
     SETTINGS_SET = "settings:set"
     IDENTITY_CREATE = "identity:create"
     IDENTITY_EDIT = "identity:edit"

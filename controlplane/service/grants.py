@@ -35,7 +35,7 @@ from controlplane.service.roles import role_that_counts
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
-from controlplane.store.database import Store, move_epoch
+from controlplane.store.database import Store, move_epoch, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +165,14 @@ class CreateGrant(Change[Grant]):
                 at=at,
                 issued_by=caller.author,
             )
-            row = record_grant(database, caller, self.action, grant)
             agreed = () if caller.carrying is None else approvals_of(database, caller.carrying)
+            following = read_head(database).sequence + 1
+            # Its own row is what approves it, and lists it.
+            own = (Approval(caller.identity.name, "", following),)
+            rows.announce(database, replace(grant, approvals=agreed or own))
+            row = record_grant(database, caller, self.action, grant)
             grant = replace(grant, approvals=agreed or (row.approval(),))
-            rows.insert(database, grant)
+            rows.insert_announced(database, grant)
             return grant
 
         return Ruling(

@@ -110,24 +110,18 @@ class Requests:
                     Code.TOO_MANY_PENDING,
                     f"{actor.name} has {MOST_PENDING} requests pending for the signer {signer!r}.",
                 )
-            _record(
-                database,
-                caller,
-                Action.REQUEST_CREATE,
-                request,
-                at,
-                {
-                    "policy": policy.name,
-                    "policy_id": policy.id,
-                    "justification": justification,
-                    "window_seconds": window_seconds,
-                    "signings": signings,
-                },
-            )
             grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
             rows.REQUESTS.insert(database, request)
+            details: Details = {
+                "policy": policy.name,
+                "policy_id": policy.id,
+                "justification": justification,
+                "window_seconds": window_seconds,
+                "signings": signings,
+            }
+            _record(database, caller, Action.REQUEST_CREATE, request, at, details)
             if grant is not None:
                 _insert_grant(database, caller, grant)
         return CreatedRequest(self._view(request), created=True)
@@ -194,8 +188,8 @@ class Requests:
             grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
-                _insert_grant(database, caller, grant)
                 rows.REQUESTS.end(database, request)
+                _insert_grant(database, caller, grant)
         return self._view(request)
 
     def reject(

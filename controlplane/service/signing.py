@@ -30,7 +30,7 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
-from controlplane.errors import Code, Refused
+from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.backend import KeyBackend
 from controlplane.service import commit
 from controlplane.service.commit import (
@@ -49,7 +49,7 @@ from controlplane.service.rates import Rates
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
-from controlplane.store.state import Altered, altered
+from controlplane.store.state import altered
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _MOST_MOVES = 5  # of the epoch, during a call

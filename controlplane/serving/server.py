@@ -17,7 +17,7 @@ from controlplane import logging
 from controlplane.admission.connections import Shares
 from controlplane.api.metrics_directory import metrics_directory
 from controlplane.errors import Code, Refused
-from controlplane.service.installation import open_services, upgrade
+from controlplane.service.installation import mend, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
 from controlplane.serving.connection import KEEPALIVE_SECONDS
@@ -48,6 +48,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
     upgrade(location)
+    mend(location)
     open_services(location).close()  # says what is wrong before anything is forked
     listener = _listen(settings.bind)
     with metrics_directory(settings.data_dir) as metrics:

@@ -18,11 +18,11 @@ from controlplane.domain.model import (
     Revocation,
     Terms,
 )
+from controlplane.errors import Altered
 from controlplane.store import rows
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
-from controlplane.store.state import Altered
 from controlplane.store.tables import GrantRow, RequestRow
 from controlplane.store.transaction import transaction_of
 
@@ -34,6 +34,15 @@ _GRANT = shared(Grant, GrantRow, hashes=_HASHES, approvals=as_json(tuple[Approva
 
 def insert(database: Database, grant: Grant) -> None:
     rows.insert(database, GrantRow, _GRANT.write(grant))
+
+
+def announce(database: Database, grant: Grant) -> None:
+    """For the row that lists it, and whose hash it will name; that may be anything yet."""
+    rows.announce(database, GrantRow, _GRANT.write(grant))
+
+
+def insert_announced(database: Database, grant: Grant) -> None:
+    rows.insert(database, GrantRow, _GRANT.write(grant), announced=True)
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:

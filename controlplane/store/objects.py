@@ -7,13 +7,14 @@ of no row that has nothing in it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from peewee import BlobField, BooleanField, Database, Model
 
+from controlplane.domain.model import Approval
 from controlplane.store import tables
 
 _FIRST_LINE = b"sealwright-object-v1\n"
@@ -27,7 +28,8 @@ class Kind:
     `named_by`: columns that no row ever changes, and that are its own among those of its table.
     `whole`: what has the same first of them are looked up together, so none may be missing;
     `listed`: so are all that there are.
-    `beside`: columns that are no part of the object.
+    `beside`: columns that are no part of the object; `in_part`: those of which the object has what
+    this makes of them.
     """
 
     table: type[Model]
@@ -35,6 +37,7 @@ class Kind:
     whole: bool = False
     listed: bool = False
     beside: tuple[str, ...] = ()
+    in_part: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -42,6 +45,15 @@ class Kind:
 
     def name(self, columns: Mapping[str, Any]) -> str:
         return "/".join([self.title, *(str(columns[each]) for each in self.named_by)])
+
+
+def _without_hashes(approvals: str) -> object:
+    """That of a row which lists the grant cannot be in its hash; the number says which it is."""
+    try:
+        read = msgspec.json.decode(approvals, type=list[Approval])
+    except msgspec.MsgspecError as error:
+        raise ValueError("approvals are listed") from error
+    return [[each.approver, each.sequence] for each in read]
 
 
 _KINDS = (
@@ -65,7 +77,7 @@ _KINDS = (
     Kind(tables.RequestRow, ("id",)),
     Kind(tables.RequestApproverRow, ("request_id", "identity")),
     Kind(tables.DecisionRow, ("request_id", "step", "approver"), whole=True),
-    Kind(tables.GrantRow, ("id",), beside=("used",)),
+    Kind(tables.GrantRow, ("id",), beside=("used",), in_part={"approvals": _without_hashes}),
     Kind(tables.ProposalRow, ("id",)),
     Kind(tables.ProposalApproverRow, ("proposal_id", "identity")),
     Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True),
@@ -86,11 +98,14 @@ def families_of(name: str) -> tuple[str, ...]:
 def hash_object(kind: Kind, columns: Mapping[str, Any]) -> bytes:
     """`columns` by name, as Python has them; those that it lacks are null. TypeError, ValueError of
     what no column holds."""
-    said = {
+    said: dict[str, Any] = {
         name: bytes(value) if isinstance(value, memoryview) else value
         for name, value in columns.items()
         if value is not None and name not in kind.beside
     }
+    for name, make in kind.in_part.items():
+        if name in said:
+            said[name] = make(said[name])
     return sha256(_FIRST_LINE + _encode([kind.title, said])).digest()
 
 

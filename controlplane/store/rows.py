@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from peewee import Database, Model, ModelSelect, PeeweeException
 
+from controlplane.errors import Altered
 from controlplane.store.batches import batches
 from controlplane.store.objects import KINDS, hash_object
-from controlplane.store.state import Altered, altered
+from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
 
 M = TypeVar("M", bound=Model)
@@ -115,16 +116,25 @@ def everything(database: Database, table: type[M]) -> list[M]:
     return found
 
 
-def insert(database: Database, table: type[Model], columns: Mapping[str, Any]) -> None:
-    insert_many(database, table, [columns])
+def insert(
+    database: Database, table: type[Model], columns: Mapping[str, Any], *, announced: bool = False
+) -> None:
+    if not announced:
+        require_absent(database, table, *(columns[each] for each in KINDS[table].named_by))
+    announce(database, table, columns)
+    table.insert(dict(columns)).execute(database)
+
+
+def announce(database: Database, table: type[Model], columns: Mapping[str, Any]) -> None:
+    """It will be inserted, after a row of the log has listed it."""
+    kind = KINDS[table]
+    transaction_of(database).put({kind.name(columns): hash_object(kind, columns)})
 
 
 def insert_many(database: Database, table: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
-    kind, transaction = KINDS[table], transaction_of(database)
     for columns in rows:
-        name = kind.name(columns)
-        transaction.check_absent(name)
-        transaction.put({name: hash_object(kind, columns)})
+        require_absent(database, table, *(columns[each] for each in KINDS[table].named_by))
+        announce(database, table, columns)
     for some in batches(rows):
         table.insert_many([dict(columns) for columns in some]).execute(database)
 

@@ -24,7 +24,7 @@ from peewee import Database
 
 from controlplane.domain.instant import from_text
 from controlplane.domain.operation import Head
-from controlplane.errors import Code, Refused
+from controlplane.errors import Altered, Code, Refused
 from controlplane.store.dialect import place
 from controlplane.store.objects import Found, families_of, scan
 
@@ -47,17 +47,6 @@ _USES = (
 
 Objects = Mapping[str, bytes | None]
 """Hashes by name; None: it is gone."""
-
-
-class Altered(Refused):
-    """500 state_altered; `what`: the name of an object, or words."""
-
-    def __init__(self, what: str) -> None:
-        title = (
-            "What this rests on was changed in the store, and not by the server; its log names it."
-        )
-        super().__init__(Code.STATE_ALTERED, title, cause=f"The store was altered: {what}.")
-        self.what = what
 
 
 def altered(what: str) -> Altered:
