@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct, UnsetType
 
+from controlplane.domain.action import Action
 from controlplane.domain.model import (
     Approval,
     Client,
@@ -111,10 +112,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class OperationFilter:
-    """Every field given must match; names are exact; `since` is inclusive."""
+    """Every field given must match; names are exact; `since` and `until` are inclusive."""
 
     signer: str | None = None
     actor: str | None = None
     kind: OperationKind | None = None
     outcome: Outcome | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    action: Action | None = None

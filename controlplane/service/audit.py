@@ -10,11 +10,13 @@ from controlplane.domain.operation import Head, Operation, OperationFilter, Unre
 from controlplane.domain.page import Page, PageRequest
 from controlplane.errors import not_found
 from controlplane.service import cursor
+from controlplane.service.known_names import check_known
 from controlplane.service.visibility import limited
 from controlplane.store import operations
 from controlplane.store.database import Store, read_head
 
 _END = 2**62  # above every sequence number
+_LOOKED_AT = 100_000  # rows in one transaction
 
 
 class Audit:
@@ -24,35 +26,56 @@ class Audit:
 
     def list(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Page[Operation]:
         """Newest first: everything for server admins and auditors; for others the rows of the
-        signers that they may read, and their own."""
+        signers that they may read, and their own. Refused 404 signer_not_found, identity_not_found
+        where there is nothing, and nothing tells of such a name."""
         before = cursor.read_number(page, _END)
         seen_by = limited(caller.identity)
         with self._store.read() as database:
+            now = self._clock()
             found, ended_early = operations.list_before(
-                database, where, before, page.limit + 1, self._clock(), seen_by=seen_by
+                database, where, before, page.limit + 1, now, seen_by=seen_by
             )
+            if not found:
+                check_known(database, where, now, seen_by)
         listed = cursor.cut(found, page, lambda operation: operation.sequence)
         return replace(listed, is_last=listed.is_last and not ended_early)
 
-    def get(self, caller: Caller, operation_id: str) -> Operation:
-        """Refused 404 operation_not_found."""
-        who = caller.identity
+    def get(self, caller: Caller, name: str) -> Operation:
+        """`name`: its id, or its sequence number. Refused 404 operation_not_found."""
+        seen_by = limited(caller.identity)
         with self._store.read() as database:
-            found = operations.find(database, operation_id)
-            visible = permissions.may_read_everything(who) or operations.is_visible(
-                database, operation_id, who, self._clock()
-            )
-        if found is None or not visible:
-            raise not_found("operation", operation_id)
+            found = operations.find(database, name)
+            if found is not None and seen_by is not None:
+                visible = operations.is_visible(database, found.entry.id, seen_by, self._clock())
+                found = found if visible else None
+        if found is None:
+            raise not_found("operation", name)
         return found
 
-    def export(self, caller: Caller) -> Iterator[Operation | Unreadable]:
+    def export(
+        self, caller: Caller, since_head: str | None = None
+    ) -> Iterator[Operation | Unreadable]:
         """Every row that there is as of now, in sequence order, in bounded memory: also one that
-        the head does not know of. Refused 403 at the call, not at the first row."""
+        the head does not know of. `since_head`: from the row on that has this hash.
+
+        Refused 403, 404 operation_not_found at the call, not at the first row.
+        """
         permissions.require_reader(caller.identity, "export the audit log")
         with self._store.read() as database:
             first, last = operations.read_bounds(database)
+        if since_head is not None:
+            first = self._find_head(since_head, last)
         return self._rows(first, last)
+
+    def _find_head(self, row_hash: str, last: int) -> int:
+        """From the end, a part at a time: what is asked for is seldom far from there."""
+        least: int | None = last + 1
+        while least is not None:
+            with self._store.read() as database:
+                found, least = operations.find_hash(database, row_hash, least - 1, _LOOKED_AT)
+            if found is not None:
+                return found
+        raise not_found("operation", row_hash)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""

@@ -166,8 +166,8 @@ def mend(location: Location) -> None:
             raise Refused(
                 Code.STATE_ALTERED,
                 f"The store {store.name} has triggers or rules that are not Sealwright's and "
-                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made them, "
-                "and drop them.",
+                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made "
+                "them, and drop them.",
             )
         if not guards.missing:
             return

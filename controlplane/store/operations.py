@@ -75,6 +75,12 @@ _SLICE_OF_NUMBERS = (
     "SELECT sequence FROM operations WHERE sequence >= ? AND sequence <= ?"
     " ORDER BY sequence LIMIT ?"
 )
+_FIND_HASH = """
+    SELECT MAX(CASE WHEN row_hash = ? THEN sequence END), MIN(sequence) FROM (
+        SELECT sequence, row_hash FROM operations WHERE sequence <= ?
+        ORDER BY sequence DESC LIMIT ?
+    ) AS looked_at
+"""
 # Each of these objects has an id that no other has. The words are those of an index.
 _APPROVING = (
     f"SELECT {_NAMES} FROM operations WHERE object = ?"  # noqa: S608  # the same
@@ -82,6 +88,15 @@ _APPROVING = (
 )
 _NO_UTF8 = "Could not decode to UTF-8"  # of a text that somebody put there with SQL
 _EXPORT_ROWS = 500
+
+_MAKE_SIGNERS = (Action.SIGNER_CREATE,)
+_MAKE_ACTORS = (
+    Action.INSTALLATION_CREATE,
+    Action.IDENTITY_CREATE,
+    Action.API_KEY_CREATE,
+    Action.MEMBER_ADD,
+    Action.MEMBER_CHANGE,
+)
 
 _encode = msgspec.json.Encoder().encode
 _OBJECTS = as_json(dict[str, str | None]).write
@@ -178,8 +193,11 @@ def _as_json(operation: Operation) -> dict[str, object]:
     }
 
 
-def find(database: Database, operation_id: str) -> Operation | None:
-    row = OperationRow.select().where(OperationRow.id == operation_id).tuples().first(database)
+def find(database: Database, name: str) -> Operation | None:
+    """`name`: its id, or its sequence number."""
+    is_number = name.isascii() and name.isdigit() and len(name) < len(str(2**63))
+    named = OperationRow.sequence == int(name) if is_number else OperationRow.id == name
+    row = OperationRow.select().where(named).tuples().first(database)
     return _operation(row) if row is not None else None
 
 
@@ -195,21 +213,9 @@ def list_before(
     """Newest first, those before this sequence number; and whether it ended early, with what no
     page can hold. `seen_by` leaves this identity's own rows and those of the signers that it
     may read."""
-    query = OperationRow.select()
-    for column, value in (
-        (OperationRow.signer, where.signer),
-        (OperationRow.actor, where.actor),
-        (OperationRow.kind, where.kind),
-        (OperationRow.outcome, where.outcome),
-    ):
-        if value is not None:
-            query = query.where(column == str(value))
-    if where.since is not None:
-        query = query.where(OperationRow.created_at >= to_text(where.since))
+    query = _matching(database, where, now, seen_by)
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
-    if seen_by is not None:
-        query = _visible(database, query, seen_by, now)
     query = query.order_by(OperationRow.sequence.desc()).limit(limit)
     found: list[Operation] = []
     octets = 0
@@ -219,6 +225,70 @@ def list_before(
         if octets > MAX_OCTETS:
             return found, True
     return found, False
+
+
+def _matching(
+    database: Database, where: OperationFilter, now: datetime, seen_by: Identity | None
+) -> "ModelSelect[Any]":
+    query = OperationRow.select()
+    for column, value in (
+        (OperationRow.signer, where.signer),
+        (OperationRow.actor, where.actor),
+        (OperationRow.kind, where.kind),
+        (OperationRow.outcome, where.outcome),
+        (OperationRow.action, where.action),
+    ):
+        if value is not None:
+            query = query.where(column == str(value))
+    if where.since is not None:
+        query = query.where(OperationRow.created_at >= to_text(where.since))
+    if where.until is not None:
+        query = query.where(OperationRow.created_at <= to_text(where.until))
+    return query if seen_by is None else _visible(database, query, seen_by, now)
+
+
+def knows_signer(database: Database, name: str, now: datetime, *, seen_by: Identity | None) -> bool:
+    """Whether a row of those that `seen_by` sees says that there is or was one, and not only that
+    somebody called to sign with it."""
+    if _says_of(database, name, _MAKE_SIGNERS, now, seen_by):
+        return True
+    if seen_by is None:
+        return False
+    signed = OperationRow.select().where(
+        (OperationRow.signer == name)
+        & (OperationRow.actor == seen_by.name)
+        & (OperationRow.outcome == Outcome.SUCCEEDED.value)
+    )
+    return bool(signed.exists(database))
+
+
+def knows_identity(
+    database: Database, name: str, now: datetime, *, seen_by: Identity | None
+) -> bool:
+    """The same of an identity: that it did something, was made, or became a member."""
+    if seen_by is not None and name == seen_by.name:
+        return True
+    did = OperationRow.select().where(OperationRow.actor == name)
+    if seen_by is not None:
+        did = _visible(database, did, seen_by, now)
+    return bool(did.exists(database)) or _says_of(database, name, _MAKE_ACTORS, now, seen_by)
+
+
+def _says_of(
+    database: Database,
+    name: str,
+    actions: Sequence[Action],
+    now: datetime,
+    seen_by: Identity | None,
+) -> bool:
+    query = OperationRow.select().where(
+        OperationRow.object.is_null(False)
+        & (OperationRow.object == name)
+        & OperationRow.action.in_([each.value for each in actions])
+    )
+    if seen_by is not None:
+        query = _visible(database, query, seen_by, now)
+    return bool(query.exists(database))
 
 
 def is_visible(database: Database, operation_id: str, identity: Identity, now: datetime) -> bool:
@@ -259,6 +329,18 @@ def read_bounds(database: Database) -> tuple[int, int]:
     )
     first, last = cursor.fetchone()
     return (0, 0) if first is None else (first, last)
+
+
+def find_hash(
+    database: Database, row_hash: str, last: int, rows: int
+) -> tuple[int | None, int | None]:
+    """Of so many rows, up to this one: the number of one that has this hash, and the least number;
+    None where there is none."""
+    cursor = database.execute_sql(  # type: ignore[no-untyped-call]
+        place(database, _FIND_HASH), (row_hash, last, rows)
+    )
+    found, least = cursor.fetchone()
+    return found, least
 
 
 def slice_from(database: Database, first: int, last: int) -> list[Operation | Unreadable]:

@@ -168,6 +168,17 @@ def names_seen_by(database: Database, identity: Identity, now: datetime) -> "Mod
     )
 
 
+def list_names(
+    database: Database, now: datetime, limit: int, *, seen_by: Identity | None
+) -> list[str]:
+    """By name. Nothing rests on them."""
+    query = SignerRow.select(SignerRow.name).where(is_there(now))
+    if seen_by is not None:
+        query = names_seen_by(database, seen_by, now)
+    rows = query.order_by(SignerRow.name).limit(limit).tuples().execute(database)
+    return [name for (name,) in rows]
+
+
 def names_with_policy(
     database: Database,
     policy_id: str,

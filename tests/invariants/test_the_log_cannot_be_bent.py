@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.audit.verification import verify_lines
+from controlplane.audit.parallel import verify_export
 from controlplane.store.tables import OperationRow
-from sealwright.cli.log_lines import lines_of
 from tests.invariants.bent import BAD, BENDS, DROP_TRIGGERS, Bend
 from tests.invariants.callers import sign
 from tests.postgresql import PostgresqlServer
@@ -175,14 +174,14 @@ def test_a_change_of_any_column_is_found(log: Log, tmp_path: Path) -> None:
                 f"UPDATE operations SET {column} = {changed.format(column)}"
                 f" WHERE sequence = {len(log.rows)};"
             )
-            verification = verify_lines(lines_of(client.export_operations()))
+            verification = verify_export(client.export_operations())
             assert verification.first_bad_sequence == len(log.rows), column
             copy.run(
                 f"UPDATE operations SET {column} = (SELECT {column} FROM kept"
                 f" WHERE sequence = {len(log.rows)}) WHERE sequence = {len(log.rows)};"
                 "DROP TABLE kept;"
             )
-        assert verify_lines(lines_of(client.export_operations())).intact
+        assert verify_export(client.export_operations()).intact
 
 
 CHANGED = {
@@ -276,7 +275,7 @@ def test_any_octet_of_an_export_that_is_changed_is_found_in_its_row(log: Log) ->
     def check(place: int, difference: int) -> None:
         changed = bytearray(log.export)
         changed[place] ^= difference
-        verification = verify_lines(lines_of([bytes(changed)]))
+        verification = verify_export([bytes(changed)])
         if verification.intact:
             assert [json.loads(line) for line in changed.splitlines()] == rows
         else:

@@ -33,6 +33,7 @@ from sealwright.client.objects import (
     Signer,
     SignerTerms,
     SigningRequest,
+    State,
 )
 
 
@@ -360,6 +361,8 @@ class Client(Caller):
         kind: str | None = None,
         outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
     ) -> Answer[Page[Operation]]:
         """Newest first."""
         return self._get(
@@ -371,15 +374,27 @@ class Client(Caller):
             actor=actor,
             kind=kind,
             outcome=outcome,
-            since=since.isoformat().replace("+00:00", "Z") if since else None,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
         )
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
 
-    def export_operations(self) -> Iterator[bytes]:
-        """The whole log as NDJSON in the order of the chain, in pieces of any length.
+    def state(self) -> Answer[State]:
+        return self._call("GET", "/v1/state", State)
+
+    def export_operations(self, since_head: str | None = None) -> Iterator[bytes]:
+        """The whole log as NDJSON in the order of the chain, in pieces of any length. `since_head`:
+        from the row on that has this hash.
 
         An answer that breaks off raises UnreachableError from the iterator.
         """
-        return self._stream("/v1/operations/export")
+        query = "" if since_head is None else f"?since_head={part(since_head)}"
+        return self._stream(f"/v1/operations/export{query}")
+
+
+def _spell(time: datetime | None) -> str | None:
+    """`time`: UTC."""
+    return None if time is None else time.isoformat().replace("+00:00", "Z")
