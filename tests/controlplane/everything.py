@@ -20,6 +20,7 @@ from controlplane.service.gate import Proposed
 from controlplane.service.installation import new_admin_key
 from tests.world import World, a_call
 
+USER = IdentityKind.USER
 LEAD = Step("lead", 2, ("ann", "bob", "dora"))
 SECURITY = Step("security", 1, ("carol",))
 CREW = Step("crew", 1, ("@crew", "carol"))
@@ -30,18 +31,21 @@ class Everything:
     """`release` is under `two` (LEAD, SECURITY), which `vault` has as `guarded`, protected;
     `crewed` is under a policy that names the group `crew`; `bare` has no policy; `outside` an
     external certificate; `dead` is erased, `dying` to be deleted. `adm` is the administrator of
-    all, the machine `ci` an operator. Disabled: `idle`. `ids`: of requests, grants and proposals
-    by what became of them."""
+    all, the machine `ci` an operator. Disabled: `idle`, `bob`. `keys`: API keys by whose they are,
+    and `revoked` one of `ci`. `ids`: of requests, grants and proposals by what became of them.
+    `meanwhile` is called again and again while it is made."""
 
     world: World
+    meanwhile: Callable[[], None] = lambda: None
+    keys: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.keys["admin"] = self.world.admin_key
         self._people()
-        self._signers()
-        self._requests()
-        self._proposals()
-        self._leaving()
+        for phase in (self._signers, self._requests, self._proposals, self._leaving):
+            self.meanwhile()
+            phase()
 
     def __getitem__(self, name: str) -> Caller:
         return self.world.callers[name]
@@ -49,17 +53,18 @@ class Everything:
     def _people(self) -> None:
         world, to = self.world, self.world.services
         for name in ("ann", "bob", "carol", "dora", "adm", "eve", "gil"):
-            world.callers[name] = world.enrolled(name)
-        world.callers["root"] = world.enrolled("root", role=ServerRole.ADMIN)
-        world.identity("audrey", role=ServerRole.AUDITOR)
-        world.identity("idle")
-        world.identity("ci", IdentityKind.MACHINE, owner="adm")
-        world.identity("bot", IdentityKind.MACHINE)
+            self._enrol(name)
+        self._enrol("root", ServerRole.ADMIN)
+        self._create("audrey", role=ServerRole.AUDITOR)
+        self._create("idle")
+        self._create("ci", IdentityKind.MACHINE, owner="adm")
+        self._create("bot", IdentityKind.MACHINE)
         to.identities.edit(world.admin, "eve", IdentityEdit(email="eve@example.com"))
         to.identities.edit(world.admin, "bot", IdentityEdit(owner="eve"))
         allowed = read_networks("192.0.2.0/24 2001:db8::/32")
-        key = to.identities.add_key(world.admin, "ci", timedelta(days=9), allowed).key
-        to.identities.revoke_key(world.admin, "ci", key.id)
+        added = to.identities.add_key(world.admin, "ci", timedelta(days=9))
+        self.keys["revoked"] = added.api_key
+        to.identities.revoke_key(world.admin, "ci", added.key.id)
         to.identities.add_key(world.admin, "ci", timedelta(days=9), allowed)
         to.identities.disable(world.admin, "gil")
         to.identities.enable(world.admin, "gil")
@@ -74,6 +79,26 @@ class Everything:
         to.groups.remove(world.admin, "crew", "eve")
         to.groups.delete(world.admin, "gone")
         to.settings.set(world.admin, "approval-hold", "1h")
+
+    def _enrol(self, name: str, role: ServerRole | None = None) -> None:
+        to = self.world.services
+        code = to.enrolments.create_identity(self.world.admin, name, USER, role, None).code
+        self.keys[name] = to.enrolments.use(code, None).new.api_key
+        self.world.callers[name] = to.identities.authenticate(self.keys[name])
+
+    def _create(
+        self,
+        name: str,
+        kind: IdentityKind = USER,
+        role: ServerRole | None = None,
+        owner: str | None = None,
+    ) -> None:
+        """A machine with an owner is accepted by them."""
+        to = self.world.services.identities
+        self.keys[name] = to.create(self.world.admin, name, kind, role, owner).api_key
+        if owner is not None:
+            to.accept(self[owner], name)
+        self.world.callers[name] = to.authenticate(self.keys[name])
 
     def _signers(self) -> None:
         world, to = self.world, self.world.services
