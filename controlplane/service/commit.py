@@ -87,7 +87,7 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
     binding: set[tuple[str, str]] = set()
     used: Counter[str] = Counter()
     for pending in taken:
-        grant_id = pending.entry.grant_id
+        grant_id = None if pending.grant is None else pending.grant.id
         if pending.epoch is not None and pending.epoch != epoch:
             results.append(Overtaken())
         elif pending.key in bound:

@@ -100,7 +100,7 @@ def join(location: Location) -> None:
         )
     store = existing_store(location)
     with store.closing():
-        _trust(location, store)
+        trust(location, store)
         with _prepared(location), store.write() as database:
             record(
                 database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
@@ -313,7 +313,7 @@ def open_services(
     location = location.recalled()
     store = existing_store(location, most_connections)
     try:
-        master_key = _trust(location, store)
+        master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
         with suppress(Refused):  # nothing can be written now: whoever writes next does it
             services.erase_due()
@@ -329,14 +329,14 @@ def proven_store(location: Location) -> Store:
     `open_services`."""
     store = existing_store(location)
     try:
-        _trust(location.recalled(), store)
+        trust(location.recalled(), store)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _trust(location: Location, store: Store) -> MasterKey:
+def trust(location: Location, store: Store) -> MasterKey:
     """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
         check_current(database)

@@ -514,6 +514,7 @@ CHANGES = {
 }
 
 READS = {
+    "state.verify",
     "enrolments.open_of",
     "groups.get",
     "groups.list",
