@@ -348,9 +348,11 @@ def trust(location: Location, store: Store) -> MasterKey:
 
 
 def _fitting(location: Location, store: Store, database: Database) -> MasterKey:
-    """Refused master_key_unreadable, master_key_wrong."""
+    """Refused master_key_unreadable, master_key_wrong, state_altered."""
     master_key = load_master_key(location.recalled().master_key_path)
-    installation = Installation.select().get(database)
+    installation = Installation.select().first(database)
+    if installation is None:
+        raise altered("installation/1")
     if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
             Code.MASTER_KEY_WRONG,
