@@ -180,7 +180,7 @@ class OperationsExportResource(Resource):
         refusals=(Code.READER_REQUIRED, Code.OPERATION_NOT_FOUND),
     )
     def on_get(self, caller: Caller, query: ExportQuery) -> Stream:
-        return Stream(_lines(self._audit.export(caller, query.since_head)))
+        return Stream(export_lines(self._audit.export(caller, query.since_head)))
 
 
 class OperationsHeadResource(Resource):
@@ -189,7 +189,7 @@ class OperationsHeadResource(Resource):
         return made(Head, self._audit.head(caller))
 
 
-def _lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
+def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
     piece = bytearray()
     for row in rows:
         piece += line(row)

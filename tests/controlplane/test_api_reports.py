@@ -132,7 +132,7 @@ def test_it_asks_the_store_no_more_for_a_hundred_rows_than_for_one(
         asked += "operations" in sql
         return execute(self, sql, *given, **more)
 
-    execute = Database.execute_sql
+    execute: Any = Database.execute_sql
     monkeypatch.setattr(Database, "execute_sql", count)
     numbers = []
     for signings in (1, 4):

@@ -11,9 +11,11 @@ import click
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from sealwright.cli.audit_source import SourceOf, source_options
 from sealwright.cli.export_file import check_is_export
+from sealwright.cli.failure import CommandError
 from sealwright.cli.log_lines import pieces_of, watched
-from sealwright.cli.options import ClientCommand, client, invocation
+from sealwright.cli.options import ClientCommand, invocation
 from sealwright.cli.output import print_object, warn
 from sealwright.cli.text import facts
 from sealwright.client.errors import Refused
@@ -57,8 +59,12 @@ class _Hash(click.ParamType[str]):
     help="A head that was noted down when the log was verified: only the rows after it are "
     "checked, and that they follow it.",
 )
-def verify(file: BinaryIO | None, expect_head: str | None, since_head: str | None) -> None:
-    """Check the chain of hashes: of an exported FILE (- is stdin), or of the server's log.
+@source_options
+def verify(
+    source: SourceOf, file: BinaryIO | None, expect_head: str | None, since_head: str | None
+) -> None:
+    """Check the chain of hashes: of an exported FILE (- is stdin), of the server's log, or of
+    the store in a folder.
 
     Nothing of the server is trusted but the rows themselves. Exit code 1 if a row was changed,
     removed or slipped in, or if the log does not hold the head expected; 2 if FILE is no export.
@@ -68,8 +74,8 @@ def verify(file: BinaryIO | None, expect_head: str | None, since_head: str | Non
     expected = [expect_head] if expect_head is not None else []
     told: Head | None = None
     if file is None:
-        told = client().operations_head().value
-        pieces = _watched(_rows_of_the_server(since_head), None if since_head else told.sequence)
+        told = source().operations_head().value
+        pieces = _watched(_rows(source, since_head), None if since_head else told.sequence)
         chain = verify_export(pieces, *expected, told.row_hash, since=since_head)
     else:
         pieces = check_is_export(pieces_of(file), file.name)
@@ -81,11 +87,11 @@ def verify(file: BinaryIO | None, expect_head: str | None, since_head: str | Non
         click.get_current_context().exit(1)
 
 
-def _rows_of_the_server(since_head: str | None) -> Iterable[bytes]:
-    """None if no row of its log has this hash."""
+def _rows(source: SourceOf, since_head: str | None) -> Iterable[bytes]:
+    """None if no row has this hash."""
     try:
-        return client().export_operations(since_head)
-    except Refused as refused:
+        return source().export_operations(since_head)
+    except (Refused, CommandError) as refused:
         if refused.code != _NO_SUCH_ROW:
             raise
         return []
