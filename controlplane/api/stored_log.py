@@ -1,7 +1,7 @@
 """The log of a store, as the API answers it, for who can read the store: without a server, and
 without the master key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,19 +10,22 @@ import msgspec
 from controlplane.api import reports
 from controlplane.api.operations import Head, OperationsQuery, export_lines, operation
 from controlplane.api.pages import items
+from controlplane.api.state import State
 from controlplane.api.structs import made
 from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.service.location import Location
 from controlplane.service.log import Log
-from controlplane.service.stored_log import open_log
+from controlplane.service.state_check import StateVerdict
+from controlplane.service.stored_log import check_state, log_of, open_to_read
 
 
 class StoredLog:
-    """Answers are JSON, or pieces of NDJSON. Refused as the API refuses."""
+    """Answers are JSON, or pieces of NDJSON. Refused as the API refuses; `check_state` too."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, check_state: Callable[[], StateVerdict]) -> None:
         self._log = log
+        self._check_state = check_state
 
     def operations(self, limit: int, cursor: str | None, where: Mapping[str, Any]) -> bytes:
         """`where`: as in the API's query; None says nothing."""
@@ -44,12 +47,16 @@ class StoredLog:
     def export(self, since_head: str | None) -> Iterator[bytes]:
         return export_lines(self._log.export(since_head))
 
+    def state(self) -> bytes:
+        """With the master key."""
+        return msgspec.json.encode(made(State, self._check_state()))
+
 
 @contextmanager
 def open_stored_log(location: Location) -> Iterator[StoredLog]:
-    """Refused as `open_log`."""
-    with open_log(location) as log:
-        yield StoredLog(log)
+    """Refused as `open_to_read`."""
+    with open_to_read(location) as store:
+        yield StoredLog(log_of(store), lambda: check_state(location, store))
 
 
 def _convert(where: Mapping[str, Any], kind: type[msgspec.Struct]) -> Any:

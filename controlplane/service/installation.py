@@ -39,6 +39,7 @@ from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
+from controlplane.service.misfits import settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
@@ -53,7 +54,7 @@ from controlplane.service.state_check import StateCheck
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.batches import batches
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 from controlplane.store.migrations import (
     all_migrations,
     check_current,
@@ -126,25 +127,28 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location) -> None:
+def upgrade(location: Location, accept: str | None = None) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
-    identities whose names begin as a group's does. Does nothing to any other. Refused
-    not_initialised."""
+    identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
+    of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
+    state_altered."""
     store = existing_store(location)
     with store.closing():
         with store.read() as database:
             if not _is_old(database):
                 return
-        with store.change() as database:
+        with store.write() as database:
             before = current_version(database)
             if not _is_old(database):  # another server was first
                 return
             migrate(database)
-            master_key = _fitting(location, store, database)
+            move_epoch(database)
+            master_key = fitting_master_key(location, store, database)
             details: dict[str, DetailValue] = {
                 "before": before,
                 "after": current_version(database),
                 "identities_named_as_groups": _named_as_groups(database),
+                **settle_misfits(database, store.name, before, accept),
             }
             action, at = Action.INSTALLATION_UPGRADE, now()
             for part in bless(database, State(master_key.derive("state"))):
@@ -161,9 +165,9 @@ def mend(location: Location) -> None:
         if guards.foreign:
             raise Refused(
                 Code.STATE_ALTERED,
-                f"The store {store.name} has triggers or rules that are not Sealwright's, and that "
-                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made them, "
-                "and drop them.",
+                f"The store {store.name} has triggers or rules that are not Sealwright's and "
+                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made "
+                "them, and drop them.",
             )
         if not guards.missing:
             return
@@ -336,14 +340,14 @@ def _trust(location: Location, store: Store) -> MasterKey:
     """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
         check_current(database)
-        master_key = _fitting(location, store, database)
+        master_key = fitting_master_key(location, store, database)
         state = State(master_key.derive("state"))
         state.load(database, read_root(database))
     store.state = state
     return master_key
 
 
-def _fitting(location: Location, store: Store, database: Database) -> MasterKey:
+def fitting_master_key(location: Location, store: Store, database: Database) -> MasterKey:
     """Refused master_key_unreadable, master_key_wrong."""
     master_key = load_master_key(location.recalled().master_key_path)
     installation = Installation.select().get(database)

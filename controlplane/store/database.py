@@ -12,7 +12,7 @@ from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.outages import OUTAGES, Use
-from controlplane.store.state import Overtaken, Root, State, read_root
+from controlplane.store.state import Overtaken, Root, State
 from controlplane.store.tables import Installation
 from controlplane.store.transaction import Transaction, Transactional, transaction_of
 
@@ -61,9 +61,9 @@ class Store(ABC):
         """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
 
     @abstractmethod
-    def _transaction(self, use: Use, wait: float) -> AbstractContextManager[None]:
+    def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:
         """Reading: sees one state. Writing: durable, and alone among all processes and nodes,
-        after `wait` seconds at most."""
+        after `wait` seconds at most. With a state, the root that it begins with."""
 
     @abstractmethod
     def _require_room(self) -> None:
@@ -79,8 +79,8 @@ class Store(ABC):
         with self._told("read"):
             for _ in range(_TRIES):
                 floor = self._seen()
-                with self._transaction("read", WAIT_SECONDS):
-                    transaction = self._begun(floor)
+                with self._transaction("read", WAIT_SECONDS) as root:
+                    transaction = self._begun(root, floor)
                     if transaction is not None:
                         with self.database.within(transaction):
                             yield self.database
@@ -93,8 +93,8 @@ class Store(ABC):
         theirs."""
         with self._told("write"):
             floor = self._seen()
-            with self._transaction("write", wait):
-                transaction = self._begun(floor, is_write=True)
+            with self._transaction("write", wait) as root:
+                transaction = self._begun(root, floor, is_write=True)
                 if transaction is None:
                     raise AssertionError("a writer is alone")
                 with self.database.within(transaction):
@@ -142,11 +142,12 @@ class Store(ABC):
     def _seen(self) -> tuple[int, int]:
         return (0, 0) if self.state is None else self.state.seen
 
-    def _begun(self, floor: tuple[int, int], *, is_write: bool = False) -> Transaction | None:
+    def _begun(
+        self, root: Root | None, floor: tuple[int, int], *, is_write: bool = False
+    ) -> Transaction | None:
         """The transaction of this thread; None where the state went on before it could begin."""
-        if self.state is None:
+        if self.state is None or root is None:
             return Transaction(self.database, is_write=is_write)
-        root = read_root(self.database)
         try:
             total = self.state.enter(self.database, root, floor)
         except Overtaken:

@@ -57,7 +57,9 @@ def find_all(database: Database, names: Collection[str]) -> dict[str, Identity]:
 def list_after(database: Database, name: str, limit: int) -> list[Identity]:
     """By name, those after this one."""
     query = IdentityRow.select().where(IdentityRow.name > name).order_by(IdentityRow.name)
-    return [_IDENTITY.read(row) for row in rows.select_sound(database, query.limit(limit))]
+    return rows.load_sound(
+        database, query.limit(limit), lambda found: [_IDENTITY.read(row) for row in found]
+    )
 
 
 def names_beginning(database: Database, text: str) -> list[str]:

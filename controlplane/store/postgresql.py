@@ -12,7 +12,7 @@ from peewee import PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
 from controlplane.errors import Code, Refused
-from controlplane.store.connections import Connection, Connections
+from controlplane.store.connections import Connection, Connections, Cursor
 from controlplane.store.database import Store, StoreDatabase
 from controlplane.store.dialect import POSTGRESQL
 from controlplane.store.outages import Use
@@ -92,14 +92,17 @@ class PostgresqlStore(Store):
         """There is nothing: connections are lent."""
 
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         begin = _BEGIN_READ
         if use == "write":
             begin = _BEGIN_WRITE.format(milliseconds=round(wait * 1000))
-        connection, _ = self._connections.borrow(begin)
+        if self.state is not None:
+            begin = f"{begin}; {READ_ROOT}"  # in the same message
+        connection, began = self._connections.borrow(begin)
         try:
+            root = _last_row(began) if self.state is not None else None
             with self.database.lent(connection):
-                yield
+                yield root
             if use == "write":
                 _commit(connection)
         finally:
@@ -114,6 +117,13 @@ class PostgresqlStore(Store):
             return root_of(cursor.fetchone() or ())  # there is one row
         finally:
             self._connections.give_back(connection)
+
+
+def _last_row(cursor: Cursor) -> Root:
+    """Of the last of several statements."""
+    while cursor.nextset():
+        continue
+    return root_of(cursor.fetchone() or ())
 
 
 def _commit(connection: Connection) -> None:

@@ -35,9 +35,13 @@ def select(database: Database, query: Any) -> list[Any]:
 def select_sound(database: Database, query: Any) -> list[Any]:
     """Those of them that are as they were left: of the others the log hears, and who asks does
     without."""
+    return _sound(database, _fetch(database, query))
+
+
+def _sound(database: Database, rows: list[Any]) -> list[Any]:
     transaction = transaction_of(database)
     sound = []
-    for row in _fetch(database, query):
+    for row in rows:
         try:
             _check(transaction, row)
         except Altered:
@@ -47,12 +51,26 @@ def select_sound(database: Database, query: Any) -> list[Any]:
 
 
 def load_sound(database: Database, query: Any, load: Callable[[list[Any]], list[T]]) -> list[T]:
-    """What is made of those rows, and of what belongs to them; the same of both."""
-    found = select_sound(database, query)
+    """What is made of those rows, and of what belongs to them; the same of both. As many as the
+    query is limited to, where there are so many sound ones."""
+    limit: int | None = query._limit
+    asked = limit
+    while True:
+        rows = _fetch(database, query.limit(asked))
+        loaded = _load_sound(database, rows, load)
+        if limit is None or asked is None or len(loaded) >= limit or len(rows) < asked:
+            return loaded[:limit]
+        asked += limit - len(loaded)
+
+
+def _load_sound(
+    database: Database, rows: list[Any], load: Callable[[list[Any]], list[T]]
+) -> list[T]:
+    sound = _sound(database, rows)
     try:
-        return load(found)
+        return load(sound)
     except Altered:
-        return [made for row in found for made in _load_or_nothing(load, row)]
+        return [made for row in sound for made in _load_or_nothing(load, row)]
 
 
 def _load_or_nothing(load: Callable[[list[Any]], list[T]], row: Any) -> list[T]:

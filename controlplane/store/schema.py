@@ -13,7 +13,7 @@ from controlplane.store.dialect import POSTGRESQL, dialect_of
 from controlplane.store.migrations import all_migrations, migrate
 
 _MADE = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?(TRIGGER|FUNCTION|INDEX)\s+(\w+)", re.I)
-_DROPPED = re.compile(r"\s*DROP\s+(TRIGGER|INDEX)\s+(\w+)", re.I)
+_DROPPED = re.compile(r"\s*DROP\s+(TRIGGER|INDEX)\s+(?:IF\s+EXISTS\s+)?(\w+)", re.I)
 _BODY = re.compile(r"\$\$(.*)\$\$", re.S)
 _ON_SQLITE = (
     "SELECT name, type, sql FROM sqlite_master"

@@ -95,7 +95,7 @@ class SqliteStore(Store):
             self.database.close()  # forgets the connection whatever comes of closing it
 
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         """SQLite's own lock makes waiters sleep and poll; the file lock wakes the next at once."""
         connection = self._connection()
         if connection.in_transaction:
@@ -103,7 +103,7 @@ class SqliteStore(Store):
         with self._held(wait) if use == "write" else nullcontext():
             connection.execute(_BEGIN[use])
             try:
-                yield
+                yield self._read_root() if self.state is not None else None
                 if use == "write":
                     connection.execute("COMMIT")
             finally:

@@ -34,7 +34,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     caller = world.identity("ci")
     world.signer("release", ci=MemberRole.OPERATOR)
     world.services.signing.sign(caller, a_call())
-    world.location.master_key_path.unlink()
+    key = world.location.master_key_path
+    key.rename(key.with_suffix(".lost"))
     yield world
     world.services.close()
 
@@ -63,6 +64,22 @@ def test_each_question_is_answered_while_nothing_serves(world: World) -> None:
     assert audit(folder, "verify", "--since-head", noted, "--json").json()["rows"] == 3
     assert audit(folder, "verify", "--since-head", "f" * 64).code == 1
     assert audit(folder, "list", "--signer", "relese").code == 1
+
+
+def test_what_decisions_rest_on_is_checked_with_the_master_key_alone(world: World) -> None:
+    folder, key = world.location.data_dir, world.location.master_key_path
+    without = audit(folder, "verify", "--state")
+    assert (without.code, str(key) in without.err) == (1, True)
+    key.with_suffix(".lost").rename(key)
+    sound = audit(folder, "verify", "--state", "--json").json()
+    assert (sound["intact"], sound["state"]["altered"]) == (True, [])
+    if world.location.database is None:
+        with closing(sqlite3.connect(world.location.store_path)) as database:
+            database.execute("UPDATE identities SET role = 'admin' WHERE name = 'ci'")
+            database.commit()
+        bent = audit(folder, "verify", "--state", "--json")
+        (altered,) = bent.json()["state"]["altered"]
+        assert (bent.code, altered.partition("/")[0]) == (1, "identities")
 
 
 def test_it_says_what_the_server_says_and_the_server_goes_on(

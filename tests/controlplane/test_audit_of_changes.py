@@ -34,6 +34,8 @@ from controlplane.domain.signer import SignerDescription
 from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key
+from controlplane.service.location import Location
+from controlplane.service.misfits import find_misfits
 from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -555,6 +557,12 @@ OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
+def misfits(location: Location) -> list[str]:
+    store = location.store()
+    with store.closing(), store.read() as database:
+        return find_misfits(database)
+
+
 def new_rows(scene: Scene, call: Callable[[], object]) -> list[Entry]:
     """Oldest first: those that the call leaves."""
     before = len(scene.world.rows())
@@ -584,6 +592,7 @@ def test_a_change_leaves_its_rows(scene: Scene, name: str) -> None:
         assert (entry.actor, entry.api_key_id) == (change.by, who.api_key_id)
         assert (entry.outcome, entry.reason, entry.grant_id) == (None, None, None)
         assert before <= entry.created_at <= scene.world.clock()
+    assert misfits(scene.world.location) == []  # they say all that it left behind
 
 
 def test_the_table_has_every_use_case(scene: Scene) -> None:

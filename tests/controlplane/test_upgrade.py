@@ -53,7 +53,8 @@ class Old:
     ids=lambda param: f"{param[0]}-schema-{param[1]}",
 )
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
-    """A store with that schema, what such a version had put there, and the log of one."""
+    """A store with that schema, what such a version had put there, and the log of another one:
+    whoever upgrades it has to say that it is to stand."""
     dialect, version = request.param
     url = None
     if dialect == "postgresql":
@@ -163,12 +164,21 @@ def test_it_is_refused_until_it_is_upgraded(old: Old) -> None:
     with pytest.raises(Refused) as refused:
         open_services(old.location)
     assert refused.value.code == "migration_needed"
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     open_services(old.location).close()
 
 
+@pytest.mark.parametrize("old", [("sqlite", OLDER[-1]), ("postgresql", OLDER[-1])], indirect=True)
+def test_a_log_of_another_store_is_named(old: Old) -> None:
+    with pytest.raises(Refused) as refused:
+        upgrade(old.location)
+    assert refused.value.code == "state_altered"
+    assert "identity @bob is there, but no row made it" in refused.value.title
+    assert f"--accept-rollback {HEAD_V1}" in refused.value.title
+
+
 def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with open_services(old.location) as services:
         ci = services.identities.authenticate(old.api_key)
         assert services.signing.sign(ci, a_call()).signature
@@ -185,11 +195,12 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
     assert entry.details is not None
     assert entry.details["after"] == all_migrations()[-1].version
     assert entry.details["identities_named_as_groups"] == "@bob"
+    assert entry.details["misfits"]
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
 def test_an_identity_that_is_named_as_a_group_stays_one(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with open_services(old.location) as services:
         admin = services.identities.authenticate(old.admin_key)
         terms = Terms(None, 1, (Step("one", 1, ("@bob",)),))
@@ -203,7 +214,7 @@ def test_an_identity_that_is_named_as_a_group_stays_one(old: Old) -> None:
 
 
 def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     lines = old.export()
     assert lines[: len(LOG)] == LOG
     (added,) = map(json.loads, lines[len(LOG) :])
@@ -213,7 +224,7 @@ def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
 @pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "commitments"])
 def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with closing(sqlite3.connect(old.location.store_path)) as connection:
         connection.execute("DROP TRIGGER operations_never_updated")
         connection.execute(f"UPDATE operations SET {column} = '[]' WHERE sequence = 9")
@@ -222,7 +233,7 @@ def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, colum
 
 
 def test_it_is_upgraded_once(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     before = old.export()
     upgrade(old.location)
     assert old.export() == before

@@ -48,6 +48,7 @@ from controlplane.service.location import Location
 from controlplane.store import grants, identities, members, policies, requests, signers
 from controlplane.store.outages import Use
 from controlplane.store.sqlite import SqliteStore
+from controlplane.store.state import Root
 from tests.controlplane.test_audit_of_changes import CHANGES, FINAL, LEAD, Scene
 from tests.controlplane.test_service_signers import OtherCa
 from tests.world import SetClock, World
@@ -72,17 +73,17 @@ class Watched(SqliteStore):
         self.steps = 0  # of SQLite's virtual machine, with the lock
 
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         if use == "read":
-            with super()._transaction(use, wait), self._noted(self.questions):
-                yield
+            with super()._transaction(use, wait) as root, self._noted(self.questions):
+                yield root
             return
         self.writes += 1
         self.before_write()
-        with super()._transaction(use, wait), self._noted(self.statements):
+        with super()._transaction(use, wait) as root, self._noted(self.statements):
             self.held = True
             try:
-                yield
+                yield root
             finally:
                 self.held = False
 

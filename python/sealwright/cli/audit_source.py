@@ -10,7 +10,7 @@ import msgspec
 
 from sealwright.cli.options import client
 from sealwright.cli.server_side import refusals_told
-from sealwright.client.objects import Head, Operation, Page, Report, ReportedOperation
+from sealwright.client.objects import Head, Operation, Page, Report, ReportedOperation, State
 
 if TYPE_CHECKING:
     from sealwright.client.call import Answer
@@ -33,6 +33,8 @@ class Source(Protocol):
     def operations_head(self) -> "Answer[Head]": ...
 
     def export_operations(self, since_head: str | None = None) -> Iterator[bytes]: ...
+
+    def state(self) -> "Answer[State]": ...
 
 
 SourceOf = Callable[[], Source]
@@ -63,6 +65,10 @@ class _Stored:
         with refusals_told():
             pieces: Iterator[bytes] = self._log.export(since_head)
         return pieces
+
+    def state(self) -> "Answer[State]":
+        """With the master key."""
+        return _answer(State, self._log.state())
 
 
 def _answer(kind: type[T], body: bytes) -> "Answer[T]":

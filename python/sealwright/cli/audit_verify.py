@@ -19,6 +19,7 @@ from sealwright.cli.options import ClientCommand, invocation
 from sealwright.cli.output import print_object, warn
 from sealwright.cli.text import facts
 from sealwright.client.errors import Refused
+from sealwright.client.objects import State
 
 if TYPE_CHECKING:
     from controlplane.audit.verification import Verification
@@ -59,18 +60,32 @@ class _Hash(click.ParamType[str]):
     help="A head that was noted down when the log was verified: only the rows after it are "
     "checked, and that they follow it.",
 )
+@click.option(
+    "--state",
+    "with_state",
+    is_flag=True,
+    help="Also check that what decisions rest on is as the log says: by the server, or with "
+    "--data-dir and the master key there.",
+)
 @source_options
 def verify(
-    source: SourceOf, file: BinaryIO | None, expect_head: str | None, since_head: str | None
+    source: SourceOf,
+    file: BinaryIO | None,
+    expect_head: str | None,
+    since_head: str | None,
+    with_state: bool,
 ) -> None:
     """Check the chain of hashes: of an exported FILE (- is stdin), of the server's log, or of
     the store in a folder.
 
-    Nothing of the server is trusted but the rows themselves. Exit code 1 if a row was changed,
-    removed or slipped in, or if the log does not hold the head expected; 2 if FILE is no export.
+    Nothing of the server is trusted but the rows themselves, and with --state its master key. Exit
+    code 1 if a row was changed, removed or slipped in, if the log does not hold the head expected,
+    or if something is not as the log says; 2 if FILE is no export.
     """
     from controlplane.audit.parallel import verify_export
 
+    if with_state and file is not None:
+        raise click.UsageError("--state is of a server: an exported FILE has no state.")
     expected = [expect_head] if expect_head is not None else []
     told: Head | None = None
     if file is None:
@@ -81,9 +96,12 @@ def verify(
         pieces = check_is_export(pieces_of(file), file.name)
         pieces = _watched(pieces, _size_of(file), len)
         chain = verify_export(pieces, *expected, since=since_head)
-    _tell(chain)
+    state = source().state().value if with_state else None
+    _tell(chain, state)
     _warn(chain, expected, since_head, told)
-    if not chain.intact:
+    if state is not None and state.altered:
+        warn("what was altered is refused until it is as the log says: see docs/security.md")
+    if not chain.intact or (state is not None and state.altered):
         click.get_current_context().exit(1)
 
 
@@ -97,12 +115,12 @@ def _rows(source: SourceOf, since_head: str | None) -> Iterable[bytes]:
         return []
 
 
-def _tell(chain: "Verification") -> None:
+def _tell(chain: "Verification", state: State | None) -> None:
     since = chain.since
     if invocation().json:
         found = (chain.rows, chain.intact, chain.first_bad_sequence, chain.head)
         before = UNSET if since is None else chain.earlier
-        print_object(_Verdict(*found, UNSET if since is None else since, before))
+        print_object(_Verdict(*found, UNSET if since is None else since, before, state or UNSET))
         return
     told = [
         ("rows", chain.rows),
@@ -113,6 +131,9 @@ def _tell(chain: "Verification") -> None:
     if since is not None:
         told.insert(1, ("they follow row", since))
         told.append(("approvals before", chain.earlier))
+    if state is not None:
+        told.append(("objects", state.objects))
+        told.append(("altered", ", ".join(state.altered) or "none"))
     facts(told)
 
 
@@ -162,3 +183,4 @@ class _Verdict(msgspec.Struct):
     head: str
     since: int | UnsetType = UNSET
     approvals_before: int | UnsetType = UNSET
+    state: State | UnsetType = UNSET

@@ -35,6 +35,7 @@ from sealwright.client.objects import (
     Signer,
     SignerTerms,
     SigningRequest,
+    State,
 )
 
 
@@ -412,6 +413,9 @@ class Client(Caller):
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
+
+    def state(self) -> Answer[State]:
+        return self._call("GET", "/v1/state", State)
 
     def export_operations(self, since_head: str | None = None) -> Iterator[bytes]:
         """The whole log as NDJSON in the order of the chain, in pieces of any length. `since_head`:

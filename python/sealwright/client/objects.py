@@ -492,6 +492,15 @@ class Report(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+class State(msgspec.Struct, frozen=True):
+    """Of what decisions rest on: how many objects there should be, and the names of those
+    that are not as the log says up to a row."""
+
+    objects: int
+    altered: list[str]
+    sequence: int
+
+
 class CatalogueSigner(msgspec.Struct, frozen=True):
     """What the module sees of a signer."""
 
