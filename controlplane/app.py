@@ -23,6 +23,7 @@ from controlplane.api import (
     policies,
     problems,
     proposals,
+    reports,
     requests,
     settings,
     sign,
@@ -116,7 +117,9 @@ def routes(
         ("/v1/operations", operations.OperationsResource(log)),
         ("/v1/operations/export", operations.OperationsExportResource(log)),
         ("/v1/operations/head", operations.OperationsHeadResource(log)),
+        ("/v1/operations/report", reports.ReportResource(log)),
         ("/v1/operations/{operation_id}", operations.OperationResource(log)),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
     ]
 
 

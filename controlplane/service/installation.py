@@ -143,7 +143,7 @@ def upgrade(location: Location, accept: str | None = None) -> None:
                 return
             migrate(database)
             move_epoch(database)
-            master_key = _fitting(location, store, database)
+            master_key = fitting_master_key(location, store, database)
             details: dict[str, DetailValue] = {
                 "before": before,
                 "after": current_version(database),
@@ -340,14 +340,14 @@ def trust(location: Location, store: Store) -> MasterKey:
     """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
         check_current(database)
-        master_key = _fitting(location, store, database)
+        master_key = fitting_master_key(location, store, database)
         state = State(master_key.derive("state"))
         state.load(database, read_root(database))
     store.state = state
     return master_key
 
 
-def _fitting(location: Location, store: Store, database: Database) -> MasterKey:
+def fitting_master_key(location: Location, store: Store, database: Database) -> MasterKey:
     """Refused master_key_unreadable, master_key_wrong, state_altered."""
     master_key = load_master_key(location.recalled().master_key_path)
     installation = Installation.select().first(database)

@@ -37,9 +37,10 @@ class Location:
         """The SQLite file where no other database is named."""
         return self.data_dir / "sealwright.db"
 
-    def store(self, most_connections: int | None = None) -> Store:
-        """Not connected yet. Refused unsupported_database."""
-        return open_store(self.database or f"{_SQLITE}{self.store_path}", most_connections)
+    def store(self, most_connections: int | None = None, *, read_only: bool = False) -> Store:
+        """Not connected yet. Refused as `open_store`."""
+        url = self.database or f"{_SQLITE}{self.store_path}"
+        return open_store(url, most_connections, read_only=read_only)
 
     def recalled(self) -> "Location":
         """With what its data directory remembers where nothing else was said. Refused

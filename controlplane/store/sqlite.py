@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -37,15 +37,18 @@ class SqliteStore(Store):
     dialect = SQLITE
     driver = sqlite3
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, how: str = "mode=rw", pragmas: Mapping[str, str] = _PRAGMAS
+    ) -> None:
+        """`how`: parameters of SQLite's URI."""
         self.path = path
         self.name = str(path)
         # Never made by opening it: an empty file in the place of one that was moved away would have
         # SQLite delete the log (-wal) that those who have the other open go on to commit to.
         self.database = _Database(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?{how}",
             uri=True,
-            pragmas=_PRAGMAS | _where_sorts_go(),
+            pragmas={**_where_sorts_go(), **pragmas},
             timeout=WAIT_SECONDS,
             autoconnect=False,
         )

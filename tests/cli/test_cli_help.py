@@ -100,6 +100,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "grant show",
         "grant revoke",
         "audit list",
+        "audit show",
+        "audit report",
         "audit export",
         "audit verify",
         "recovery detach-policy",

@@ -17,6 +17,8 @@ from controlplane.domain.model import (
     Caller,
     GrantState,
     MemberRole,
+    OperationKind,
+    Outcome,
     RequestState,
     Step,
     Verdict,
@@ -337,3 +339,19 @@ def test_what_somebody_wrote_into_a_table_is_told_on_one_line_and_short(old: Loc
         upgrade(old)
     assert refused.value.title.isprintable()
     assert "x" * 200 not in refused.value.title
+
+
+def test_signatures_from_before_rows_named_approvals_are_reported_with_them(store: Store) -> None:
+    admin, old = store["admin"], WHAT["head"]["sequence"]
+    where = OperationFilter(kind=OperationKind.SIGN, outcome=Outcome.SUCCEEDED)
+    reported = store.services.audit.report(admin, where, PageRequest(1000)).page.items
+    granted = [each for each in reported if each.grant is not None]
+    assert granted
+    for each in granted:
+        assert each.grant is not None
+        assert each.operation.sequence <= old
+        request = store.services.requests.get(
+            admin, str(each.request and each.request.entry.object)
+        ).request
+        agreed = [decision.approver for decision in request.decisions]
+        assert [row.entry.actor for row in each.approvals] == agreed

@@ -28,6 +28,8 @@ from sealwright.client.objects import (
     Policy,
     PolicyTerms,
     Proposal,
+    Report,
+    ReportedOperation,
     Request,
     Setting,
     Signer,
@@ -378,6 +380,36 @@ class Client(Caller):
             until=_spell(until),
             action=action,
         )
+
+    def report(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        signer: str | None = None,
+        actor: str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
+    ) -> Answer[Report]:
+        """Oldest first, with what they rest on: calls to sign, or changes of this `action`."""
+        return self._get(
+            "/v1/operations/report",
+            Report,
+            limit=limit,
+            cursor=cursor,
+            signer=signer,
+            actor=actor,
+            outcome=outcome,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
+        )
+
+    def explain_operation(self, name: str) -> Answer[ReportedOperation]:
+        """`name`: its id, or its sequence number."""
+        return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
