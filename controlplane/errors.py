@@ -131,6 +131,7 @@ class Code(StrEnum):
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
     STORE_COPIED = "store_copied"
     UNSUPPORTED_DATABASE = "unsupported_database"
+    UNSUPPORTED_FILE_SYSTEM = "unsupported_file_system"
 
 
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault

@@ -75,9 +75,10 @@ _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits f
 
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
-    admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
-    is fine. If it fails, it leaves nothing behind."""
+    admin. Refused already_initialised where there is a store, data_dir_not_empty,
+    unsupported_file_system; an empty folder is fine. If it fails, it leaves nothing behind."""
     store = location.store()
+    store.check_place()
     with store.closing():
         if store.exists():
             raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
@@ -131,9 +132,10 @@ def upgrade(location: Location, accept: str | None = None) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
     of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
-    state_altered."""
+    state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
+        store.check_place()
         with store.read() as database:
             if not _is_old(database):
                 return

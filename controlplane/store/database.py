@@ -49,6 +49,10 @@ class Store(ABC):
         """Whether there is anything that a new store would destroy."""
 
     @abstractmethod
+    def check_place(self) -> None:
+        """Refused unsupported_file_system where the store would be lost."""
+
+    @abstractmethod
     def prepare(self) -> AbstractContextManager[None]:
         """Around the making of a new store; leaves nothing behind if that fails."""
 

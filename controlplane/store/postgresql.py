@@ -80,6 +80,9 @@ class PostgresqlStore(Store):
         with self.read() as database:
             return bool(database.table_exists("schema_version"))
 
+    def check_place(self) -> None:
+        """A server's disk is its own affair."""
+
     @contextmanager
     def prepare(self) -> Iterator[None]:
         """The transaction that makes the tables leaves none if it fails."""

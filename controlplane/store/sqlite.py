@@ -12,6 +12,7 @@ from peewee import Database, SqliteDatabase
 from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase
 from controlplane.store.dialect import SQLITE
 from controlplane.store.file_lock import FileLock
+from controlplane.store.file_system import require_local
 from controlplane.store.outages import Use
 from controlplane.store.state import READ_ROOT, Root, root_of
 from controlplane.store.transaction import Transactions
@@ -60,6 +61,9 @@ class SqliteStore(Store):
 
     def exists(self) -> bool:
         return self.path.exists()
+
+    def check_place(self) -> None:
+        require_local(self.path)
 
     @contextmanager
     def prepare(self) -> Iterator[None]:
