@@ -120,6 +120,10 @@ class Code(StrEnum):
     ADDRESS_UNUSABLE = "address_unusable"
     ALREADY_INITIALISED = "already_initialised"
     ANCHOR_MISSING = "anchor_missing"
+    BACKUP_ALTERED = "backup_altered"
+    BACKUP_EXISTS = "backup_exists"
+    BACKUP_UNREADABLE = "backup_unreadable"
+    BACKUP_UNWRITABLE = "backup_unwritable"
     DATA_DIR_NOT_EMPTY = "data_dir_not_empty"
     DATA_DIR_UNUSABLE = "data_dir_unusable"
     INVALID_SETTINGS = "invalid_settings"
@@ -130,6 +134,7 @@ class Code(StrEnum):
     MASTER_KEY_WRONG = "master_key_wrong"
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
     STORE_COPIED = "store_copied"
+    STORE_IN_USE = "store_in_use"
     UNSUPPORTED_DATABASE = "unsupported_database"
     UNSUPPORTED_FILE_SYSTEM = "unsupported_file_system"
 
