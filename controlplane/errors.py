@@ -28,6 +28,7 @@ class Code(StrEnum):
     ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
     AUDITOR_CANNOT_APPROVE = "auditor_cannot_approve"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
     CREDENTIAL_NOT_ENROLLED = "credential_not_enrolled"
     CREDENTIAL_TOO_YOUNG = "credential_too_young"
     NO_ACTIVE_GRANT = "no_active_grant"

@@ -56,6 +56,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
         Code.AUDITOR_CANNOT_APPROVE: "An auditor decides on no request.",
         Code.CERTIFICATE_EXPIRED: "The signer's certificate has expired.",
+        Code.CERTIFICATE_NOT_YET_VALID: "The signer's certificate begins later.",
         Code.CREDENTIAL_NOT_ENROLLED: "Others may know the API key; an enrolled one is needed.",
         Code.CREDENTIAL_TOO_YOUNG: "Somebody else made the API key: it approves nothing yet.",
         Code.NO_ACTIVE_GRANT: "The policy asks for a grant; `request` is one that is pending.",

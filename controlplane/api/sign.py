@@ -50,6 +50,7 @@ class SignResource:
             Code.SIGNER_DISABLED,
             Code.SIGNER_PENDING,
             Code.CERTIFICATE_EXPIRED,
+            Code.CERTIFICATE_NOT_YET_VALID,
             Code.ALGORITHM_NOT_ALLOWED,
             Code.NO_ACTIVE_GRANT,
             Code.SIGNER_NOT_FOUND,
