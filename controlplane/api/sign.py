@@ -58,6 +58,7 @@ class SignResource:
             Code.IDEMPOTENCY_CONFLICT,
             Code.ROW_UNWRITABLE,
             Code.SIGNING_FAILED,
+            Code.CLOCK_BEHIND,
         ),
         largest_body=_LARGEST_CALL,
     )

@@ -51,6 +51,7 @@ from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
+from controlplane.service.time import Time
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.batches import batches
@@ -128,7 +129,7 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None) -> None:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
     of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
@@ -152,7 +153,7 @@ def upgrade(location: Location, accept: str | None = None) -> None:
                 "identities_named_as_groups": _named_as_groups(database),
                 **settle_misfits(database, store.name, before, accept),
             }
-            action, at = Action.INSTALLATION_UPGRADE, now()
+            action, at = Action.INSTALLATION_UPGRADE, clock()
             for part in bless(database, State(master_key.derive("state"))):
                 record(database, None, action, "schema", at=at, details=details | part)
 
@@ -223,6 +224,7 @@ class Services:
         places: Places | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
+        clock = self.time = Time(store, clock)
         keys = EncryptedKeys(master_key)
         views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
         with store.read() as database:

@@ -11,7 +11,6 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.approval import check_pending
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
     Caller,
     Decision,
@@ -50,6 +49,7 @@ from controlplane.service.signer_changes import (
     InstallCertificate,
     SetPolicy,
 )
+from controlplane.service.time import Time
 from controlplane.service.visibility import limited
 from controlplane.store import identities
 from controlplane.store import proposals as rows
@@ -76,9 +76,9 @@ KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHAN
 
 
 class Proposals:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, time: Time) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = time
 
     def list(
         self, caller: Caller, page: PageRequest, *, state: RequestState | None = None
@@ -109,8 +109,9 @@ class Proposals:
 
         Refused 403 own_proposal, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
         credential_too_young; 404; 409 proposal_finished, proposal_overtaken, step_changed,
-        already_decided.
+        already_decided; 503 clock_behind.
         """
+        self._clock.check()
         comment = check_comment(comment)
         with self._store.write() as database:
             actor = confirm(database, caller)

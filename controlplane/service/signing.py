@@ -14,7 +14,6 @@ from controlplane.algorithms.hashes import LONGEST_DIGEST
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.mechanism import find_mismatch, judged_hash
 from controlplane.domain.model import (
@@ -46,6 +45,7 @@ from controlplane.service.commit import (
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.time import Time
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
@@ -101,14 +101,14 @@ class Signing:
         keys: KeyBackend,
         writer: Writer,
         rates: Rates,
-        clock: Clock,
+        time: Time,
     ) -> None:
         self._store = store
         self._views = views
         self._keys = keys
         self._writer = writer
         self._rates = rates
-        self._clock = clock
+        self._clock = time
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """As `steps`, waiting in this thread."""
@@ -135,12 +135,13 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing),
-        address_not_allowed; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
-        invalid_request; 401 if the caller's key was just revoked or ended; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also 429
-        too_many_calls; 503 overloaded or store_unavailable with retry_after.
+        certificate_expired, certificate_not_yet_valid, algorithm_not_allowed, no_active_grant
+        (GrantMissing), address_not_allowed; 404 signer_not_found (row: not_a_member); 400
+        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked or ended;
+        409 certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row; 429
+        too_many_calls; 503 overloaded, store_unavailable or clock_behind with retry_after.
         """
+        self._clock.check()
         view = self._views.latest_known()
         moves = 0
         attempt: _Attempt
