@@ -62,6 +62,7 @@ class Code(StrEnum):
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
     CERTIFICATE_CHANGED = "certificate_changed"
+    CLOCK_NOT_BEHIND = "clock_not_behind"
     COMMON_NAME_USED = "common_name_used"
     GRANT_NOT_ACTIVE = "grant_not_active"
     GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"

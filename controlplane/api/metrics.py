@@ -33,7 +33,6 @@ from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
-from controlplane.service.time import Time
 
 _ALTERED = "sealwright_state_altered"
 _MOST_ALTERED = 100  # objects that a process tells apart
@@ -205,11 +204,11 @@ class Certificates:
                 return
 
 
-def _clock_behind(time_: Time) -> Metric:
+def _clock_behind(span: timedelta) -> Metric:
     return GaugeMetricFamily(
         "sealwright_clock_behind_seconds",
         "Seconds that the server's clock stands behind the last row of the log.",
-        value=time_.behind().total_seconds(),
+        value=span.total_seconds(),
     )
 
 
@@ -251,7 +250,7 @@ class MetricsResource:
             caller = self._services.identities.authenticate(key, address)
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
-        behind = _clock_behind(self._services.time)
+        behind = _clock_behind(self._services.clock_behind())
         more = chain(self._certificates.metrics(named=named), [behind])
         return self._metrics.render(more, named=named)
 

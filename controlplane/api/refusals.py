@@ -94,6 +94,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     409: {
         Code.ALREADY_DECIDED: "The same person has decided already.",
         Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.CLOCK_NOT_BEHIND: "The server's clock does not stand behind the last row.",
         Code.COMMON_NAME_USED: "Another signer's common name reads the same.",
         Code.GRANT_NOT_ACTIVE: "The grant has ended.",
         Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",

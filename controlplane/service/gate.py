@@ -59,8 +59,8 @@ class Change(ABC, Generic[R]):
     """Base of what a caller wants changed: a dataclass of what JSON can hold."""
 
     action: ClassVar[Action]
-    takes_away: ClassVar[bool] = False
-    """It gives nobody anything, whatever the time is."""
+    needs_time: ClassVar[bool] = True
+    """It waits while the clock is not to be trusted: it gives somebody something."""
 
     def admit(self, database: Database, caller: Caller) -> None:  # most do not ask
         """Refused if the credential that the caller presents is not good enough for it."""
@@ -98,7 +98,7 @@ class Gate:
         """Raises Proposed where others have to agree. Refused as the change is, and 409
         policy_cannot_be_met where there are too few of them, too_many_pending; 503 clock_behind
         for most."""
-        if not change.takes_away:
+        if change.needs_time:
             self._clock.check()
 
         def judge(database: Database) -> tuple[Identity, Ruling[R], tuple[Step, ...]]:

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -28,6 +28,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
@@ -224,9 +225,15 @@ class Services:
         places: Places | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
-        clock = self.time = Time(store, clock)
+        machine, clock = clock, Time(store, clock)
+        self._time = clock
         keys = EncryptedKeys(master_key)
-        views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
+
+        def forget() -> None:
+            clock.look()
+            keys.forget()  # a key leaves memory soon after its signer
+
+        views = Views(store, on_move=forget)
         with store.read() as database:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
@@ -241,6 +248,7 @@ class Services:
         self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.clock_acceptance = ClockAcceptance(gate, machine)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.groups = Groups(store, gate, clock)
@@ -266,6 +274,10 @@ class Services:
     def note_use(self, caller: Caller, address: str | None) -> None:
         """The caller's key was used, from there; None: not known."""
         self._last_uses.note(caller, address)
+
+    def clock_behind(self) -> timedelta:
+        """How far the machine's clock stands behind the last row of the log."""
+        return self._time.behind()
 
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""

@@ -24,6 +24,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
+from controlplane.service.clock_acceptance import AcceptClock
 from controlplane.service.credentials import check_credential
 from controlplane.service.gate import (
     Change,
@@ -56,6 +57,7 @@ from controlplane.store import proposals as rows
 from controlplane.store.database import Store, move_epoch
 
 _CHANGES: tuple[type[Change[Any]], ...] = (
+    AcceptClock,
     AddKey,
     AddMember,
     AddToGroup,
@@ -111,12 +113,13 @@ class Proposals:
         credential_too_young; 404; 409 proposal_finished, proposal_overtaken, step_changed,
         already_decided; 503 clock_behind.
         """
-        self._clock.check()
         comment = check_comment(comment)
         with self._store.write() as database:
             actor = confirm(database, caller)
             at = self._clock()
             proposal = _find(database, actor, proposal_id, at)
+            if KINDS[proposal.action].needs_time:
+                self._clock.check()
             open_ = check_voter(database, actor, proposal, Verdict.APPROVED, step, at)
             ruling = _judge_again(database, proposal, at)
             check_credential(database, caller, at, is_protected=True)

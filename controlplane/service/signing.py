@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
+from controlplane.domain.clock import TRUSTED
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
@@ -141,11 +142,13 @@ class Signing:
         409 certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row; 429
         too_many_calls; 503 overloaded, store_unavailable or clock_behind with retry_after.
         """
-        self._clock.check()
         view = self._views.latest_known()
         moves = 0
         attempt: _Attempt
+        if self._clock.behind() > TRUSTED:  # unless that was accepted meanwhile
+            view = yield Elsewhere(self._views.fresh)
         while True:
+            self._clock.check()
             if moves > _MOST_MOVES:
                 attempt, result = yield Elsewhere(partial(self._decide_within, caller, call))
             else:
@@ -199,7 +202,8 @@ class Signing:
         if attempt.entry.outcome is Outcome.DENIED:
             self._rates.count(caller.identity.id, attempt.entry.created_at)
         known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-        return Row(attempt.entry, view.epoch, known, attempt.grant)
+        accepted = self._clock.accepted
+        return Row(attempt.entry, view.epoch, known, attempt.grant, accepted)
 
     def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
         """A call to sign by somebody who is known and not let in becomes a denied row; any other

@@ -105,6 +105,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit verify",
         "backup",
         "restore",
+        "recovery accept-clock",
         "recovery detach-policy",
         "module path",
         "module doctor",
