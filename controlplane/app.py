@@ -12,6 +12,7 @@ import falcon.asgi
 from controlplane.admission.threads import Threads
 from controlplane.api import (
     catalogue,
+    clock,
     enrolments,
     grants,
     groups,
@@ -71,6 +72,7 @@ def routes(
         ("/v1/groups/{name}/members", groups.GroupMembersResource(services.groups)),
         ("/v1/groups/{name}/members/{identity}", groups.GroupMemberResource(services.groups)),
         ("/v1/state", state.StateResource(services.state)),
+        ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),

@@ -70,6 +70,7 @@ class RemoveFromGroup(Change[None]):
     policy_cannot_be_met on a signer whose policy names the group."""
 
     action: ClassVar[Action] = Action.GROUP_REMOVE
+    needs_time: ClassVar[bool] = False
 
     group: str
     identity: str

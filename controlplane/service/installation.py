@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -28,6 +28,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
@@ -51,6 +52,7 @@ from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
+from controlplane.service.time import Time
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.batches import batches
@@ -75,9 +77,10 @@ _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits f
 
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
-    admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
-    is fine. If it fails, it leaves nothing behind."""
+    admin. Refused already_initialised where there is a store, data_dir_not_empty,
+    unsupported_file_system; an empty folder is fine. If it fails, it leaves nothing behind."""
     store = location.store()
+    store.check_place()
     with store.closing():
         if store.exists():
             raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
@@ -127,13 +130,14 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None) -> None:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
     of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
-    state_altered."""
+    state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
+        store.check_place()
         with store.read() as database:
             if not _is_old(database):
                 return
@@ -150,7 +154,7 @@ def upgrade(location: Location, accept: str | None = None) -> None:
                 "identities_named_as_groups": _named_as_groups(database),
                 **settle_misfits(database, store.name, before, accept),
             }
-            action, at = Action.INSTALLATION_UPGRADE, now()
+            action, at = Action.INSTALLATION_UPGRADE, clock()
             for part in bless(database, State(master_key.derive("state"))):
                 record(database, None, action, "schema", at=at, details=details | part)
 
@@ -221,8 +225,15 @@ class Services:
         places: Places | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
+        machine, clock = clock, Time(store, clock)
+        self._time = clock
         keys = EncryptedKeys(master_key)
-        views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
+
+        def forget() -> None:
+            clock.look()
+            keys.forget()  # a key leaves memory soon after its signer
+
+        views = Views(store, on_move=forget)
         with store.read() as database:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
@@ -237,6 +248,7 @@ class Services:
         self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.clock_acceptance = ClockAcceptance(gate, machine)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.groups = Groups(store, gate, clock)
@@ -262,6 +274,10 @@ class Services:
     def note_use(self, caller: Caller, address: str | None) -> None:
         """The caller's key was used, from there; None: not known."""
         self._last_uses.note(caller, address)
+
+    def clock_behind(self) -> timedelta:
+        """How far the machine's clock stands behind the last row of the log."""
+        return self._time.behind()
 
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""

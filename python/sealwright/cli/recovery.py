@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from sealwright.cli.options import Group, LocalCommand, invocation
-from sealwright.cli.output import print_object
+from sealwright.cli.options import Group, LocalCommand, client, invocation
+from sealwright.cli.output import print_object, show
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
-from sealwright.cli.text import printable
+from sealwright.cli.text import facts, moment, printable
+from sealwright.client.objects import AcceptedClock
 
 
 class _Detached(msgspec.Struct):
@@ -19,6 +20,19 @@ class _Detached(msgspec.Struct):
 @click.group(cls=Group)
 def recovery() -> None:
     """On the server's own machine, when nobody is left who could agree."""
+
+
+@recovery.command("accept-clock")
+def accept_clock() -> None:
+    """The server's clock was ahead, wrote rows, and is right now: go by it again.
+
+    An admin may. Where four eyes are on, another admin has to agree. It is audited.
+    """
+    show(client().accept_clock(), _show_clock)
+
+
+def _show_clock(one: AcceptedClock) -> None:
+    facts([("accepted", moment(one.accepted_at)), ("last row", moment(one.rows_at))])
 
 
 @recovery.command("detach-policy", cls=LocalCommand)

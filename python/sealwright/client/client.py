@@ -8,6 +8,7 @@ import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
 from sealwright.client.objects import (
+    AcceptedClock,
     ApiKey,
     Catalogue,
     Certificate,
@@ -143,6 +144,9 @@ class Client(Caller):
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def accept_clock(self) -> Answer[AcceptedClock]:
+        return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
 
     def set_setting(self, name: str, value: str) -> Answer[Setting]:
         return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})

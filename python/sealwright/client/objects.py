@@ -130,6 +130,11 @@ class Group(msgspec.Struct, frozen=True):
     signers: list[str] = []
 
 
+class AcceptedClock(msgspec.Struct, frozen=True):
+    accepted_at: datetime
+    rows_at: datetime
+
+
 class Setting(msgspec.Struct, frozen=True):
     """`form`: how a value is written; `meaning`: a sentence."""
 
