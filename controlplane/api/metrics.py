@@ -221,6 +221,7 @@ class MetricsResource:
         Code.ADDRESS_NOT_ALLOWED,
         Code.API_KEY_EXPIRED,
         Code.API_KEY_REVOKED,
+        Code.API_KEY_SUSPENDED,
         Code.API_KEY_UNKNOWN,
         Code.IDENTITY_DISABLED,
     )

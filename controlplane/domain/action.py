@@ -8,6 +8,7 @@ class Action(StrEnum):
     INSTALLATION_JOIN = "installation:join"
     INSTALLATION_UPGRADE = "installation:upgrade"
     INSTALLATION_REPAIR = "installation:repair"
+    RECOVERY_CONFIRM = "recovery:confirm"
     SETTINGS_SET = "settings:set"
     IDENTITY_CREATE = "identity:create"
     IDENTITY_EDIT = "identity:edit"

@@ -51,6 +51,7 @@ from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
+from controlplane.service.suspensions import Suspensions
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.batches import batches
@@ -245,6 +246,7 @@ class Services:
         self.requests = Requests(store, clock)
         self.grants = Grants(store, gate, clock)
         self.proposals = Proposals(store, clock)
+        self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)

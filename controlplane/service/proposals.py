@@ -50,6 +50,7 @@ from controlplane.service.signer_changes import (
     InstallCertificate,
     SetPolicy,
 )
+from controlplane.service.suspensions import Confirm
 from controlplane.service.visibility import limited
 from controlplane.store import identities
 from controlplane.store import proposals as rows
@@ -59,6 +60,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
     AddToGroup,
+    Confirm,
     CreateEnrolment,
     CreateGrant,
     CreateIdentity,

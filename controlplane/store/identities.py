@@ -154,10 +154,11 @@ def admins(database: Database) -> list[Identity]:
 
 
 def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
-    not counted."""
+    """Enabled admins with a key that is not revoked or suspended and has not ended; `but`: ids of
+    those that are not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
     )
     admins = IdentityRow.select().where(

@@ -75,6 +75,7 @@ class ApiKeyRow(Model):
     allowed_addresses = TextField()  # with blanks between them
     issued_by = TextField(null=True)
     enrolled = BooleanField()
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "api_keys"
@@ -307,6 +308,7 @@ class BallotDecisionRow(Model):
     at = TextField()
     credential = TextField(null=True)  # JSON
     withdrawn_at = TextField(null=True)
+    suspended_at = TextField(null=True)
 
 
 class RequestRow(BallotRow):
@@ -363,6 +365,7 @@ class GrantRow(Model):
     revoked_by = TextField(null=True)
     revoke_reason = TextField(null=True)
     approvals = TextField(null=True)  # JSON
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "grants"

@@ -102,6 +102,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit list",
         "audit export",
         "audit verify",
+        "recovery list",
+        "recovery confirm",
         "recovery detach-policy",
         "module path",
         "module doctor",
