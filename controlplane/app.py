@@ -157,12 +157,14 @@ class Process:
         *,
         threads: int,
         metrics_named: bool,
+        anchor: Path,
     ) -> None:
-        """`places`: for `Rates`, which are shared."""
+        """`places`: for `Rates`, which are shared. `anchor`: the file to note the head in."""
         self._location = location
         self._places = places
         self._metrics = Metrics(metrics_directory)
         self._metrics_named = metrics_named
+        self._anchor = anchor
         self._threads = Threads(threads)
         self._most_connections = threads + 2  # the writer's, and that of the last uses
         self._services: Services | None = None
@@ -182,6 +184,7 @@ class Process:
             places=self._places,
             deliver=partial(_deliver, loop),
         )
+        self._services.keep_anchor(self._anchor, self._metrics.count_anchor_failure)
         app = create_app(
             self._services, self._metrics, self._threads.run, metrics_named=self._metrics_named
         )

@@ -131,6 +131,7 @@ class Code(StrEnum):
     MASTER_KEY_UNREADABLE = "master_key_unreadable"
     MASTER_KEY_WRONG = "master_key_wrong"
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
+    NOTHING_TO_ACCEPT = "nothing_to_accept"
     STORE_COPIED = "store_copied"
     UNSUPPORTED_DATABASE = "unsupported_database"
 

@@ -8,6 +8,8 @@ class Action(StrEnum):
     INSTALLATION_JOIN = "installation:join"
     INSTALLATION_UPGRADE = "installation:upgrade"
     INSTALLATION_REPAIR = "installation:repair"
+    INSTALLATION_ANCHOR = "installation:anchor"
+    INSTALLATION_ROLLBACK = "installation:rollback"
     RECOVERY_CONFIRM = "recovery:confirm"
     SETTINGS_SET = "settings:set"
     IDENTITY_CREATE = "identity:create"

@@ -33,6 +33,8 @@ class Installation(Model):
     master_key_check = BlobField()
     created_at = TextField()
     instance = TextField()
+    anchored_at = TextField(null=True)
+    former_instances = TextField(null=True)  # with blanks between them, oldest first
 
     class Meta:
         table_name = "installation"
