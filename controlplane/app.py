@@ -12,6 +12,7 @@ import falcon.asgi
 from controlplane.admission.threads import Threads
 from controlplane.api import (
     catalogue,
+    clock,
     enrolments,
     grants,
     groups,
@@ -24,6 +25,7 @@ from controlplane.api import (
     problems,
     proposals,
     recovery,
+    reports,
     requests,
     settings,
     sign,
@@ -77,6 +79,7 @@ def routes(
             recovery.RecoveryConfirmResource(services.suspensions),
         ),
         ("/v1/state", state.StateResource(services.state)),
+        ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -123,7 +126,9 @@ def routes(
         ("/v1/operations", operations.OperationsResource(log)),
         ("/v1/operations/export", operations.OperationsExportResource(log)),
         ("/v1/operations/head", operations.OperationsHeadResource(log)),
+        ("/v1/operations/report", reports.ReportResource(log)),
         ("/v1/operations/{operation_id}", operations.OperationResource(log)),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
     ]
 
 

@@ -212,6 +212,14 @@ class Certificates:
                 return
 
 
+def _clock_behind(span: timedelta) -> Metric:
+    return GaugeMetricFamily(
+        "sealwright_clock_behind_seconds",
+        "Seconds that the server's clock stands behind the last row of the log.",
+        value=span.total_seconds(),
+    )
+
+
 def _build_info() -> Metric:
     build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
     build.add_metric([product_version()], 1)
@@ -251,7 +259,9 @@ class MetricsResource:
             caller = self._services.identities.authenticate(key, address)
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
-        return self._metrics.render(self._certificates.metrics(named=named), named=named)
+        behind = _clock_behind(self._services.clock_behind())
+        more = chain(self._certificates.metrics(named=named), [behind])
+        return self._metrics.render(more, named=named)
 
 
 def product_version() -> str:

@@ -34,10 +34,11 @@ _ENOUGH = 64 * 1024  # bytes in one piece of the export
 HexSha256 = Annotated[str, Meta(pattern=SHA256)]
 
 
-class OperationsQuery(PageQuery, frozen=True):
+class RowsQuery(PageQuery, frozen=True):
+    """What every list of rows takes."""
+
     signer: Parameter | None = None
     actor: Parameter | None = None
-    kind: OperationKind | None = None
     outcome: Outcome | None = None
     since: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
     until: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
@@ -46,6 +47,10 @@ class OperationsQuery(PageQuery, frozen=True):
     def __post_init__(self) -> None:
         check_time("since", self.since)
         check_time("until", self.until)
+
+
+class OperationsQuery(RowsQuery, frozen=True):
+    kind: OperationKind | None = None
 
 
 class ExportQuery(Body, frozen=True):
@@ -156,15 +161,7 @@ class OperationsResource(Resource):
         refusals=(Code.SIGNER_NOT_FOUND, Code.IDENTITY_NOT_FOUND),
     )
     def on_get(self, caller: Caller, query: OperationsQuery) -> Items[Operation]:
-        where = OperationFilter(
-            signer=query.signer,
-            actor=query.actor,
-            kind=query.kind,
-            outcome=query.outcome,
-            since=query.since,
-            until=query.until,
-            action=query.action,
-        )
+        where = made(OperationFilter, query)
         page = self._audit.list(caller, where, PageRequest(query.limit, query.cursor))
         return items(page, operation)
 
@@ -183,7 +180,7 @@ class OperationsExportResource(Resource):
         refusals=(Code.READER_REQUIRED, Code.OPERATION_NOT_FOUND),
     )
     def on_get(self, caller: Caller, query: ExportQuery) -> Stream:
-        return Stream(_lines(self._audit.export(caller, query.since_head)))
+        return Stream(export_lines(self._audit.export(caller, query.since_head)))
 
 
 class OperationsHeadResource(Resource):
@@ -192,7 +189,7 @@ class OperationsHeadResource(Resource):
         return made(Head, self._audit.head(caller))
 
 
-def _lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
+def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
     piece = bytearray()
     for row in rows:
         piece += line(row)

@@ -57,6 +57,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
         Code.AUDITOR_CANNOT_APPROVE: "An auditor decides on no request.",
         Code.CERTIFICATE_EXPIRED: "The signer's certificate has expired.",
+        Code.CERTIFICATE_NOT_YET_VALID: "The signer's certificate begins later.",
         Code.CREDENTIAL_NOT_ENROLLED: "Others may know the API key; an enrolled one is needed.",
         Code.CREDENTIAL_TOO_YOUNG: "Somebody else made the API key: it approves nothing yet.",
         Code.NO_ACTIVE_GRANT: "The policy asks for a grant; `request` is one that is pending.",
@@ -95,6 +96,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     409: {
         Code.ALREADY_DECIDED: "The same person has decided already.",
         Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.CLOCK_NOT_BEHIND: "The server's clock does not stand behind the last row.",
         Code.COMMON_NAME_USED: "Another signer's common name reads the same.",
         Code.GRANT_NOT_ACTIVE: "The grant has ended.",
         Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",

@@ -126,6 +126,7 @@ class SignerRequestsResource(Resource):
             Code.SIGNER_DELETING,
             Code.NO_POLICY,
             Code.TOO_MANY_PENDING,
+            Code.CLOCK_BEHIND,
         ),
     )
     def on_post(self, caller: Caller, name: str, body: CreateRequest) -> Answer[Request]:
@@ -165,6 +166,7 @@ class RequestApproveResource(Resource):
             Code.OWNER_DISABLED,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
+            Code.CLOCK_BEHIND,
         ),
     )
     def on_post(self, caller: Caller, request_id: str, body: Approve) -> Request:

@@ -11,6 +11,7 @@ class Action(StrEnum):
     INSTALLATION_ANCHOR = "installation:anchor"
     INSTALLATION_ROLLBACK = "installation:rollback"
     RECOVERY_CONFIRM = "recovery:confirm"
+    RECOVERY_ACCEPT_CLOCK = "recovery:accept_clock"
     SETTINGS_SET = "settings:set"
     IDENTITY_CREATE = "identity:create"
     IDENTITY_EDIT = "identity:edit"

@@ -20,7 +20,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import confirm, judged, record
 from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identity_creation import CreateIdentity, FirstKey, NewIdentity
@@ -33,7 +33,7 @@ from controlplane.service.leaving import end_what_was_said
 from controlplane.service.new_credentials import AddKey, NewApiKey
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 from controlplane.store.operations import find_last
 
 
@@ -162,9 +162,13 @@ class Identities:
         the user to whom they are offered. What is pending of who is disabled is cancelled, and
         their approvals on steps that are not complete are withdrawn, also those of machines that
         are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
-        with self._store.change() as database:
+        with judged(self._store, lambda database: rows.machines_of(database, name)) as (
+            database,
+            theirs,
+        ):
+            move_epoch(database)
             actor = confirm(database, caller)
-            return disable(database, caller, actor, name, machines, self._clock())
+            return disable(database, caller, actor, name, machines, theirs, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""

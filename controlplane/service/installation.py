@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -31,6 +31,7 @@ from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
@@ -55,6 +56,7 @@ from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
+from controlplane.service.time import Time
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
 from controlplane.store.batches import batches
@@ -79,9 +81,10 @@ _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits f
 
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
-    admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
-    is fine. If it fails, it leaves nothing behind."""
+    admin. Refused already_initialised where there is a store, data_dir_not_empty,
+    unsupported_file_system; an empty folder is fine. If it fails, it leaves nothing behind."""
     store = location.store()
+    store.check_place()
     with store.closing():
         if store.exists():
             raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
@@ -105,7 +108,7 @@ def join(location: Location) -> None:
         )
     store = existing_store(location)
     with store.closing():
-        master_key = _trust(location, store)
+        master_key = trust(location, store)
         with _prepared(location):
             with store.write() as database:
                 host = storable(socket.gethostname())
@@ -133,13 +136,14 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None) -> bool:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> bool:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
     of the log of a store whose state does not fit it, and is to stand; True if that was so. Refused
-    not_initialised, state_altered."""
+    not_initialised, state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
+        store.check_place()
         with store.read() as database:
             if not _is_old(database):
                 return False
@@ -155,10 +159,10 @@ def upgrade(location: Location, accept: str | None = None) -> bool:
                 "identities_named_as_groups": _named_as_groups(database),
                 **misfits,
             }
-            action, at = Action.INSTALLATION_UPGRADE, now()
+            action, at = Action.INSTALLATION_UPGRADE, clock()
             if before <= LAST_SCHEMA_WITHOUT_OBJECTS:
                 move_epoch(database)
-                master_key = _fitting(location, store, database)
+                master_key = fitting_master_key(location, store, database)
                 for part in bless(database, State(master_key.derive("state"))):
                     record(database, None, action, "schema", at=at, details=details | part)
     if before > LAST_SCHEMA_WITHOUT_OBJECTS:  # its state is proven, and new columns change none
@@ -234,8 +238,15 @@ class Services:
         places: Places | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
+        machine, clock = clock, Time(store, clock)
+        self._time = clock
         keys = EncryptedKeys(master_key)
-        views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
+
+        def forget() -> None:
+            clock.look()
+            keys.forget()  # a key leaves memory soon after its signer
+
+        views = Views(store, on_move=forget)
         with store.read() as database:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
@@ -252,6 +263,7 @@ class Services:
         self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.clock_acceptance = ClockAcceptance(gate, machine)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.groups = Groups(store, gate, clock)
@@ -278,6 +290,10 @@ class Services:
     def note_use(self, caller: Caller, address: str | None) -> None:
         """The caller's key was used, from there; None: not known."""
         self._last_uses.note(caller, address)
+
+    def clock_behind(self) -> timedelta:
+        """How far the machine's clock stands behind the last row of the log."""
+        return self._time.behind()
 
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""
@@ -335,7 +351,7 @@ def open_services(
     location = location.recalled()
     store = existing_store(location, most_connections)
     try:
-        master_key = _trust(location, store)
+        master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
         with suppress(Refused):  # nothing can be written now: whoever writes next does it
             services.erase_due()
@@ -351,28 +367,30 @@ def proven_store(location: Location) -> Store:
     `open_services`."""
     store = existing_store(location)
     try:
-        _trust(location.recalled(), store)
+        trust(location.recalled(), store)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _trust(location: Location, store: Store) -> MasterKey:
+def trust(location: Location, store: Store) -> MasterKey:
     """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
         check_current(database)
-        master_key = _fitting(location, store, database)
+        master_key = fitting_master_key(location, store, database)
         state = State(master_key.derive("state"))
         state.load(database, read_root(database))
     store.state = state
     return master_key
 
 
-def _fitting(location: Location, store: Store, database: Database) -> MasterKey:
-    """Refused master_key_unreadable, master_key_wrong."""
+def fitting_master_key(location: Location, store: Store, database: Database) -> MasterKey:
+    """Refused master_key_unreadable, master_key_wrong, state_altered."""
     master_key = load_master_key(location.recalled().master_key_path)
-    installation = Installation.select().get(database)
+    installation = Installation.select().first(database)
+    if installation is None:
+        raise altered("installation/1")
     if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
             Code.MASTER_KEY_WRONG,

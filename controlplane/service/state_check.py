@@ -6,7 +6,7 @@ from controlplane.domain import permissions
 from controlplane.domain.model import Caller
 from controlplane.store.database import Store
 from controlplane.store.objects import scan
-from controlplane.store.state import read_root
+from controlplane.store.state import State, read_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,14 @@ class StateCheck:
         """Refused 403 unless server admin or auditor; 500 state_altered where the log itself does
         not fit its head."""
         permissions.require_reader(caller.identity, "verify the state")
-        return verify_state(self._store)
+        if self._store.state is None:
+            raise AssertionError("without the master key nothing proves the state")
+        return verify_state(self._store, self._store.state)
 
 
-def verify_state(store: Store) -> StateVerdict:
+def verify_state(store: Store, state: State) -> StateVerdict:
     """By the change rows of the whole log, and the root that its head carries; nothing that a
-    process remembers counts. The store has a state. Refused 500 state_altered."""
-    state = store.state
-    if state is None:
-        raise AssertionError("without the master key nothing proves the state")
+    process remembers counts, of `state` but its key. Refused 500 state_altered."""
     with store.read() as database:
         root = read_root(database)
         expected = state.anew()

@@ -161,7 +161,7 @@ class Views:
     """The view of this process; threads share it."""
 
     def __init__(self, store: Store, on_move: Callable[[], None]) -> None:
-        """`on_move` runs whenever the epoch was seen to have moved."""
+        """`on_move` runs whenever the epoch was seen to have moved, until it raises nothing."""
         self._store = store
         self._on_move = on_move
         self._view = View(store, -1)
@@ -174,8 +174,8 @@ class Views:
         """True as of now: one small read."""
         view, epoch = self._view, self._store.epoch()
         if view.epoch != epoch:
-            view = self._view = View(self._store, epoch)
             self._on_move()
+            view = self._view = View(self._store, epoch)
         return view
 
     def ask(self, question: Callable[[View], T]) -> T:

@@ -116,16 +116,17 @@ class Ballots(Generic[B]):
         return self.approvers.select(reference).where(named == identity.name)
 
     def load(self, database: Database, loaded: Sequence[Any]) -> list[B]:
-        ids = [row.id for row in loaded]
-        decisions: dict[str, list[Any]] = {ballot_id: [] for ballot_id in ids}
-        fields = self.decisions._meta.fields
-        query = self.decisions.select().where(fields[self.reference].in_(ids))
-        for row in rows.select(database, query.order_by(fields["at"])) if ids else ():
-            decisions[getattr(row, self.reference)].append(row)
-        for ballot_id, found in decisions.items():
-            rows.require_all(database, self.decisions, ballot_id, found)
+        made: dict[str, list[Any]] = rows.families(
+            database, self.decisions, [row.id for row in loaded]
+        )
         return [
-            self.form.read(row, decisions=tuple(map(_DECISION.read, decisions[row.id])))
+            self.form.read(
+                row,
+                decisions=tuple(
+                    _DECISION.read(each)
+                    for each in sorted(made[row.id], key=lambda decision: str(decision.at))
+                ),
+            )
             for row in loaded
         ]
 

@@ -107,16 +107,11 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
 
 def with_enrolled_key(database: Database, identity_ids: Collection[str]) -> frozenset[str]:
     """Those of these that have one which is not revoked."""
-    found: set[str] = set()
-    for some in batches(sorted(identity_ids)):
-        by_identity: dict[str, list[ApiKeyRow]] = {identity_id: [] for identity_id in some}
-        for row in rows.select(database, ApiKeyRow.select().where(ApiKeyRow.identity_id.in_(some))):
-            by_identity[row.identity_id].append(row)
-        for identity_id, keys in by_identity.items():
-            rows.require_all(database, ApiKeyRow, identity_id, keys)
-            if any(row.revoked_at is None and row.enrolled for row in keys):
-                found.add(identity_id)
-    return frozenset(found)
+    return frozenset(
+        identity_id
+        for identity_id, keys in rows.families(database, ApiKeyRow, identity_ids).items()
+        if any(row.revoked_at is None and row.enrolled for row in keys)
+    )
 
 
 def had_key_before(database: Database, key: ApiKey) -> bool:

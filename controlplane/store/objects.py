@@ -58,6 +58,7 @@ def _without_hashes(approvals: str) -> object:
 
 _KINDS = (
     Kind(tables.Installation, ("id",), beside=("epoch",)),
+    Kind(tables.AcceptedClockRow, ("id",)),
     Kind(tables.SettingRow, ("name",)),
     Kind(tables.IdentityRow, ("name",), listed=True),
     Kind(tables.ApiKeyRow, ("identity_id", "id"), whole=True),

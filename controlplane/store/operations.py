@@ -1,7 +1,7 @@
 """The audit log as rows: appended and read, nothing else."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -31,10 +31,11 @@ from controlplane.domain.operation import (
 )
 from controlplane.domain.page import MAX_OCTETS
 from controlplane.store import commitments
+from controlplane.store.batches import batches
 from controlplane.store.dialect import POSTGRESQL, ask, dialect_of, place
 from controlplane.store.mapping import Shared, as_json
 from controlplane.store.signers import names_seen_by
-from controlplane.store.state import Root
+from controlplane.store.state import Root, altered
 from controlplane.store.tables import OperationRow
 
 _COLUMNS = tuple(OperationRow._meta.columns)
@@ -216,11 +217,32 @@ def list_before(
     query = _matching(database, where, now, seen_by)
     if sequence is not None:
         query = query.where(OperationRow.sequence < sequence)
-    query = query.order_by(OperationRow.sequence.desc()).limit(limit)
+    return _page(database, query.order_by(OperationRow.sequence.desc()).limit(limit), _operation)
+
+
+def list_after(
+    database: Database,
+    where: OperationFilter,
+    sequence: int,
+    limit: int,
+    now: datetime,
+    *,
+    seen_by: Identity | None,
+) -> tuple[list[Operation], bool]:
+    """The same, oldest first, those after this sequence number. Raises Altered."""
+    query = _matching(database, where, now, seen_by).where(OperationRow.sequence > sequence)
+    return _page(database, query.order_by(OperationRow.sequence).limit(limit), _sound)
+
+
+def _page(
+    database: Database,
+    query: "ModelSelect[Any]",
+    read: Callable[[tuple[Any, ...]], Operation],
+) -> tuple[list[Operation], bool]:
     found: list[Operation] = []
     octets = 0
     for row in query.tuples().iterator(database):
-        found.append(_operation(row))
+        found.append(read(row))
         octets += sum(len(each) for each in row if isinstance(each, str | bytes))
         if octets > MAX_OCTETS:
             return found, True
@@ -304,6 +326,31 @@ def find_approving(database: Database, object_: str) -> list[Operation]:
     return [_operation(row) for row in cursor.fetchall()]
 
 
+def find_about(
+    database: Database, objects: Iterable[str], actions: Sequence[Action]
+) -> list[Operation]:
+    """In order: the rows in which one of these was done to one of these objects. Raises Altered."""
+    names = [each.value for each in actions]
+    found: list[Operation] = []
+    for some in batches(sorted(set(objects))):
+        query = OperationRow.select().where(
+            OperationRow.object.is_null(False)
+            & OperationRow.object.in_(some)
+            & OperationRow.action.in_(names)
+        )
+        found += [_sound(row) for row in query.tuples().iterator(database)]
+    return sorted(found, key=attrgetter("sequence"))
+
+
+def find_numbers(database: Database, sequences: Iterable[int]) -> dict[int, Operation]:
+    """Those that there are. Raises Altered."""
+    found: dict[int, Operation] = {}
+    for some in batches(sorted(set(sequences))):
+        query = OperationRow.select().where(OperationRow.sequence.in_(some))
+        found |= {row[0]: _sound(row) for row in query.tuples().iterator(database)}
+    return found
+
+
 def has_signed(database: Database, signer: str) -> bool:
     query = OperationRow.select().where(
         (OperationRow.signer == signer) & (OperationRow.outcome == Outcome.SUCCEEDED.value)
@@ -385,6 +432,14 @@ def _sequences(database: Database, first: int, last: int, limit: int) -> list[in
         place(database, _SLICE_OF_NUMBERS), (first, last, limit)
     )
     return [sequence for (sequence,) in cursor.fetchall()]
+
+
+def _sound(row: tuple[Any, ...]) -> Operation:
+    """Raises Altered."""
+    operation = _operation_as_written(row)
+    if isinstance(operation, Unreadable):
+        raise altered(f"row {operation.sequence} of the log")
+    return operation
 
 
 def _operation_as_written(row: tuple[Any, ...]) -> Operation | Unreadable:

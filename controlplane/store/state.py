@@ -14,6 +14,7 @@ import hmac
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from threading import Lock
 from typing import Any
@@ -122,6 +123,7 @@ class State:
         self._families: dict[str, set[str]] = {}
         self._total = 0
         self._root: Root | None = None
+        self._last_row_at: datetime | None = None
         self._past: deque[tuple[int, dict[str, bytes | None]]] = deque(maxlen=_REMEMBERED)
         self._since = 0  # what was before this change is not remembered
 
@@ -130,6 +132,11 @@ class State:
         """The last row that is known of, and the epoch."""
         root = self._root
         return (0, 0) if root is None else (root.sequence, root.epoch)
+
+    @property
+    def last_row_at(self) -> datetime | None:
+        """The time of the last row that is known of; None: there is none."""
+        return self._last_row_at
 
     def load(self, database: Database, root: Root) -> list[str]:
         """From the store itself; the names of objects that are not as they were left. Raises
@@ -340,6 +347,7 @@ class State:
         if not self._past:
             self._since = root.changed
         self._root = root
+        self._last_row_at = root.head.at
 
 
 def _strange(

@@ -40,6 +40,17 @@ class Installation(Model):
         table_name = "installation"
 
 
+class AcceptedClockRow(Model):
+    """One row, or none."""
+
+    id = IntegerField(primary_key=True)
+    accepted_at = TextField()
+    rows_at = TextField()
+
+    class Meta:
+        table_name = "accepted_clock"
+
+
 class SettingRow(Model):
     """One that was set; all others have their defaults."""
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from controlplane.service import audit
+from controlplane.service import log
 from tests.controlplane.conftest import Api
 from tests.world import SetClock
 
@@ -129,7 +129,7 @@ def test_the_export_is_the_whole_chain_in_order(api: Api, ci: str) -> None:
 def test_the_export_can_begin_at_a_row_that_is_named_by_its_hash(
     api: Api, ci: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "_LOOKED_AT", 2)  # rows at a time, from the end
+    monkeypatch.setattr(log, "_LOOKED_AT", 2)  # rows at a time, from the end
     rows = api.rows(limit=1000)
     for place in (0, 1, 2, 5, len(rows) - 1):
         answer = api.get("/v1/operations/export", params={"since_head": rows[place]["row_hash"]})

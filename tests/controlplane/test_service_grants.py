@@ -34,7 +34,7 @@ from controlplane.service.grants import Grants, GrantView
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
 from controlplane.store.tables import KeyRow
-from tests.world import SetClock, World, a_call, edit_to
+from tests.world import SetClock, World, a_call, by_hand, edit_to
 
 SHA256, SHA384 = HashAlgorithm.SHA256, HashAlgorithm.SHA384
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -724,7 +724,7 @@ class TestFailure:
 
     @staticmethod
     def put(world: World, handle: bytes) -> None:
-        with world.services._store.change() as database:
+        with by_hand(world.location) as database:
             KeyRow.update(handle=handle).execute(database)
 
 

@@ -6,8 +6,11 @@ from datetime import datetime
 import click
 
 from sealwright.cli.audit_filters import name_options, time_options
+from sealwright.cli.audit_report import report
+from sealwright.cli.audit_show import show_
+from sealwright.cli.audit_source import SourceOf, source_options
 from sealwright.cli.audit_verify import verify
-from sealwright.cli.options import Group, client, page_options
+from sealwright.cli.options import ClientCommand, Group, page_options
 from sealwright.cli.output import show_page
 from sealwright.cli.text import moment
 from sealwright.client.objects import Operation
@@ -24,7 +27,9 @@ def audit() -> None:
 @click.option("--outcome", type=click.Choice(["succeeded", "denied", "failed"]))
 @time_options
 @page_options
+@source_options
 def list_(
+    source: SourceOf,
     signer: str | None,
     actor: str | None,
     kind: str | None,
@@ -36,7 +41,7 @@ def list_(
     cursor: str | None,
 ) -> None:
     """Rows that you may see, newest first."""
-    answer = client().operations(
+    answer = source().operations(
         limit,
         cursor,
         signer=signer,
@@ -72,12 +77,16 @@ def _origin(row: Operation) -> str | None:
     return " ".join(filter(None, [place, row.client.tool])) or None
 
 
-@audit.command()
-def export() -> None:
+@click.command(cls=ClientCommand)
+@source_options
+def export(source: SourceOf) -> None:
     """The whole log on stdout: one JSON object a line, in the order of the chain."""
-    for piece in client().export_operations():
+    for piece in source().export_operations():
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
+audit.add_command(show_)
+audit.add_command(report)
+audit.add_command(export)
 audit.add_command(verify)

@@ -11,9 +11,11 @@ import click
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from sealwright.cli.audit_source import SourceOf, source_options
 from sealwright.cli.export_file import check_is_export
+from sealwright.cli.failure import CommandError
 from sealwright.cli.log_lines import pieces_of, watched
-from sealwright.cli.options import ClientCommand, client, invocation
+from sealwright.cli.options import ClientCommand, invocation
 from sealwright.cli.output import print_object, warn
 from sealwright.cli.text import facts
 from sealwright.client.errors import Refused
@@ -62,12 +64,19 @@ class _Hash(click.ParamType[str]):
     "--state",
     "with_state",
     is_flag=True,
-    help="Also have the server check that what decisions rest on is as the log says.",
+    help="Also check that what decisions rest on is as the log says: by the server, or with "
+    "--data-dir and the master key there.",
 )
+@source_options
 def verify(
-    file: BinaryIO | None, expect_head: str | None, since_head: str | None, with_state: bool
+    source: SourceOf,
+    file: BinaryIO | None,
+    expect_head: str | None,
+    since_head: str | None,
+    with_state: bool,
 ) -> None:
-    """Check the chain of hashes: of an exported FILE (- is stdin), or of the server's log.
+    """Check the chain of hashes: of an exported FILE (- is stdin), of the server's log, or of
+    the store in a folder.
 
     Nothing of the server is trusted but the rows themselves, and with --state its master key. Exit
     code 1 if a row was changed, removed or slipped in, if the log does not hold the head expected,
@@ -80,14 +89,14 @@ def verify(
     expected = [expect_head] if expect_head is not None else []
     told: Head | None = None
     if file is None:
-        told = client().operations_head().value
-        pieces = _watched(_rows_of_the_server(since_head), None if since_head else told.sequence)
+        told = source().operations_head().value
+        pieces = _watched(_rows(source, since_head), None if since_head else told.sequence)
         chain = verify_export(pieces, *expected, told.row_hash, since=since_head)
     else:
         pieces = check_is_export(pieces_of(file), file.name)
         pieces = _watched(pieces, _size_of(file), len)
         chain = verify_export(pieces, *expected, since=since_head)
-    state = client().state().value if with_state else None
+    state = source().state().value if with_state else None
     _tell(chain, state)
     _warn(chain, expected, since_head, told)
     if state is not None and state.altered:
@@ -96,11 +105,11 @@ def verify(
         click.get_current_context().exit(1)
 
 
-def _rows_of_the_server(since_head: str | None) -> Iterable[bytes]:
-    """None if no row of its log has this hash."""
+def _rows(source: SourceOf, since_head: str | None) -> Iterable[bytes]:
+    """None if no row has this hash."""
     try:
-        return client().export_operations(since_head)
-    except Refused as refused:
+        return source().export_operations(since_head)
+    except (Refused, CommandError) as refused:
         if refused.code != _NO_SUCH_ROW:
             raise
         return []

@@ -9,8 +9,8 @@ import msgspec
 from sealwright.cli.options import Group, LocalCommand, client, invocation, page_options
 from sealwright.cli.output import print_object, show, show_page
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
-from sealwright.cli.text import moment, printable, table
-from sealwright.client.objects import Confirmed, Suspension
+from sealwright.cli.text import facts, moment, printable, table
+from sealwright.client.objects import AcceptedClock, Confirmed, Suspension
 
 _COLUMNS = ["kind", "id", "of", "signer", "suspended"]
 
@@ -65,6 +65,19 @@ def _show_all(done: Confirmed) -> None:
 
 def _row(one: Suspension) -> list[object]:
     return [one.kind, one.id, one.identity, one.signer, moment(one.at)]
+
+
+@recovery.command("accept-clock")
+def accept_clock() -> None:
+    """The server's clock was ahead, wrote rows, and is right now: go by it again.
+
+    An admin may. Where four eyes are on, another admin has to agree. It is audited.
+    """
+    show(client().accept_clock(), _show_clock)
+
+
+def _show_clock(one: AcceptedClock) -> None:
+    facts([("accepted", moment(one.accepted_at)), ("last row", moment(one.rows_at))])
 
 
 @recovery.command("detach-policy", cls=LocalCommand)

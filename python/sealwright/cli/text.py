@@ -1,7 +1,7 @@
 """Text that came from others, made safe for a terminal, and tables."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -43,11 +43,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     if sys.stdout.isatty():
         _table_for_a_terminal(columns, cells)
         return
+    for line in aligned(columns, cells):
+        click.echo(line)
+
+
+def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table as lines."""
     lines = [[column.upper() for column in columns], *cells]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def facts(pairs: Sequence[tuple[str, object]]) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
 from sealwright.client.objects import (
+    AcceptedClock,
     ApiKey,
     Catalogue,
     Certificate,
@@ -29,6 +30,8 @@ from sealwright.client.objects import (
     Policy,
     PolicyTerms,
     Proposal,
+    Report,
+    ReportedOperation,
     Request,
     Setting,
     Signer,
@@ -143,6 +146,9 @@ class Client(Caller):
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def accept_clock(self) -> Answer[AcceptedClock]:
+        return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
 
     def set_setting(self, name: str, value: str) -> Answer[Setting]:
         return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
@@ -390,6 +396,36 @@ class Client(Caller):
             until=_spell(until),
             action=action,
         )
+
+    def report(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        signer: str | None = None,
+        actor: str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
+    ) -> Answer[Report]:
+        """Oldest first, with what they rest on: calls to sign, or changes of this `action`."""
+        return self._get(
+            "/v1/operations/report",
+            Report,
+            limit=limit,
+            cursor=cursor,
+            signer=signer,
+            actor=actor,
+            outcome=outcome,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
+        )
+
+    def explain_operation(self, name: str) -> Answer[ReportedOperation]:
+        """`name`: its id, or its sequence number."""
+        return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)

@@ -131,6 +131,11 @@ class Group(msgspec.Struct, frozen=True):
     signers: list[str] = []
 
 
+class AcceptedClock(msgspec.Struct, frozen=True):
+    accepted_at: datetime
+    rows_at: datetime
+
+
 class Setting(msgspec.Struct, frozen=True):
     """`form`: how a value is written; `meaning`: a sentence."""
 
@@ -454,6 +459,48 @@ class Operation(msgspec.Struct, frozen=True):
     object: str | None = None
     client: ClientContext | None = None
     grant_id: str | None = None
+    scheme: str | None = None
+    digest: bytes | None = None
+    certificate_serial: str | None = None
+    credential: Credential | None = None
+    api_key_id: str | None = None
+    details: dict[str, str | int | bool | None] | None = None
+
+
+class ReportedGrant(msgspec.Struct, frozen=True):
+    """`action`: `grant:issue`, or `grant:create` where `issued_by` approved it beforehand."""
+
+    id: str
+    action: str
+    issued_by: str | None
+    created_at: datetime
+    policy: str | None
+    justification: str | None
+
+
+class ReportedRequest(msgspec.Struct, frozen=True):
+    """Who asked for a grant, or proposed a change."""
+
+    id: str
+    requester: str | None
+    created_at: datetime
+    justification: str | None
+
+
+class ReportedApproval(msgspec.Struct, frozen=True):
+    sequence: int
+    approver: str | None
+    created_at: datetime
+    comment: str | None
+    credential: Credential | None
+
+
+class ReportedOperation(Operation, frozen=True, kw_only=True):
+    """With what it rests on, as the log says."""
+
+    grant: ReportedGrant | None
+    request: ReportedRequest | None
+    approved_by: list[ReportedApproval]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -461,6 +508,14 @@ class Head(msgspec.Struct, frozen=True):
 
     sequence: int
     row_hash: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A page of one; `head`: the end of the log when it was made."""
+
+    items: list[ReportedOperation]
+    head: Head
+    next: str | None = None
 
 
 class State(msgspec.Struct, frozen=True):
