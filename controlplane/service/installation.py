@@ -43,7 +43,7 @@ from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
-from controlplane.service.misfits import settle_misfits
+from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
@@ -136,33 +136,40 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> None:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> bool:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
-    of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
-    state_altered, unsupported_file_system."""
+    of the log of a store whose state does not fit it, and is to stand; True if that was so. Refused
+    not_initialised, state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
         store.check_place()
         with store.read() as database:
             if not _is_old(database):
-                return
+                return False
         with store.write() as database:
             before = current_version(database)
             if not _is_old(database):  # another server was first
-                return
+                return False
             migrate(database)
-            move_epoch(database)
-            master_key = fitting_master_key(location, store, database)
+            misfits = settle_misfits(database, store.name, before, accept)
             details: dict[str, DetailValue] = {
                 "before": before,
                 "after": current_version(database),
                 "identities_named_as_groups": _named_as_groups(database),
-                **settle_misfits(database, store.name, before, accept),
+                **misfits,
             }
             action, at = Action.INSTALLATION_UPGRADE, clock()
-            for part in bless(database, State(master_key.derive("state"))):
-                record(database, None, action, "schema", at=at, details=details | part)
+            if before <= LAST_SCHEMA_WITHOUT_OBJECTS:
+                move_epoch(database)
+                master_key = fitting_master_key(location, store, database)
+                for part in bless(database, State(master_key.derive("state"))):
+                    record(database, None, action, "schema", at=at, details=details | part)
+    if before > LAST_SCHEMA_WITHOUT_OBJECTS:  # its state is proven, and new columns change none
+        proven = proven_store(location)
+        with proven.closing(), proven.change() as database:
+            record(database, None, action, "schema", at=at, details=details)
+    return bool(misfits.get("misfits"))
 
 
 def mend(location: Location) -> None:

@@ -40,6 +40,12 @@ class _Noted:
     def is_missing(self) -> bool:
         return self.anchor is None and self.flaw is None
 
+    def says(self, standing: Standing) -> bool:
+        """All that there is to say of it."""
+        return self.anchor is not None and (
+            (self.anchor.instance, self.anchor.head) == (standing.instance, standing.head)
+        )
+
 
 def settle_start(location: Location, path: Path | None, accepted: str | None) -> Path:
     """Before a server starts: that the store is not behind what was noted, nor a copy. Where the
@@ -64,6 +70,8 @@ def settle_start(location: Location, path: Path | None, accepted: str | None) ->
             _accept(store, noted.anchor, mismatch, accepted)
         elif mismatch is not None:
             raise _refused(store, noted, standing.head, mismatch)
+        elif noted.file is file and noted.says(standing):
+            return file.path  # which may be where nothing can be written
         _write(store, file)
         if file.path != beside.path.absolute():
             beside.remove()

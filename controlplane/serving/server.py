@@ -48,10 +48,11 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
-    upgrade(location)
+    is_accepted = upgrade(location, settings.accepted_rollback)
     mend(location)
     open_services(location).close()  # says what is wrong before anything is forked
-    anchor = settle_start(location, settings.anchor, settings.accepted_rollback)
+    accepted = None if is_accepted else settings.accepted_rollback
+    anchor = settle_start(location, settings.anchor, accepted)
     listener = _listen(settings.bind)
     with metrics_directory(settings.data_dir) as metrics:
         # Read by prometheus_client when it is first imported.
