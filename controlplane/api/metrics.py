@@ -59,6 +59,11 @@ class Metrics:
             "Requests with an API key that nobody has.",
             registry=self._registry,
         )
+        self._anchor_failures = Counter(
+            "sealwright_anchor_failures",
+            "Times that the end of the audit log could not be noted outside of the store.",
+            registry=self._registry,
+        )
         self._altered = Counter(
             _ALTERED,
             "Calls that rested on an object which was changed in the store, and not by the server.",
@@ -92,6 +97,9 @@ class Metrics:
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()
+
+    def count_anchor_failure(self) -> None:
+        self._anchor_failures.inc()
 
     def count_altered(self, what: str) -> None:
         """Whoever writes to the store must not be able to make metrics grow."""
@@ -204,6 +212,14 @@ class Certificates:
                 return
 
 
+def _clock_behind(span: timedelta) -> Metric:
+    return GaugeMetricFamily(
+        "sealwright_clock_behind_seconds",
+        "Seconds that the server's clock stands behind the last row of the log.",
+        value=span.total_seconds(),
+    )
+
+
 def _build_info() -> Metric:
     build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
     build.add_metric([product_version()], 1)
@@ -221,6 +237,7 @@ class MetricsResource:
         Code.ADDRESS_NOT_ALLOWED,
         Code.API_KEY_EXPIRED,
         Code.API_KEY_REVOKED,
+        Code.API_KEY_SUSPENDED,
         Code.API_KEY_UNKNOWN,
         Code.IDENTITY_DISABLED,
     )
@@ -242,7 +259,9 @@ class MetricsResource:
             caller = self._services.identities.authenticate(key, address)
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
-        return self._metrics.render(self._certificates.metrics(named=named), named=named)
+        behind = _clock_behind(self._services.clock_behind())
+        more = chain(self._certificates.metrics(named=named), [behind])
+        return self._metrics.render(more, named=named)
 
 
 def product_version() -> str:

@@ -4,15 +4,17 @@ stands, if its idempotency key is free, and if its grant has a signing left."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from peewee import Database
 
 from controlplane.audit import writer
 from controlplane.audit.log import append
+from controlplane.domain.clock import NOTICED, AcceptedClock, least_time
 from controlplane.domain.model import Grant
 from controlplane.domain.operation import Entry, Operation
 from controlplane.store import grants, operations
-from controlplane.store.database import read_epoch
+from controlplane.store.database import read_epoch, read_head
 from controlplane.store.grants import ALTERED
 
 
@@ -56,13 +58,15 @@ class Row:
 
     `epoch`: that the decision was made under; None where none can overtake it. `bind`: look
     whether the entry's idempotency key is bound already, and bind it if the entry succeeded.
-    `grant`: that the entry names, of which it uses up one signing.
+    `grant`: that the entry names, of which it uses up one signing. `accepted`: the clock by whose
+    acceptance it was judged, under this epoch.
     """
 
     entry: Entry
     epoch: int | None
     bind: bool
     grant: Grant | None = None
+    accepted: AcceptedClock | None = None
 
     @property
     def key(self) -> tuple[str, str] | None:
@@ -80,15 +84,16 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
     """Within a write. One result for each, in order. Of two equal keys in one batch the second is
     Overtaken: it finds the first one's row when it comes again."""
     bound = operations.find_bound(database, [each.key for each in taken if each.key])
-    epoch = read_epoch(database)
+    epoch, latest = read_epoch(database), read_head(database).at
     rooms = grants.read_rooms(database, {each.grant.id: each.grant for each in taken if each.grant})
     results: list[Result | None] = []
     entries: list[Entry] = []
     binding: set[tuple[str, str]] = set()
     used: Counter[str] = Counter()
     for pending in taken:
-        grant_id = pending.entry.grant_id
-        if pending.epoch is not None and pending.epoch != epoch:
+        grant_id = None if pending.grant is None else pending.grant.id
+        can_be_overtaken = pending.epoch is not None
+        if can_be_overtaken and (pending.epoch != epoch or _is_too_early(pending, latest)):
             results.append(Overtaken())
         elif pending.key in bound:
             results.append(Bound(bound[pending.key]))
@@ -108,3 +113,9 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
     grants.use_up(database, used)
     written = iter(append(database, entries))
     return [Written(next(written)) if result is None else result for result in results]
+
+
+def _is_too_early(row: Row, latest: datetime | None) -> bool:
+    """It was judged by a clock that is behind, before this process knew of the last row."""
+    least = least_time(latest, row.accepted)
+    return least is not None and row.entry.created_at + NOTICED < least

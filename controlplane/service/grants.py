@@ -9,7 +9,6 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
     Approval,
     Caller,
@@ -32,6 +31,7 @@ from controlplane.service.changes import change, confirm, judged, record, record
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
 from controlplane.service.roles import role_that_counts
+from controlplane.service.time import Time
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
@@ -47,10 +47,10 @@ class GrantView:
 
 
 class Grants:
-    def __init__(self, store: Store, gate: Gate, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, time: Time) -> None:
         self._store = store
         self._gate = gate
-        self._clock = clock
+        self._clock = time
 
     def create(
         self,
@@ -114,7 +114,7 @@ class Grants:
                 raise AssertionError("grants are never deleted")
             at = self._clock()
             state = grant.state(at)
-            if state is not GrantState.ACTIVE:
+            if state not in (GrantState.ACTIVE, GrantState.SUSPENDED):
                 raise Refused(Code.GRANT_NOT_ACTIVE, f"The grant is {state.value}: it has ended.")
             revoked = revoke(database, caller, grant, at, reason)
         return self._view(revoked)

@@ -20,7 +20,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import confirm, judged, record
 from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identity_creation import CreateIdentity, FirstKey, NewIdentity
@@ -33,7 +33,7 @@ from controlplane.service.leaving import end_what_was_said
 from controlplane.service.new_credentials import AddKey, NewApiKey
 from controlplane.service.view import Views
 from controlplane.store import identities as rows
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 from controlplane.store.operations import find_last
 
 
@@ -66,8 +66,8 @@ class Identities:
         from; None: not known.
 
         Refused 401: api_key_missing, api_key_unknown; and as RefusedCaller, which says who it was,
-        so that a call to sign can be recorded: 401 api_key_revoked, identity_disabled,
-        api_key_expired; 403 address_not_allowed.
+        so that a call to sign can be recorded: 401 api_key_revoked, api_key_suspended,
+        identity_disabled, api_key_expired; 403 address_not_allowed.
         """
         if not api_key:
             raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
@@ -162,9 +162,13 @@ class Identities:
         the user to whom they are offered. What is pending of who is disabled is cancelled, and
         their approvals on steps that are not complete are withdrawn, also those of machines that
         are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
-        with self._store.change() as database:
+        with judged(self._store, lambda database: rows.machines_of(database, name)) as (
+            database,
+            theirs,
+        ):
+            move_epoch(database)
             actor = confirm(database, caller)
-            return disable(database, caller, actor, name, machines, self._clock())
+            return disable(database, caller, actor, name, machines, theirs, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""
@@ -203,7 +207,10 @@ class Identities:
             left = [
                 each
                 for each in keys.values()
-                if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
+                if each.id != key_id
+                and each.revoked_at is None
+                and each.suspended_at is None
+                and not each.has_ended(at)
             ]
             if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
@@ -244,11 +251,17 @@ class EnableIdentity(Change[Identity]):
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
-    """Raises RefusedCaller: api_key_revoked, identity_disabled, api_key_expired,
+    """Raises RefusedCaller: api_key_revoked, api_key_suspended, identity_disabled, api_key_expired,
     address_not_allowed."""
     name = caller.identity.name
     if key.revoked_at is not None:
         raise RefusedCaller(Code.API_KEY_REVOKED, f"This API key of {name} is revoked.", caller)
+    if key.suspended_at is not None:
+        title = (
+            f"This API key of {name} is suspended since the store went back in time. An admin "
+            f"confirms it: sealwright recovery confirm api_key {key.id}"
+        )
+        raise RefusedCaller(Code.API_KEY_SUSPENDED, title, caller)
     if caller.identity.disabled:
         raise RefusedCaller(Code.IDENTITY_DISABLED, f"The identity {name} is disabled.", caller)
     if key.expires_at is not None and key.has_ended(now):

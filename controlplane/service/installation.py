@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -14,6 +14,7 @@ from peewee import Database
 
 from controlplane.audit.writer import settle
 from controlplane.domain.action import Action
+from controlplane.domain.anchor import NAME
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
@@ -24,10 +25,13 @@ from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
 from controlplane.service import commit
+from controlplane.service.anchor_file import AnchorFile
+from controlplane.service.anchors import Noting, note
 from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
 from controlplane.service.changes import record
+from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
@@ -51,8 +55,10 @@ from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
+from controlplane.service.suspensions import Suspensions
+from controlplane.service.time import Time
 from controlplane.service.view import Views
-from controlplane.store import authorities, identities
+from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
 from controlplane.store.migrations import (
@@ -75,9 +81,10 @@ _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits f
 
 def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     """Creates data directory (0700), store and master key (0600), the built-in CA and the first
-    admin. Refused already_initialised where there is a store, data_dir_not_empty; an empty folder
-    is fine. If it fails, it leaves nothing behind."""
+    admin. Refused already_initialised where there is a store, data_dir_not_empty,
+    unsupported_file_system; an empty folder is fine. If it fails, it leaves nothing behind."""
     store = location.store()
+    store.check_place()
     with store.closing():
         if store.exists():
             raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
@@ -86,6 +93,7 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
             with _removed_on_failure(location.master_key_path), store.prepare():
                 created = _fill(store, master_key, admin)
                 location.remember()
+                _note(location, store, master_key)
                 return created
 
 
@@ -100,12 +108,13 @@ def join(location: Location) -> None:
         )
     store = existing_store(location)
     with store.closing():
-        _trust(location, store)
-        with _prepared(location), store.write() as database:
-            record(
-                database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
-            )
-            location.remember()
+        master_key = trust(location, store)
+        with _prepared(location):
+            with store.write() as database:
+                host = storable(socket.gethostname())
+                record(database, None, Action.INSTALLATION_JOIN, host, at=now())
+                location.remember()
+            _note(location, store, master_key)
 
 
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
@@ -127,13 +136,14 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None) -> None:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
     of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
-    state_altered."""
+    state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
+        store.check_place()
         with store.read() as database:
             if not _is_old(database):
                 return
@@ -150,7 +160,7 @@ def upgrade(location: Location, accept: str | None = None) -> None:
                 "identities_named_as_groups": _named_as_groups(database),
                 **settle_misfits(database, store.name, before, accept),
             }
-            action, at = Action.INSTALLATION_UPGRADE, now()
+            action, at = Action.INSTALLATION_UPGRADE, clock()
             for part in bless(database, State(master_key.derive("state"))):
                 record(database, None, action, "schema", at=at, details=details | part)
 
@@ -221,11 +231,19 @@ class Services:
         places: Places | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
+        machine, clock = clock, Time(store, clock)
+        self._time = clock
         keys = EncryptedKeys(master_key)
-        views = Views(store, on_move=keys.forget)  # a key leaves memory soon after its signer
-        with store.read() as database:
-            authority = Authority(keys, authorities.load_all(database), clock)
+
+        def forget() -> None:
+            clock.look()
+            keys.forget()  # a key leaves memory soon after its signer
+
+        views = Views(store, on_move=forget)
+        authority = Authority(store, keys, clock)
         self._store = store
+        self._master_key = master_key
+        self._noting: Noting | None = None
         self.state = StateCheck(store)
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
@@ -237,6 +255,7 @@ class Services:
         self.notices = Notices(store)
         # Strangers' rates are apart: none can use up an identity's.
         self.enrolments = Enrolments(store, gate, Rates(), clock)
+        self.clock_acceptance = ClockAcceptance(gate, machine)
         self.settings = Settings(store, gate, clock)
         self.signers = Signers(store, gate, keys, authority, clock)
         self.groups = Groups(store, gate, clock)
@@ -245,6 +264,7 @@ class Services:
         self.requests = Requests(store, clock)
         self.grants = Grants(store, gate, clock)
         self.proposals = Proposals(store, clock)
+        self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
@@ -263,6 +283,10 @@ class Services:
         """The caller's key was used, from there; None: not known."""
         self._last_uses.note(caller, address)
 
+    def clock_behind(self) -> timedelta:
+        """How far the machine's clock stands behind the last row of the log."""
+        return self._time.behind()
+
     def check_ready(self) -> None:
         """Refused 503: store_unavailable, or the store needs a migration. Looks once a second."""
         self._readiness.check()
@@ -271,6 +295,10 @@ class Services:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
             erase_due(database, self._clock())
+
+    def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
+        """From now on, until it is closed; `failed` is called when that fails."""
+        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
 
     def erase_due(self) -> None:
         """What is gone by now; whoever else writes does so too."""
@@ -284,6 +312,8 @@ class Services:
         """Waits for rows on their way, then closes what is open in the store."""
         self._last_uses.close()
         self._writer.close()
+        if self._noting is not None:
+            self._noting.close()
         self._store.close()
 
     def __enter__(self) -> "Services":
@@ -313,7 +343,7 @@ def open_services(
     location = location.recalled()
     store = existing_store(location, most_connections)
     try:
-        master_key = _trust(location, store)
+        master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
         with suppress(Refused):  # nothing can be written now: whoever writes next does it
             services.erase_due()
@@ -329,14 +359,14 @@ def proven_store(location: Location) -> Store:
     `open_services`."""
     store = existing_store(location)
     try:
-        _trust(location.recalled(), store)
+        trust(location.recalled(), store)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _trust(location: Location, store: Store) -> MasterKey:
+def trust(location: Location, store: Store) -> MasterKey:
     """From here on what is read of the store is checked. Refused as `open_services`."""
     with store.read() as database:
         check_current(database)
@@ -348,9 +378,11 @@ def _trust(location: Location, store: Store) -> MasterKey:
 
 
 def fitting_master_key(location: Location, store: Store, database: Database) -> MasterKey:
-    """Refused master_key_unreadable, master_key_wrong."""
+    """Refused master_key_unreadable, master_key_wrong, state_altered."""
     master_key = load_master_key(location.recalled().master_key_path)
-    installation = Installation.select().get(database)
+    installation = Installation.select().first(database)
+    if installation is None:
+        raise altered("installation/1")
     if bytes(installation.master_key_check) != master_key.check_value():
         raise Refused(
             Code.MASTER_KEY_WRONG,
@@ -386,6 +418,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             master_key_check=master_key.check_value(),
             created_at=to_text(at),
             instance=token_hex(16),
+            anchored_at=to_text(at),
         ).execute(database)
         create_authority(database, EncryptedKeys(master_key), at)
         created = insert_identity(database, _admin(admin, at))
@@ -393,6 +426,17 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
         for _ in bless(database, State(master_key.derive("state"))):
             record(database, None, Action.INSTALLATION_CREATE, admin, at=at, details=details)
     return created
+
+
+def _note(location: Location, store: Store, master_key: MasterKey) -> None:
+    """Refused data_dir_unusable."""
+    try:
+        note(store, AnchorFile(location.data_dir / NAME, master_key))
+    except OSError as error:
+        raise Refused(
+            Code.DATA_DIR_UNUSABLE,
+            f"The data directory {location.data_dir} cannot be used: {error.strerror}.",
+        ) from error
 
 
 def _admin(name: str, at: datetime) -> Identity:

@@ -11,10 +11,10 @@ import structlog
 from msgspec.structs import replace
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
+from controlplane.domain.clock import TRUSTED
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.mechanism import find_mismatch, judged_hash
 from controlplane.domain.model import (
@@ -46,6 +46,7 @@ from controlplane.service.commit import (
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.time import Time
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
@@ -101,14 +102,14 @@ class Signing:
         keys: KeyBackend,
         writer: Writer,
         rates: Rates,
-        clock: Clock,
+        time: Time,
     ) -> None:
         self._store = store
         self._views = views
         self._keys = keys
         self._writer = writer
         self._rates = rates
-        self._clock = clock
+        self._clock = time
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """As `steps`, waiting in this thread."""
@@ -135,16 +136,19 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing),
-        address_not_allowed; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
-        invalid_request; 401 if the caller's key was just revoked or ended; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also 429
-        too_many_calls; 503 overloaded or store_unavailable with retry_after.
+        certificate_expired, certificate_not_yet_valid, algorithm_not_allowed, no_active_grant
+        (GrantMissing), address_not_allowed; 404 signer_not_found (row: not_a_member); 400
+        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked or ended;
+        409 certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row; 429
+        too_many_calls; 503 overloaded, store_unavailable or clock_behind with retry_after.
         """
         view = self._views.latest_known()
         moves = 0
         attempt: _Attempt
+        if self._clock.behind() > TRUSTED:  # unless that was accepted meanwhile
+            view = yield Elsewhere(self._views.fresh)
         while True:
+            self._clock.check()
             if moves > _MOST_MOVES:
                 attempt, result = yield Elsewhere(partial(self._decide_within, caller, call))
             else:
@@ -198,7 +202,8 @@ class Signing:
         if attempt.entry.outcome is Outcome.DENIED:
             self._rates.count(caller.identity.id, attempt.entry.created_at)
         known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-        return Row(attempt.entry, view.epoch, known, attempt.grant)
+        accepted = self._clock.accepted
+        return Row(attempt.entry, view.epoch, known, attempt.grant, accepted)
 
     def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
         """A call to sign by somebody who is known and not let in becomes a denied row; any other

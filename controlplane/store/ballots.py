@@ -54,10 +54,9 @@ class Ballots(Generic[B]):
         rows.update(database, self.table, which, columns)
 
     def insert_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
-        """In the place of one by the same approver on the same step that was withdrawn."""
+        """In the place of one by the same approver on the same step that does not count."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
-        before = self._is_decision(ballot_id, decision)
-        before &= self.decisions._meta.fields["withdrawn_at"].is_null(False)
+        before = self._is_decision(ballot_id, decision) & ~self._counts()
         if not rows.update(database, self.decisions, before, columns):
             rows.insert(database, self.decisions, columns)
 
@@ -67,7 +66,8 @@ class Ballots(Generic[B]):
         rows.update(database, self.decisions, same, columns)
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
-        """Pending ones, oldest first, on which an approval by this identity counts."""
+        """Pending ones, oldest first, on which an approval by this identity counts, or is
+        suspended."""
         fields = self.decisions._meta.fields
         approved = self.decisions.select(fields[self.reference]).where(
             (fields["approver"] == approver)
@@ -116,18 +116,24 @@ class Ballots(Generic[B]):
         return self.approvers.select(reference).where(named == identity.name)
 
     def load(self, database: Database, loaded: Sequence[Any]) -> list[B]:
-        ids = [row.id for row in loaded]
-        decisions: dict[str, list[Any]] = {ballot_id: [] for ballot_id in ids}
-        fields = self.decisions._meta.fields
-        query = self.decisions.select().where(fields[self.reference].in_(ids))
-        for row in rows.select(database, query.order_by(fields["at"])) if ids else ():
-            decisions[getattr(row, self.reference)].append(row)
-        for ballot_id, found in decisions.items():
-            rows.require_all(database, self.decisions, ballot_id, found)
+        made: dict[str, list[Any]] = rows.families(
+            database, self.decisions, [row.id for row in loaded]
+        )
         return [
-            self.form.read(row, decisions=tuple(map(_DECISION.read, decisions[row.id])))
+            self.form.read(
+                row,
+                decisions=tuple(
+                    _DECISION.read(each)
+                    for each in sorted(made[row.id], key=lambda decision: str(decision.at))
+                ),
+            )
             for row in loaded
         ]
+
+    def _counts(self) -> Any:
+        """A condition, as Decision.counts has it."""
+        fields = self.decisions._meta.fields
+        return fields["withdrawn_at"].is_null() & fields["suspended_at"].is_null()
 
     def _is_decision(self, ballot_id: str, decision: Decision) -> Any:
         """A condition."""

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from peewee import Database, PeeweeException
 
+from controlplane.domain.anchor import Place
 from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
@@ -49,8 +50,21 @@ class Store(ABC):
         """Whether there is anything that a new store would destroy."""
 
     @abstractmethod
+    def check_place(self) -> None:
+        """Refused unsupported_file_system where the store would be lost."""
+
+    @abstractmethod
     def prepare(self) -> AbstractContextManager[None]:
         """Around the making of a new store; leaves nothing behind if that fails."""
+
+    @abstractmethod
+    def check_alone(self) -> None:
+        """Refused store_in_use where a server runs on it, as far as can be seen from here."""
+
+    @abstractmethod
+    def replacing(self) -> AbstractContextManager[Database]:
+        """A write into a new, empty store, which takes the place of whatever is there when it ends
+        without a fault: all or nothing, durable. Refused store_in_use."""
 
     @abstractmethod
     def close(self) -> None:
@@ -59,6 +73,10 @@ class Store(ABC):
     @abstractmethod
     def close_thread(self) -> None:
         """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
+
+    @abstractmethod
+    def place(self) -> Place:
+        """Which one it is. Within a transaction."""
 
     @abstractmethod
     def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:
@@ -196,6 +214,12 @@ def move_epoch(database: Database) -> None:
 def read_head(database: Database) -> Head:
     """As `read_epoch`."""
     return transaction_of(database).root.head
+
+
+def in_use(name: str) -> Refused:
+    return Refused(
+        Code.STORE_IN_USE, f"A server runs on the store {name}: stop it, on every node, and again."
+    )
 
 
 def read_epoch(database: Database) -> int:

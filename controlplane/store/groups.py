@@ -66,14 +66,8 @@ def mentioned(database: Database, mentions: Collection[str]) -> tuple[Group, ...
 
 def of_policies(database: Database, policy_ids: Collection[str]) -> dict[str, tuple[Group, ...]]:
     """By the id of each of these policies that names some; by name."""
-    named: list[tuple[str, str]] = []
-    for some in batches(sorted(policy_ids)):
-        query = PolicyGroupRow.select().where(PolicyGroupRow.policy_id.in_(some))
-        listed = rows.select(database, query)
-        for policy_id in some:
-            of_it = [row for row in listed if row.policy_id == policy_id]
-            rows.require_all(database, PolicyGroupRow, policy_id, of_it)
-        named += [(row.policy_id, row.group_id) for row in listed]
+    listed = rows.families(database, PolicyGroupRow, policy_ids)
+    named = [(row.policy_id, row.group_id) for some in listed.values() for row in some]
     found: dict[str, Group] = {}
     for some in batches(sorted({group_id for _, group_id in named})):
         meant = GroupRow.select().where(GroupRow.id.in_(some))
@@ -105,15 +99,16 @@ def list_after(
 
 
 def _load(database: Database, loaded: list[GroupRow]) -> list[Group]:
-    users: dict[str, list[str]] = {}
-    for row in loaded:
-        listed = rows.family(database, GroupUserRow, row.id)
-        ids = sorted(each.identity_id for each in listed)
-        names = []
-        for some in batches(ids):
-            query = IdentityRow.select().where(IdentityRow.id.in_(some))
-            names += [each.name for each in rows.select(database, query)]
-        if len(names) != len(ids):
-            raise altered(f"identities of the group {row.name}")
-        users[row.id] = sorted(names)
+    listed = rows.families(database, GroupUserRow, [row.id for row in loaded])
+    ids = sorted({each.identity_id for users in listed.values() for each in users})
+    names: dict[str, str] = {}
+    for some in batches(ids):
+        query = IdentityRow.select().where(IdentityRow.id.in_(some))
+        names.update((each.id, each.name) for each in rows.select(database, query))
+    for identity_id in {*ids} - names.keys():
+        raise altered(f"identities ({identity_id})")
+    users = {
+        group_id: sorted(names[each.identity_id] for each in some)
+        for group_id, some in listed.items()
+    }
     return [_GROUP.read(row, users=tuple(users[row.id])) for row in loaded]

@@ -107,16 +107,11 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
 
 def with_enrolled_key(database: Database, identity_ids: Collection[str]) -> frozenset[str]:
     """Those of these that have one which is not revoked."""
-    found: set[str] = set()
-    for some in batches(sorted(identity_ids)):
-        by_identity: dict[str, list[ApiKeyRow]] = {identity_id: [] for identity_id in some}
-        for row in rows.select(database, ApiKeyRow.select().where(ApiKeyRow.identity_id.in_(some))):
-            by_identity[row.identity_id].append(row)
-        for identity_id, keys in by_identity.items():
-            rows.require_all(database, ApiKeyRow, identity_id, keys)
-            if any(row.revoked_at is None and row.enrolled for row in keys):
-                found.add(identity_id)
-    return frozenset(found)
+    return frozenset(
+        identity_id
+        for identity_id, keys in rows.families(database, ApiKeyRow, identity_ids).items()
+        if any(row.revoked_at is None and row.enrolled for row in keys)
+    )
 
 
 def had_key_before(database: Database, key: ApiKey) -> bool:
@@ -153,11 +148,27 @@ def admins(database: Database) -> list[Identity]:
     return [_IDENTITY.read(row) for row in rows.select(database, query)]
 
 
+def ids_of_admin_keys(database: Database, now: datetime) -> tuple[str, ...]:
+    """In order: of the API keys by which an enabled admin can call, as far as they are sound."""
+    query = IdentityRow.select().where(
+        (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
+    )
+    ids = [row.id for row in rows.select_sound(database, query)]
+    keys = ApiKeyRow.select().where(
+        ApiKeyRow.identity_id.in_(ids)
+        & ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
+        & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
+    )
+    return tuple(sorted(row.id for row in rows.select_sound(database, keys)))
+
+
 def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
-    not counted."""
+    """Enabled admins with a key that is not revoked or suspended and has not ended; `but`: ids of
+    those that are not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
     )
     admins = IdentityRow.select().where(

@@ -64,18 +64,27 @@ def check_memberships(database: Database, identity_ids: Collection[str]) -> None
 
 def auditors_of(database: Database, signer_id: str) -> frozenset[str]:
     """Their ids."""
+    return auditors_of_each(database, [signer_id])[signer_id]
+
+
+def auditors_of_each(database: Database, signer_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """By the id of each of these signers."""
     auditor = MemberRole.AUDITOR.value
-    alone = rows.family(database, MemberRow, signer_id)
+    found: dict[str, set[str]] = {signer_id: set() for signer_id in signer_ids}
+    for members in rows.families(database, MemberRow, signer_ids).values():
+        for member in members:
+            if member.role == auditor:
+                found[member.signer_id].add(member.identity_id)
     groups = [
-        each.group_id
-        for each in rows.family(database, GroupMemberRow, signer_id)
+        each
+        for members in rows.families(database, GroupMemberRow, signer_ids).values()
+        for each in members
         if each.role == auditor
     ]
-    users = [each for group_id in groups for each in rows.family(database, GroupUserRow, group_id)]
-    return frozenset(
-        [each.identity_id for each in alone if each.role == auditor]
-        + [each.identity_id for each in users]
-    )
+    users = rows.families(database, GroupUserRow, {each.group_id for each in groups})
+    for each in groups:
+        found[each.signer_id].update(user.identity_id for user in users[each.group_id])
+    return {signer_id: frozenset(auditors) for signer_id, auditors in found.items()}
 
 
 def put(

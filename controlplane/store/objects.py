@@ -58,6 +58,7 @@ def _without_hashes(approvals: str) -> object:
 
 _KINDS = (
     Kind(tables.Installation, ("id",), beside=("epoch",)),
+    Kind(tables.AcceptedClockRow, ("id",)),
     Kind(tables.SettingRow, ("name",)),
     Kind(tables.IdentityRow, ("name",), listed=True),
     Kind(tables.ApiKeyRow, ("identity_id", "id"), whole=True),
@@ -69,7 +70,7 @@ _KINDS = (
     Kind(tables.CertificateRow, ("key_id", "id")),
     Kind(tables.MemberRow, ("signer_id", "identity_id"), whole=True),
     Kind(tables.GroupMemberRow, ("signer_id", "group_id"), whole=True, listed=True),
-    Kind(tables.AuthorityRow, ("id",)),
+    Kind(tables.AuthorityRow, ("id",), listed=True),
     Kind(tables.PolicyRow, ("name",), listed=True),
     Kind(tables.PolicyApproverRow, ("policy_id", "identity"), listed=True),
     Kind(tables.PolicyGroupRow, ("policy_id", "group_id"), whole=True, listed=True),

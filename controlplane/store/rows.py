@@ -5,13 +5,13 @@ taken but which rows to look at.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from peewee import Database, Model, ModelSelect, PeeweeException
 
 from controlplane.errors import Altered
-from controlplane.store.batches import batches
+from controlplane.store.batches import ASKED_AT_ONCE, batches
 from controlplane.store.objects import KINDS, hash_object
 from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
@@ -112,6 +112,18 @@ def family(database: Database, table: type[M], first_: object) -> list[M]:
     field = table._meta.fields[kind.named_by[0]]
     found: list[M] = select(database, table.select().where(field == first_))
     require_all(database, table, first_, found)
+    return found
+
+
+def families(database: Database, table: type[M], firsts: Collection[str]) -> dict[str, list[M]]:
+    """Several of them, by that first part."""
+    column = KINDS[table].named_by[0]
+    found: dict[str, list[M]] = {each: [] for each in firsts}
+    for some in batches(sorted(firsts), ASKED_AT_ONCE):
+        for row in select(database, table.select().where(table._meta.fields[column].in_(some))):
+            found[getattr(row, column)].append(row)
+    for each, rows in found.items():
+        require_all(database, table, each, rows)
     return found
 
 

@@ -21,7 +21,7 @@ from controlplane.domain.model import (
 from controlplane.store import policies, rows
 from controlplane.store.batches import batches
 from controlplane.store.mapping import as_json, shared
-from controlplane.store.members import auditors_of, check_memberships
+from controlplane.store.members import auditors_of_each, check_memberships
 from controlplane.store.state import altered
 from controlplane.store.tables import (
     CertificateRow,
@@ -230,7 +230,8 @@ def auditors_with_policy(
 ) -> dict[str, frozenset[str]]:
     """By the name of each signer that has it, in order of names: the ids of its auditors."""
     having = sorted(_having(database, policy_id, now), key=lambda row: str(row.name))
-    return {row.name: auditors_of(database, row.id) for row in having}
+    auditors = auditors_of_each(database, [row.id for row in having])
+    return {row.name: auditors[row.id] for row in having}
 
 
 def with_group(database: Database, group: Group, now: datetime) -> list[tuple[Signer, MemberRole]]:

@@ -4,14 +4,16 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase
+from controlplane.domain.anchor import Place
+from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase, in_use
 from controlplane.store.dialect import SQLITE
 from controlplane.store.file_lock import FileLock
+from controlplane.store.file_system import require_local
 from controlplane.store.outages import Use
 from controlplane.store.state import READ_ROOT, Root, root_of
 from controlplane.store.transaction import Transactions
@@ -64,6 +66,9 @@ class SqliteStore(Store):
     def exists(self) -> bool:
         return self.path.exists()
 
+    def check_place(self) -> None:
+        require_local(self.path)
+
     @contextmanager
     def prepare(self) -> Iterator[None]:
         """The file is readable by its owner only; SQLite gives its other files the same mode."""
@@ -75,8 +80,31 @@ class SqliteStore(Store):
             yield
         except BaseException:
             self.close()
-            for path in self.files:
-                path.unlink(missing_ok=True)
+            self._remove()
+            raise
+
+    def check_alone(self) -> None:
+        """Whoever has the file open holds a lock of SQLite's on it."""
+        with self._alone():
+            pass
+
+    @contextmanager
+    def replacing(self) -> Iterator[Database]:
+        """Made beside it, then renamed. Also over a file that is damaged."""
+        self.close_thread()  # or we ourselves are in the way
+        new = SqliteStore(self.path.with_name(f".{self.path.name}.new"))
+        is_new_place = not self.exists()
+        try:
+            with self._told("write"), self._held(WAIT_SECONDS), self._alone():
+                new._remove()  # what a restore left that was killed
+                with new.prepare():
+                    with new.write() as database:
+                        yield database
+                    new.close()  # all of it is in the one file then
+                    self._take_from(new)
+        except BaseException:
+            if is_new_place and not self.exists():
+                self._remove()
             raise
 
     def connect(self) -> Database:
@@ -93,6 +121,11 @@ class SqliteStore(Store):
     def close_thread(self) -> None:
         with suppress(Exception):
             self.database.close()  # forgets the connection whatever comes of closing it
+
+    def place(self) -> Place:
+        path = self.path.resolve()
+        facts = path.stat()
+        return Place(inode=facts.st_ino, device=facts.st_dev, path=str(path))
 
     @contextmanager
     def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
@@ -120,6 +153,42 @@ class SqliteStore(Store):
             yield
         finally:
             self._lock.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else has the file open, or opens it meanwhile."""
+        if not self.exists():
+            yield
+            return
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as file:
+            try:
+                file.execute("PRAGMA locking_mode = EXCLUSIVE")
+                # What is in its log goes into the file: the log of one is never that of another.
+                file.execute("PRAGMA journal_mode = DELETE")
+                file.execute("BEGIN EXCLUSIVE")
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise in_use(self.name) from error
+                # Nobody works with it, then: it is damaged.
+            yield
+
+    def _take_from(self, new: "SqliteStore") -> None:
+        try:
+            for beside in (*self.files[1:3], *new.files[1:]):
+                beside.unlink(missing_ok=True)
+            new.path.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise self.unavailable("write", error) from error
+
+    def _remove(self) -> None:
+        for path in self.files:
+            path.unlink(missing_ok=True)
 
     def _require_room(self) -> None:
         """A small write may find room within the files where the next signature finds none."""

@@ -14,6 +14,7 @@ import hmac
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from threading import Lock
 from typing import Any
@@ -122,6 +123,7 @@ class State:
         self._families: dict[str, set[str]] = {}
         self._total = 0
         self._root: Root | None = None
+        self._last_row_at: datetime | None = None
         self._past: deque[tuple[int, dict[str, bytes | None]]] = deque(maxlen=_REMEMBERED)
         self._since = 0  # what was before this change is not remembered
 
@@ -131,17 +133,21 @@ class State:
         root = self._root
         return (0, 0) if root is None else (root.sequence, root.epoch)
 
+    @property
+    def last_row_at(self) -> datetime | None:
+        """The time of the last row that is known of; None: there is none."""
+        return self._last_row_at
+
     def load(self, database: Database, root: Root) -> list[str]:
         """From the store itself; the names of objects that are not as they were left. Raises
         Altered where nothing fits the root."""
-        there = list(scan(database))
         with self._lock:
-            self._take(there)
+            self._take(scan(database))
             if root.tag is not None and self._fits(root):
                 self._settle(root)
                 return []
             self._follow_log(database, root)
-        strange = self.strange(there)
+        strange = self.strange(scan(database))
         for name in strange:
             _log.error("state_altered", object=name)
         return strange
@@ -340,6 +346,7 @@ class State:
         if not self._past:
             self._since = root.changed
         self._root = root
+        self._last_row_at = root.head.at
 
 
 def _strange(

@@ -93,6 +93,12 @@ def test_locked_out_there_is_a_new_admin_key(tmp_path: Path) -> None:
         plane.stop()
 
 
+def test_a_clock_that_is_right_is_nothing_to_accept(admin: Caller) -> None:
+    ended = admin.run("recovery", "accept-clock")
+    assert ended.code == 1
+    assert "clock_not_behind" in ended.err
+
+
 def test_serve_names_what_is_no_proxy(tmp_path: Path) -> None:
     ended = run("serve", "--data-dir", tmp_path, "--trusted-proxy", "unix", "--trusted-proxy", "x")
     assert ended.code == 2

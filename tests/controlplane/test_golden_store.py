@@ -60,16 +60,20 @@ def old(tmp_path: Path) -> Location:
     return location
 
 
+def soon() -> datetime:
+    """When its grants are still open."""
+    return datetime.fromisoformat(WHAT["made_at"]).astimezone(UTC) + timedelta(minutes=5)
+
+
 @contextmanager
 def opened(location: Location) -> Iterator[Store]:
-    soon = datetime.fromisoformat(WHAT["made_at"]) + timedelta(minutes=5)
-    with open_services(location, lambda: soon.astimezone(UTC)) as services:
+    with open_services(location, soon) as services:
         yield Store(services, location)
 
 
 @pytest.fixture
 def store(old: Location) -> Iterator[Store]:
-    upgrade(old)
+    upgrade(old, clock=soon)
     with opened(old) as store:
         yield store
 
@@ -301,7 +305,7 @@ def test_what_does_not_fit_its_log_is_refused_and_stays_as_it_was(old: Location,
     before = everything_in(old)
     for accepted in (None, "0" * 64):
         with pytest.raises(Refused) as refused:
-            upgrade(old, accepted)
+            upgrade(old, accepted, soon)
         assert refused.value.code is Code.STATE_ALTERED
         assert words in refused.value.title
         assert f"--accept-rollback {HEAD}" in refused.value.title
@@ -310,7 +314,7 @@ def test_what_does_not_fit_its_log_is_refused_and_stays_as_it_was(old: Location,
 
 def test_what_does_not_fit_stands_for_who_names_the_head_and_its_row_says_so(old: Location) -> None:
     alter(old, "UPDATE grants SET max_signings = 500")
-    upgrade(old, HEAD)
+    upgrade(old, HEAD, soon)
     with opened(old) as store:
         (row,) = (each for each in rows_of(store) if each.entry.action == "installation:upgrade")
         grant = store.services.grants.get(store["admin"], GRANT).grant
@@ -327,7 +331,7 @@ def test_of_many_that_do_not_fit_the_first_are_named_and_the_others_counted(old:
         " SELECT 'm' || i, 'm' || i, 'user', NULL, NULL, 0, '2026' FROM n",
     )
     with pytest.raises(Refused) as refused:
-        upgrade(old)
+        upgrade(old, clock=soon)
     assert refused.value.title.count(" is there, but no row made it") == 20
     assert "; and 5 more." in refused.value.title
 
@@ -336,7 +340,7 @@ def test_what_somebody_wrote_into_a_table_is_told_on_one_line_and_short(old: Loc
     text = "\n\x1b[2J" + "x" * 500
     alter(old, f"UPDATE identities SET kind = '{text}' WHERE name = 'ann'")
     with pytest.raises(Refused) as refused:
-        upgrade(old)
+        upgrade(old, clock=soon)
     assert refused.value.title.isprintable()
     assert "x" * 200 not in refused.value.title
 

@@ -8,10 +8,12 @@ import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
 from sealwright.client.objects import (
+    AcceptedClock,
     ApiKey,
     Catalogue,
     Certificate,
     Chain,
+    Confirmed,
     DisabledIdentity,
     Enrolled,
     Explanation,
@@ -36,6 +38,7 @@ from sealwright.client.objects import (
     SignerTerms,
     SigningRequest,
     State,
+    Suspension,
 )
 
 
@@ -144,8 +147,21 @@ class Client(Caller):
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
 
+    def accept_clock(self) -> Answer[AcceptedClock]:
+        return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
+
     def set_setting(self, name: str, value: str) -> Answer[Setting]:
         return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
+
+    def suspensions(self, limit: int, cursor: str | None = None) -> Answer[Page[Suspension]]:
+        return self._get("/v1/recovery", Page[Suspension], limit=limit, cursor=cursor)
+
+    def confirm(self, kind: str, suspended_id: str) -> Answer[Suspension]:
+        path = f"/v1/recovery/{part(kind)}/{part(suspended_id)}/confirm"
+        return self._call("POST", path, Suspension, {})
+
+    def confirm_all(self) -> Answer[Confirmed]:
+        return self._call("POST", "/v1/recovery/confirm", Confirmed, {})
 
     def create_signer(
         self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]

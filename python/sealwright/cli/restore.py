@@ -1,0 +1,128 @@
+"""sealwright restore: a backup becomes the store."""
+
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from sealwright.cli.options import LocalCommand, invocation
+from sealwright.cli.output import print_object, warn
+from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
+from sealwright.cli.text import facts, moment, printable
+
+if TYPE_CHECKING:
+    from controlplane.service.restoration import Loss, Restoration
+
+_MOST_NAMES = 20
+
+
+class _Restored(msgspec.Struct):
+    data_dir: str
+    instance: str | None
+    rows: int
+    head: str
+    at: str | None
+    lost_rows: int | None
+    """None: the store that was there could not be read."""
+    lost_since: datetime | None
+    lost_until: datetime | None
+    altered: tuple[str, ...]
+    next: str
+
+
+@click.command(cls=LocalCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@data_dir_option
+@store_options
+@click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
+def restore(
+    file: Path, data_dir: Path, database: str | None, master_key_file: Path | None, *, yes: bool
+) -> None:
+    """Put the backup FILE in the place of the store, on either database.
+
+    First its log is verified and the master key tried; then it says what would be lost, and asks.
+    Servers have to be stopped. The data directory may be new; it remembers --database and
+    --master-key-file.
+    """
+    from controlplane.api.operations import line
+    from controlplane.service.location import Location
+    from controlplane.service.restoration import restoration
+
+    location = Location(data_dir, database, master_key_file)
+    with refusals_told(), restoration(location, file, line) as found:
+        if not invocation().json:
+            _tell(found)
+        if not yes and _loses(found.loss):
+            _ask()
+        found.carry_out()
+    following = _next(data_dir, found)
+    if invocation().json:
+        print_object(_restored(data_dir, found, following))
+    else:
+        click.echo(f"Restored. Start the server: {following}", err=True)
+
+
+def _tell(found: "Restoration") -> None:
+    backup = found.summary
+    facts(
+        [
+            ("backup of", moment(datetime.fromisoformat(backup.made_at))),
+            ("rows", backup.sequence),
+            ("last row", moment(backup.last_row_at)),
+            ("head", backup.row_hash),
+        ]
+    )
+    click.echo(printable(_sentence(found.loss)), err=True)
+    if found.altered:
+        warn(
+            f"{len(found.altered)} objects of the backup are not as the server left them, and what "
+            f"rests on them will be refused: {', '.join(found.altered[:_MOST_NAMES])}"
+        )
+
+
+def _sentence(loss: "Loss | None") -> str:
+    if loss is None:
+        return "There is no store yet: nothing is lost."
+    if loss.damage is not None:
+        return f"What the store that is there holds is lost. {loss.damage}"
+    if loss.rows == 0:
+        return "The backup holds all rows of the store that is there."
+    span = f"{loss.rows} rows of the store that is there are lost, from {moment(loss.since)} to "
+    span += f"{moment(loss.until)}, and what they changed"
+    return f"{span}; its log is another one than the backup's." if loss.is_other else f"{span}."
+
+
+def _loses(loss: "Loss | None") -> bool:
+    return loss is not None and (loss.rows > 0 or loss.damage is not None)
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("Nobody is there to say whether to go on: give --yes")
+    click.confirm("Go on?", abort=True, err=True)
+
+
+def _next(data_dir: Path, found: "Restoration") -> str:
+    place = shlex.quote(str(data_dir))
+    return f"sealwright serve --data-dir {place} --accept-rollback {found.summary.row_hash}"
+
+
+def _restored(data_dir: Path, found: "Restoration", following: str) -> _Restored:
+    loss = found.loss
+    lost = 0 if loss is None else loss.rows
+    return _Restored(
+        data_dir=str(data_dir.absolute()),
+        instance=found.summary.instance,
+        rows=found.summary.sequence,
+        head=found.summary.row_hash,
+        at=found.summary.at,
+        lost_rows=None if loss is not None and loss.damage is not None else lost,
+        lost_since=None if loss is None else loss.since,
+        lost_until=None if loss is None else loss.until,
+        altered=found.altered,
+        next=following,
+    )
