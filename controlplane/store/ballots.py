@@ -67,7 +67,8 @@ class Ballots(Generic[B]):
         rows.update(database, self.decisions, same, columns)
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
-        """Pending ones, oldest first, on which an approval by this identity counts."""
+        """Pending ones, oldest first, on which an approval by this identity counts: all of them."""
+        rows.require_sound(database, self.table, self.decisions)
         fields = self.decisions._meta.fields
         approved = self.decisions.select(fields[self.reference]).where(
             (fields["approver"] == approver)

@@ -70,6 +70,7 @@ def given_past(database: Database, policy: Policy) -> Any:
 
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
     """Those of everybody for which a condition holds; as they were, oldest first."""
+    rows.require_sound(database, GrantRow)
     active = which & _is(GrantState.ACTIVE, revocation.at)
     query = GrantRow.select().where(active).order_by(GrantRow.id)
     revoked = tuple(_checked(database, row) for row in rows.select(database, query))
