@@ -24,6 +24,7 @@ from controlplane.api import (
     policies,
     problems,
     proposals,
+    recovery,
     reports,
     requests,
     settings,
@@ -71,6 +72,12 @@ def routes(
         ("/v1/groups/{name}", groups.GroupResource(services.groups)),
         ("/v1/groups/{name}/members", groups.GroupMembersResource(services.groups)),
         ("/v1/groups/{name}/members/{identity}", groups.GroupMemberResource(services.groups)),
+        ("/v1/recovery", recovery.RecoveryResource(services.suspensions)),
+        ("/v1/recovery/confirm", recovery.RecoveryConfirmAllResource(services.suspensions)),
+        (
+            "/v1/recovery/{kind}/{suspended_id}/confirm",
+            recovery.RecoveryConfirmResource(services.suspensions),
+        ),
         ("/v1/state", state.StateResource(services.state)),
         ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
@@ -155,12 +162,14 @@ class Process:
         *,
         threads: int,
         metrics_named: bool,
+        anchor: Path,
     ) -> None:
-        """`places`: for `Rates`, which are shared."""
+        """`places`: for `Rates`, which are shared. `anchor`: the file to note the head in."""
         self._location = location
         self._places = places
         self._metrics = Metrics(metrics_directory)
         self._metrics_named = metrics_named
+        self._anchor = anchor
         self._threads = Threads(threads)
         self._most_connections = threads + 2  # the writer's, and that of the last uses
         self._services: Services | None = None
@@ -180,6 +189,7 @@ class Process:
             places=self._places,
             deliver=partial(_deliver, loop),
         )
+        self._services.keep_anchor(self._anchor, self._metrics.count_anchor_failure)
         app = create_app(
             self._services, self._metrics, self._threads.run, metrics_named=self._metrics_named
         )

@@ -19,6 +19,7 @@ class Code(StrEnum):
     API_KEY_EXPIRED = "api_key_expired"
     API_KEY_MISSING = "api_key_missing"
     API_KEY_REVOKED = "api_key_revoked"
+    API_KEY_SUSPENDED = "api_key_suspended"
     API_KEY_UNKNOWN = "api_key_unknown"
     IDENTITY_DISABLED = "identity_disabled"
 
@@ -58,6 +59,7 @@ class Code(StrEnum):
     REQUEST_NOT_FOUND = "request_not_found"
     SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
+    SUSPENSION_NOT_FOUND = "suspension_not_found"
 
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
@@ -135,6 +137,7 @@ class Code(StrEnum):
     MASTER_KEY_UNREADABLE = "master_key_unreadable"
     MASTER_KEY_WRONG = "master_key_wrong"
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
+    NOTHING_TO_ACCEPT = "nothing_to_accept"
     STORE_COPIED = "store_copied"
     STORE_IN_USE = "store_in_use"
     UNSUPPORTED_DATABASE = "unsupported_database"

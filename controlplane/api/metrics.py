@@ -59,6 +59,11 @@ class Metrics:
             "Requests with an API key that nobody has.",
             registry=self._registry,
         )
+        self._anchor_failures = Counter(
+            "sealwright_anchor_failures",
+            "Times that the end of the audit log could not be noted outside of the store.",
+            registry=self._registry,
+        )
         self._altered = Counter(
             _ALTERED,
             "Calls that rested on an object which was changed in the store, and not by the server.",
@@ -92,6 +97,9 @@ class Metrics:
 
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()
+
+    def count_anchor_failure(self) -> None:
+        self._anchor_failures.inc()
 
     def count_altered(self, what: str) -> None:
         """Whoever writes to the store must not be able to make metrics grow."""
@@ -229,6 +237,7 @@ class MetricsResource:
         Code.ADDRESS_NOT_ALLOWED,
         Code.API_KEY_EXPIRED,
         Code.API_KEY_REVOKED,
+        Code.API_KEY_SUSPENDED,
         Code.API_KEY_UNKNOWN,
         Code.IDENTITY_DISABLED,
     )

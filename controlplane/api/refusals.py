@@ -18,7 +18,7 @@ class Refusal:
 
 STATUSES: Mapping[int, str] = {
     400: "A part of the request, named in `field`, is not as it must be.",
-    401: "No API key, an unknown, revoked or expired one, or one of a disabled identity.",
+    401: "No API key, an unknown, revoked, suspended or expired one, or of a disabled identity.",
     403: "The caller may not do this; `code` says why.",
     404: "Not there, or not for this caller to see.",
     408: "The body did not arrive in time.",
@@ -46,6 +46,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.API_KEY_EXPIRED: "The API key has ended.",
         Code.API_KEY_MISSING: "No API key was sent.",
         Code.API_KEY_REVOKED: "The API key is revoked.",
+        Code.API_KEY_SUSPENDED: "A rollback suspended the API key, until an admin confirms it.",
         Code.API_KEY_UNKNOWN: "Nobody has this API key.",
         Code.IDENTITY_DISABLED: "The identity that the API key belongs to is disabled.",
     },
@@ -86,6 +87,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.REQUEST_NOT_FOUND: "There is no such request.",
         Code.SETTING_NOT_FOUND: "There is no such setting.",
         Code.SIGNER_NOT_FOUND: "There is no such signer.",
+        Code.SUSPENSION_NOT_FOUND: "Nothing of this kind and id is suspended.",
         Code.NOT_FOUND: "There is nothing at this address.",
     },
     405: {Code.METHOD_NOT_ALLOWED: "This address does not take that method."},
@@ -166,6 +168,7 @@ OF_A_CALLER = (
     Code.API_KEY_EXPIRED,
     Code.API_KEY_MISSING,
     Code.API_KEY_REVOKED,
+    Code.API_KEY_SUSPENDED,
     Code.API_KEY_UNKNOWN,
     Code.IDENTITY_DISABLED,
     Code.TOO_MANY_CALLS,

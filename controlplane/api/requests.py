@@ -63,7 +63,7 @@ class RequestsQuery(PageQuery, frozen=True):
 
 class Decision(Shown, frozen=True):
     """`credential`: that it was made with; null: from before that was noted. `withdrawn_at`: since
-    when it does not count."""
+    when it does not count. `suspended_at`: the same, until it is confirmed."""
 
     approver: str
     verdict: Verdict
@@ -71,6 +71,7 @@ class Decision(Shown, frozen=True):
     at: datetime
     credential: Credential | None
     withdrawn_at: datetime | None
+    suspended_at: datetime | None
 
 
 class RequestStep(PolicyStep, frozen=True):

@@ -114,7 +114,7 @@ class Grants:
                 raise AssertionError("grants are never deleted")
             at = self._clock()
             state = grant.state(at)
-            if state is not GrantState.ACTIVE:
+            if state not in (GrantState.ACTIVE, GrantState.SUSPENDED):
                 raise Refused(Code.GRANT_NOT_ACTIVE, f"The grant is {state.value}: it has ended.")
             revoked = revoke(database, caller, grant, at, reason)
         return self._view(revoked)

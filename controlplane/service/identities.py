@@ -66,8 +66,8 @@ class Identities:
         from; None: not known.
 
         Refused 401: api_key_missing, api_key_unknown; and as RefusedCaller, which says who it was,
-        so that a call to sign can be recorded: 401 api_key_revoked, identity_disabled,
-        api_key_expired; 403 address_not_allowed.
+        so that a call to sign can be recorded: 401 api_key_revoked, api_key_suspended,
+        identity_disabled, api_key_expired; 403 address_not_allowed.
         """
         if not api_key:
             raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
@@ -207,7 +207,10 @@ class Identities:
             left = [
                 each
                 for each in keys.values()
-                if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
+                if each.id != key_id
+                and each.revoked_at is None
+                and each.suspended_at is None
+                and not each.has_ended(at)
             ]
             if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
@@ -248,11 +251,17 @@ class EnableIdentity(Change[Identity]):
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
-    """Raises RefusedCaller: api_key_revoked, identity_disabled, api_key_expired,
+    """Raises RefusedCaller: api_key_revoked, api_key_suspended, identity_disabled, api_key_expired,
     address_not_allowed."""
     name = caller.identity.name
     if key.revoked_at is not None:
         raise RefusedCaller(Code.API_KEY_REVOKED, f"This API key of {name} is revoked.", caller)
+    if key.suspended_at is not None:
+        title = (
+            f"This API key of {name} is suspended since the store went back in time. An admin "
+            f"confirms it: sealwright recovery confirm api_key {key.id}"
+        )
+        raise RefusedCaller(Code.API_KEY_SUSPENDED, title, caller)
     if caller.identity.disabled:
         raise RefusedCaller(Code.IDENTITY_DISABLED, f"The identity {name} is disabled.", caller)
     if key.expires_at is not None and key.has_ended(now):

@@ -14,6 +14,7 @@ from peewee import Database
 
 from controlplane.audit.writer import settle
 from controlplane.domain.action import Action
+from controlplane.domain.anchor import NAME
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import Clock, now, to_text
 from controlplane.domain.model import Caller, Identity, IdentityKind, ServerRole
@@ -24,6 +25,8 @@ from controlplane.errors import Code, Refused
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
 from controlplane.service import commit
+from controlplane.service.anchor_file import AnchorFile
+from controlplane.service.anchors import Noting, note
 from controlplane.service.audit import Audit
 from controlplane.service.authority import Authority, create_authority
 from controlplane.service.catalogue import Catalogue
@@ -52,6 +55,7 @@ from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
 from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
+from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
 from controlplane.service.view import Views
 from controlplane.store import authorities, identities
@@ -89,6 +93,7 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
             with _removed_on_failure(location.master_key_path), store.prepare():
                 created = _fill(store, master_key, admin)
                 location.remember()
+                _note(location, store, master_key)
                 return created
 
 
@@ -103,12 +108,13 @@ def join(location: Location) -> None:
         )
     store = existing_store(location)
     with store.closing():
-        trust(location, store)
-        with _prepared(location), store.write() as database:
-            record(
-                database, None, Action.INSTALLATION_JOIN, storable(socket.gethostname()), at=now()
-            )
-            location.remember()
+        master_key = trust(location, store)
+        with _prepared(location):
+            with store.write() as database:
+                host = storable(socket.gethostname())
+                record(database, None, Action.INSTALLATION_JOIN, host, at=now())
+                location.remember()
+            _note(location, store, master_key)
 
 
 def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
@@ -237,6 +243,8 @@ class Services:
         with store.read() as database:
             authority = Authority(keys, authorities.load_all(database), clock)
         self._store = store
+        self._master_key = master_key
+        self._noting: Noting | None = None
         self.state = StateCheck(store)
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
@@ -257,6 +265,7 @@ class Services:
         self.requests = Requests(store, clock)
         self.grants = Grants(store, gate, clock)
         self.proposals = Proposals(store, clock)
+        self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
@@ -288,6 +297,10 @@ class Services:
             check_current(database)
             erase_due(database, self._clock())
 
+    def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
+        """From now on, until it is closed; `failed` is called when that fails."""
+        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
+
     def erase_due(self) -> None:
         """What is gone by now; whoever else writes does so too."""
         with self._store.read() as database:
@@ -300,6 +313,8 @@ class Services:
         """Waits for rows on their way, then closes what is open in the store."""
         self._last_uses.close()
         self._writer.close()
+        if self._noting is not None:
+            self._noting.close()
         self._store.close()
 
     def __enter__(self) -> "Services":
@@ -404,6 +419,7 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             master_key_check=master_key.check_value(),
             created_at=to_text(at),
             instance=token_hex(16),
+            anchored_at=to_text(at),
         ).execute(database)
         create_authority(database, EncryptedKeys(master_key), at)
         created = insert_identity(database, _admin(admin, at))
@@ -411,6 +427,17 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
         for _ in bless(database, State(master_key.derive("state"))):
             record(database, None, Action.INSTALLATION_CREATE, admin, at=at, details=details)
     return created
+
+
+def _note(location: Location, store: Store, master_key: MasterKey) -> None:
+    """Refused data_dir_unusable."""
+    try:
+        note(store, AnchorFile(location.data_dir / NAME, master_key))
+    except OSError as error:
+        raise Refused(
+            Code.DATA_DIR_UNUSABLE,
+            f"The data directory {location.data_dir} cannot be used: {error.strerror}.",
+        ) from error
 
 
 def _admin(name: str, at: datetime) -> Identity:

@@ -81,10 +81,16 @@ def _withdraw(database: Database, caller: Caller, name: str, at: datetime) -> It
 
 
 def _open_approvals(ballot: Ballot, name: str) -> tuple[Decision, ...]:
-    """By this identity, on the step that is open: what completed a step stays."""
+    """By this identity, on the step that is open: what completed a step stays. Suspended ones on
+    any step: they could be confirmed."""
     open_ = ballot.open_step
     found = () if open_ is None else ballot.approvals(open_)
-    return tuple(each for each in found if each.approver == name)
+    suspended = (
+        each
+        for each in ballot.decisions
+        if each.suspended_at is not None and each.withdrawn_at is None
+    )
+    return tuple(each for each in (*found, *suspended) if each.approver == name)
 
 
 def _of(ballot: Ballot, decision: Decision) -> Withdrawn:

@@ -50,6 +50,7 @@ from controlplane.service.signer_changes import (
     InstallCertificate,
     SetPolicy,
 )
+from controlplane.service.suspensions import Confirm
 from controlplane.service.time import Time
 from controlplane.service.visibility import limited
 from controlplane.store import identities
@@ -61,6 +62,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
     AddToGroup,
+    Confirm,
     CreateEnrolment,
     CreateGrant,
     CreateIdentity,

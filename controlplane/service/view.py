@@ -40,6 +40,7 @@ class KnownKey:
         key = self.key  # of which most have no limits: every call to sign asks this
         return (
             key.revoked_at is None
+            and key.suspended_at is None
             and not self.identity.disabled
             and (key.expires_at is None or not key.has_ended(clock()))
             and (not key.allowed_addresses or key.admits(address))

@@ -54,10 +54,9 @@ class Ballots(Generic[B]):
         rows.update(database, self.table, which, columns)
 
     def insert_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
-        """In the place of one by the same approver on the same step that was withdrawn."""
+        """In the place of one by the same approver on the same step that does not count."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
-        before = self._is_decision(ballot_id, decision)
-        before &= self.decisions._meta.fields["withdrawn_at"].is_null(False)
+        before = self._is_decision(ballot_id, decision) & ~self._counts()
         if not rows.update(database, self.decisions, before, columns):
             rows.insert(database, self.decisions, columns)
 
@@ -67,7 +66,8 @@ class Ballots(Generic[B]):
         rows.update(database, self.decisions, same, columns)
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
-        """Pending ones, oldest first, on which an approval by this identity counts: all of them."""
+        """Pending ones, oldest first, on which an approval by this identity counts, or is
+        suspended: all of them."""
         rows.require_sound(database, self.table, self.decisions)
         fields = self.decisions._meta.fields
         approved = self.decisions.select(fields[self.reference]).where(
@@ -130,6 +130,11 @@ class Ballots(Generic[B]):
             )
             for row in loaded
         ]
+
+    def _counts(self) -> Any:
+        """A condition, as Decision.counts has it."""
+        fields = self.decisions._meta.fields
+        return fields["withdrawn_at"].is_null() & fields["suspended_at"].is_null()
 
     def _is_decision(self, ballot_id: str, decision: Decision) -> Any:
         """A condition."""

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from peewee import Database, PeeweeException
 
+from controlplane.domain.anchor import Place
 from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
@@ -72,6 +73,10 @@ class Store(ABC):
     @abstractmethod
     def close_thread(self) -> None:
         """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
+
+    @abstractmethod
+    def place(self) -> Place:
+        """Which one it is. Within a transaction."""
 
     @abstractmethod
     def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:

@@ -8,6 +8,7 @@ from peewee import Database
 from controlplane.domain.enrolment import Enrolment
 from controlplane.domain.instant import to_text
 from controlplane.store import rows
+from controlplane.store.batches import batches
 from controlplane.store.identities import NETWORKS
 from controlplane.store.mapping import shared
 from controlplane.store.tables import EnrolmentRow
@@ -39,6 +40,15 @@ def end_open(database: Database, identity_id: str, now: datetime) -> None:
     rows.family(database, EnrolmentRow, identity_id)
     open_ = (EnrolmentRow.identity_id == identity_id) & EnrolmentRow.ended_at.is_null()
     rows.update(database, EnrolmentRow, open_, {"ended_at": to_text(now)})
+
+
+def end_all(database: Database, now: datetime) -> None:
+    """Of everybody, as far as they are sound."""
+    open_ = EnrolmentRow.ended_at.is_null() & (EnrolmentRow.expires_at > to_text(now))
+    found = rows.select_sound(database, EnrolmentRow.select().where(open_))
+    for some in batches([row.id for row in found]):
+        which = EnrolmentRow.id.in_(some)
+        rows.update(database, EnrolmentRow, which, {"ended_at": to_text(now)})
 
 
 def use(database: Database, enrolment: Enrolment, api_key_id: str, now: datetime) -> None:

@@ -69,9 +69,10 @@ def given_past(database: Database, policy: Policy) -> Any:
 
 
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
-    """Those of everybody for which a condition holds; as they were, oldest first."""
+    """Those of everybody for which a condition holds, suspended ones too; as they were, oldest
+    first."""
     rows.require_sound(database, GrantRow)
-    active = which & _is(GrantState.ACTIVE, revocation.at)
+    active = which & is_open(revocation.at)
     query = GrantRow.select().where(active).order_by(GrantRow.id)
     revoked = tuple(_checked(database, row) for row in rows.select(database, query))
     _revoke(database, active, revocation)
@@ -135,6 +136,12 @@ def find_active(
     )
 
 
+def signers_of_open(database: Database, now: datetime, *, grantee: str) -> frozenset[str]:
+    """The names of the signers that it has grants for, active or suspended."""
+    query = GrantRow.select().where((GrantRow.grantee == grantee) & is_open(now))
+    return frozenset(row.signer for row in rows.select(database, query))
+
+
 def find_latest(database: Database, signer: str, grantee: str) -> Grant | None:
     """The one issued last, whatever became of it."""
     query = GrantRow.select().where((GrantRow.signer == signer) & (GrantRow.grantee == grantee))
@@ -183,18 +190,30 @@ def _revoke(database: Database, which: Any, revocation: Revocation) -> None:
 
 def _is(state: GrantState, now: datetime) -> Any:
     """As Grant.state has it."""
-    revoked = GrantRow.revoked_at.is_null(False)
-    used_up = GrantRow.max_signings.is_null(False) & (GrantRow.used >= GrantRow.max_signings)
-    over = GrantRow.not_after.is_null(False) & (GrantRow.not_after <= to_text(now))
     match state:
         case GrantState.REVOKED:
-            return revoked
+            return GrantRow.revoked_at.is_null(False)
         case GrantState.EXHAUSTED:
-            return ~revoked & used_up
+            return GrantRow.revoked_at.is_null() & _is_used_up()
         case GrantState.EXPIRED:
-            return ~revoked & ~used_up & over
+            return GrantRow.revoked_at.is_null() & ~_is_used_up() & _is_over(now)
+        case GrantState.SUSPENDED:
+            return is_open(now) & GrantRow.suspended_at.is_null(False)
         case GrantState.ACTIVE:
-            return ~revoked & ~used_up & ~over
+            return is_open(now) & GrantRow.suspended_at.is_null()
+
+
+def is_open(now: datetime) -> Any:
+    """A condition: active, or suspended."""
+    return GrantRow.revoked_at.is_null() & ~_is_used_up() & ~_is_over(now)
+
+
+def _is_used_up() -> Any:
+    return GrantRow.max_signings.is_null(False) & (GrantRow.used >= GrantRow.max_signings)
+
+
+def _is_over(now: datetime) -> Any:
+    return GrantRow.not_after.is_null(False) & (GrantRow.not_after <= to_text(now))
 
 
 def _visible(

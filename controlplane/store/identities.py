@@ -148,11 +148,27 @@ def admins(database: Database) -> list[Identity]:
     return [_IDENTITY.read(row) for row in rows.select(database, query)]
 
 
+def ids_of_admin_keys(database: Database, now: datetime) -> tuple[str, ...]:
+    """In order: of the API keys by which an enabled admin can call, as far as they are sound."""
+    query = IdentityRow.select().where(
+        (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
+    )
+    ids = [row.id for row in rows.select_sound(database, query)]
+    keys = ApiKeyRow.select().where(
+        ApiKeyRow.identity_id.in_(ids)
+        & ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
+        & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
+    )
+    return tuple(sorted(row.id for row in rows.select_sound(database, keys)))
+
+
 def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
-    not counted."""
+    """Enabled admins with a key that is not revoked or suspended and has not ended; `but`: ids of
+    those that are not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
     )
     admins = IdentityRow.select().where(

@@ -369,6 +369,13 @@ def find_last(database: Database, action: Action, object_: str) -> int:
     return 0 if row is None else int(row.sequence)
 
 
+def hash_at(database: Database, sequence: int) -> str | None:
+    """Of the row with this number; None: there is none."""
+    row = OperationRow.select(OperationRow.row_hash).where(OperationRow.sequence == sequence)
+    found = row.first(database)
+    return None if found is None else str(found.row_hash)
+
+
 def read_bounds(database: Database) -> tuple[int, int]:
     """The least and the greatest sequence number of any row; (0, 0) where there is none."""
     cursor = database.execute_sql(  # type: ignore[no-untyped-call]

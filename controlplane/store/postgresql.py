@@ -5,12 +5,14 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from peewee import Database, PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from controlplane.domain.anchor import Place
 from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections, Cursor
 from controlplane.store.database import Store, StoreDatabase, in_use
@@ -22,6 +24,7 @@ from controlplane.store.transaction import Transactions
 
 MOST_CONNECTIONS = 16
 _LOCK = 7_253_189_404_112_665  # of writers; any number that no other program of the database takes
+_CONTROL = "pg_control_system()"
 _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
@@ -136,6 +139,18 @@ class PostgresqlStore(Store):
 
     def close_thread(self) -> None:
         """There is nothing: connections are lent."""
+
+    def place(self) -> Place:
+        """What the server says of itself not every role may read."""
+        (oid,) = self._ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+        (may_read,) = self._ask(f"SELECT has_function_privilege('{_CONTROL}', 'execute')")
+        asked = f"SELECT system_identifier::text FROM {_CONTROL}"  # noqa: S608  # our own name
+        found = self._ask(asked) if may_read else None
+        return Place(database=int(oid), system=None if found is None else str(found[0]))
+
+    def _ask(self, statement: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self.database.execute_sql(statement).fetchone()  # type: ignore[no-untyped-call]
+        return row
 
     @contextmanager
     def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
+from controlplane.domain.anchor import Place
 from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase, in_use
 from controlplane.store.dialect import SQLITE
 from controlplane.store.file_lock import FileLock
@@ -120,6 +121,11 @@ class SqliteStore(Store):
     def close_thread(self) -> None:
         with suppress(Exception):
             self.database.close()  # forgets the connection whatever comes of closing it
+
+    def place(self) -> Place:
+        path = self.path.resolve()
+        facts = path.stat()
+        return Place(inode=facts.st_ino, device=facts.st_dev, path=str(path))
 
     @contextmanager
     def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:

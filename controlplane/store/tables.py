@@ -33,6 +33,8 @@ class Installation(Model):
     master_key_check = BlobField()
     created_at = TextField()
     instance = TextField()
+    anchored_at = TextField(null=True)
+    former_instances = TextField(null=True)  # with blanks between them, oldest first
 
     class Meta:
         table_name = "installation"
@@ -86,6 +88,7 @@ class ApiKeyRow(Model):
     allowed_addresses = TextField()  # with blanks between them
     issued_by = TextField(null=True)
     enrolled = BooleanField()
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "api_keys"
@@ -318,6 +321,7 @@ class BallotDecisionRow(Model):
     at = TextField()
     credential = TextField(null=True)  # JSON
     withdrawn_at = TextField(null=True)
+    suspended_at = TextField(null=True)
 
 
 class RequestRow(BallotRow):
@@ -374,6 +378,7 @@ class GrantRow(Model):
     revoked_by = TextField(null=True)
     revoke_reason = TextField(null=True)
     approvals = TextField(null=True)  # JSON
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "grants"

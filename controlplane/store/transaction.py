@@ -152,6 +152,11 @@ class Transaction:
         ask(self._database, place(self._database, _MOVE_EPOCH), (self._root.epoch,))
         self._sealed = False
 
+    def begin_instance(self, instance: str) -> None:
+        """The row says it too."""
+        self._root = replace(self.root, instance=instance)
+        self._sealed = False
+
     def finish(self) -> None:
         """Right before a write is committed."""
         if self._unsaid and self._state is not None:

@@ -107,6 +107,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit verify",
         "backup",
         "restore",
+        "recovery list",
+        "recovery confirm",
         "recovery accept-clock",
         "recovery detach-policy",
         "module path",

@@ -13,6 +13,7 @@ from sealwright.client.objects import (
     Catalogue,
     Certificate,
     Chain,
+    Confirmed,
     DisabledIdentity,
     Enrolled,
     Explanation,
@@ -37,6 +38,7 @@ from sealwright.client.objects import (
     SignerTerms,
     SigningRequest,
     State,
+    Suspension,
 )
 
 
@@ -150,6 +152,16 @@ class Client(Caller):
 
     def set_setting(self, name: str, value: str) -> Answer[Setting]:
         return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
+
+    def suspensions(self, limit: int, cursor: str | None = None) -> Answer[Page[Suspension]]:
+        return self._get("/v1/recovery", Page[Suspension], limit=limit, cursor=cursor)
+
+    def confirm(self, kind: str, suspended_id: str) -> Answer[Suspension]:
+        path = f"/v1/recovery/{part(kind)}/{part(suspended_id)}/confirm"
+        return self._call("POST", path, Suspension, {})
+
+    def confirm_all(self) -> Answer[Confirmed]:
+        return self._call("POST", "/v1/recovery/confirm", Confirmed, {})
 
     def create_signer(
         self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]

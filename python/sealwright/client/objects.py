@@ -45,6 +45,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     allowed_addresses: list[str] = []
     issued_by: str | None = None
     enrolled: bool = False
+    suspended_at: datetime | None = None
     last_used_on: date | None = None
     last_used_from: str | None = None
 
@@ -143,6 +144,24 @@ class Setting(msgspec.Struct, frozen=True):
     default: str
     form: str
     meaning: str
+
+
+class Suspension(msgspec.Struct, frozen=True):
+    """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
+    `signer`: that it is about, None for a key."""
+
+    kind: str
+    id: str
+    identity: str
+    at: datetime
+    signer: str | None = None
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """`left`: what is still suspended."""
+
+    confirmed: list[Suspension]
+    left: list[Suspension]
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -310,6 +329,7 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
     credential: Credential | None = None
     withdrawn_at: datetime | None = None
+    suspended_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -392,6 +412,7 @@ class Grant(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
     revoked_by: str | None
     revoke_reason: str | None
+    suspended_at: datetime | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True):
