@@ -68,5 +68,5 @@ def _visible(
     return query.where(
         (ProposalRow.proposer == identity.name)
         | ProposalRow.signer.in_(names_seen_by(database, identity, now))
-        | ProposalRow.id.in_(PROPOSALS.ids_naming(identity))
+        | ProposalRow.id.in_(PROPOSALS.ids_naming(database, identity))
     )

@@ -98,5 +98,5 @@ def _visible(
     return query.where(
         (RequestRow.requester == identity.name)
         | RequestRow.signer.in_(names_seen_by(database, identity, now))
-        | RequestRow.id.in_(REQUESTS.ids_naming(identity))
+        | RequestRow.id.in_(REQUESTS.ids_naming(database, identity))
     )

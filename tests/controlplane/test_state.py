@@ -20,6 +20,7 @@ from peewee import BooleanField
 from controlplane.domain.action import Action
 from controlplane.domain.api_key import digest_of, new_api_key
 from controlplane.domain.model import ApiKey, Caller, IdentityKind, Signed
+from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.domain.policy import TermsEdit
 from controlplane.errors import Code, Refused
@@ -596,6 +597,69 @@ class TestHiddenForAWhile:
             with pytest.raises(Refused) as refused:
                 services.identities.disable(admin, "gil")
             assert refused.value.code is ALTERED
+
+
+READS: Mapping[str, tuple[str, Callable[[Services, Caller, Mapping[str, str]], object]]] = {
+    "a signer": ("eve", lambda to, who, _: to.signers.get(who, "vault")),
+    "signers": ("eve", lambda to, who, _: names(to.signers.list(who, PageRequest()).items)),
+    "policies": ("eve", lambda to, who, _: names(to.policies.list(who, PageRequest()).items)),
+    "a proposal": ("eve", lambda to, who, ids: to.proposals.get(who, ids["open"])),
+    "a request": ("gil", lambda to, who, ids: to.requests.get(who, ids["waiting"])),
+    "requests": ("gil", lambda to, who, _: len(to.requests.list(who, PageRequest()).items)),
+    "grants": ("gil", lambda to, who, _: len(to.grants.list(who, PageRequest()).items)),
+    "rows": (
+        "eve",
+        lambda to, who, _: len(to.audit.list(who, OperationFilter(), PageRequest()).items),
+    ),
+}
+NAMING = {
+    "as approvers": (
+        "INSERT INTO policy_approvers SELECT policies.id, identities.name"
+        " FROM policies CROSS JOIN identities WHERE identities.name IN ('eve', 'gil')"
+        " ON CONFLICT DO NOTHING"
+    ),
+    "as approvers of requests": (
+        "INSERT INTO request_approvers SELECT requests.id, identities.name"
+        " FROM requests CROSS JOIN identities WHERE identities.name IN ('eve', 'gil')"
+        " ON CONFLICT DO NOTHING"
+    ),
+    "as approvers of proposals": (
+        "INSERT INTO proposal_approvers SELECT proposals.id, identities.name"
+        " FROM proposals CROSS JOIN identities WHERE identities.name IN ('eve', 'gil')"
+        " ON CONFLICT DO NOTHING"
+    ),
+    "as members": (
+        "INSERT INTO members SELECT signers.id, identities.id, 'auditor', signers.created_at"
+        " FROM signers CROSS JOIN identities WHERE identities.name IN ('eve', 'gil')"
+        " ON CONFLICT DO NOTHING"
+    ),
+    "in groups": (
+        "INSERT INTO group_users SELECT groups.id, identities.id, groups.created_at"
+        " FROM groups CROSS JOIN identities WHERE identities.name IN ('eve', 'gil')"
+        " ON CONFLICT DO NOTHING"
+    ),
+}
+
+
+def names(found: Iterable[Any]) -> list[str]:
+    return [str(getattr(each, "signer", each).name) for each in found]
+
+
+@pytest.mark.parametrize("naming", NAMING)
+def test_nobody_who_is_slipped_in_reads_more(bent: Bent, naming: str) -> None:
+    def read(what: str) -> object:
+        who, call = READS[what]
+        try:
+            return call(services, bent.caller(services, who), bent.ids)
+        except Refused as refused:
+            return refused.code
+
+    with bent.served() as services:
+        before = {what: read(what) for what in READS}
+        bent.write(NAMING[naming])
+        after = {what: read(what) for what in READS}
+    assert {what for what in READS if after[what] not in (before[what], ALTERED)} == set()
+    assert ALTERED in after.values()
 
 
 class TestTheLog:
