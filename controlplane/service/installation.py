@@ -9,7 +9,6 @@ from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 
-import structlog
 from peewee import Database
 
 from controlplane.audit.writer import settle
@@ -43,7 +42,7 @@ from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.members import Members
-from controlplane.service.misfits import settle_misfits
+from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
@@ -68,14 +67,12 @@ from controlplane.store.migrations import (
     migrate,
 )
 from controlplane.store.objects import Found, scan
-from controlplane.store.schema import find_guards, put_back
 from controlplane.store.signers import find_due
 from controlplane.store.state import State, altered, read_root
 from controlplane.store.tables import Installation
 from controlplane.store.transaction import transaction_of
 
 FIRST_ADMIN = "admin"
-_log = structlog.get_logger()
 _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more
 
 
@@ -136,58 +133,40 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> None:
+def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> bool:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
-    of the log of a store whose state does not fit it, and is to stand. Refused not_initialised,
-    state_altered, unsupported_file_system."""
+    of the log of a store whose state does not fit it, and is to stand; True if that was so. Refused
+    not_initialised, state_altered, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
         store.check_place()
         with store.read() as database:
             if not _is_old(database):
-                return
+                return False
         with store.write() as database:
             before = current_version(database)
             if not _is_old(database):  # another server was first
-                return
+                return False
             migrate(database)
-            move_epoch(database)
-            master_key = fitting_master_key(location, store, database)
+            misfits = settle_misfits(database, store.name, before, accept)
             details: dict[str, DetailValue] = {
                 "before": before,
                 "after": current_version(database),
                 "identities_named_as_groups": _named_as_groups(database),
-                **settle_misfits(database, store.name, before, accept),
+                **misfits,
             }
             action, at = Action.INSTALLATION_UPGRADE, clock()
-            for part in bless(database, State(master_key.derive("state"))):
-                record(database, None, action, "schema", at=at, details=details | part)
-
-
-def mend(location: Location) -> None:
-    """Puts triggers and indexes back that are gone, which leaves a row. Refused state_altered where
-    there are triggers that are not ours; and as `open_services`."""
-    store = proven_store(location)
-    with store.closing():
-        with store.read() as database:
-            guards = find_guards(database)
-        if guards.foreign:
-            raise Refused(
-                Code.STATE_ALTERED,
-                f"The store {store.name} has triggers or rules that are not Sealwright's and "
-                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made "
-                "them, and drop them.",
-            )
-        if not guards.missing:
-            return
-        names = ", ".join(guards.missing)
-        _log.error("guards_missing", store=store.name, missing=names)
-        with store.write() as database:
-            put_back(database, guards)
-            details = {"made_again": names}
-            action = Action.INSTALLATION_REPAIR
-            record(database, None, action, "schema", at=now(), details=details)
+            if before <= LAST_SCHEMA_WITHOUT_OBJECTS:
+                move_epoch(database)
+                master_key = fitting_master_key(location, store, database)
+                for part in bless(database, State(master_key.derive("state"))):
+                    record(database, None, action, "schema", at=at, details=details | part)
+    if before > LAST_SCHEMA_WITHOUT_OBJECTS:  # its state is proven, and new columns change none
+        proven = proven_store(location)
+        with proven.closing(), proven.change() as database:
+            record(database, None, action, "schema", at=at, details=details)
+    return bool(misfits.get("misfits"))
 
 
 def bless(database: Database, state: State) -> Iterator[dict[str, DetailValue]]:

@@ -76,6 +76,9 @@ def test_the_drill(served: Served, tmp_path: Path) -> None:
         f"sealwright serve --data-dir {served.data_dir} --accept-rollback {backup['head']}"
     )
 
+    with pytest.raises(RuntimeError, match="older than its anchor"):
+        served.plane.start()
+    served.plane.serve_options = ("--accept-rollback", backup["head"])
     served.plane.start()
     names = [each["name"] for each in served.admin.json("identity", "list")["items"]]
     assert {"before", "after"} & set(names) == {"before"}

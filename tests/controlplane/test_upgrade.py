@@ -18,13 +18,17 @@ from controlplane.audit.verification import verify_lines
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Identity, IdentityKind, MemberRole, Step, Terms
-from controlplane.domain.operation import Operation
+from controlplane.domain.operation import Operation, OperationFilter
+from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
+from controlplane.service import installation
 from controlplane.service.identity_creation import insert_identity
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
+from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS
+from controlplane.store import migrations
 from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
-from controlplane.store.migrations import all_migrations
+from controlplane.store.migrations import Migration, all_migrations
 from tests.controlplane.golden import HEAD_V1, LOG_V1
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World, a_call
@@ -32,7 +36,7 @@ from tests.world import World, a_call
 __all__ = ["postgresql"]
 
 RENAMED = {"deleted_at": "deletes_at"}
-OLDER = [migration.version for migration in all_migrations()[:-1]]
+OLDER = range(1, LAST_SCHEMA_WITHOUT_OBJECTS + 1)
 LOG = LOG_V1.splitlines(keepends=True)
 
 
@@ -196,6 +200,28 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
     assert entry.details["after"] == all_migrations()[-1].version
     assert entry.details["identities_named_as_groups"] == "@bob"
     assert entry.details["misfits"]
+
+
+def test_a_store_whose_state_is_proven_is_not_believed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was changed in it before an upgrade is as wrong after it."""
+    world = World(tmp_path / "data")
+    with world.services:
+        world.identity("ci", IdentityKind.MACHINE)
+    with closing(sqlite3.connect(world.location.store_path)) as connection:
+        connection.execute("UPDATE identities SET role = 'admin' WHERE name = 'ci'")
+        connection.commit()
+    grown = "ALTER TABLE identities ADD COLUMN later TEXT"
+    later = (*all_migrations(), Migration(99, lambda _: [grown]))
+    for module in (migrations, installation):
+        monkeypatch.setattr(module, "all_migrations", lambda: later)
+    assert not upgrade(world.location)
+    with open_services(world.location) as services:
+        admin = services.identities.authenticate(world.admin_key)
+        row = services.audit.list(admin, OperationFilter(), PageRequest(1)).items[0].entry
+        assert (row.action, (row.details or {})["after"]) == ("installation:upgrade", 99)
+        assert services.state.verify(admin).altered == ("identities/ci",)
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
