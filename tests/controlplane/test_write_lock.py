@@ -255,8 +255,10 @@ def make(name: str, scene: Scene) -> None:
 
 
 # These write or delete so many rows: what ends with the signer, and the approvers of a policy; or
-# look at what hangs on somebody: the policies that name them, on each signer.
+# look at what hangs on somebody: the policies that name them, on each signer, and, so that nothing
+# hides, all that anybody asked for and agreed to.
 LARGER = {
+    "a machine that changes hands",
     "disabling an identity",
     "deleting a signer",
     "deleting a signer with requests and grants",
