@@ -53,7 +53,7 @@ from tests.controlplane.test_service_signers import OtherCa
 from tests.world import SetClock, World, by_hand
 
 FEW, MANY, VERY_MANY = 10, 100, 1000
-MOST_STATEMENTS = 40  # of one change; the rows of the log, which it may leave many of, apart
+MOST_STATEMENTS = 44  # of one change; the rows of the log, which it may leave many of, apart
 STEP = 10  # of SQLite's virtual machine
 AUDITOR, OPERATOR = MemberRole.AUDITOR, MemberRole.OPERATOR
 
