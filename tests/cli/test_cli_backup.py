@@ -1,8 +1,10 @@
 """Backup and restore as people run them, beside a server that runs."""
 
 import json
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +119,15 @@ def test_what_is_no_backup_is_refused_in_words(tmp_path: Path) -> None:
     wrong = run("restore", database, "--data-dir", tmp_path / "data", "--yes", "--json")
     assert wrong.code == 1
     assert json.loads(wrong.err)["error"]["code"] == "backup_unreadable"
+
+    bent = tmp_path / "bent.backup"
+    run("backup", bent, "--data-dir", tmp_path / "data")
+    with closing(sqlite3.connect(bent)) as file:
+        file.execute("UPDATE audit_head SET used = 7")
+        file.commit()
+    altered = run("restore", bent, "--data-dir", tmp_path / "data", "--yes", "--json")
+    assert (altered.code, altered.out) == (1, "")
+    assert json.loads(altered.err.splitlines()[-1])["error"]["code"] == "backup_altered"
 
 
 def test_the_drill_of_the_documentation_is_this_one() -> None:
