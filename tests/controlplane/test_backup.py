@@ -364,7 +364,7 @@ def test_the_log_of_the_store_before_is_never_taken_for_that_of_the_restored(
     assert loss is not None
     assert loss.rows == later - rows
     assert {path.name for path in left.data_dir.iterdir()} == {
-        *("sealwright.db", "sealwright.db.lock", "master.key"),
+        *("sealwright.db", "sealwright.db.lock", "master.key", "anchor.json"),
     }
     assert len(exported(world, left)) == rows
 
