@@ -1,6 +1,7 @@
 """Checking an export on all CPUs: chunks of it in processes of their own, which know nothing of
 what comes before; whether they join is checked here, in their order."""
 
+import gc
 import os
 import signal
 from collections import deque
@@ -152,6 +153,7 @@ def _serve(
 ) -> None:
     """Ends with the process that started it: nobody but that one holds its ends of the pipes. It
     leaves without Python's ceremony, since other threads may have held locks when it began."""
+    gc.disable()  # nothing here makes cycles, and what it inherited need not be looked through
     try:
         for each in ours:
             each.close()

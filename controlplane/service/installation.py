@@ -58,7 +58,7 @@ from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
 from controlplane.service.view import Views
-from controlplane.store import authorities, identities
+from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
 from controlplane.store.migrations import (
@@ -247,8 +247,7 @@ class Services:
             keys.forget()  # a key leaves memory soon after its signer
 
         views = Views(store, on_move=forget)
-        with store.read() as database:
-            authority = Authority(keys, authorities.load_all(database), clock)
+        authority = Authority(store, keys, clock)
         self._store = store
         self._master_key = master_key
         self._noting: Noting | None = None

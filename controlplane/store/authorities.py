@@ -28,7 +28,7 @@ def insert(database: Database, position: int, authority: StoredAuthority) -> Non
 
 def load_all(database: Database) -> list[StoredAuthority]:
     """Root first."""
-    found = rows.select(database, AuthorityRow.select().order_by(AuthorityRow.position))
+    found = sorted(rows.everything(database, AuthorityRow), key=lambda row: int(row.position))
     return [
         StoredAuthority(
             bytes(row.certificate),

@@ -141,14 +141,13 @@ class State:
     def load(self, database: Database, root: Root) -> list[str]:
         """From the store itself; the names of objects that are not as they were left. Raises
         Altered where nothing fits the root."""
-        there = list(scan(database))
         with self._lock:
-            self._take(there)
+            self._take(scan(database))
             if root.tag is not None and self._fits(root):
                 self._settle(root)
                 return []
             self._follow_log(database, root)
-        strange = self.strange(there)
+        strange = self.strange(scan(database))
         for name in strange:
             _log.error("state_altered", object=name)
         return strange

@@ -150,7 +150,7 @@ def make(folder: Path, server: PostgresqlServer | None) -> Template:
     template = Template(made, earlier, {}, server)
     with open_services(template.copy(folder / "sound"), world.clock) as services:
         outcomes = {name: outcome_of(probe, services, made) for name, probe in PROBES.items()}
-        assert verify_state(services._store).altered == ()
+        assert services.state.verify(made.world.admin).altered == ()
     return Template(made, earlier, outcomes, server)
 
 
@@ -290,7 +290,8 @@ def found_in(location: Location) -> frozenset[str]:
     """By a process that has just started."""
     store = proven_store(location)
     with store.closing():
-        return frozenset(verify_state(store).altered)
+        assert store.state is not None
+        return frozenset(verify_state(store, store.state).altered)
 
 
 def rounds(template: Template) -> list[list[Alteration]]:
