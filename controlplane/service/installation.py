@@ -9,7 +9,6 @@ from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 
-import structlog
 from peewee import Database
 
 from controlplane.audit.writer import settle
@@ -68,14 +67,12 @@ from controlplane.store.migrations import (
     migrate,
 )
 from controlplane.store.objects import Found, scan
-from controlplane.store.schema import find_guards, put_back
 from controlplane.store.signers import find_due
 from controlplane.store.state import State, altered, read_root
 from controlplane.store.tables import Installation
 from controlplane.store.transaction import transaction_of
 
 FIRST_ADMIN = "admin"
-_log = structlog.get_logger()
 _READY_SECONDS = 2.0  # for other writers; who asks whether we are ready waits for no more
 
 
@@ -170,31 +167,6 @@ def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -
         with proven.closing(), proven.change() as database:
             record(database, None, action, "schema", at=at, details=details)
     return bool(misfits.get("misfits"))
-
-
-def mend(location: Location) -> None:
-    """Puts triggers and indexes back that are gone, which leaves a row. Refused state_altered where
-    there are triggers that are not ours; and as `open_services`."""
-    store = proven_store(location)
-    with store.closing():
-        with store.read() as database:
-            guards = find_guards(database)
-        if guards.foreign:
-            raise Refused(
-                Code.STATE_ALTERED,
-                f"The store {store.name} has triggers or rules that are not Sealwright's and "
-                f"would run within its writes: {', '.join(guards.foreign)}. Find out who made "
-                "them, and drop them.",
-            )
-        if not guards.missing:
-            return
-        names = ", ".join(guards.missing)
-        _log.error("guards_missing", store=store.name, missing=names)
-        with store.write() as database:
-            put_back(database, guards)
-            details = {"made_again": names}
-            action = Action.INSTALLATION_REPAIR
-            record(database, None, action, "schema", at=now(), details=details)
 
 
 def bless(database: Database, state: State) -> Iterator[dict[str, DetailValue]]:

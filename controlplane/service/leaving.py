@@ -57,7 +57,7 @@ def end_what_was_said(
 
 
 def _cancel_proposals(database: Database, caller: Caller, name: str, at: datetime) -> Iterator[str]:
-    for proposal in proposals.find_pending(database, at, proposer=name):
+    for proposal in proposals.find_all_pending(database, at, proposer=name):
         by = caller.identity.name
         ended = replace(proposal, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
         proposals.PROPOSALS.end(database, ended)

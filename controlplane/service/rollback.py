@@ -19,7 +19,6 @@ from controlplane.keys.master_key import load_master_key
 from controlplane.service.anchor_file import AnchorFile, Spoilt
 from controlplane.service.anchors import read_standing, write_anew
 from controlplane.service.changes import record
-from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
 from controlplane.store import enrolments, installations, suspensions
 from controlplane.store.database import Store
@@ -47,34 +46,30 @@ class _Noted:
         )
 
 
-def settle_start(location: Location, path: Path | None, accepted: str | None) -> Path:
-    """Before a server starts: that the store is not behind what was noted, nor a copy. Where the
-    anchor is from now on. `path`: None: in the data directory. `accepted`: the head of the store
-    that somebody takes for what it is, and goes on from.
+def settle_start(store: Store, location: Location, path: Path | None, accepted: str | None) -> Path:
+    """Before a server starts: that the store, which is proven, is not behind what was noted, nor a
+    copy. Where the anchor is from now on. `path`: None: in the data directory. `accepted`: the head
+    of the store that somebody takes for what it is, and goes on from.
 
-    Refused as `open_services`; anchor_missing, store_rolled_back, store_copied;
-    nothing_to_accept."""
-    location = location.recalled()
-    store = proven_store(location)
-    with store.closing():
-        master_key = load_master_key(location.master_key_path)
-        beside = AnchorFile(location.data_dir / NAME, master_key)
-        file = beside if path is None else AnchorFile(path.absolute(), master_key)
-        noted = _read(file)
-        if noted.is_missing and not (before := _read(beside)).is_missing:
-            noted = before  # from where it moves
-        with store.read() as database:
-            standing = read_standing(store, database)
-            mismatch = _find_mismatch(noted, standing)
-        if accepted is not None:
-            _accept(store, noted.anchor, mismatch, accepted)
-        elif mismatch is not None:
-            raise _refused(store, noted, standing.head, mismatch)
-        elif noted.file is file and noted.says(standing):
-            return file.path  # which may be where nothing can be written
-        _write(store, file)
-        if file.path != beside.path.absolute():
-            beside.remove()
+    Refused anchor_missing, store_rolled_back, store_copied; nothing_to_accept."""
+    master_key = load_master_key(location.master_key_path)
+    beside = AnchorFile(location.data_dir / NAME, master_key)
+    file = beside if path is None else AnchorFile(path.absolute(), master_key)
+    noted = _read(file)
+    if noted.is_missing and not (before := _read(beside)).is_missing:
+        noted = before  # from where it moves
+    with store.read() as database:
+        standing = read_standing(store, database)
+        mismatch = _find_mismatch(noted, standing)
+    if accepted is not None:
+        _accept(store, noted.anchor, mismatch, accepted)
+    elif mismatch is not None:
+        raise _refused(store, noted, standing.head, mismatch)
+    elif noted.file is file and noted.says(standing):
+        return file.path  # which may be where nothing can be written
+    _write(store, file)
+    if file.path != beside.path.absolute():
+        beside.remove()
     return file.path
 
 

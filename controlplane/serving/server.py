@@ -17,10 +17,9 @@ from controlplane import logging
 from controlplane.admission.connections import Shares
 from controlplane.api.metrics_directory import metrics_directory
 from controlplane.errors import Code, Refused
-from controlplane.service.installation import mend, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
-from controlplane.service.rollback import settle_start
+from controlplane.service.start import make_ready
 from controlplane.serving.connection import KEEPALIVE_SECONDS
 from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
 from controlplane.serving.worker import KEPT_SIGNALS, Worker
@@ -48,11 +47,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
-    is_accepted = upgrade(location, settings.accepted_rollback)
-    mend(location)
-    open_services(location).close()  # says what is wrong before anything is forked
-    accepted = None if is_accepted else settings.accepted_rollback
-    anchor = settle_start(location, settings.anchor, accepted)
+    anchor = make_ready(location, settings.anchor, settings.accepted_rollback)
     listener = _listen(settings.bind)
     with metrics_directory(settings.data_dir) as metrics:
         # Read by prometheus_client when it is first imported.

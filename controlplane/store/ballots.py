@@ -67,7 +67,8 @@ class Ballots(Generic[B]):
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
         """Pending ones, oldest first, on which an approval by this identity counts, or is
-        suspended."""
+        suspended: all of them."""
+        rows.require_sound(database, self.table, self.decisions)
         fields = self.decisions._meta.fields
         approved = self.decisions.select(fields[self.reference]).where(
             (fields["approver"] == approver)
@@ -109,10 +110,11 @@ class Ballots(Generic[B]):
         query = query.order_by(self.table.id.desc()).limit(limit)
         return rows.load_sound(database, query, partial(self.load, database))
 
-    def ids_naming(self, identity: Identity) -> "ModelSelect[Any]":
+    def ids_naming(self, database: Database, identity: Identity) -> "ModelSelect[Any]":
         """A query for those whose steps name it."""
         fields = self.approvers._meta.fields
         reference, named = fields[self.reference], fields["identity"]
+        rows.select(database, self.approvers.select().where(named == identity.name))
         return self.approvers.select(reference).where(named == identity.name)
 
     def load(self, database: Database, loaded: Sequence[Any]) -> list[B]:

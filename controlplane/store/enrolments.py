@@ -37,6 +37,7 @@ def find_open(database: Database, identity_id: str, now: datetime) -> tuple[Enro
 
 def end_open(database: Database, identity_id: str, now: datetime) -> None:
     """Of an identity: none of its codes gets a key any more."""
+    rows.family(database, EnrolmentRow, identity_id)
     open_ = (EnrolmentRow.identity_id == identity_id) & EnrolmentRow.ended_at.is_null()
     rows.update(database, EnrolmentRow, open_, {"ended_at": to_text(now)})
 

@@ -71,6 +71,7 @@ def given_past(database: Database, policy: Policy) -> Any:
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
     """Those of everybody for which a condition holds, suspended ones too; as they were, oldest
     first."""
+    rows.require_sound(database, GrantRow)
     active = which & is_open(revocation.at)
     query = GrantRow.select().where(active).order_by(GrantRow.id)
     revoked = tuple(_checked(database, row) for row in rows.select(database, query))

@@ -62,7 +62,7 @@ _KINDS = (
     Kind(tables.SettingRow, ("name",)),
     Kind(tables.IdentityRow, ("name",), listed=True),
     Kind(tables.ApiKeyRow, ("identity_id", "id"), whole=True),
-    Kind(tables.EnrolmentRow, ("identity_id", "id")),
+    Kind(tables.EnrolmentRow, ("identity_id", "id"), whole=True),
     Kind(tables.GroupRow, ("name",)),
     Kind(tables.GroupUserRow, ("group_id", "identity_id"), whole=True),
     Kind(tables.SignerRow, ("name",), listed=True),
@@ -75,13 +75,19 @@ _KINDS = (
     Kind(tables.PolicyApproverRow, ("policy_id", "identity"), listed=True),
     Kind(tables.PolicyGroupRow, ("policy_id", "group_id"), whole=True, listed=True),
     Kind(tables.PolicyChangeRow, ("id",)),
-    Kind(tables.RequestRow, ("id",)),
+    Kind(tables.RequestRow, ("id",), listed=True),
     Kind(tables.RequestApproverRow, ("request_id", "identity")),
-    Kind(tables.DecisionRow, ("request_id", "step", "approver"), whole=True),
-    Kind(tables.GrantRow, ("id",), beside=("used",), in_part={"approvals": _without_hashes}),
-    Kind(tables.ProposalRow, ("id",)),
+    Kind(tables.DecisionRow, ("request_id", "step", "approver"), whole=True, listed=True),
+    Kind(
+        tables.GrantRow,
+        ("id",),
+        listed=True,
+        beside=("used",),
+        in_part={"approvals": _without_hashes},
+    ),
+    Kind(tables.ProposalRow, ("id",), listed=True),
     Kind(tables.ProposalApproverRow, ("proposal_id", "identity")),
-    Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True),
+    Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True, listed=True),
 )
 
 KINDS: Mapping[type[Model], Kind] = {kind.table: kind for kind in _KINDS}
@@ -121,19 +127,24 @@ class Found:
 
 
 def scan(database: Database) -> Iterator[Found]:
-    """Every object that there is, past Peewee, which would take most of the time."""
+    """Every object that there is."""
     for kind in _KINDS:
-        fields = kind.table._meta.fields
-        names = list(fields)
-        read = [
-            (names.index(name), _READ[type(fields[name])])
-            for name in names
-            if type(fields[name]) in _READ
-        ]
-        listed = ", ".join(f'"{each}"' for each in names)
-        cursor = database.execute_sql(f'SELECT {listed} FROM "{kind.title}"')  # type: ignore[no-untyped-call]  # noqa: S608
-        for row in cursor:
-            yield _found(kind, names, read, list(row))
+        yield from scan_table(database, kind)
+
+
+def scan_table(database: Database, kind: Kind) -> Iterator[Found]:
+    """Past Peewee, which would take most of the time."""
+    fields = kind.table._meta.fields
+    names = list(fields)
+    read = [
+        (names.index(name), _READ[type(fields[name])])
+        for name in names
+        if type(fields[name]) in _READ
+    ]
+    listed = ", ".join(f'"{each}"' for each in names)
+    cursor = database.execute_sql(f'SELECT {listed} FROM "{kind.title}"')  # type: ignore[no-untyped-call]  # noqa: S608
+    for row in cursor:
+        yield _found(kind, names, read, list(row))
 
 
 def _found(

@@ -12,6 +12,7 @@ from controlplane.domain.instant import to_text
 from controlplane.domain.model import Group, Identity, Policy, PolicyChange, Terms
 from controlplane.store import groups, rows
 from controlplane.store.mapping import as_json, shared
+from controlplane.store.named import check_named
 from controlplane.store.state import altered
 from controlplane.store.tables import (
     MembershipRow,
@@ -101,6 +102,7 @@ def list_after(
     it, as an approver, or that are attached to a signer that it is a member of."""
     query = PolicyRow.select().where(PolicyRow.name > name)
     if seen_by is not None:
+        check_named(database, seen_by)
         approver = PolicyPersonRow.select(PolicyPersonRow.policy_id).where(
             PolicyPersonRow.identity == seen_by.name
         )

@@ -39,6 +39,12 @@ def find_pending(database: Database, now: datetime, *, proposer: str) -> list[Pr
     return PROPOSALS.load(database, rows.select(database, query.order_by(ProposalRow.id)))
 
 
+def find_all_pending(database: Database, now: datetime, *, proposer: str) -> list[Proposal]:
+    """The same, and none is missing."""
+    rows.require_sound(database, ProposalRow)
+    return find_pending(database, now, proposer=proposer)
+
+
 def list_before(
     database: Database,
     proposal_id: str | None,
@@ -62,5 +68,5 @@ def _visible(
     return query.where(
         (ProposalRow.proposer == identity.name)
         | ProposalRow.signer.in_(names_seen_by(database, identity, now))
-        | ProposalRow.id.in_(PROPOSALS.ids_naming(identity))
+        | ProposalRow.id.in_(PROPOSALS.ids_naming(database, identity))
     )

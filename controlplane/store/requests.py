@@ -49,6 +49,7 @@ def cancel_pending(
 ) -> list[tuple[str, str, str]]:
     """Those of everybody for which a condition holds; id, signer and requester of each, oldest
     first."""
+    rows.require_sound(database, RequestRow)
     pending = which & REQUESTS.is_pending(now)
     found = rows.select(database, RequestRow.select().where(pending).order_by(RequestRow.id))
     ended = {"ended": RequestState.CANCELLED.value, "ended_at": to_text(now), "ended_by": by}
@@ -97,5 +98,5 @@ def _visible(
     return query.where(
         (RequestRow.requester == identity.name)
         | RequestRow.signer.in_(names_seen_by(database, identity, now))
-        | RequestRow.id.in_(REQUESTS.ids_naming(identity))
+        | RequestRow.id.in_(REQUESTS.ids_naming(database, identity))
     )

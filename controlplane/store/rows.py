@@ -12,7 +12,7 @@ from peewee import Database, Model, ModelSelect, PeeweeException
 
 from controlplane.errors import Altered
 from controlplane.store.batches import ASKED_AT_ONCE, batches
-from controlplane.store.objects import KINDS, hash_object
+from controlplane.store.objects import KINDS, hash_object, scan_table
 from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
 
@@ -144,6 +144,20 @@ def everything(database: Database, table: type[M]) -> list[M]:
     names = {kind.name(row.__data__) for row in found}
     transaction_of(database).check_family(kind.title, names)
     return found
+
+
+def require_sound(database: Database, *tables: type[Model]) -> None:
+    """That these are as they were left, all of them: for who changes whatever a condition holds
+    for. Somebody could else make it hold for less, and put that back afterwards. Raises Altered."""
+    transaction = transaction_of(database)
+    for table in tables if transaction.is_checked else ():
+        kind, names = KINDS[table], set()
+        for found in scan_table(database, kind):
+            if found.hash is None:
+                raise altered(found.name)
+            transaction.check(found.name, found.hash)
+            names.add(found.name)
+        transaction.check_family(kind.title, names)
 
 
 def insert(

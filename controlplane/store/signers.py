@@ -21,7 +21,8 @@ from controlplane.domain.model import (
 from controlplane.store import policies, rows
 from controlplane.store.batches import batches
 from controlplane.store.mapping import as_json, shared
-from controlplane.store.members import auditors_of_each, check_memberships
+from controlplane.store.members import auditors_of_each
+from controlplane.store.named import check_named
 from controlplane.store.state import altered
 from controlplane.store.tables import (
     CertificateRow,
@@ -247,7 +248,7 @@ def with_group(database: Database, group: Group, now: datetime) -> list[tuple[Si
 
 
 def _ids_seen_by(database: Database, identity: Identity) -> "CompoundSelectQuery":
-    check_memberships(database, [identity.id])
+    check_named(database, identity)
     member = MembershipRow.select(MembershipRow.signer_id).where(
         MembershipRow.identity_id == identity.id
     )

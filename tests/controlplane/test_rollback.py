@@ -27,7 +27,7 @@ from controlplane.service.installation import (
     proven_store,
 )
 from controlplane.service.location import Location
-from controlplane.service.rollback import settle_start
+from controlplane.service.start import make_ready
 from controlplane.store import rows
 from controlplane.store.tables import Installation
 from tests.postgresql import PostgresqlServer
@@ -62,7 +62,7 @@ class Store:
 
     def start(self, anchor: Path | None = None, accept: str | None = None) -> Path:
         """All that a server does before it listens."""
-        return settle_start(self.location, anchor, accept)
+        return make_ready(self.location, anchor, accept)
 
     def served(self, anchor: Path | None = None) -> Services:
         """As a server has it open: what is written is noted, when it is closed at last."""
@@ -360,7 +360,7 @@ class TestCopies:
             pass
         name = postgresql.copy_database(shared.name)
         copied = Location(shared.location.data_dir, postgresql.url(name))
-        assert refused(lambda: settle_start(copied, None, None)).code == "store_copied"
+        assert refused(lambda: make_ready(copied, None, None)).code == "store_copied"
 
 
 def test_another_node_goes_on_with_what_one_accepted(tmp_path: Path, shared: Store) -> None:
@@ -373,12 +373,12 @@ def test_another_node_goes_on_with_what_one_accepted(tmp_path: Path, shared: Sto
     shared.back_up()
     with shared.served():
         shared.world.identity("new")
-    settle_start(node, None, None)
+    make_ready(node, None, None)
     shared.put_back()
-    assert refused(lambda: settle_start(node, None, None)).code == "store_rolled_back"
+    assert refused(lambda: make_ready(node, None, None)).code == "store_rolled_back"
     shared.start(accept=shared.head)
-    settle_start(node, None, None)
-    settle_start(node, None, None)
+    make_ready(node, None, None)
+    make_ready(node, None, None)
     shared.start()
 
 
