@@ -65,7 +65,7 @@ class Metrics:
             registry=self._registry,
         )
         self._altered = Counter(
-            _ALTERED,
+            "sealwright_state_altered",
             "Calls that rested on an object which was changed in the store, and not by the server.",
             ("object",),
             registry=self._registry,

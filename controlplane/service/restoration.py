@@ -9,10 +9,12 @@ from pathlib import Path
 from peewee import Database
 
 from controlplane.audit.verification import verify_lines
+from controlplane.domain.anchor import NAME
 from controlplane.domain.instant import from_text
-from controlplane.domain.operation import Operation, Unreadable
+from controlplane.domain.operation import Head, Operation, Unreadable
 from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.master_key import MasterKey, load_master_key
+from controlplane.service.anchor_file import AnchorFile, Spoilt
 from controlplane.service.location import Location
 from controlplane.store import backup_file, operations
 from controlplane.store.backup_file import BackupFile, readable
@@ -42,7 +44,9 @@ class Loss:
 
 class Restoration:
     """Of a backup whose log is sound. `altered`: names of objects in it that are not as the server
-    left them; what rests on them will be refused. `loss`: None where there is no store."""
+    left them; what rests on them will be refused. `loss`: None where there is no store. `noted`:
+    how far the anchor in the data directory says that the store had come, where that is more than
+    the backup holds."""
 
     def __init__(
         self,
@@ -51,10 +55,12 @@ class Restoration:
         backup: BackupFile,
         altered: tuple[str, ...],
         loss: Loss | None,
+        noted: Head | None,
     ) -> None:
         self.summary: Summary = backup.summary
         self.altered = altered
         self.loss = loss
+        self.noted = noted
         self._location = location
         self._store = store
         self._backup = backup
@@ -83,7 +89,8 @@ def restoration(location: Location, file: Path, export: Export) -> Iterator[Rest
         master_key = _load_master_key(location, backup)
         _check_log(backup, export)
         altered = _find_altered(backup, State(master_key.derive("state")))
-        yield Restoration(location, store, backup, altered, _find_loss(store, backup))
+        noted = _read_noted(AnchorFile(location.data_dir / NAME, master_key), backup.summary)
+        yield Restoration(location, store, backup, altered, _find_loss(store, backup), noted)
 
 
 def _load_master_key(location: Location, backup: BackupFile) -> MasterKey:
@@ -127,6 +134,14 @@ def _rows(database: Database) -> Iterator[Operation | Unreadable]:
     while rows := operations.slice_from(database, first, last):
         yield from rows
         first = rows[-1].sequence + 1
+
+
+def _read_noted(file: AnchorFile, backup: Summary) -> Head | None:
+    try:
+        anchor = file.read()
+    except Spoilt:  # `serve` has more to say of it
+        return None
+    return anchor.head if anchor is not None and anchor.sequence > backup.sequence else None
 
 
 def _find_loss(store: Store, backup: BackupFile) -> Loss | None:

@@ -47,42 +47,53 @@ def served(tmp_path: Path, database: str | None) -> Iterator[Served]:
 
 
 def test_the_drill(served: Served, tmp_path: Path) -> None:
-    """docs/operations.md: a backup, its loss, its restoration."""
-    file = tmp_path / "today.backup"
-    served.admin.json("identity", "create", "before", "--kind", "user")
+    """docs/operations.md: a backup, its loss, its restoration, and what is confirmed."""
+    file, plane = tmp_path / "today.backup", served.plane
+    key = plane.create_machine("ci")
     made = run("backup", file, "--data-dir", served.data_dir, "--json")
     assert made.code == 0, made.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     backup = made.json()
     verified = served.admin.json("audit", "verify", "--expect-head", backup["head"])
     assert verified["rows"] == backup["rows"]
-    served.admin.json("identity", "create", "after", "--kind", "user")
+    served.admin.json("identity", "disable", "ci")
 
     in_use = run("restore", file, "--data-dir", served.data_dir, "--yes")
     assert in_use.code == 1
     assert "A server runs on the store" in in_use.err
-    served.plane.stop()
+    plane.stop()
+    for lost in served.data_dir.glob("sealwright.db*"):  # of a database server nothing is lost here
+        lost.unlink()
 
     unsaid = run("restore", file, "--data-dir", served.data_dir)
     assert unsaid.code == 2
-    assert "1 rows of the store that is there are lost" in unsaid.err
+    assert "The anchor says that the store had 1 rows more" in unsaid.err
     assert "--yes" in unsaid.err
     restored = run("restore", file, "--data-dir", served.data_dir, "--yes", "--json")
     assert restored.code == 0, restored.err
     said = restored.json()
-    assert (said["rows"], said["head"], said["lost_rows"]) == (backup["rows"], backup["head"], 1)
-    assert said["instance"] == backup["instance"]
-    assert said["next"] == (
-        f"sealwright serve --data-dir {served.data_dir} --accept-rollback {backup['head']}"
-    )
+    assert (said["rows"], said["head"]) == (backup["rows"], backup["head"])
+    assert said["lost_rows"] == (0 if served.database is None else 1)
+    assert said["noted_rows"] == backup["rows"] + 1
+    accept = ("--accept-rollback", backup["head"])
+    assert said["next"] == f"sealwright serve --data-dir {served.data_dir} {' '.join(accept)}"
 
-    with pytest.raises(RuntimeError, match="older than its anchor"):
-        served.plane.start()
-    served.plane.serve_options = ("--accept-rollback", backup["head"])
-    served.plane.start()
-    names = [each["name"] for each in served.admin.json("identity", "list")["items"]]
-    assert {"before", "after"} & set(names) == {"before"}
-    served.admin.json("audit", "verify", "--expect-head", backup["head"])
+    refused = run("serve", "--data-dir", served.data_dir, "--bind", "127.0.0.1:0", "--json")
+    assert refused.code == 1
+    assert json.loads(refused.err.splitlines()[-1])["error"]["code"] == "store_rolled_back"
+    plane.serve_options = accept
+    plane.start()
+    environment = {"SEALWRIGHT_URL": plane.url, "SEALWRIGHT_API_KEY": key}
+    suspended = run("whoami", environment=environment)
+    assert suspended.code == 1
+    assert "api_key_suspended" in suspended.err
+    (waiting,) = served.admin.json("recovery", "list")["items"]
+    assert (waiting["kind"], waiting["identity"]) == ("api_key", "ci")
+    served.admin.json("identity", "disable", "ci")  # again, as it was in the lost row
+    served.admin.json("recovery", "confirm", "--all")
+    assert "identity_disabled" in run("whoami", environment=environment).err
+    verified = served.admin.json("audit", "verify", "--state", "--expect-head", backup["head"])
+    assert verified["intact"] is True
 
 
 def test_a_store_moves_to_another_machine_and_database(tmp_path: Path) -> None:

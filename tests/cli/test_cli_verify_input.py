@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,28 +110,46 @@ def test_from_a_noted_head_on_it_says_what_it_rests_on(tmp_path: Path, export: b
         },
     )
     assert "checked from row 8 on" in found.err
+    earlier = json.loads(lines[2])["row_hash"]
+    found = verify(tmp_path, export, "--since-head", noted, "--expect-head", earlier)
+    assert (found.code, "it was not looked for before" in found.err) == (1, True)
     assert verify(tmp_path, b"".join([*lines[:8], *lines[9:]]), "--since-head", noted).code == 1
 
 
-def test_ctrl_c_ends_it_with_its_helpers_and_in_one_word(tmp_path: Path) -> None:
+@pytest.fixture
+def verifying(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Of a log whose end does not come; with its helpers, where there are several CPUs."""
     log = write_log(tmp_path / "log.ndjson", 2000).read_bytes()  # some chunks
-    command = subprocess.Popen(
+    with subprocess.Popen(
         [*COMMAND, "audit", "verify", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=surroundings(NOWHERE),
         start_new_session=True,
-    )
-    assert command.stdin is not None
-    command.stdin.write(log)  # and nothing says that this is all
-    command.stdin.flush()
-    while len(in_session(command.pid)) < 2 and len(os.sched_getaffinity(0)) > 1:
+    ) as command:
+        assert command.stdin is not None
+        command.stdin.write(log)
+        command.stdin.flush()
+        while len(in_session(command.pid)) < 2 and len(os.sched_getaffinity(0)) > 1:
+            time.sleep(0.01)
+        yield command
+
+
+def test_ctrl_c_ends_it_with_its_helpers_and_in_one_word(
+    verifying: subprocess.Popen[bytes],
+) -> None:
+    os.killpg(verifying.pid, signal.SIGINT)
+    out, err = verifying.communicate()
+    assert (verifying.returncode, out, err) == (1, b"", b"Stopped.\n")
+    assert in_session(verifying.pid) == []
+
+
+def test_its_helpers_do_not_outlive_it(verifying: subprocess.Popen[bytes]) -> None:
+    verifying.kill()
+    verifying.communicate()  # ends when nobody has its stdout any more
+    while in_session(verifying.pid):
         time.sleep(0.01)
-    os.killpg(command.pid, signal.SIGINT)
-    out, err = command.communicate()
-    assert (command.returncode, out, err) == (1, b"", b"Stopped.\n")
-    assert in_session(command.pid) == []
 
 
 def in_session(leader: int) -> list[int]:

@@ -20,10 +20,13 @@ from controlplane.domain.model import IdentityKind, MemberRole, Step
 from controlplane.errors import Code, Refused
 from controlplane.keys.master_key import create_master_key
 from controlplane.service.backup import back_up
-from controlplane.service.installation import open_services, upgrade
+from controlplane.service.installation import initialise, open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.restoration import Loss, restoration
-from controlplane.store.copying import read_table
+from controlplane.store import backup_file
+from controlplane.store.backup_file import BackupFile
+from controlplane.store.copying import fill, read_table
+from controlplane.store.database import Store
 from controlplane.store.migrations import all_migrations
 from controlplane.store.shape import tables_of
 from tests.postgresql import PostgresqlServer, database, database_for, postgresql
@@ -337,6 +340,30 @@ def test_a_backup_of_an_earlier_versions_store_becomes_the_same(tmp_path: Path) 
     assert contents(place, made.schema) == contents(old, made.schema)
 
 
+def _interrupt(store: Store, backup: BackupFile) -> None:
+    with store.replacing() as filled:
+        fill(filled, NEWEST, backup.rows)
+        raise InterruptedError
+
+
+def test_a_restore_that_ends_halfway_leaves_what_was_there(
+    database: str | None, kept: Kept, tmp_path: Path
+) -> None:
+    location = Location(tmp_path / "data", database)
+    initialise(location)
+    before, files = contents(location), set(location.data_dir.iterdir())
+    store = location.store()
+    with (
+        store.closing(),
+        backup_file.open_file(kept.file) as backup,
+        pytest.raises(InterruptedError),
+    ):
+        _interrupt(store, backup)
+    assert contents(location) == before
+    left = {path for path in location.data_dir.iterdir() if not path.name.endswith(("wal", "shm"))}
+    assert left == {path for path in files if not path.name.endswith(("wal", "shm"))}
+
+
 def test_a_store_that_is_damaged_is_replaced(kept: Kept, tmp_path: Path) -> None:
     place = kept.beside(tmp_path)
     place.data_dir.mkdir()
@@ -364,7 +391,7 @@ def test_the_log_of_the_store_before_is_never_taken_for_that_of_the_restored(
     assert loss is not None
     assert loss.rows == later - rows
     assert {path.name for path in left.data_dir.iterdir()} == {
-        *("sealwright.db", "sealwright.db.lock", "master.key"),
+        *("sealwright.db", "sealwright.db.lock", "master.key", "anchor.json"),
     }
     assert len(exported(world, left)) == rows
 

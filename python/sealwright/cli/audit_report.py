@@ -61,7 +61,7 @@ def report(
     """
     if form is not None and invocation().json:
         raise click.UsageError("--json is another form: leave away --csv or --html.")
-    chosen: Form = Json() if invocation().json else _FORMS.get(form or "", Table)()
+    chosen = _form(form, for_a_terminal=out is None and sys.stdout.isatty())
     where = {
         "signer": signer,
         "actor": actor,
@@ -74,6 +74,12 @@ def report(
         count = _write(_Report(source(), where), chosen, sink)
     if out is not None:
         click.echo(f"{count} rows are in {out}.", err=True)
+
+
+def _form(name: str | None, *, for_a_terminal: bool) -> Form:
+    if name is not None:
+        return _FORMS[name]()
+    return Json() if invocation().json else Table(for_a_terminal=for_a_terminal)
 
 
 def _sink(out: Path | None) -> Any:

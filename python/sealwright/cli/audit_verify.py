@@ -150,7 +150,13 @@ def _warn(
             f"row {chain.newer} was made by a newer version of Sealwright, which this one cannot "
             "check: verify with that version"
         )
-    if {*expected, since_head} & set(chain.missing):
+    if (
+        since_head is not None
+        and since_head not in chain.missing
+        and {*expected} & {*chain.missing}
+    ):
+        warn("no row from there on has the head expected; it was not looked for before")
+    elif {*expected, since_head} & set(chain.missing):
         warn("the log does not hold the head expected: rows are missing, or were rewritten")
     if told is not None and told.row_hash in chain.missing:
         warn(f"the store's own note of the log's end, row {told.sequence}, is not the log's")

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from sealwright.cli import report_text as text
-from sealwright.cli.text import aligned, moment, printable, printable_json
+from sealwright.cli.text import aligned, drawn, moment, printable, printable_json
 from sealwright.client.objects import Head, ReportedApproval, ReportedOperation
 
 
@@ -70,9 +70,11 @@ _OF_CHANGES: list[Column] = [
 
 
 class Table:
-    """Aligned text, each page by itself."""
+    """Text, each page by itself: as a terminal shows it, or aligned."""
 
-    _columns: list[Column] = _OF_SIGNATURES
+    def __init__(self, *, for_a_terminal: bool) -> None:
+        self._for_a_terminal = for_a_terminal
+        self._columns = _OF_SIGNATURES
 
     def begin(self, about: About) -> Iterator[str]:
         self._columns = _OF_CHANGES if about.changes else _OF_SIGNATURES
@@ -80,7 +82,11 @@ class Table:
 
     def page(self, entries: Sequence[Entry]) -> Iterator[str]:
         cells = [[_cell(read(each.value)) for _, read in self._columns] for each in entries]
-        for line in aligned([name for name, _ in self._columns], cells):
+        names = [name for name, _ in self._columns]
+        if self._for_a_terminal:
+            yield drawn(names, cells)
+            return
+        for line in aligned(names, cells):
             yield f"{line}\n"
 
     def end(self, count: int) -> Iterator[str]:

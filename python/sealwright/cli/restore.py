@@ -30,6 +30,8 @@ class _Restored(msgspec.Struct):
     """None: the store that was there could not be read."""
     lost_since: datetime | None
     lost_until: datetime | None
+    noted_rows: int | None
+    """That the anchor says the store had, where those are more than the backup's."""
     altered: tuple[str, ...]
     next: str
 
@@ -56,7 +58,7 @@ def restore(
     with refusals_told(), restoration(location, file, line) as found:
         if not invocation().json:
             _tell(found)
-        if not yes and _loses(found.loss):
+        if not yes and _loses(found):
             _ask()
         found.carry_out()
     following = _next(data_dir, found)
@@ -77,6 +79,12 @@ def _tell(found: "Restoration") -> None:
         ]
     )
     click.echo(printable(_sentence(found.loss)), err=True)
+    if found.noted is not None:
+        rows = found.noted.sequence - backup.sequence
+        click.echo(
+            f"The anchor says that the store had {rows} rows more, until {moment(found.noted.at)}.",
+            err=True,
+        )
     if found.altered:
         warn(
             f"{len(found.altered)} objects of the backup are not as the server left them, and what "
@@ -96,8 +104,10 @@ def _sentence(loss: "Loss | None") -> str:
     return f"{span}; its log is another one than the backup's." if loss.is_other else f"{span}."
 
 
-def _loses(loss: "Loss | None") -> bool:
-    return loss is not None and (loss.rows > 0 or loss.damage is not None)
+def _loses(found: "Restoration") -> bool:
+    loss = found.loss
+    is_damaged = loss is not None and (loss.rows > 0 or loss.damage is not None)
+    return is_damaged or found.noted is not None
 
 
 def _ask() -> None:
@@ -123,6 +133,7 @@ def _restored(data_dir: Path, found: "Restoration", following: str) -> _Restored
         lost_rows=None if loss is not None and loss.damage is not None else lost,
         lost_since=None if loss is None else loss.since,
         lost_until=None if loss is None else loss.until,
+        noted_rows=None if found.noted is None else found.noted.sequence,
         altered=found.altered,
         next=following,
     )
