@@ -200,6 +200,14 @@ def test_the_upgrade_says_that_all_of_it_fits(store: Store) -> None:
     assert (row.entry.details["misfits"], row.entry.details["first_misfits"]) == (0, None)
 
 
+def test_its_state_is_proven_from_then_on(store: Store) -> None:
+    verdict = store.services.state.verify(store["admin"])
+    assert (verdict.altered, verdict.objects > 50) == ((), True)
+    alter(store.location, "UPDATE signers SET policy_id = NULL WHERE name = 'release'")
+    verdict = store.services.state.verify(store["admin"])
+    assert verdict.altered == ("signers/release",)
+
+
 HEAD = WHAT["head"]["row_hash"]
 ANN, CI = "01a22d87-bafa-782f-9fde-274627ae96f5", "01a22d87-bb7a-7bd2-905e-7b5ee4f346d6"
 BARE = "01a22d87-bc62-7a53-9fa2-3061a1da0406"
