@@ -80,7 +80,9 @@ class Authentication:
                 return
         try:
             req.context.caller = await req.context.run(
-                lambda: self._services.identities.authenticate(key, address)
+                lambda: self._services.identities.authenticate(
+                    key, address, for_evidence=getattr(resource, "shows_evidence", False)
+                )
             )
         except Refused as refused:
             if status_of(refused.code) == 401 and "call" in req.scope:

@@ -151,6 +151,8 @@ class Head(Shown, frozen=True):
 class Resource:
     """Base: the audit log's use cases."""
 
+    shows_evidence = True
+
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 

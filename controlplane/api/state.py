@@ -17,6 +17,8 @@ class State(Shown, frozen=True):
 
 
 class StateResource:
+    shows_evidence = True
+
     def __init__(self, state: StateCheck) -> None:
         self._state = state
 

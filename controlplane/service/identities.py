@@ -31,10 +31,12 @@ from controlplane.service.identity_edit import (
 )
 from controlplane.service.leaving import end_what_was_said
 from controlplane.service.new_credentials import AddKey, NewApiKey
-from controlplane.service.view import Views
+from controlplane.service.view import KnownKey, Views
 from controlplane.store import identities as rows
 from controlplane.store.database import Store, move_epoch
 from controlplane.store.operations import find_last
+
+_OF_THE_WHOLE_STORE = (Code.STATE_ALTERED, Code.STORE_ROLLED_BACK)
 
 
 class RefusedCaller(Refused):
@@ -61,9 +63,12 @@ class Identities:
             return None
         return Caller(known.identity, known.key)
 
-    def authenticate(self, api_key: str | None, address: str | None = None) -> Caller:
+    def authenticate(
+        self, api_key: str | None, address: str | None = None, *, for_evidence: bool = False
+    ) -> Caller:
         """Who this key belongs to, as of now; costs one small read. `address`: that the call comes
-        from; None: not known.
+        from; None: not known. `for_evidence`: as of what is known, where nothing can be proven any
+        more: for who reads the log.
 
         Refused 401: api_key_missing, api_key_unknown; and as RefusedCaller, which says who it was,
         so that a call to sign can be recorded: 401 api_key_revoked, api_key_suspended,
@@ -72,12 +77,25 @@ class Identities:
         if not api_key:
             raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
         digest = hash_api_key(api_key)
-        known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
+        known = None
+        if digest is not None:
+            try:
+                known = self._views.ask(lambda view: view.key(digest))
+            except Refused as refused:
+                if not for_evidence or refused.code not in _OF_THE_WHOLE_STORE:
+                    raise
+                known = self._find_for_evidence(digest)
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         caller = Caller(known.identity, known.key)
         refuse_unless_current(known.key, caller, address, self._clock())
         return caller
+
+    def _find_for_evidence(self, digest: bytes) -> KnownKey | None:
+        with self._store.evidence() as database:
+            key = rows.find_key(database, digest)
+            identity = None if key is None else rows.find_by_id(database, key.identity_id)
+        return None if key is None or identity is None else KnownKey(key, identity)
 
     def create(
         self,

@@ -15,7 +15,7 @@ from controlplane.service import cursor
 from controlplane.service.known_names import check_known
 from controlplane.service.report import report
 from controlplane.store import operations
-from controlplane.store.database import Store, read_head
+from controlplane.store.database import Store, read_noted_head
 
 _END = 2**62  # above every sequence number
 _LOOKED_AT = 100_000  # rows in one transaction
@@ -43,7 +43,7 @@ class Log:
     ) -> Page[Operation]:
         """Newest first."""
         before = cursor.read_number(page, _END)
-        with self._store.read() as database:
+        with self._store.evidence() as database:
             now = self._clock()
             found, ended_early = operations.list_before(
                 database, where, before, page.limit + 1, now, seen_by=seen_by
@@ -57,9 +57,9 @@ class Log:
         """Oldest first. Refused 500 state_altered where a row was changed so that it cannot be
         read."""
         after = cursor.read_number(page, 0)
-        with self._store.read() as database:
+        with self._store.evidence() as database:
             now = self._clock()
-            head = read_head(database)
+            head = read_noted_head(database)
             found, ended_early = operations.list_after(
                 database, where, after, page.limit + 1, now, seen_by=seen_by
             )
@@ -71,12 +71,12 @@ class Log:
 
     def get(self, name: str, seen_by: Identity | None) -> Operation:
         """`name`: its id, or its sequence number. Refused 404 operation_not_found."""
-        with self._store.read() as database:
+        with self._store.evidence() as database:
             return self._find(database, name, seen_by)
 
     def explain(self, name: str, seen_by: Identity | None) -> Reported:
         """The same, with what it rests on. Refused as `report` too."""
-        with self._store.read() as database:
+        with self._store.evidence() as database:
             (reported,) = report(database, [self._find(database, name, seen_by)])
         return reported
 
@@ -84,15 +84,15 @@ class Log:
         """Every row that there is as of now, in sequence order, in bounded memory: also one that
         the head does not know of. `since_head`: from the row on that has this hash. Refused 404
         operation_not_found at the call, not at the first row."""
-        with self._store.read() as database:
+        with self._store.evidence() as database:
             first, last = operations.read_bounds(database)
         if since_head is not None:
             first = self._find_head(since_head, last)
         return self._rows(first, last)
 
     def head(self) -> Head:
-        with self._store.read() as database:
-            return read_head(database)
+        with self._store.evidence() as database:
+            return read_noted_head(database)
 
     def _find(self, database: Database, name: str, seen_by: Identity | None) -> Operation:
         found = operations.find(database, name)
@@ -107,7 +107,7 @@ class Log:
         """From the end, a part at a time: what is asked for is seldom far from there."""
         least: int | None = last + 1
         while least is not None:
-            with self._store.read() as database:
+            with self._store.evidence() as database:
                 found, least = operations.find_hash(database, row_hash, least - 1, _LOOKED_AT)
             if found is not None:
                 return found
@@ -121,5 +121,5 @@ class Log:
 
 
 def _read_slice(store: Store, first: int, last: int) -> list[Operation | Unreadable]:
-    with store.read() as database:
+    with store.evidence() as database:
         return operations.slice_from(database, first, last)

@@ -37,8 +37,7 @@ def log_of(store: Store) -> Log:
 
 
 def check_state(location: Location, store: Store) -> StateVerdict:
-    """Refused master_key_unreadable, master_key_wrong; 500 state_altered where the log does not fit
-    its head."""
+    """Refused master_key_unreadable, master_key_wrong."""
     with store.read() as database:
         master_key = fitting_master_key(location, store, database)
     return verify_state(store, State(master_key.derive("state")))

@@ -13,7 +13,7 @@ from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.outages import OUTAGES, Use
-from controlplane.store.state import Overtaken, Root, State
+from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
 from controlplane.store.transaction import Transaction, Transactional, transaction_of
 
@@ -104,6 +104,25 @@ class Store(ABC):
                             yield self.database
                         return
         raise unavailable("The state went on again and again while it was read.")
+
+    @contextmanager
+    def evidence(self) -> Iterator[Database]:
+        """A read of what is on record, also where the head of the log was written to, or the log
+        lost rows: then other objects are held against what this process knew last. So it is for
+        what shows that, and for nothing that is decided."""
+        with self._told("read"):
+            floor = self._seen()
+            with self._transaction("read", WAIT_SECONDS) as root:
+                try:
+                    transaction = self._begun(root, floor)
+                except Refused as refused:
+                    if refused.code not in (Code.STATE_ALTERED, Code.STORE_ROLLED_BACK):
+                        raise
+                    transaction = None
+                if transaction is None and self.state is not None:
+                    transaction = Transaction(self.database, self.state, *self.state.last())
+                with self.database.within(transaction or Transaction(self.database)):
+                    yield self.database
 
     @contextmanager
     def write(self, wait: float = WAIT_SECONDS) -> Iterator[Database]:
@@ -214,6 +233,11 @@ def move_epoch(database: Database) -> None:
 def read_head(database: Database) -> Head:
     """As `read_epoch`."""
     return transaction_of(database).root.head
+
+
+def read_noted_head(database: Database) -> Head:
+    """What stands there, proven or not."""
+    return read_root(database).head
 
 
 def in_use(name: str) -> Refused:

@@ -33,6 +33,8 @@ _MODULUS = 2**256
 _REMEMBERED = 512  # changes that reads which began before them can look back over
 _log = structlog.get_logger()
 
+HEAD = "audit_head"
+"""What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
     "SELECT instance, epoch, sequence, row_hash, at, changed, used, root"
     " FROM installation CROSS JOIN audit_head"
@@ -170,6 +172,13 @@ class State:
         with self._lock:
             return dict(self._hashes)
 
+    def last(self) -> tuple[Root, int]:
+        """The last root that was proven, and the sum that it is of."""
+        with self._lock:
+            if self._root is None:
+                raise AssertionError("a state is loaded before it is used")
+            return self._root, self._total
+
     def knows(self, root: Root) -> bool:
         """Whether this is the last one that was proven."""
         return self._root == root
@@ -273,12 +282,16 @@ class State:
 
     def _follow_log(self, database: Database, root: Root) -> None:
         hashes: dict[str, bytes] = {}
-        for objects in _changes(database, 0, root.sequence):
-            for name, hash_ in objects.items():
-                if hash_ is None:
-                    hashes.pop(name, None)
-                else:
-                    hashes[name] = hash_
+        is_read = True
+        try:
+            for objects in _changes(database, 0, root.sequence):
+                for name, hash_ in objects.items():
+                    if hash_ is None:
+                        hashes.pop(name, None)
+                    else:
+                        hashes[name] = hash_
+        except Altered:
+            is_read = False
         used = dict(ask_uses(database, 0, root.sequence))
         self._hashes, self._used, self._families = {}, used, {}
         self._total = sum(self._weights.of_uses(grant, uses) for grant, uses in used.items())
@@ -286,8 +299,8 @@ class State:
             self._put(name, hash_)
             self._total += self._weights.of_object(name, hash_)
         self._total %= _MODULUS
-        if root.tag is None or not self._fits(root):
-            raise altered("the head of the log, or the log itself, is not what the server wrote")
+        if not is_read or root.tag is None or not self._fits(root):
+            raise altered(HEAD)
         self._past.clear()
         self._settle(root)
 
@@ -307,7 +320,7 @@ class State:
         total %= _MODULUS
         expected = self._weights.tag(root, total)
         if not hmac.compare_digest(root.tag or b"", expected):
-            raise altered("the head of the log, or the log itself, is not what the server wrote")
+            raise altered(HEAD)
         self._apply(changes, root.changed)
         self._use(uses)
         self._total = total
@@ -385,7 +398,7 @@ def _changes(database: Database, after: int, last: int) -> Iterable[dict[str, by
                 for name, hash_ in objects.items()
             }
         except (msgspec.MsgspecError, ValueError):
-            raise altered("the log is not what the server wrote") from None
+            raise altered(HEAD) from None
 
 
 def _rolled_back(seen: int, found: int) -> Refused:
