@@ -87,10 +87,11 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
             raise Refused(Code.ALREADY_INITIALISED, f"There is a store in {store.name} already.")
         with _prepared(location):
             master_key = create_master_key(location.master_key_path)
-            with _removed_on_failure(location.master_key_path), store.prepare():
+            made = (location.master_key_path, location.data_dir / NAME)
+            with _removed_on_failure(*made), store.prepare():
                 created = _fill(store, master_key, admin)
-                location.remember()
                 _note(location, store, master_key)
+                location.remember()
                 return created
 
 

@@ -15,7 +15,9 @@ from controlplane.domain.operation import Head, Operation, Unreadable
 from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.master_key import MasterKey, load_master_key
 from controlplane.service.anchor_file import AnchorFile, Spoilt
+from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
+from controlplane.service.rollback import RESTORE, settle_start
 from controlplane.store import backup_file, operations
 from controlplane.store.backup_file import BackupFile, readable
 from controlplane.store.copying import fill
@@ -72,6 +74,17 @@ class Restoration:
             with self._store.replacing() as database:
                 fill(database, self.summary.schema, self._backup.rows)
             self._location.remember_anew()
+
+    def accept(self) -> bool:
+        """What the store, which is restored, does not know of is lost, as with `serve
+        --accept-rollback`. False where that is left to it, because the store is of an earlier
+        version."""
+        if self.summary.schema < all_migrations()[-1].version:
+            return False
+        store = proven_store(self._location)
+        with store.closing():
+            settle_start(store, self._location, None, self.summary.row_hash, RESTORE)
+        return True
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from peewee import Database
 from controlplane.domain.action import Action
 from controlplane.domain.anchor import NAME, Anchor, Mismatch, Standing, find_mismatch
 from controlplane.domain.instant import now, to_text
-from controlplane.domain.operation import DetailValue, Head
+from controlplane.domain.operation import DetailValue, Head, Operation
 from controlplane.domain.suspension import SuspensionKind
 from controlplane.errors import Code, Refused
 from controlplane.keys.master_key import load_master_key
@@ -20,9 +20,15 @@ from controlplane.service.anchor_file import AnchorFile, Spoilt
 from controlplane.service.anchors import read_standing, write_anew
 from controlplane.service.changes import record
 from controlplane.service.location import Location
-from controlplane.store import enrolments, installations, suspensions
-from controlplane.store.database import Store
+from controlplane.store import enrolments, installations, operations, suspensions
+from controlplane.store.database import Store, read_head
 
+RESTORE = "restore"
+_OF_A_START = (
+    Action.INSTALLATION_ANCHOR,
+    Action.INSTALLATION_REPAIR,
+    Action.INSTALLATION_ROLLBACK,
+)
 _log = structlog.get_logger()
 
 
@@ -46,10 +52,16 @@ class _Noted:
         )
 
 
-def settle_start(store: Store, location: Location, path: Path | None, accepted: str | None) -> Path:
+def settle_start(
+    store: Store,
+    location: Location,
+    path: Path | None,
+    accepted: str | None,
+    by: str = "serve --accept-rollback",
+) -> Path:
     """Before a server starts: that the store, which is proven, is not behind what was noted, nor a
     copy. Where the anchor is from now on. `path`: None: in the data directory. `accepted`: the head
-    of the store that somebody takes for what it is, and goes on from.
+    of the store that somebody takes for what it is, and goes on from; `by` which command.
 
     Refused anchor_missing, store_rolled_back, store_copied; nothing_to_accept."""
     master_key = load_master_key(location.master_key_path)
@@ -61,8 +73,10 @@ def settle_start(store: Store, location: Location, path: Path | None, accepted: 
     with store.read() as database:
         standing = read_standing(store, database)
         mismatch = _find_mismatch(noted, standing)
+        if mismatch is None and accepted is not None and _was_restored(database, accepted):
+            accepted = None
     if accepted is not None:
-        _accept(store, noted.anchor, mismatch, accepted)
+        _accept(store, noted.anchor, mismatch, accepted, by)
     elif mismatch is not None:
         raise _refused(store, noted, standing.head, mismatch)
     elif noted.file is file and noted.says(standing):
@@ -108,7 +122,21 @@ def _refused(store: Store, noted: _Noted, head: Head, mismatch: Mismatch) -> Ref
     return Refused(mismatch.code, " ".join(said))
 
 
-def _accept(store: Store, anchor: Anchor | None, mismatch: Mismatch | None, accepted: str) -> None:
+def _was_restored(database: Database, accepted: str) -> bool:
+    """With this head, which `restore` accepted, and nothing has happened since."""
+    last = read_head(database).sequence
+    for row in reversed(operations.slice_from(database, max(1, last - 9), last)):
+        if not isinstance(row, Operation) or row.entry.action not in _OF_A_START:
+            return False
+        said = row.entry.details or {}
+        if row.entry.action == Action.INSTALLATION_ROLLBACK:
+            return (said.get("by"), said.get("found_hash")) == (RESTORE, accepted)
+    return False
+
+
+def _accept(
+    store: Store, anchor: Anchor | None, mismatch: Mismatch | None, accepted: str, by: str
+) -> None:
     """Leaves a row; suspends all that the rows that are lost may have taken away, but the keys of
     those who were admins when the anchor was written; and begins another instance of the store."""
     if mismatch is None:
@@ -127,10 +155,9 @@ def _accept(store: Store, anchor: Anchor | None, mismatch: Mismatch | None, acce
                 f"The head of the store is not {accepted}: it ends at {_spell(head)}. Look at what "
                 "is there again.",
             )
-        is_of_it = anchor is not None and anchor.instance == standing.instance
-        kept = anchor.admins if anchor is not None and is_of_it else ()
+        kept = () if anchor is None else anchor.admins
         enrolments.end_all(database, at)
-        details = _details(anchor, head, mismatch, instance)
+        details = _details(anchor, head, mismatch, instance) | {"by": by}
         installations.begin_instance(database, instance, at)
         for part in _suspend(database, kept, at):
             record(

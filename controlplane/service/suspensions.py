@@ -83,7 +83,7 @@ class Confirm(Change[tuple[Suspension, ...]]):
             if not chosen:
                 raise not_found("suspension", self.id)
             needs = _of_policy(database, chosen[0], at)
-        if identities.count_other_admins(database, [actor.id], at):
+        if chosen and identities.count_other_admins(database, [actor.id], at):
             needs += consents.of_second_admin(database, actor)
 
         def apply(database: Database, caller: Caller, at: datetime) -> tuple[Suspension, ...]:

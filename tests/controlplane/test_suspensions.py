@@ -243,6 +243,7 @@ class TestConfirming:
         assert refusal(scene.sign) == (401, "api_key_suspended")
         world.services.proposals.approve(second, proposal.id)
         assert world.services.suspensions.list(admin, PageRequest()).items == ()
+        assert world.services.suspensions.confirm_all(admin).confirmed == ()  # asks nobody
         scene.sign()
 
     def test_takes_nobody_where_nobody_else_could_agree(self, scene: Scene) -> None:

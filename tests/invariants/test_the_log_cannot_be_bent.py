@@ -17,6 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.audit.parallel import verify_export
+from controlplane.domain.anchor import NAME
+from controlplane.keys.master_key import load_master_key
+from controlplane.service.anchor_file import AnchorFile
+from controlplane.service.anchors import read_standing, write_anew
+from controlplane.service.installation import proven_store
+from controlplane.service.location import Location
 from controlplane.store.tables import OperationRow
 from tests.invariants.bent import BAD, BENDS, DROP_TRIGGERS, Bend
 from tests.invariants.callers import sign
@@ -59,12 +65,21 @@ class Log:
             location.write_text(
                 location.read_text().replace(self.database, self.postgresql.url(name))
             )
+        _belongs_there(Location(folder / "data"))
         plane = ControlPlane(folder, self.plane.admin_key)
         plane.start()
         try:
             yield Copy(plane, self.postgresql, name)
         finally:
             plane.kill()
+
+
+def _belongs_there(location: Location) -> None:
+    """A copy is noted as what it is, so that it is served."""
+    store, key = proven_store(location), load_master_key(location.master_key_path)
+    with store.closing(), store.read() as database:
+        anchor = AnchorFile(location.data_dir / NAME, key)
+        write_anew(database, anchor, read_standing(store, database))
 
 
 @dataclass(frozen=True)

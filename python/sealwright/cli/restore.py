@@ -46,9 +46,10 @@ def restore(
 ) -> None:
     """Put the backup FILE in the place of the store, on either database.
 
-    First its log is verified and the master key tried; then it says what would be lost, and asks.
-    Servers have to be stopped. The data directory may be new; it remembers --database and
-    --master-key-file.
+    First its log is verified and the master key tried; then it says what is lost, and asks a person
+    whether to go on. API keys, grants and approvals are suspended, which the lost rows may have
+    revoked or used. Servers have to be stopped. The data directory may be new; it remembers
+    --database and --master-key-file.
     """
     from controlplane.api.operations import line
     from controlplane.service.location import Location
@@ -61,11 +62,18 @@ def restore(
         if not yes and _loses(found):
             _ask()
         found.carry_out()
-    following = _next(data_dir, found)
+        is_accepted = found.accept()
+    following = _next(data_dir, found, is_accepted=is_accepted)
     if invocation().json:
         print_object(_restored(data_dir, found, following))
     else:
         click.echo(f"Restored. Start the server: {following}", err=True)
+        if is_accepted:
+            click.echo(
+                "API keys, grants and approvals are suspended until an admin confirms them: "
+                "sealwright recovery list",
+                err=True,
+            )
 
 
 def _tell(found: "Restoration") -> None:
@@ -111,14 +119,13 @@ def _loses(found: "Restoration") -> bool:
 
 
 def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("Nobody is there to say whether to go on: give --yes")
-    click.confirm("Go on?", abort=True, err=True)
+    if sys.stdin.isatty():
+        click.confirm("Go on?", abort=True, err=True)
 
 
-def _next(data_dir: Path, found: "Restoration") -> str:
-    place = shlex.quote(str(data_dir))
-    return f"sealwright serve --data-dir {place} --accept-rollback {found.summary.row_hash}"
+def _next(data_dir: Path, found: "Restoration", *, is_accepted: bool) -> str:
+    start = f"sealwright serve --data-dir {shlex.quote(str(data_dir))}"
+    return start if is_accepted else f"{start} --accept-rollback {found.summary.row_hash}"
 
 
 def _restored(data_dir: Path, found: "Restoration", following: str) -> _Restored:
