@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from controlplane.domain import permissions
 from controlplane.domain.model import Caller
 from controlplane.errors import Altered
+from controlplane.store import grants
 from controlplane.store.database import Store
 from controlplane.store.objects import scan
 from controlplane.store.state import State, read_root
@@ -39,10 +40,11 @@ def verify_state(store: Store, state: State) -> StateVerdict:
     is named too."""
     with store.evidence() as database:
         root = read_root(database)
-        expected, strange = state.anew(), []
+        expected, strange = state.anew(), set[str]()
         try:
             expected.follow_log(database, root)
         except Altered as error:  # then it says what it says, and nothing proves it
-            strange.append(error.what)
-        strange += expected.strange(scan(database))
-    return StateVerdict(len(expected.objects()), tuple(strange), root.sequence)
+            strange.add(error.what)
+        strange.update(expected.strange(scan(database)))
+        strange.update(f"grants/{grant_id}" for grant_id in grants.find_misquoting(database))
+    return StateVerdict(len(expected.objects()), tuple(sorted(strange)), root.sequence)

@@ -1,10 +1,11 @@
 """Grants as rows: inserted, used up, revoked; the database refuses anything else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from msgspec import json
+from msgspec import MsgspecError, json
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
@@ -20,10 +21,12 @@ from controlplane.domain.model import (
 )
 from controlplane.errors import Altered
 from controlplane.store import rows
+from controlplane.store.batches import batches
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
-from controlplane.store.tables import GrantRow, RequestRow
+from controlplane.store.state import altered
+from controlplane.store.tables import GrantRow, OperationRow, RequestRow
 from controlplane.store.transaction import transaction_of
 
 _HASHES = Form(
@@ -131,9 +134,38 @@ def find_active(
     query = GrantRow.select().where(
         (GrantRow.signer == signer) & (GrantRow.grantee == grantee) & _is(GrantState.ACTIVE, now)
     )
-    return tuple(
-        _checked(database, row) for row in rows.select(database, query.order_by(GrantRow.id))
+    found = [_checked(database, row) for row in rows.select(database, query.order_by(GrantRow.id))]
+    for grant_id in _misquoting(database, {each.id: each.approvals or () for each in found}):
+        raise altered(f"grants/{grant_id}")
+    return tuple(found)
+
+
+def find_misquoting(database: Database) -> list[str]:
+    """The ids of those whose approvals name rows that the log has not. Each stands with its number
+    in what is proven of a grant, and with its hash in the column alone."""
+    query = GrantRow.select(GrantRow.id, GrantRow.approvals).where(
+        GrantRow.approvals.is_null(False)
     )
+    quoted: dict[str, Sequence[Approval]] = {}
+    for grant_id, text in query.tuples().iterator(database):
+        with suppress(MsgspecError, TypeError):  # which is no object that anybody left
+            quoted[grant_id] = json.decode(text, type=list[Approval])
+    return _misquoting(database, quoted)
+
+
+def _misquoting(database: Database, quoted: Mapping[str, Sequence[Approval]]) -> list[str]:
+    numbers = sorted({each.sequence for approvals in quoted.values() for each in approvals})
+    hashes: dict[int, str] = {}
+    for some in batches(numbers):
+        query = OperationRow.select(OperationRow.sequence, OperationRow.row_hash).where(
+            OperationRow.sequence.in_(some)
+        )
+        hashes.update(query.tuples().execute(database))
+    return [
+        grant_id
+        for grant_id, approvals in quoted.items()
+        if any(hashes.get(each.sequence) != each.row_hash for each in approvals)
+    ]
 
 
 def signers_of_open(database: Database, now: datetime, *, grantee: str) -> frozenset[str]:

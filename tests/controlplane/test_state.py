@@ -3,6 +3,7 @@ decisions rest on, it gets nobody a signature or a right, and is found by its na
 
 import itertools
 import os
+import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -454,6 +455,16 @@ class TestWhatWasSeen:
         bent.write(f"UPDATE grants SET {columns} WHERE id = ?", grant)
         with bent.served() as services:
             assert bent.outcome(services, "eve", "release") is ALTERED
+
+    def test_no_grant_has_the_server_name_an_approval_that_there_is_not(self, bent: Bent) -> None:
+        """Or the log that says so would not be intact, by the server's own hand."""
+        grant = bent.ids["grant"]
+        (row,) = bent.ask("SELECT approvals FROM grants WHERE id = ?", grant)
+        forged = re.sub("[0-9a-f]{64}", "0" * 64, row["approvals"], count=1)
+        bent.write("UPDATE grants SET approvals = ? WHERE id = ?", forged, grant)
+        with bent.served() as services:
+            assert bent.outcome(services, "ci", "release") is ALTERED
+        assert found_in(bent.location) == {f"grants/{grant}"}
 
     def test_no_signer_signs_with_the_key_of_another(self, bent: Bent) -> None:
         bent.write(
