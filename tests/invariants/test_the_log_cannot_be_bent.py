@@ -66,8 +66,9 @@ class Log:
                 location.read_text().replace(self.database, self.postgresql.url(name))
             )
         _belongs_there(Location(folder / "data"))
-        plane = ControlPlane(folder, self.plane.admin_key)
+        plane = ControlPlane(folder, self.plane.admin_key, ("--workers", "1"))
         plane.start()
+        plane.client().operations_head()  # it has the store open, as it is
         try:
             yield Copy(plane, self.postgresql, name)
         finally:
@@ -130,6 +131,7 @@ def verify(plane: ControlPlane, *arguments: str) -> Verdict:
         subprocess.run(each, env=environment, capture_output=True, text=True, check=False)
         for each in ([*command, "--json"], command)
     )
+    assert for_machines.stdout, for_machines.stderr
     verdict = json.loads(for_machines.stdout)
     found = re.search(r"^first bad sequence +(\d+)$", for_people.stdout, re.MULTILINE)
     assert (int(found[1]) if found else None) == verdict["first_bad_sequence"]
