@@ -127,6 +127,7 @@ class State:
         self._root: Root | None = None
         self._last_row_at: datetime | None = None
         self._past: deque[tuple[int, dict[str, bytes | None]]] = deque(maxlen=_REMEMBERED)
+        self._refused: Root | None = None  # that was looked at, and nothing fits
         self._since = 0  # what was before this change is not remembered
 
     @property
@@ -310,9 +311,13 @@ class State:
     def _catch_up(self, database: Database, known: Root, root: Root) -> None:
         changes: dict[str, bytes | None] = {}
         uses: dict[str, int] = {}
-        if root.changed != known.changed:
-            for objects in _changes(database, known.changed, root.changed):
-                changes |= objects
+        try:
+            if root.changed != known.changed:
+                for objects in _changes(database, known.changed, root.changed):
+                    changes |= objects
+        except Altered:
+            self._look_again(database, root)
+            return
         if root.used != known.used:
             uses = dict(ask_uses(database, known.sequence, root.sequence))
         before = {name: self._hashes.get(name) for name in changes}
@@ -320,10 +325,25 @@ class State:
         total %= _MODULUS
         expected = self._weights.tag(root, total)
         if not hmac.compare_digest(root.tag or b"", expected):
-            raise altered(HEAD)
+            self._look_again(database, root)
+            return
         self._apply(changes, root.changed)
         self._use(uses)
         self._total = total
+        self._settle(root)
+
+    def _look_again(self, database: Database, root: Root) -> None:
+        """What the log says of the way to this root does not lead there. Perhaps somebody wrote to
+        the log alone, and the objects themselves are what the root is of. Raises Altered."""
+        if root == self._refused:
+            raise altered(HEAD)
+        known = (self._hashes, self._used, self._families, self._total, self._past.copy())
+        self._take(scan(database))
+        if not self._fits(root):
+            self._hashes, self._used, self._families, self._total, self._past = known
+            self._refused = root
+            raise altered(HEAD)
+        _log.error("state_altered", object="operations", sequence=root.sequence)
         self._settle(root)
 
     def _apply(self, changes: Objects, changed: int) -> None:
