@@ -10,11 +10,12 @@ from peewee import Database
 
 from controlplane.audit.verification import verify_lines
 from controlplane.domain.anchor import NAME
-from controlplane.domain.instant import from_text
+from controlplane.domain.instant import from_text, now
 from controlplane.domain.operation import Head, Operation, Unreadable
 from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.master_key import MasterKey, load_master_key
 from controlplane.service.anchor_file import AnchorFile, Spoilt
+from controlplane.service.backup import back_up
 from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
 from controlplane.service.rollback import RESTORE, settle_start
@@ -48,7 +49,7 @@ class Restoration:
     """Of a backup whose log is sound. `altered`: names of objects in it that are not as the server
     left them; what rests on them will be refused. `loss`: None where there is no store. `noted`:
     how far the anchor in the data directory says that the store had come, where that is more than
-    the backup holds."""
+    the backup holds. `kept`: a backup of the store that was replaced, made when it was."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Restoration:
         self.altered = altered
         self.loss = loss
         self.noted = noted
+        self.kept: Path | None = None
         self._location = location
         self._store = store
         self._backup = backup
@@ -71,9 +73,18 @@ class Restoration:
         """All or nothing. The data directory remembers where its store is. Refused store_in_use,
         store_unavailable, data_dir_unusable."""
         with _folder(self._location.data_dir):
+            self._keep()
             with self._store.replacing() as database:
                 fill(database, self.summary.schema, self._backup.rows)
             self._location.remember_anew()
+
+    def _keep(self) -> None:
+        """What the backup does not know, as far as it can be read: whoever restores the wrong one
+        can come back."""
+        if self.loss is not None and self.loss.rows:
+            file = self._location.data_dir / f"replaced-{now():%Y%m%dT%H%M%SZ}.sealwright"
+            back_up(self._location, file)
+            self.kept = file
 
     def accept(self) -> bool:
         """What the store, which is restored, does not know of is lost, as with `serve

@@ -75,6 +75,8 @@ def test_the_drill(served: Served, tmp_path: Path) -> None:
     assert restored.code == 0, restored.err
     said = restored.json()
     assert (said["rows"], said["head"]) == (backup["rows"], backup["head"])
+    kept = Path(said["kept"])  # what was there is not gone
+    assert (kept.parent, stat.S_IMODE(kept.stat().st_mode)) == (served.data_dir, 0o600)
     assert said["next"] == f"sealwright serve --data-dir {served.data_dir}"
     plane.start()
     environment = {"SEALWRIGHT_URL": plane.url, "SEALWRIGHT_API_KEY": key}

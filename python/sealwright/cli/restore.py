@@ -33,6 +33,8 @@ class _Restored(msgspec.Struct):
     noted_rows: int | None
     """That the anchor says the store had, where those are more than the backup's."""
     altered: tuple[str, ...]
+    kept: str | None
+    """A backup of the store that was replaced, where the backup does not have all of it."""
     next: str
 
 
@@ -47,9 +49,9 @@ def restore(
     """Put the backup FILE in the place of the store, on either database.
 
     First its log is verified and the master key tried; then it says what is lost, and asks a person
-    whether to go on. API keys, grants and approvals are suspended, which the lost rows may have
-    revoked or used. Servers have to be stopped. The data directory may be new; it remembers
-    --database and --master-key-file.
+    whether to go on. What was there is kept, as a backup in the data directory. API keys, grants
+    and approvals are suspended, which the lost rows may have revoked or used. Servers have to be
+    stopped. The data directory may be new; it remembers --database and --master-key-file.
     """
     from controlplane.api.operations import line
     from controlplane.service.location import Location
@@ -67,6 +69,9 @@ def restore(
     if invocation().json:
         print_object(_restored(data_dir, found, following))
     else:
+        if found.kept is not None:
+            kept = printable(str(found.kept))
+            click.echo(f"What was there before is kept, as a backup: {kept}", err=True)
         click.echo(f"Restored. Start the server: {following}", err=True)
         if is_accepted:
             click.echo(
@@ -119,8 +124,11 @@ def _loses(found: "Restoration") -> bool:
 
 
 def _ask() -> None:
+    """Where nobody can answer, the command itself is the answer."""
     if sys.stdin.isatty():
         click.confirm("Go on?", abort=True, err=True)
+    elif sys.stdin.readline().strip().lower() in ("n", "no"):
+        raise click.Abort
 
 
 def _next(data_dir: Path, found: "Restoration", *, is_accepted: bool) -> str:
@@ -142,5 +150,6 @@ def _restored(data_dir: Path, found: "Restoration", following: str) -> _Restored
         lost_until=None if loss is None else loss.until,
         noted_rows=None if found.noted is None else found.noted.sequence,
         altered=found.altered,
+        kept=None if found.kept is None else str(found.kept.absolute()),
         next=following,
     )
