@@ -68,5 +68,6 @@ def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
         operation = _link(head, entry, salts[(number - 1) * _SALTS : number * _SALTS])
         head = Head(operation.sequence, operation.row_hash, at)
         appended.append(operation)
-    operations.append(database, appended, transaction.follow(head, changed))
+    root = transaction.follow(head, [each.row_hash for each in appended], changed)
+    operations.append(database, appended, root)
     return appended

@@ -65,7 +65,7 @@ def settle_start(
 
     Refused anchor_missing, store_rolled_back, store_copied; nothing_to_accept."""
     master_key = load_master_key(location.master_key_path)
-    beside = AnchorFile(location.data_dir / NAME, master_key)
+    beside = AnchorFile((location.data_dir / NAME).absolute(), master_key)
     file = beside if path is None else AnchorFile(path.absolute(), master_key)
     noted = _read(file)
     if noted.is_missing and not (before := _read(beside)).is_missing:
@@ -82,7 +82,7 @@ def settle_start(
     elif noted.file is file and noted.says(standing):
         return file.path  # which may be where nothing can be written
     _write(store, file)
-    if file.path != beside.path.absolute():
+    if file.path != beside.path:
         beside.remove()
     return file.path
 

@@ -41,7 +41,7 @@ from controlplane.store.tables import OperationRow
 _COLUMNS = tuple(OperationRow._meta.columns)
 _NAMES = ", ".join(_COLUMNS)
 _ROWS_AT_ONCE = 500  # in one statement: within SQLite's limit of variables
-_NEW_HEAD = "sequence = ?, row_hash = ?, at = ?, changed = ?, used = ?, root = ?"
+_NEW_HEAD = "sequence = ?, row_hash = ?, at = ?, changed = ?, used = ?, link = ?, root = ?"
 _UPDATE_HEAD = f"UPDATE audit_head SET {_NEW_HEAD}"  # noqa: S608  # our own column names
 # One parameter, read by the server itself: no other way costs so little on either side. The count
 # has the rows inserted before the head moves, which their trigger compares them with.
@@ -167,7 +167,10 @@ def append(database: Database, operations: Sequence[Operation], root: Root) -> N
     Plain SQL: Peewee's query builder would take longer than SQLite's insert, on the sign path.
     Many rows a statement: each one gives the interpreter to other threads, and waits for it.
     """
-    head = (root.sequence, root.row_hash, root.at, root.changed, root.used, root.tag)
+    head = (
+        *(root.sequence, root.row_hash, root.at, root.changed),
+        *(root.used, root.link, root.tag),
+    )
     if dialect_of(database) is POSTGRESQL:
         rows = _encode([_as_json(each) for each in operations]).decode()
         ask(database, _APPEND_ON_POSTGRESQL, (rows, *head, len(operations)))

@@ -12,6 +12,7 @@ from peewee import Database, Model, ModelSelect, PeeweeException
 
 from controlplane.errors import Altered
 from controlplane.store.batches import ASKED_AT_ONCE, batches
+from controlplane.store.conditions import is_refuted
 from controlplane.store.objects import KINDS, hash_object, scan_table
 from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
@@ -26,24 +27,26 @@ def select(database: Database, query: Any) -> list[Any]:
     """The rows of a query for whole rows of one table. Raises Altered."""
     transaction = transaction_of(database)
     found = _fetch(database, query)
+    names: set[str] = set()
     if transaction.is_checked:
         for row in found:
-            _check(transaction, row)
+            _check(transaction, query, row, names)
     return found
 
 
 def select_sound(database: Database, query: Any) -> list[Any]:
     """Those of them that are as they were left: of the others the log hears, and who asks does
     without."""
-    return _sound(database, _fetch(database, query))
+    return _sound(database, query, _fetch(database, query))
 
 
-def _sound(database: Database, rows: list[Any]) -> list[Any]:
+def _sound(database: Database, query: Any, rows: list[Any]) -> list[Any]:
     transaction = transaction_of(database)
-    sound = []
+    sound: list[Any] = []
+    names: set[str] = set()
     for row in rows:
         try:
-            _check(transaction, row)
+            _check(transaction, query, row, names)
         except Altered:
             continue
         sound.append(row)
@@ -57,16 +60,16 @@ def load_sound(database: Database, query: Any, load: Callable[[list[Any]], list[
     asked = limit
     while True:
         rows = _fetch(database, query.limit(asked))
-        loaded = _load_sound(database, rows, load)
+        loaded = _load_sound(database, query, rows, load)
         if limit is None or asked is None or len(loaded) >= limit or len(rows) < asked:
             return loaded[:limit]
         asked += limit - len(loaded)
 
 
 def _load_sound(
-    database: Database, rows: list[Any], load: Callable[[list[Any]], list[T]]
+    database: Database, query: Any, rows: list[Any], load: Callable[[list[Any]], list[T]]
 ) -> list[T]:
-    sound = _sound(database, rows)
+    sound = _sound(database, query, rows)
     try:
         return load(sound)
     except Altered:
@@ -153,7 +156,7 @@ def require_sound(database: Database, *tables: type[Model]) -> None:
     for table in tables if transaction.is_checked else ():
         kind, names = KINDS[table], set()
         for found in scan_table(database, kind):
-            if found.hash is None:
+            if found.hash is None or found.name in names:
                 raise altered(found.name)
             transaction.check(found.name, found.hash)
             names.add(found.name)
@@ -218,14 +221,20 @@ def _fetch(database: Database, query: "ModelSelect[Any]") -> list[Any]:
         raise altered(f"{_title(query)} (text that is none)") from error
 
 
-def _check(transaction: Transaction, row: Any) -> None:
+def _check(transaction: Transaction, query: Any, row: Any, names: set[str]) -> None:
+    """That it is as it was left, is what was asked for, and is not there twice: a row may be sound,
+    and another than the one that was meant. `names`: of those before it. Raises Altered."""
     kind = KINDS[type(row)]
     columns: dict[str, Any] = row.__data__
+    name = kind.name(columns)
     try:
         hash_ = hash_object(kind, columns)
     except (TypeError, ValueError):
-        raise altered(kind.name(columns)) from None
-    transaction.check(kind.name(columns), hash_)
+        raise altered(name) from None
+    transaction.check(name, hash_)
+    if name in names or is_refuted(query._where, type(row), columns):
+        raise altered(name)
+    names.add(name)
 
 
 def _title(query: Any) -> str:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from threading import Lock
 from typing import Any
 
@@ -36,12 +36,15 @@ _log = structlog.get_logger()
 HEAD = "audit_head"
 """What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
-    "SELECT instance, epoch, sequence, row_hash, at, changed, used, root"
+    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, root"
     " FROM installation CROSS JOIN audit_head"
 )
 _CHANGES = (
     "SELECT objects FROM operations WHERE objects IS NOT NULL AND sequence > ? AND sequence <= ?"
     " ORDER BY sequence"
+)
+_ROW_HASHES = (
+    "SELECT row_hash FROM operations WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
 )
 _USES = (
     "SELECT grant_id, COUNT(*) FROM operations WHERE sequence > ? AND sequence <= ?"
@@ -65,8 +68,9 @@ class Overtaken(Exception):  # noqa: N818  # no error: look again
 @dataclass(frozen=True, slots=True)
 class Root:
     """What the head says. `at`: of the last row, as text. `changed`: the last row that changed an
-    object. `used`: signings under grants, ever. `tag`: over all of this and the sum; None in a
-    store that has none yet."""
+    object. `used`: signings under grants, ever. `link`: of a chain over the hashes of the rows, so
+    that who knows an earlier one can tell that this one follows it. `tag`: over all of this and the
+    sum; None in a store that has none yet."""
 
     instance: str
     epoch: int
@@ -75,6 +79,7 @@ class Root:
     at: str | None
     changed: int
     used: int
+    link: bytes
     tag: bytes | None
 
     @property
@@ -84,9 +89,16 @@ class Root:
 
 def root_of(row: Iterable[Any]) -> Root:
     """Of a row of READ_ROOT."""
-    instance, epoch, sequence, row_hash, at, changed, used, tag = row
+    instance, epoch, sequence, row_hash, at, changed, used, link, tag = row
     octets = None if tag is None else bytes(tag)
-    return Root(instance, epoch, sequence, row_hash, at, changed, used, octets)
+    return Root(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b""), octets)
+
+
+def follow_links(link: bytes, row_hashes: Iterable[str]) -> bytes:
+    """From one of the chain to the one after these rows."""
+    for row_hash in row_hashes:
+        link = sha256(link + row_hash.encode()).digest()
+    return link
 
 
 class Weights:
@@ -105,7 +117,8 @@ class Weights:
 
     def tag(self, root: Root, total: int) -> bytes:
         said = [root.instance, root.epoch, root.sequence, root.row_hash, root.at, root.changed]
-        octets = msgspec.json.encode([*said, root.used, total.to_bytes(32).hex()])
+        said += [root.used, root.link.hex(), total.to_bytes(32).hex()]
+        octets = msgspec.json.encode(said)
         return hmac.digest(self._tag_key, octets, "sha256")
 
     def _number(self, what: bytes, name: str, value: bytes) -> int:
@@ -194,8 +207,8 @@ class State:
                 return self._total
             if known is None:
                 raise AssertionError("a state is loaded before it is used")
-            if found < floor:
-                raise _rolled_back(floor[0], root.sequence)
+            if found < floor or found == (known.sequence, known.epoch):
+                raise _rolled_back(known, root)
             if found < (known.sequence, known.epoch):
                 raise Overtaken
             self._catch_up(database, known, root)
@@ -309,6 +322,10 @@ class State:
         return hmac.compare_digest(root.tag or b"", self._weights.tag(root, self._total))
 
     def _catch_up(self, database: Database, known: Root, root: Root) -> None:
+        if root.sequence != known.sequence and root.link != follow_links(
+            known.link, _row_hashes(database, known.sequence, root.sequence)
+        ):
+            raise _rolled_back(known, root)  # what was known is not what this goes on from
         changes: dict[str, bytes | None] = {}
         uses: dict[str, int] = {}
         try:
@@ -421,8 +438,18 @@ def _changes(database: Database, after: int, last: int) -> Iterable[dict[str, by
             raise altered(HEAD) from None
 
 
-def _rolled_back(seen: int, found: int) -> Refused:
+def _row_hashes(database: Database, after: int, last: int) -> Iterable[str]:
+    """Hints, as the changes."""
+    statement = place(database, _ROW_HASHES)
+    cursor = database.execute_sql(statement, (after, last))  # type: ignore[no-untyped-call]
+    return [str(row_hash) for (row_hash,) in cursor.fetchall()]
+
+
+def _rolled_back(known: Root, root: Root) -> Refused:
     title = "The store has lost rows that this server has seen; its log has more."
-    cause = f"The store ends at row {found}, and this server has seen row {seen}."
+    seen, found = (f"{each.sequence} ({each.row_hash})" for each in (known, root))
+    cause = (
+        f"The store ends at row {found}, which does not follow row {seen}, that this server saw."
+    )
     _log.error("store_rolled_back", seen=seen, found=found)
     return Refused(Code.STORE_ROLLED_BACK, title, retry_after=30, cause=cause)

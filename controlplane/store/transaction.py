@@ -2,7 +2,7 @@
 changed since."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from controlplane.domain.instant import to_text
 from controlplane.domain.operation import Head
 from controlplane.store.dialect import ask, place
 from controlplane.store.objects import families_of
-from controlplane.store.state import Root, State, altered, read_root
+from controlplane.store.state import Root, State, altered, follow_links, read_root
 
 _SEAL = "UPDATE audit_head SET root = ?"
 _MOVE_EPOCH = "UPDATE installation SET epoch = ?"
@@ -128,7 +128,7 @@ class Transaction:
         self._uses.update(uses)
         self._root = replace(self.root, used=self.root.used + sum(uses.values()))
 
-    def follow(self, head: Head, changed: int | None) -> Root:
+    def follow(self, head: Head, row_hashes: Iterable[str], changed: int | None) -> Root:
         """Rows were appended, up to this head; the root to be written with it. `changed`: the last
         of them that lists objects."""
         root = self.root
@@ -138,6 +138,7 @@ class Transaction:
             row_hash=head.row_hash,
             at=None if head.at is None else to_text(head.at),
             changed=root.changed if changed is None else changed,
+            link=follow_links(root.link, row_hashes),
             tag=None,
         )
         return self._seal()

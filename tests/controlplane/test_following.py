@@ -35,6 +35,11 @@ def write(world: World, statement: str) -> None:
         connection.executescript(f"DROP TRIGGER IF EXISTS operations_never_updated; {statement}")
 
 
+def copy_of(store: Path, other: Path) -> None:
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(other)) as target:
+        source.backup(target)
+
+
 LAST_CHANGE = "WHERE sequence = (SELECT MAX(sequence) FROM operations WHERE kind = 'change')"
 
 
@@ -75,3 +80,21 @@ def test_what_others_used_up_of_a_grant_is_known(world: World, other: Services) 
         with pytest.raises(Refused) as refused:
             services.signing.sign(world.callers["ci"], a_call("release"))
         assert refused.value.code is Code.NO_ACTIVE_GRANT
+
+
+def test_who_writes_a_row_in_the_place_of_one_that_is_gone_is_found_out(
+    world: World, other: Services
+) -> None:
+    """A store that is put back behind one process only: what the other then writes is another log,
+    though its head is proven."""
+    aside = world.location.store_path.with_name("aside.db")
+    copy_of(world.location.store_path, aside)
+    assert world.services.signing.sign(world.callers["ci"], a_call("release")).signature
+    copy_of(aside, world.location.store_path)
+    for number in range(2):  # so that its log is as long, and then longer
+        assert other.signing.sign(
+            world.callers["ci"], a_call("release", idempotency_key=f"other-{number}")
+        ).signature
+        with pytest.raises(Refused) as refused:
+            world.services.signing.sign(world.callers["ci"], a_call("release"))
+        assert refused.value.code is Code.STORE_ROLLED_BACK

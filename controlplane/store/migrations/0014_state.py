@@ -17,6 +17,7 @@ _STATEMENTS = [
     "ALTER TABLE audit_head ADD COLUMN at TEXT",
     "ALTER TABLE audit_head ADD COLUMN changed BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE audit_head ADD COLUMN used BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE audit_head ADD COLUMN link BLOB",  # a chain over the hashes of all rows
     "ALTER TABLE audit_head ADD COLUMN root BLOB",
     """
     UPDATE audit_head SET at = (
