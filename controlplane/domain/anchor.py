@@ -26,6 +26,11 @@ class Place(Struct, frozen=True, omit_defaults=True):
     database: int | None = None
     system: str | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Nodes may be on it that have anchors of their own."""
+        return self.database is not None
+
     def is_same(self, other: "Place") -> bool:
         """Devices get other numbers when a machine starts, and files other names when they are
         moved; both at once say that it is another file."""
@@ -77,9 +82,9 @@ class Mismatch:
 
 
 def find_mismatch(anchor: Anchor, standing: Standing) -> Mismatch | None:
-    """None also where what was noted is of a former instance: somebody accepted what became of
-    it."""
-    if anchor.instance in standing.former:
+    """None also where what was noted is of a former instance, and other nodes may have the store,
+    of which one accepted what became of it."""
+    if anchor.instance in standing.former and standing.place.is_shared:
         return None
     noted, head = anchor.head, standing.head
     rolled_back = Code.STORE_ROLLED_BACK

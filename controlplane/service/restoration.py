@@ -59,12 +59,14 @@ class Restoration:
         altered: tuple[str, ...],
         loss: Loss | None,
         noted: Head | None,
+        anchor: Path | None,
     ) -> None:
         self.summary: Summary = backup.summary
         self.altered = altered
         self.loss = loss
         self.noted = noted
         self.kept: Path | None = None
+        self._anchor = anchor
         self._location = location
         self._store = store
         self._backup = backup
@@ -89,18 +91,21 @@ class Restoration:
     def accept(self) -> bool:
         """What the store, which is restored, does not know of is lost, as with `serve
         --accept-rollback`. False where that is left to it, because the store is of an earlier
-        version."""
-        if self.summary.schema < all_migrations()[-1].version:
+        version, or something in it was altered."""
+        if self.altered or self.summary.schema < all_migrations()[-1].version:
             return False
         store = proven_store(self._location)
         with store.closing():
-            settle_start(store, self._location, None, self.summary.row_hash, RESTORE)
+            settle_start(store, self._location, self._anchor, self.summary.row_hash, RESTORE)
         return True
 
 
 @contextmanager
-def restoration(location: Location, file: Path, export: Export) -> Iterator[Restoration]:
-    """Looks at the backup, and at what is in its place; changes nothing yet.
+def restoration(
+    location: Location, file: Path, export: Export, anchor: Path | None = None
+) -> Iterator[Restoration]:
+    """Looks at the backup, and at what is in its place; changes nothing yet. `anchor`: None: in the
+    data directory.
 
     Refused backup_unreadable, store_too_new; backup_altered: its log is not what was written;
     master_key_unreadable; master_key_wrong: the backup's store had another one; store_in_use: a
@@ -113,8 +118,9 @@ def restoration(location: Location, file: Path, export: Export) -> Iterator[Rest
         master_key = _load_master_key(location, backup)
         _check_log(backup, export)
         altered = _find_altered(backup, State(master_key.derive("state")))
-        noted = _read_noted(AnchorFile(location.data_dir / NAME, master_key), backup.summary)
-        yield Restoration(location, store, backup, altered, _find_loss(store, backup), noted)
+        noted_in = AnchorFile((anchor or location.data_dir / NAME).resolve(), master_key)
+        noted, loss = _read_noted(noted_in, backup.summary), _find_loss(store, backup)
+        yield Restoration(location, store, backup, altered, loss, noted, anchor)
 
 
 def _load_master_key(location: Location, backup: BackupFile) -> MasterKey:

@@ -65,8 +65,8 @@ def settle_start(
 
     Refused anchor_missing, store_rolled_back, store_copied; nothing_to_accept."""
     master_key = load_master_key(location.master_key_path)
-    beside = AnchorFile((location.data_dir / NAME).absolute(), master_key)
-    file = beside if path is None else AnchorFile(path.absolute(), master_key)
+    beside = AnchorFile((location.data_dir / NAME).resolve(), master_key)
+    file = beside if path is None else AnchorFile(path.resolve(), master_key)
     noted = _read(file)
     if noted.is_missing and not (before := _read(beside)).is_missing:
         noted = before  # from where it moves
@@ -81,8 +81,7 @@ def settle_start(
         raise _refused(store, noted, standing.head, mismatch)
     elif noted.file is file and noted.says(standing):
         return file.path  # which may be where nothing can be written
-    _write(store, file)
-    if file.path != beside.path:
+    if _write(store, file) and file.path != beside.path:
         beside.remove()
     return file.path
 
@@ -198,20 +197,21 @@ def _details(
     }
 
 
-def _write(store: Store, file: AnchorFile) -> None:
-    """A server can do without; then its log says so, and again while it runs."""
+def _write(store: Store, file: AnchorFile) -> bool:
+    """A server can do without (False); then its log says so, and again while it runs."""
     try:
         with file.locked(), store.read() as database:
             standing = read_standing(store, database)
             write_anew(database, file, standing)
     except OSError as fault:
         _log.error("anchor_not_written", path=str(file.path), cause=str(fault))
-        return
+        return False
     if not standing.is_anchored:
         at = now()
         with store.write() as database:
             installations.mark_anchored(database, at)
             record(database, None, Action.INSTALLATION_ANCHOR, standing.instance, at=at)
+    return True
 
 
 def _spell(head: Head) -> str:

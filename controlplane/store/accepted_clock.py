@@ -18,5 +18,7 @@ def read(database: Database) -> AcceptedClock | None:
 
 def write(database: Database, accepted: AcceptedClock) -> None:
     columns = {"id": _ID, **_CLOCK.write(accepted)}
-    if not rows.update(database, AcceptedClockRow, AcceptedClockRow.id == _ID, columns):
+    if not rows.update(
+        database, AcceptedClockRow, AcceptedClockRow.id == _ID, columns, may_lack=True
+    ):
         rows.insert(database, AcceptedClockRow, columns)

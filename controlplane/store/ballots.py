@@ -57,7 +57,7 @@ class Ballots(Generic[B]):
         """In the place of one by the same approver on the same step that does not count."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
         before = self._is_decision(ballot_id, decision) & ~self._counts()
-        if not rows.update(database, self.decisions, before, columns):
+        if not rows.update(database, self.decisions, before, columns, may_lack=True):
             rows.insert(database, self.decisions, columns)
 
     def withdraw_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
@@ -68,15 +68,17 @@ class Ballots(Generic[B]):
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
         """Pending ones, oldest first, on which an approval by this identity counts, or is
         suspended: all of them."""
-        rows.require_sound(database, self.table, self.decisions)
         fields = self.decisions._meta.fields
-        approved = self.decisions.select(fields[self.reference]).where(
+        theirs = (
             (fields["approver"] == approver)
             & (fields["verdict"] == Verdict.APPROVED.value)
             & fields["withdrawn_at"].is_null()
         )
-        query = self.table.select().where(self.is_pending(now) & self.table.id.in_(approved))
-        return self.load(database, rows.select(database, query.order_by(self.table.id)))
+        approved = rows.matching(database, self.decisions, theirs)
+        ids = {getattr(row, self.reference) for row in approved}
+        on_these = self.is_pending(now) & self.table.id.in_(ids)
+        found: list[Any] = rows.matching(database, self.table, on_these)
+        return self.load(database, sorted(found, key=lambda row: str(row.id)))
 
     def find(self, database: Database, ballot_id: str) -> B | None:
         row = rows.find(database, self.table, ballot_id)

@@ -23,23 +23,25 @@ _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
 def is_refuted(condition: Any, table: type[Model], columns: Mapping[str, Any]) -> bool:
     """Whether it does not hold for a row of this table; False also where only the database can
     tell, as of queries within it."""
-    return _holds(condition, table, columns) is False
+    return holds(condition, table, columns) is False
 
 
-def _holds(condition: Any, table: type[Model], columns: Mapping[str, Any]) -> bool | None:
+def holds(condition: Any, table: type[Model], columns: Mapping[str, Any]) -> bool | None:
     """None: not known here. As in SQL, nothing is equal to null, nor different from it; though here
     the negation of that is true."""
     if isinstance(condition, Negated):
-        inner = _holds(condition.node, table, columns)
+        inner = holds(condition.node, table, columns)
         return None if inner is None else not inner
     if not isinstance(condition, Expression):
         return None
     if condition.op in (OP.AND, OP.OR):
         sides = (condition.lhs, condition.rhs)
-        return _both(condition.op, *(_holds(each, table, columns) for each in sides))
+        return _both(condition.op, *(holds(each, table, columns) for each in sides))
     field, asked = condition.lhs, condition.rhs
     if not isinstance(field, Field) or field.model is not table:
         return None
+    if isinstance(asked, Field) and asked.model is table:
+        asked = columns[asked.name]
     return _compare(condition.op, columns[field.name], asked)
 
 
@@ -60,7 +62,7 @@ def _compare(op: str, found: Any, asked: Any) -> bool | None:
         return found is not None and (found in asked) is (op == OP.IN)
     if op not in _COMPARED or isinstance(asked, SelectBase | Expression | Field):
         return None
-    if found is None:
+    if found is None or asked is None:
         return False
     if type(found) is not type(asked):
         return None

@@ -8,7 +8,6 @@ from peewee import Database
 from controlplane.domain.enrolment import Enrolment
 from controlplane.domain.instant import to_text
 from controlplane.store import rows
-from controlplane.store.batches import batches
 from controlplane.store.identities import NETWORKS
 from controlplane.store.mapping import shared
 from controlplane.store.tables import EnrolmentRow
@@ -37,18 +36,16 @@ def find_open(database: Database, identity_id: str, now: datetime) -> tuple[Enro
 
 def end_open(database: Database, identity_id: str, now: datetime) -> None:
     """Of an identity: none of its codes gets a key any more."""
-    rows.family(database, EnrolmentRow, identity_id)
-    open_ = (EnrolmentRow.identity_id == identity_id) & EnrolmentRow.ended_at.is_null()
-    rows.update(database, EnrolmentRow, open_, {"ended_at": to_text(now)})
+    theirs = rows.family(database, EnrolmentRow, identity_id)
+    open_ = [row for row in theirs if row.ended_at is None]
+    rows.update_all(database, EnrolmentRow, open_, {"ended_at": to_text(now)})
 
 
 def end_all(database: Database, now: datetime) -> None:
-    """Of everybody, as far as they are sound."""
+    """Of everybody."""
     open_ = EnrolmentRow.ended_at.is_null() & (EnrolmentRow.expires_at > to_text(now))
-    found = rows.select_sound(database, EnrolmentRow.select().where(open_))
-    for some in batches([row.id for row in found]):
-        which = EnrolmentRow.id.in_(some)
-        rows.update(database, EnrolmentRow, which, {"ended_at": to_text(now)})
+    found = rows.matching(database, EnrolmentRow, open_)
+    rows.update_all(database, EnrolmentRow, found, {"ended_at": to_text(now)})
 
 
 def use(database: Database, enrolment: Enrolment, api_key_id: str, now: datetime) -> None:

@@ -49,7 +49,7 @@ def insert_announced(database: Database, grant: Grant) -> None:
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
-    _revoke(database, GrantRow.id == grant_id, revocation)
+    rows.update(database, GrantRow, GrantRow.id == grant_id, _columns_of(revocation))
 
 
 def for_signer(name: str) -> Any:
@@ -60,13 +60,9 @@ def for_signer(name: str) -> Any:
 def given_past(database: Database, policy: Policy) -> Any:
     """A condition: given under the policy without the approvals that its steps ask for now, because
     there was no request, or one under other steps."""
-    asked = RequestRow.policy_id == policy.id
-    different = RequestRow.select(RequestRow.terms).where(asked).distinct()
-    terms, people = (row.terms for row in different.execute(database)), policy.people.steps
-    same = [each for each in terms if json.decode(each, type=Terms).steps == people]
-    query = RequestRow.select().where(asked & RequestRow.terms.in_(same))
-    rows.select(database, query)
-    by_them = RequestRow.select(RequestRow.id).where(asked & RequestRow.terms.in_(same))
+    asked = rows.matching(database, RequestRow, RequestRow.policy_id == policy.id)
+    steps = {terms: json.decode(terms, type=Terms).steps for terms in {row.terms for row in asked}}
+    by_them = [row.id for row in asked if steps[row.terms] == policy.people.steps]
     is_past = GrantRow.request_id.is_null() | GrantRow.request_id.not_in(by_them)
     return (GrantRow.policy_id == policy.id) & is_past
 
@@ -74,11 +70,14 @@ def given_past(database: Database, policy: Policy) -> Any:
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
     """Those of everybody for which a condition holds, suspended ones too; as they were, oldest
     first."""
-    rows.require_sound(database, GrantRow)
-    active = which & is_open(revocation.at)
-    query = GrantRow.select().where(active).order_by(GrantRow.id)
-    revoked = tuple(_checked(database, row) for row in rows.select(database, query))
-    _revoke(database, active, revocation)
+
+    def check(row: GrantRow) -> None:  # that it is not said to be used up
+        transaction_of(database).check_used(row.id, row.used)
+
+    active = rows.matching(database, GrantRow, which & is_open(revocation.at), check)
+    active.sort(key=lambda row: str(row.id))
+    revoked = tuple(map(_grant, active))
+    rows.update_all(database, GrantRow, active, _columns_of(revocation))
     return revoked
 
 
@@ -211,13 +210,12 @@ def list_before(
     )
 
 
-def _revoke(database: Database, which: Any, revocation: Revocation) -> None:
-    columns = {
+def _columns_of(revocation: Revocation) -> dict[str, object]:
+    return {
         "revoked_at": to_text(revocation.at),
         "revoked_by": revocation.by,
         "revoke_reason": revocation.reason,
     }
-    rows.update(database, GrantRow, which, columns)
 
 
 def _is(state: GrantState, now: datetime) -> Any:

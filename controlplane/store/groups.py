@@ -32,7 +32,7 @@ def insert(database: Database, group: Group) -> None:
 def delete(database: Database, group_id: str) -> None:
     """That no policy names, and no signer but those that are gone and not erased yet."""
     for table in (GroupMemberRow, GroupUserRow):
-        rows.delete(database, table, table.group_id == group_id)
+        rows.delete(database, table, table.group_id == group_id, may_lack=True)
     rows.delete(database, GroupRow, GroupRow.id == group_id)
 
 

@@ -92,7 +92,7 @@ def put(
 ) -> None:
     """A member already keeps the time it was added."""
     table, column = _place(who)
-    if not rows.update(database, table, _is(signer, who), {"role": role.value}):
+    if not rows.update(database, table, _is(signer, who), {"role": role.value}, may_lack=True):
         columns = {"signer_id": signer.id, column: who.id}
         rows.insert(database, table, columns | {"role": role.value, "added_at": to_text(at)})
 

@@ -48,7 +48,8 @@ def update(database: Database, policy: Policy) -> None:
 def delete(database: Database, policy_id: str) -> None:
     """That no signer has but those that are gone and not erased yet."""
     _delete_named(database, policy_id)
-    rows.update(database, SignerRow, SignerRow.policy_id == policy_id, {"policy_id": None})
+    having = SignerRow.policy_id == policy_id
+    rows.update(database, SignerRow, having, {"policy_id": None}, may_lack=True)
     rows.delete(database, PolicyRow, PolicyRow.id == policy_id)
 
 
@@ -166,4 +167,4 @@ def _insert_named(database: Database, policy: Policy) -> None:
 
 def _delete_named(database: Database, policy_id: str) -> None:
     for named in (PolicyApproverRow, PolicyGroupRow):
-        rows.delete(database, named, named.policy_id == policy_id)
+        rows.delete(database, named, named.policy_id == policy_id, may_lack=True)

@@ -33,6 +33,7 @@ _COMMIT_SECONDS = 20
 # Whatever the server, the database or the role has by default.
 _SETTINGS = {
     "timezone": "UTC",
+    "search_path": '"$user",public',  # after what is PostgreSQL's own, which nobody is to replace
     "default_transaction_isolation": r"read\ committed",
     "default_transaction_read_only": "off",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",

@@ -41,8 +41,9 @@ def find_pending(database: Database, now: datetime, *, proposer: str) -> list[Pr
 
 def find_all_pending(database: Database, now: datetime, *, proposer: str) -> list[Proposal]:
     """The same, and none is missing."""
-    rows.require_sound(database, ProposalRow)
-    return find_pending(database, now, proposer=proposer)
+    theirs = (ProposalRow.proposer == proposer) & PROPOSALS.is_pending(now)
+    found = rows.matching(database, ProposalRow, theirs)
+    return PROPOSALS.load(database, sorted(found, key=lambda row: str(row.id)))
 
 
 def list_before(

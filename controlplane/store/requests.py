@@ -49,11 +49,10 @@ def cancel_pending(
 ) -> list[tuple[str, str, str]]:
     """Those of everybody for which a condition holds; id, signer and requester of each, oldest
     first."""
-    rows.require_sound(database, RequestRow)
-    pending = which & REQUESTS.is_pending(now)
-    found = rows.select(database, RequestRow.select().where(pending).order_by(RequestRow.id))
+    found = rows.matching(database, RequestRow, which & REQUESTS.is_pending(now))
+    found.sort(key=lambda row: str(row.id))
     ended = {"ended": RequestState.CANCELLED.value, "ended_at": to_text(now), "ended_by": by}
-    rows.update(database, RequestRow, pending, ended)
+    rows.update_all(database, RequestRow, found, ended)
     return [(row.id, row.signer, row.requester) for row in found]
 
 

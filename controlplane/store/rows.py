@@ -12,8 +12,8 @@ from peewee import Database, Model, ModelSelect, PeeweeException
 
 from controlplane.errors import Altered
 from controlplane.store.batches import ASKED_AT_ONCE, batches
-from controlplane.store.conditions import is_refuted
-from controlplane.store.objects import KINDS, hash_object, scan_table
+from controlplane.store.conditions import holds, is_refuted
+from controlplane.store.objects import KINDS, hash_object
 from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
 
@@ -149,18 +149,23 @@ def everything(database: Database, table: type[M]) -> list[M]:
     return found
 
 
-def require_sound(database: Database, *tables: type[Model]) -> None:
-    """That these are as they were left, all of them: for who changes whatever a condition holds
-    for. Somebody could else make it hold for less, and put that back afterwards. Raises Altered."""
-    transaction = transaction_of(database)
-    for table in tables if transaction.is_checked else ():
-        kind, names = KINDS[table], set()
-        for found in scan_table(database, kind):
-            if found.hash is None or found.name in names:
-                raise altered(found.name)
-            transaction.check(found.name, found.hash)
-            names.add(found.name)
-        transaction.check_family(kind.title, names)
+def matching(
+    database: Database,
+    table: type[M],
+    condition: Any,
+    check: Callable[[M], object] = lambda row: None,
+) -> list[M]:
+    """All for which it holds, whatever the store says to that: for who would be misled by one that
+    hides, or by one that is passed off as one of them. `check` raises Altered, as this does."""
+    found = []
+    for row in everything(database, table):
+        check(row)
+        matches = holds(condition, table, row.__data__)
+        if matches is None:
+            raise AssertionError("only the store can tell, and is not to be asked")
+        if matches:
+            found.append(row)
+    return found
 
 
 def insert(
@@ -186,23 +191,52 @@ def insert_many(database: Database, table: type[Model], rows: Sequence[Mapping[s
         table.insert_many([dict(columns) for columns in some]).execute(database)
 
 
-def update(database: Database, table: type[Model], which: Any, columns: Mapping[str, Any]) -> int:
-    """Those for which the condition holds; how many."""
-    kind, transaction = KINDS[table], transaction_of(database)
-    rows = select(database, table.select().where(which))
-    if not rows:
-        return 0
-    for row in rows:
-        after = row.__data__ | columns
-        transaction.put({kind.name(after): hash_object(kind, after)})
-    table.update(dict(columns)).where(which).execute(database)
+def update(
+    database: Database,
+    table: type[Model],
+    which: Any,
+    columns: Mapping[str, Any],
+    *,
+    may_lack: bool = False,
+) -> int:
+    """Those for which the condition holds; how many. Raises Altered also where there is none,
+    unless that may be."""
+    rows = _found(database, table, which, may_lack=may_lack)
+    if rows:
+        _put(database, table, rows, columns)
+        table.update(dict(columns)).where(which).execute(database)
     return len(rows)
 
 
-def delete(database: Database, table: type[Model], which: Any) -> int:
+def update_all(
+    database: Database, table: Any, rows: Sequence[Model], columns: Mapping[str, Any]
+) -> None:
+    """These, of a table with ids."""
+    _put(database, table, rows, columns)
+    for some in batches([row.id for row in rows], ASKED_AT_ONCE):  # type: ignore[attr-defined]
+        table.update(dict(columns)).where(table.id.in_(some)).execute(database)
+
+
+def _found(database: Database, table: type[Model], which: Any, *, may_lack: bool) -> list[Any]:
+    rows = select(database, table.select().where(which))
+    if not rows and not may_lack:
+        raise altered(f"{KINDS[table].title} (one that is to be changed is not found)")
+    return rows
+
+
+def _put(
+    database: Database, table: type[Model], rows: Sequence[Model], columns: Mapping[str, Any]
+) -> None:
+    kind, transaction = KINDS[table], transaction_of(database)
+    for row in rows:
+        after = row.__data__ | columns
+        transaction.put({kind.name(after): hash_object(kind, after)})
+
+
+def delete(database: Database, table: type[Model], which: Any, *, may_lack: bool = False) -> int:
     """The same."""
     kind, transaction = KINDS[table], transaction_of(database)
-    rows = select(database, table.select().where(which))
+    rows = _found(database, table, which, may_lack=may_lack)
     if not rows:
         return 0
     transaction.put({kind.name(row.__data__): None for row in rows})

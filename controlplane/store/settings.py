@@ -42,5 +42,5 @@ def write_text(database: Database, setting: Setting[Any], text: str, at: datetim
     is_span = isinstance(setting.read(text), timedelta)
     before = _span_in_effect(database, setting, at) if is_span else read_text(database, setting)
     row = {"name": setting.name, "value": text, "before": before, "set_at": to_text(at)}
-    if not rows.update(database, SettingRow, SettingRow.name == setting.name, row):
+    if not rows.update(database, SettingRow, SettingRow.name == setting.name, row, may_lack=True):
         rows.insert(database, SettingRow, row)

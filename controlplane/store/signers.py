@@ -119,7 +119,7 @@ def find_due(database: Database, now: datetime) -> list[Signer]:
 def erase(database: Database, signer_id: str) -> None:
     """Its private keys and members are gone, its policy is free; its name and number stay taken."""
     for members in (MemberRow, GroupMemberRow):
-        rows.delete(database, members, members.signer_id == signer_id)
+        rows.delete(database, members, members.signer_id == signer_id, may_lack=True)
     rows.update(database, KeyRow, KeyRow.signer_id == signer_id, {"handle": None})
     rows.update(database, SignerRow, SignerRow.id == signer_id, {"policy_id": None})
 

@@ -18,7 +18,9 @@ from controlplane.store.batches import batches
 from controlplane.store.grants import is_open
 from controlplane.store.proposals import PROPOSALS
 from controlplane.store.requests import REQUESTS
+from controlplane.store.state import altered
 from controlplane.store.tables import ApiKeyRow, GrantRow, IdentityRow
+from controlplane.store.transaction import transaction_of
 
 _BALLOTS = (REQUESTS, PROPOSALS)
 
@@ -57,12 +59,11 @@ def _find(database: Database, now: datetime, *, suspended: bool) -> list[Suspens
 
 def _keys(database: Database, now: datetime, suspended: bool) -> Iterator[Suspension]:
     not_ended = ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now))
-    query = ApiKeyRow.select().where(
-        ApiKeyRow.revoked_at.is_null() & not_ended & ApiKeyRow.suspended_at.is_null(not suspended)
-    )
+    open_ = ApiKeyRow.revoked_at.is_null() & not_ended
+    open_ &= ApiKeyRow.suspended_at.is_null(not suspended)
     holders = IdentityRow.select()
     names = {row.id: row.name for row in rows.select_sound(database, holders)}
-    for row in rows.select_sound(database, query):
+    for row in _look(database, ApiKeyRow, open_, suspended):
         if row.identity_id in names:
             at = _since(row, now)
             name = names[row.identity_id]
@@ -70,8 +71,8 @@ def _keys(database: Database, now: datetime, suspended: bool) -> Iterator[Suspen
 
 
 def _grants(database: Database, now: datetime, suspended: bool) -> Iterator[Suspension]:
-    query = GrantRow.select().where(is_open(now) & GrantRow.suspended_at.is_null(not suspended))
-    for row in rows.select_sound(database, query):
+    open_ = is_open(now) & GrantRow.suspended_at.is_null(not suspended)
+    for row in _look(database, GrantRow, open_, suspended):
         at = _since(row, now)
         yield Suspension(SuspensionKind.GRANT, row.id, row.grantee, row.signer, at)
 
@@ -79,23 +80,34 @@ def _grants(database: Database, now: datetime, suspended: bool) -> Iterator[Susp
 def _approvals(
     database: Database, ballots: Any, now: datetime, suspended: bool
 ) -> Iterator[Suspension]:
-    pending = ballots.table.select().where(ballots.is_pending(now))
-    signers = {row.id: row.signer for row in rows.select_sound(database, pending)}
+    pending = _look(database, ballots.table, ballots.is_pending(now), suspended)
+    signers = {row.id: row.signer for row in pending}
     decisions = ballots.decisions
-    query = decisions.select().where(
-        _reference(ballots).in_(
-            ballots.table.select(ballots.table.id).where(ballots.is_pending(now))
-        )
+    counting = (
+        _reference(ballots).in_(list(signers))
         & (decisions.verdict == Verdict.APPROVED.value)
         & decisions.withdrawn_at.is_null()
         & decisions.suspended_at.is_null(not suspended)
     )
-    for row in rows.select_sound(database, query):
+    for row in _look(database, decisions, counting, suspended):
         ballot = getattr(row, ballots.reference)
         if ballot in signers:
             named = f"{ballot}:{row.step + 1}:{row.approver}"
             signer, at = signers[ballot], _since(row, now)
             yield Suspension(SuspensionKind.APPROVAL, named, row.approver, signer, at)
+
+
+def _look(database: Database, table: Any, condition: Any, suspended: bool) -> list[Any]:
+    """Of what is suspended, those that are sound; of what is to be suspended, all, and none may
+    hide: raises Altered."""
+    if suspended:
+        return rows.select_sound(database, table.select().where(condition))
+
+    def check(row: Any) -> None:
+        if table is GrantRow:
+            transaction_of(database).check_used(row.id, row.used)
+
+    return rows.matching(database, table, condition, check)
 
 
 def _since(row: Any, now: datetime) -> datetime:
@@ -109,9 +121,11 @@ def _mark(database: Database, which: Iterable[Suspension], since: str | None) ->
     columns = {"suspended_at": since}
     for table, kind in ((ApiKeyRow, SuspensionKind.API_KEY), (GrantRow, SuspensionKind.GRANT)):
         for some in batches(ids[kind]):
-            rows.update(database, table, table.id.in_(some), columns)
+            if rows.update(database, table, table.id.in_(some), columns) != len(some):
+                raise altered(str(table._meta.table_name))
     for approval in ids[SuspensionKind.APPROVAL]:
         ballot, step, approver = approval.split(":")
+        marked = 0
         for ballots in _BALLOTS:
             decisions: Any = ballots.decisions
             same = (
@@ -119,7 +133,9 @@ def _mark(database: Database, which: Iterable[Suspension], since: str | None) ->
                 & (decisions.step == int(step) - 1)
                 & (decisions.approver == approver)
             )
-            rows.update(database, decisions, same, columns)
+            marked += rows.update(database, decisions, same, columns, may_lack=True)
+        if marked != 1:
+            raise altered(f"decisions/{ballot}")
 
 
 def _reference(ballots: Any) -> Any:

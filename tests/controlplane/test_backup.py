@@ -390,8 +390,9 @@ def test_the_log_of_the_store_before_is_never_taken_for_that_of_the_restored(
     loss = restore(left, tmp_path / "today.backup")
     assert loss is not None
     assert loss.rows == later - rows
+    (kept,) = left.data_dir.glob("replaced-*.sealwright")
     assert {path.name for path in left.data_dir.iterdir()} == {
-        *("sealwright.db", "sealwright.db.lock", "master.key", "anchor.json"),
+        *("sealwright.db", "sealwright.db.lock", "master.key", "anchor.json", kept.name),
     }
     assert len(exported(world, left)) == rows
 

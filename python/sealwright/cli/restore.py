@@ -42,9 +42,21 @@ class _Restored(msgspec.Struct):
 @click.argument("file", type=click.Path(path_type=Path))
 @data_dir_option
 @store_options
+@click.option(
+    "--anchor",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where `serve --anchor` notes how far the store has come.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 def restore(
-    file: Path, data_dir: Path, database: str | None, master_key_file: Path | None, *, yes: bool
+    file: Path,
+    data_dir: Path,
+    database: str | None,
+    master_key_file: Path | None,
+    anchor: Path | None,
+    *,
+    yes: bool,
 ) -> None:
     """Put the backup FILE in the place of the store, on either database.
 
@@ -58,14 +70,14 @@ def restore(
     from controlplane.service.restoration import restoration
 
     location = Location(data_dir, database, master_key_file)
-    with refusals_told(), restoration(location, file, line) as found:
+    with refusals_told(), restoration(location, file, line, anchor) as found:
         if not invocation().json:
             _tell(found)
         if not yes and _loses(found):
             _ask()
         found.carry_out()
         is_accepted = found.accept()
-    following = _next(data_dir, found, is_accepted=is_accepted)
+    following = _next(data_dir, anchor, found, is_accepted=is_accepted)
     if invocation().json:
         print_object(_restored(data_dir, found, following))
     else:
@@ -75,8 +87,10 @@ def restore(
         click.echo(f"Restored. Start the server: {following}", err=True)
         if is_accepted:
             click.echo(
-                "API keys, grants and approvals are suspended until an admin confirms them: "
-                "sealwright recovery list",
+                "API keys, grants and approvals are suspended until an admin confirms them:\n"
+                "  sealwright recovery list\n"
+                "If no admin's key works any more, on this machine:\n"
+                f"  sealwright init --new-admin-key --data-dir {shlex.quote(str(data_dir))}",
                 err=True,
             )
 
@@ -94,8 +108,9 @@ def _tell(found: "Restoration") -> None:
     click.echo(printable(_sentence(found.loss)), err=True)
     if found.noted is not None:
         rows = found.noted.sequence - backup.sequence
+        more = "1 row more is" if rows == 1 else f"{rows} rows more are"
         click.echo(
-            f"The anchor says that the store had {rows} rows more, until {moment(found.noted.at)}.",
+            f"{more} lost that the store had, as its anchor says: until {moment(found.noted.at)}.",
             err=True,
         )
     if found.altered:
@@ -107,7 +122,7 @@ def _tell(found: "Restoration") -> None:
 
 def _sentence(loss: "Loss | None") -> str:
     if loss is None:
-        return "There is no store yet: nothing is lost."
+        return "There is no store in its place."
     if loss.damage is not None:
         return f"What the store that is there holds is lost. {loss.damage}"
     if loss.rows == 0:
@@ -131,9 +146,13 @@ def _ask() -> None:
         raise click.Abort
 
 
-def _next(data_dir: Path, found: "Restoration", *, is_accepted: bool) -> str:
-    start = f"sealwright serve --data-dir {shlex.quote(str(data_dir))}"
-    return start if is_accepted else f"{start} --accept-rollback {found.summary.row_hash}"
+def _next(data_dir: Path, anchor: Path | None, found: "Restoration", *, is_accepted: bool) -> str:
+    words = ["sealwright", "serve", "--data-dir", str(data_dir)]
+    if anchor is not None:
+        words += ["--anchor", str(anchor)]
+    if not is_accepted:
+        words += ["--accept-rollback", found.summary.row_hash]
+    return shlex.join(words)
 
 
 def _restored(data_dir: Path, found: "Restoration", following: str) -> _Restored:
