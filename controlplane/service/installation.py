@@ -67,6 +67,8 @@ from controlplane.store.migrations import (
     migrate,
 )
 from controlplane.store.objects import Found, scan
+from controlplane.store.operations import read_last_hash
+from controlplane.store.schema import Guards, find_guards
 from controlplane.store.signers import find_due
 from controlplane.store.state import State, altered, read_root
 from controlplane.store.tables import Installation
@@ -134,21 +136,35 @@ def new_admin_key(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
     return created
 
 
-def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -> bool:
+def upgrade(
+    location: Location, accept: str | None = None, clock: Clock = now, *, is_noted: bool = False
+) -> str | None:
     """Brings the store of an earlier version to this one's schema; leaves a row, which names the
     identities whose names begin as a group's does. Does nothing to any other. `accept`: the head
-    of the log of a store whose state does not fit it, and is to stand; True if that was so. Refused
-    not_initialised, state_altered, unsupported_file_system."""
+    of the log of a store whose state does not fit it, and is to stand; if that was so, what the
+    head is then. `is_noted`: there is an anchor, so the store was proven before, and one that is
+    not is an older one, or was made to look so: only somebody's word lets it stand. Refused
+    not_initialised, state_altered, store_rolled_back, unsupported_file_system."""
     store = existing_store(location)
     with store.closing():
         store.check_place()
         with store.read() as database:
             if not _is_old(database):
-                return False
+                return None
+            refuse_foreign(store, find_guards(database))
         with store.write() as database:
             before = current_version(database)
             if not _is_old(database):  # another server was first
-                return False
+                return None
+            is_unproven = is_noted and before <= LAST_SCHEMA_WITHOUT_OBJECTS
+            head = read_last_hash(database)
+            if is_unproven and accept != head:
+                raise Refused(
+                    Code.STORE_ROLLED_BACK,
+                    f"The store {store.name} is of a version that proved nothing, but there is an "
+                    "anchor: it is older than it was, or was made to look so. If it is meant to "
+                    f"be, start the server once with --accept-rollback {head}, its log's head.",
+                )
             migrate(database)
             misfits = settle_misfits(database, store.name, before, accept)
             details: dict[str, DetailValue] = {
@@ -167,7 +183,21 @@ def upgrade(location: Location, accept: str | None = None, clock: Clock = now) -
         proven = proven_store(location)
         with proven.closing(), proven.change() as database:
             record(database, None, action, "schema", at=at, details=details)
-    return bool(misfits.get("misfits"))
+    if not is_unproven and not misfits.get("misfits"):
+        return None
+    with store.closing(), store.read() as database:
+        return read_last_hash(database)
+
+
+def refuse_foreign(store: Store, guards: Guards) -> None:
+    """Refused state_altered."""
+    if guards.foreign:
+        raise Refused(
+            Code.STATE_ALTERED,
+            f"The store {store.name} has triggers or rules that are not Sealwright's and would run "
+            f"within its writes: {', '.join(guards.foreign)}. Find out who made them, and drop "
+            "them.",
+        )
 
 
 def bless(database: Database, state: State) -> Iterator[dict[str, DetailValue]]:

@@ -58,10 +58,13 @@ def settle_start(
     path: Path | None,
     accepted: str | None,
     by: str = "serve --accept-rollback",
+    *,
+    is_believed: bool = True,
 ) -> Path:
     """Before a server starts: that the store, which is proven, is not behind what was noted, nor a
     copy. Where the anchor is from now on. `path`: None: in the data directory. `accepted`: the head
-    of the store that somebody takes for what it is, and goes on from; `by` which command.
+    of the store that somebody takes for what it is, and goes on from; `by` which command. Unless it
+    `is_believed`, what the anchor says of admins is of no use: their keys may be others by now.
 
     Refused anchor_missing, store_rolled_back, store_copied; nothing_to_accept."""
     master_key = load_master_key(location.master_key_path)
@@ -76,7 +79,8 @@ def settle_start(
         if mismatch is None and accepted is not None and _was_restored(database, accepted):
             accepted = None
     if accepted is not None:
-        _accept(store, noted.anchor, mismatch, accepted, by)
+        kept = noted.anchor.admins if noted.anchor is not None and is_believed else ()
+        _accept(store, noted.anchor, mismatch, accepted, by, kept)
     elif mismatch is not None:
         raise _refused(store, noted, standing.head, mismatch)
     elif noted.file is file and noted.says(standing):
@@ -134,10 +138,16 @@ def _was_restored(database: Database, accepted: str) -> bool:
 
 
 def _accept(
-    store: Store, anchor: Anchor | None, mismatch: Mismatch | None, accepted: str, by: str
+    store: Store,
+    anchor: Anchor | None,
+    mismatch: Mismatch | None,
+    accepted: str,
+    by: str,
+    kept: tuple[str, ...],
 ) -> None:
     """Leaves a row; suspends all that the rows that are lost may have taken away, but the keys of
-    those who were admins when the anchor was written; and begins another instance of the store."""
+    those who were admins when the anchor was written (`kept`); and begins another instance of the
+    store."""
     if mismatch is None:
         raise Refused(
             Code.NOTHING_TO_ACCEPT,
@@ -154,7 +164,6 @@ def _accept(
                 f"The head of the store is not {accepted}: it ends at {_spell(head)}. Look at what "
                 "is there again.",
             )
-        kept = () if anchor is None else anchor.admins
         enrolments.end_all(database, at)
         details = _details(anchor, head, mismatch, instance) | {"by": by}
         installations.begin_instance(database, instance, at)

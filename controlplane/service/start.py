@@ -6,10 +6,10 @@ from pathlib import Path
 import structlog
 
 from controlplane.domain.action import Action
+from controlplane.domain.anchor import NAME
 from controlplane.domain.instant import now
-from controlplane.errors import Code, Refused
 from controlplane.service.changes import record
-from controlplane.service.installation import proven_store, upgrade
+from controlplane.service.installation import proven_store, refuse_foreign, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rollback import settle_start
 from controlplane.store.database import Store
@@ -22,28 +22,21 @@ def make_ready(location: Location, anchor: Path | None, accepted: str | None) ->
     """Where the anchor is from now on. `anchor`: None: in the data directory. `accepted`: the head
     of a store that somebody takes as it is. Refused as `upgrade`, `proven_store` and
     `settle_start`; state_altered where there are triggers that are not ours."""
-    if upgrade(location, accepted):
-        accepted = None
+    beside = location.data_dir / NAME
+    is_noted = any(each is not None and each.exists() for each in (anchor, beside))
+    upgraded = upgrade(location, accepted, is_noted=is_noted)
+    if upgraded is not None:  # whoever takes it as it is has been asked
+        accepted = upgraded if is_noted else None
     store = proven_store(location)
     with store.closing():
-        guards = _look_at_guards(store)
-        anchor = settle_start(store, location.recalled(), anchor, accepted)
+        with store.read() as database:
+            guards = find_guards(database)
+        refuse_foreign(store, guards)
+        is_believed = upgraded is None
+        anchor = settle_start(store, location.recalled(), anchor, accepted, is_believed=is_believed)
         if guards.missing:
             _put_back(store, guards)
     return anchor
-
-
-def _look_at_guards(store: Store) -> Guards:
-    with store.read() as database:
-        guards = find_guards(database)
-    if guards.foreign:
-        raise Refused(
-            Code.STATE_ALTERED,
-            f"The store {store.name} has triggers or rules that are not Sealwright's and would run "
-            f"within its writes: {', '.join(guards.foreign)}. Find out who made them, and drop "
-            "them.",
-        )
-    return guards
 
 
 def _put_back(store: Store, guards: Guards) -> None:

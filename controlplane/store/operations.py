@@ -132,6 +132,13 @@ _SINCE_VERSION_2 = [
 ]
 
 
+def read_last_hash(database: Database) -> str:
+    """That the head says, of a store of any version."""
+    cursor = database.execute_sql("SELECT row_hash FROM audit_head")  # type: ignore[no-untyped-call]
+    (row_hash,) = cursor.fetchone()
+    return str(row_hash)
+
+
 def find_bound(
     database: Database, keys: Sequence[tuple[str, str]]
 ) -> Mapping[tuple[str, str] | None, Operation]:

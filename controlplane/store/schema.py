@@ -10,7 +10,7 @@ from typing import Any
 from peewee import Database, SqliteDatabase
 
 from controlplane.store.dialect import POSTGRESQL, dialect_of
-from controlplane.store.migrations import all_migrations, migrate
+from controlplane.store.migrations import all_migrations, current_version, migrate
 
 _MADE = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?(TRIGGER|FUNCTION|INDEX)\s+(\w+)", re.I)
 _DROPPED = re.compile(r"\s*DROP\s+(TRIGGER|INDEX)\s+(?:IF\s+EXISTS\s+)?(\w+)", re.I)
@@ -56,7 +56,7 @@ def put_back(database: Database, guards: Guards) -> None:
 def _on_sqlite(database: Database) -> Guards:
     ours = SqliteDatabase(":memory:")
     try:
-        migrate(ours)
+        migrate(ours, current_version(database))
         expected = {name: (kind, sql) for name, kind, sql in _rows(ours, _ON_SQLITE)}
     finally:
         ours.close()
@@ -76,8 +76,9 @@ def _plain(sql: str) -> str:
 
 def _on_postgresql(database: Database) -> Guards:
     made: dict[tuple[str, str], str] = {}
+    version = current_version(database)
     for migration in all_migrations():
-        for statement in migration.statements(POSTGRESQL):
+        for statement in migration.statements(POSTGRESQL) if migration.version <= version else ():
             if dropped := _DROPPED.match(statement):
                 made.pop((dropped[1].upper(), dropped[2].lower()), None)
             if match := _MADE.match(statement):

@@ -15,9 +15,24 @@ from controlplane.domain.instant import to_text
 from controlplane.domain.operation import Head
 from controlplane.store.dialect import ask, place
 from controlplane.store.objects import families_of
-from controlplane.store.state import Root, State, altered, follow_links, read_root
+from controlplane.store.state import (
+    HEAD,
+    READ_ROOT,
+    Root,
+    State,
+    altered,
+    follow_links,
+    read_root,
+    root_of,
+)
 
 _SEAL = "UPDATE audit_head SET root = ?"
+_WRITTEN = READ_ROOT.replace(
+    " FROM",
+    ", (SELECT COUNT(*) FROM operations WHERE operations.sequence > ?"
+    " AND operations.sequence <= ?) FROM",
+    1,
+)
 _MOVE_EPOCH = "UPDATE installation SET epoch = ?"
 
 
@@ -38,6 +53,7 @@ class Transaction:
         self._is_write = is_write
         self._state = state
         self._root = root
+        self._began = root
         self._began_with = 0 if root is None else root.changed
         self._total = total
         self._unsaid: dict[str, bytes | None] = {}  # which no row lists yet
@@ -164,6 +180,17 @@ class Transaction:
             raise RuntimeError(f"no row says that these changed: {sorted(self._unsaid)}")
         if not self._sealed:
             ask(self._database, place(self._database, _SEAL), (self._seal().tag,))
+        if self._state is not None and self._root is not None and self._root != self._began:
+            self._look_again(self._root)
+
+    def _look_again(self, meant: Root) -> None:
+        """That the head and the rows are there: a trigger of somebody else's may have swallowed
+        them, and a signature would go out without its row."""
+        first = 0 if self._began is None else self._began.sequence
+        statement = place(self._database, _WRITTEN)
+        *found, rows = ask(self._database, statement, (first, meant.sequence)).fetchone()
+        if root_of(found) != meant or rows != meant.sequence - first:
+            raise altered(HEAD)
 
     def committed(self) -> None:
         if self._state is not None and self._root is not None:
