@@ -61,7 +61,12 @@ class RecoveryConfirmAllResource(Resource):
 class RecoveryConfirmResource(Resource):
     @endpoint(
         "Confirm something that a rollback suspended: it counts again",
-        refusals=(Code.ADMIN_REQUIRED, Code.SUSPENSION_NOT_FOUND, Code.POLICY_CANNOT_BE_MET),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.SUSPENSION_NOT_FOUND,
+            Code.POLICY_CANNOT_BE_MET,
+            Code.STEP_CHANGED,
+        ),
         proposes=True,
     )
     def on_post(self, caller: Caller, kind: str, suspended_id: str) -> Suspension:

@@ -1,7 +1,7 @@
 """What a rollback suspended, and its confirmation."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from controlplane.domain.model import Caller, Identity
 from controlplane.domain.operation import Entry
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.suspension import Suspension, SuspensionKind
-from controlplane.errors import not_found
+from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import change, record_all
 from controlplane.service.gate import Change, Consent, Gate, Ruling
@@ -22,6 +22,8 @@ from controlplane.store import identities, signers
 from controlplane.store import suspensions as rows
 from controlplane.store.batches import batches
 from controlplane.store.database import Store
+from controlplane.store.proposals import PROPOSALS
+from controlplane.store.requests import REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Suspensions:
 class Confirm(Change[tuple[Suspension, ...]]):
     """It counts again. Without `kind` and `id` all that no protected policy has a say in. Another
     admin has to agree where four eyes are on, as soon as there is one whose key works: to get in,
-    nobody else is needed. Refused 403 admin_required; 404 suspension_not_found."""
+    nobody else is needed. Refused 403 admin_required; 404 suspension_not_found; 409 step_changed
+    for an approval with which all would have agreed."""
 
     action: ClassVar[Action] = Action.RECOVERY_CONFIRM
 
@@ -77,11 +80,19 @@ class Confirm(Change[tuple[Suspension, ...]]):
         found = rows.find_all(database, at)
         needs: tuple[Consent, ...] = ()
         if self.id is None:
-            chosen = tuple(each for each in found if not _of_policy(database, each, at))
+            free = [each for each in found if not _of_policy(database, each, at)]
+            chosen = _but_completing(database, free)
         else:
-            chosen = tuple(each for each in found if (each.kind, each.id) == (self.kind, self.id))
-            if not chosen:
+            meant = [each for each in found if (each.kind, each.id) == (self.kind, self.id)]
+            if not meant:
                 raise not_found("suspension", self.id)
+            chosen = _but_completing(database, meant)
+            if not chosen:
+                raise Refused(
+                    Code.STEP_CHANGED,
+                    "With this approval all would have agreed, and nothing would come of it: "
+                    f"{meant[0].identity} approves again.",
+                )
             needs = _of_policy(database, chosen[0], at)
         if chosen and identities.count_other_admins(database, [actor.id], at):
             needs += consents.of_second_admin(database, actor)
@@ -100,6 +111,33 @@ class Confirm(Change[tuple[Suspension, ...]]):
             details={"kind": self.kind, "count": len(chosen)},
             signer=chosen[0].signer if self.id is not None else None,
         )
+
+
+def _but_completing(database: Database, chosen: Iterable[Suspension]) -> tuple[Suspension, ...]:
+    """Without approvals that would complete what they are on: that takes somebody who approves."""
+    counting: set[str] = set()
+    kept = []
+    for each in chosen:
+        if each.kind is SuspensionKind.APPROVAL:
+            if _completes(database, each.id, counting | {each.id}):
+                continue
+            counting.add(each.id)
+        kept.append(each)
+    return tuple(kept)
+
+
+def _completes(database: Database, approval: str, counting: set[str]) -> bool:
+    ballot_id = approval.partition(":")[0]
+    ballot = REQUESTS.find(database, ballot_id) or PROPOSALS.find(database, ballot_id)
+    if ballot is None:
+        return False
+    decisions = tuple(
+        replace(each, suspended_at=None)
+        if f"{ballot_id}:{each.step + 1}:{each.approver}" in counting
+        else each
+        for each in ballot.decisions
+    )
+    return replace(ballot, decisions=decisions).open_step is None
 
 
 def _of_policy(database: Database, suspended: Suspension, at: datetime) -> tuple[Consent, ...]:

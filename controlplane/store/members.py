@@ -1,6 +1,6 @@
 """Memberships as rows: of identities, and of groups, whose users have their roles."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,13 @@ from controlplane.domain.model import Group, Identity, Member, MemberRole, Signe
 from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.permissions import settle_role
 from controlplane.store import rows
-from controlplane.store.batches import batches
+from controlplane.store.batches import ASKED_AT_ONCE, batches
 from controlplane.store.tables import (
     GroupMemberRow,
     GroupRow,
     GroupUserRow,
     IdentityRow,
     MemberRow,
-    MembershipRow,
     SignerRow,
 )
 
@@ -42,12 +41,19 @@ def find_role_by_name(database: Database, signer: str, identity_id: str) -> Memb
 
 def roles_of(database: Database, identity_id: str) -> dict[str, MemberRole]:
     """By signer id."""
-    check_memberships(database, [identity_id])
-    found: dict[str, list[MembershipRow]] = {}
-    query = MembershipRow.select().where(MembershipRow.identity_id == identity_id)
-    for row in query.execute(database):
-        found.setdefault(row.signer_id, []).append(row)
-    settled = ((signer_id, _settled(some)) for signer_id, some in found.items())
+    alone = MemberRow.select().where(MemberRow.identity_id == identity_id)
+    own = {row.signer_id: MemberRole(row.role) for row in rows.select(database, alone)}
+    through: dict[str, set[MemberRole]] = {}
+    users = GroupUserRow.select().where(GroupUserRow.identity_id == identity_id)
+    groups = sorted({row.group_id for row in rows.select(database, users)})
+    for some in batches(groups, ASKED_AT_ONCE):
+        query = GroupMemberRow.select().where(GroupMemberRow.group_id.in_(some))
+        for row in rows.select(database, query):
+            through.setdefault(row.signer_id, set()).add(MemberRole(row.role))
+    settled = (
+        (signer_id, settle_role(own.get(signer_id), through.get(signer_id, set())))
+        for signer_id in own.keys() | through.keys()
+    )
     return {signer_id: role for signer_id, role in settled if role is not None}
 
 
@@ -163,15 +169,3 @@ def _is(signer: Signer, who: Identity | Group) -> Any:
     """A condition."""
     table, column = _place(who)
     return (table.signer_id == signer.id) & (table._meta.fields[column] == who.id)
-
-
-def _settled(found: Iterable[MembershipRow]) -> MemberRole | None:
-    """Of the roles of one identity on one signer."""
-    own, through = None, set()
-    for row in found:
-        role = MemberRole(row.role)
-        if row.group_id is None:
-            own = role
-        else:
-            through.add(role)
-    return settle_role(own, through)

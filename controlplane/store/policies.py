@@ -12,14 +12,13 @@ from controlplane.domain.instant import to_text
 from controlplane.domain.model import Group, Identity, Policy, PolicyChange, Terms
 from controlplane.store import groups, rows
 from controlplane.store.mapping import as_json, shared
-from controlplane.store.named import check_named
+from controlplane.store.members import roles_of
+from controlplane.store.named import policies_naming
 from controlplane.store.state import altered
 from controlplane.store.tables import (
-    MembershipRow,
     PolicyApproverRow,
     PolicyChangeRow,
     PolicyGroupRow,
-    PolicyPersonRow,
     PolicyRow,
     SignerRow,
 )
@@ -103,17 +102,14 @@ def list_after(
     it, as an approver, or that are attached to a signer that it is a member of."""
     query = PolicyRow.select().where(PolicyRow.name > name)
     if seen_by is not None:
-        check_named(database, seen_by)
-        approver = PolicyPersonRow.select(PolicyPersonRow.policy_id).where(
-            PolicyPersonRow.identity == seen_by.name
-        )
+        signers = list(roles_of(database, seen_by.id))
         member = (
             SignerRow.select(SignerRow.policy_id)
-            .join(MembershipRow, on=(MembershipRow.signer_id == SignerRow.id))
-            .where((MembershipRow.identity_id == seen_by.id) & SignerRow.policy_id.is_null(False))
+            .where(SignerRow.id.in_(signers) & SignerRow.policy_id.is_null(False))
             .where(SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now)))
         )
-        query = query.where(PolicyRow.id.in_(approver | member))
+        approver = PolicyRow.id.in_(policies_naming(database, seen_by))
+        query = query.where(approver | PolicyRow.id.in_(member))
     query = query.order_by(PolicyRow.name).limit(limit)
     return rows.load_sound(database, query, partial(_load, database))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from peewee import CompoundSelectQuery, Database, ModelSelect, fn
+from peewee import Database, ModelSelect, fn
 
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
@@ -21,16 +21,14 @@ from controlplane.domain.model import (
 from controlplane.store import policies, rows
 from controlplane.store.batches import batches
 from controlplane.store.mapping import as_json, shared
-from controlplane.store.members import auditors_of_each
-from controlplane.store.named import check_named
+from controlplane.store.members import auditors_of_each, roles_of
+from controlplane.store.named import policies_naming
 from controlplane.store.state import altered
 from controlplane.store.tables import (
     CertificateRow,
     GroupMemberRow,
     KeyRow,
     MemberRow,
-    MembershipRow,
-    PolicyPersonRow,
     SignerRow,
 )
 
@@ -247,17 +245,11 @@ def with_group(database: Database, group: Group, now: datetime) -> list[tuple[Si
     return [(each.signer, roles[each.signer.id]) for each in found]
 
 
-def _ids_seen_by(database: Database, identity: Identity) -> "CompoundSelectQuery":
-    check_named(database, identity)
-    member = MembershipRow.select(MembershipRow.signer_id).where(
-        MembershipRow.identity_id == identity.id
-    )
-    approver = (
-        SignerRow.select(SignerRow.id)
-        .join(PolicyPersonRow, on=(PolicyPersonRow.policy_id == SignerRow.policy_id))
-        .where(PolicyPersonRow.identity == identity.name)
-    )
-    return member | approver
+def _ids_seen_by(database: Database, identity: Identity) -> "ModelSelect[Any]":
+    """By what was read here, not by what a view of the store says."""
+    member = SignerRow.id.in_(list(roles_of(database, identity.id)))
+    approver = SignerRow.policy_id.in_(policies_naming(database, identity))
+    return SignerRow.select(SignerRow.id).where(member | approver)
 
 
 def _forget_key(database: Database, key_id: str) -> None:

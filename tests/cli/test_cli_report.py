@@ -86,12 +86,12 @@ class TestCsv:
             "policy": "two",
             "requester": "ci",
             "approvers": "ann; bob",
-            "approval_comments": f"{SCRIPT} ann; {SCRIPT} bob",
+            "approval_comments": f"{SCRIPT} ann\n{SCRIPT} bob",
         }
         assert {name: first[name] for name in told} == told
         for name in ("certificate_serial", "grant_id", "request_id", "credential_id", "row_hash"):
             assert re.fullmatch(r"[0-9a-f-]+", first[name]), name
-        credentials = first["approval_credentials"].split("; ")
+        credentials = first["approval_credentials"].split("\n")
         assert [each.endswith(", enrolled") for each in credentials] == [True, True]
         assert first["approved_at"].count("Z") == 2
 

@@ -141,10 +141,21 @@ def test_a_grant_does_not_count(suspended: Scene) -> None:
 
 
 def test_an_approval_does_not_count(suspended: Scene) -> None:
-    suspended.let_in("bob")
-    assert suspended.approve("bob") is RequestState.PENDING
     suspended.confirm(APPROVAL, f"{suspended.request}:1:ann")
-    assert [each.approver for each in suspended.shown().counting] == ["ann", "bob"]
+    assert [each.approver for each in suspended.shown().counting] == ["ann"]
+    suspended.let_in("bob")
+    assert suspended.approve("bob") is RequestState.APPROVED
+
+
+def test_one_with_which_all_would_have_agreed_is_said_again(suspended: Scene) -> None:
+    """Whoever confirms it does not approve: nothing would come of the request."""
+    suspended.let_in("ann", "bob")
+    assert suspended.approve("bob") is RequestState.PENDING
+    confirm = lambda: suspended.confirm(APPROVAL, f"{suspended.request}:1:ann")  # noqa: E731
+    assert refusal(confirm) == (409, "step_changed")
+    left = suspended.world.services.suspensions.confirm_all(suspended.world.admin).left
+    assert [each.kind for each in left] == [APPROVAL]
+    assert suspended.approve("ann") is RequestState.APPROVED
 
 
 def test_who_approved_may_as_well_say_it_again(suspended: Scene) -> None:
@@ -160,11 +171,10 @@ def test_the_same_in_a_database_server(tmp_path: Path, postgresql: PostgresqlSer
         scene = Scene(world)
         scene.suspend()
         assert refusal(scene.sign) == (401, "api_key_suspended")
-        scene.let_in("bob")
-        assert scene.approve("bob") is RequestState.PENDING
         assert world.services.suspensions.confirm_all(world.admin).left == ()
         scene.sign()
-        assert [each.approver for each in scene.shown().counting] == ["ann", "bob"]
+        assert [each.approver for each in scene.shown().counting] == ["ann"]
+        assert scene.approve("bob") is RequestState.APPROVED
 
 
 class TestConfirming:

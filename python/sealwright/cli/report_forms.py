@@ -156,11 +156,12 @@ _OF_CSV: list[Column] = [
     ("details", text.details),
     ("row_hash", lambda it: it.row_hash),
 ]
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Csv:
-    """RFC 4180, with a header. A field that a spreadsheet would take for a formula begins with an
+    """RFC 4180, with a header, all fields in quotes, so that none is split by who takes another
+    sign for the separator. A field that a spreadsheet would take for a formula begins with an
     apostrophe (OWASP, CSV injection); any other is as it is."""
 
     def begin(self, about: About) -> Iterator[str]:
@@ -181,7 +182,7 @@ def _field(value: object) -> str:
 
 def _csv_line(fields: list[str]) -> str:
     line = StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(fields)
+    csv.writer(line, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerow(fields)
     return line.getvalue()
 
 
@@ -194,5 +195,6 @@ def _base64(octets: bytes) -> str:
 
 
 def _each(one: ReportedOperation, say: Callable[[ReportedApproval], str | None]) -> str | None:
-    """Of each approval, in the order of `approvers`."""
-    return text.joined([say(each) or "-" for each in one.approved_by])
+    """Of each approval a line, in the order of `approvers`."""
+    told = [(say(each) or "-") for each in one.approved_by]
+    return "\n".join(" ".join(each.splitlines()) for each in told) if told[1:] else "".join(told)
