@@ -217,8 +217,11 @@ def _folder(path: Path) -> Iterator[None]:
         raise Refused(Code.DATA_DIR_UNUSABLE, title) from error
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if not existed:
             with suppress(OSError):
                 path.rmdir()
+        if isinstance(error, OSError):
+            title = f"Nothing can be written in {path}: {error.strerror}."
+            raise Refused(Code.DATA_DIR_UNUSABLE, title) from error
         raise

@@ -1,5 +1,6 @@
 """A store that went back in time does not start by itself; what a person's word for it does."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,7 +83,9 @@ def settle_start(
         kept = noted.anchor.admins if noted.anchor is not None and is_believed else ()
         _accept(store, noted.anchor, mismatch, accepted, by, kept)
     elif mismatch is not None:
-        raise _refused(store, noted, standing.head, mismatch)
+        place = ["--data-dir", str(location.data_dir)]
+        place += ["--anchor", str(path)] if path is not None else []
+        raise _refused(store, noted, standing.head, mismatch, place)
     elif noted.file is file and noted.says(standing):
         return file.path  # which may be where nothing can be written
     if _write(store, file) and file.path != beside.path:
@@ -111,18 +114,29 @@ def _find_mismatch(noted: _Noted, standing: Standing) -> Mismatch | None:
     return None
 
 
-def _refused(store: Store, noted: _Noted, head: Head, mismatch: Mismatch) -> Refused:
-    """With what was expected and found, and what to do."""
-    said = [f"{mismatch.why} The store {store.name} ends at {_spell(head)}."]
+def _refused(
+    store: Store, noted: _Noted, head: Head, mismatch: Mismatch, place: list[str]
+) -> Refused:
+    """With what was expected and found, and what to do: lines. `place`: options that say where."""
+    said = [mismatch.why, f"The store {store.name} ends at {_spell(head)}."]
     if noted.anchor is not None:
         said.append(f"The anchor {noted.file.path} says {_spell(noted.anchor.head)}.")
-    said.append(
-        "Rows that are lost may have revoked keys and used up grants. Put the newest store and its "
-        "anchor back; or, if there is none, and no other server has this store, go on from here, "
-        "which suspends API keys, grants and approvals until an admin confirms them: sealwright "
-        f"serve --accept-rollback {head.row_hash}"
-    )
-    return Refused(mismatch.code, " ".join(said))
+    if mismatch.code is Code.STORE_COPIED:
+        said += [
+            "If the other one is served too, grants are used twice: stop it, or go back to it."
+        ]
+    else:
+        said += [
+            "Rows that are lost may have revoked keys and used up grants.",
+            "Put the newest store and its anchor back, if you have them.",
+        ]
+    said += [
+        "Or, if no other server has this store, go on from here, which suspends API keys,",
+        "grants and approvals until an admin confirms them: start it once with this besides",
+        f"{shlex.join(place)} and whatever else it is started with:",
+        f"sealwright serve --accept-rollback {head.row_hash}",
+    ]
+    return Refused(mismatch.code, "\n".join(said))
 
 
 def _was_restored(database: Database, accepted: str) -> bool:
