@@ -442,7 +442,7 @@ def _row_hashes(database: Database, after: int, last: int) -> Iterable[str]:
     """Hints, as the changes."""
     statement = place(database, _ROW_HASHES)
     cursor = database.execute_sql(statement, (after, last))  # type: ignore[no-untyped-call]
-    return [str(row_hash) for (row_hash,) in cursor.fetchall()]
+    return (str(row_hash) for (row_hash,) in cursor)
 
 
 def _rolled_back(known: Root, root: Root) -> Refused:

@@ -40,7 +40,12 @@ class TestFits:
         """The rollback was accepted, by another node or right before the anchor was to be written:
         how far the instance before it came counts no more."""
         went_on = replace(STANDING, instance="two", former=frozenset({"one"}), head=Head(5, "x"))
-        assert find_mismatch(ANCHOR, went_on) is None
+        shared = replace(went_on, place=Place(database=16384, system="1"))
+        assert find_mismatch(ANCHOR, shared) is None
+        # Of a file there is one anchor: an old one would let a copy pass.
+        alone = find_mismatch(ANCHOR, went_on)
+        assert alone is not None
+        assert alone.code is Code.STORE_ROLLED_BACK
 
 
 class TestDoesNotFit:

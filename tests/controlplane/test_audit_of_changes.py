@@ -514,7 +514,10 @@ CHANGES = {
 }
 
 READS = {
+    "audit.explain",
+    "audit.report",
     "state.verify",
+    "suspensions.list",
     "enrolments.open_of",
     "groups.get",
     "groups.list",
@@ -556,6 +559,7 @@ NOTED = {"notices.mark_seen"}
 """What each key was told of is no change of anything else."""
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 OF_THE_CLOCK = {"clock_acceptance.accept"}  # test_clock.py
+OF_A_ROLLBACK = {"suspensions.confirm", "suspensions.confirm_all"}  # test_suspensions.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
 
 
@@ -606,7 +610,7 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    elsewhere = PROPOSALS | NOTED | OF_STRANGERS | OF_THE_CLOCK
+    elsewhere = PROPOSALS | NOTED | OF_STRANGERS | OF_THE_CLOCK | OF_A_ROLLBACK
     changes = {change.use_case for change in CHANGES.values()}
     assert offered == changes | elsewhere | READS | SIGNS
 

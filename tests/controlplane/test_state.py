@@ -713,9 +713,8 @@ def bent_key(bent: Bent) -> str:
 
 
 def replayed(location: Location) -> Code | None:
-    """The refusal of `verify --state`."""
+    """What `verify --state` comes to: altered, or not."""
     try:
-        found_in(location)
+        return ALTERED if found_in(location) else None
     except Refused as refused:
         return refused.code
-    return None

@@ -80,6 +80,7 @@ class TestFiles:
                 "sealwright.db-shm",
                 "sealwright.db.lock",
                 "master.key",
+                "anchor.json",
             ],
             0o600,
         )
