@@ -1,11 +1,13 @@
 """Whether a store that is full is as quick as one that is empty."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from bench import api, load, rows, signing, systems
 from bench.systems import System
 from bench.table import Goal, Row, row, take_turns
+from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import now
 from controlplane.domain.keys import KeyedSigner, Purpose
@@ -13,8 +15,10 @@ from controlplane.domain.model import KeyAlgorithm, MemberRole, Signer
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import load_master_key
 from controlplane.service.authority import Authority
+from controlplane.service.changes import record
+from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
-from controlplane.store import authorities, identities, members, signers
+from controlplane.store import identities, members, signers
 from controlplane.store.database import Store
 
 SIGNERS = 10_000
@@ -28,7 +32,7 @@ def measure(
 ) -> Iterator[Row]:
     """`small` has a few rows and two signers; `full` gets `rows_of_log` and SIGNERS, all of them
     visible to who signs."""
-    store = Location(full.data).store()
+    store = proven_store(Location(full.data))
     add_signers(store, Location(full.data), SIGNERS)
     rows.fill(store, rows_of_log, systems.MACHINE, "p256")
     named = f"{rows_of_log:,} rows, {SIGNERS:,} signers"
@@ -60,32 +64,36 @@ def measure(
 def add_signers(store: Store, location: Location, number: int) -> None:
     """In one change, with the machine that signs as a member of each."""
     keys = EncryptedKeys(load_master_key(location.master_key_path))
+    authority = Authority(store, keys, now)
     at = now()
+    made = []
+    for count in range(number):
+        signer_id = new_id()
+        key = keys.generate(KeyAlgorithm.P256, signer_id, Purpose.SIGNER)
+        name = f"signer-{count}"
+        signer = Signer(
+            id=signer_id,
+            number=count,
+            name=name,
+            key=KeyAlgorithm.P256,
+            common_name=name,
+            external=False,
+            disabled=False,
+            public_key=key.public_key,
+            certificate=None,
+            policy=None,
+            created_at=at,
+        )
+        made.append((signer, key, authority.issue(key.public_key, signer.subject, _DAYS)))
     with store.closing(), store.change() as database:
-        authority = Authority(keys, authorities.load_all(database), now)
         machine = identities.find(database, systems.MACHINE)
         if machine is None:
             raise RuntimeError("there is nobody to sign")
         first = signers.next_number(database)
-        for count in range(number):
-            signer_id = new_id()
-            key = keys.generate(KeyAlgorithm.P256, signer_id, Purpose.SIGNER)
-            name = f"signer-{count}"
-            signer = Signer(
-                id=signer_id,
-                number=first + count,
-                name=name,
-                key=KeyAlgorithm.P256,
-                common_name=name,
-                external=False,
-                disabled=False,
-                public_key=key.public_key,
-                certificate=None,
-                policy=None,
-                created_at=at,
-            )
+        for signer, key, certificate in made:
+            signer = replace(signer, number=first + signer.number)
             signers.insert(database, signer, key)
-            certificate = authority.issue(key.public_key, signer.subject, _DAYS)
             stored = KeyedSigner(signer, key, None)
             signers.use_certificate(database, stored, key, certificate, at)
             members.put(database, signer, machine, MemberRole.OPERATOR, at)
+        record(database, None, Action.SIGNER_CREATE, "many", at=at)

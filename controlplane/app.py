@@ -12,6 +12,7 @@ import falcon.asgi
 from controlplane.admission.threads import Threads
 from controlplane.api import (
     catalogue,
+    clock,
     enrolments,
     grants,
     groups,
@@ -23,10 +24,13 @@ from controlplane.api import (
     policies,
     problems,
     proposals,
+    recovery,
+    reports,
     requests,
     settings,
     sign,
     signers,
+    state,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
@@ -68,6 +72,14 @@ def routes(
         ("/v1/groups/{name}", groups.GroupResource(services.groups)),
         ("/v1/groups/{name}/members", groups.GroupMembersResource(services.groups)),
         ("/v1/groups/{name}/members/{identity}", groups.GroupMemberResource(services.groups)),
+        ("/v1/recovery", recovery.RecoveryResource(services.suspensions)),
+        ("/v1/recovery/confirm", recovery.RecoveryConfirmAllResource(services.suspensions)),
+        (
+            "/v1/recovery/{kind}/{suspended_id}/confirm",
+            recovery.RecoveryConfirmResource(services.suspensions),
+        ),
+        ("/v1/state", state.StateResource(services.state)),
+        ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -114,7 +126,9 @@ def routes(
         ("/v1/operations", operations.OperationsResource(log)),
         ("/v1/operations/export", operations.OperationsExportResource(log)),
         ("/v1/operations/head", operations.OperationsHeadResource(log)),
+        ("/v1/operations/report", reports.ReportResource(log)),
         ("/v1/operations/{operation_id}", operations.OperationResource(log)),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
     ]
 
 
@@ -148,12 +162,14 @@ class Process:
         *,
         threads: int,
         metrics_named: bool,
+        anchor: Path,
     ) -> None:
-        """`places`: for `Rates`, which are shared."""
+        """`places`: for `Rates`, which are shared. `anchor`: the file to note the head in."""
         self._location = location
         self._places = places
         self._metrics = Metrics(metrics_directory)
         self._metrics_named = metrics_named
+        self._anchor = anchor
         self._threads = Threads(threads)
         self._most_connections = threads + 2  # the writer's, and that of the last uses
         self._services: Services | None = None
@@ -173,6 +189,7 @@ class Process:
             places=self._places,
             deliver=partial(_deliver, loop),
         )
+        self._services.keep_anchor(self._anchor, self._metrics.count_anchor_failure)
         app = create_app(
             self._services, self._metrics, self._threads.run, metrics_named=self._metrics_named
         )

@@ -19,6 +19,7 @@ class Code(StrEnum):
     API_KEY_EXPIRED = "api_key_expired"
     API_KEY_MISSING = "api_key_missing"
     API_KEY_REVOKED = "api_key_revoked"
+    API_KEY_SUSPENDED = "api_key_suspended"
     API_KEY_UNKNOWN = "api_key_unknown"
     IDENTITY_DISABLED = "identity_disabled"
 
@@ -28,6 +29,7 @@ class Code(StrEnum):
     ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
     AUDITOR_CANNOT_APPROVE = "auditor_cannot_approve"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
     CREDENTIAL_NOT_ENROLLED = "credential_not_enrolled"
     CREDENTIAL_TOO_YOUNG = "credential_too_young"
     NO_ACTIVE_GRANT = "no_active_grant"
@@ -57,10 +59,12 @@ class Code(StrEnum):
     REQUEST_NOT_FOUND = "request_not_found"
     SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
+    SUSPENSION_NOT_FOUND = "suspension_not_found"
 
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
     CERTIFICATE_CHANGED = "certificate_changed"
+    CLOCK_NOT_BEHIND = "clock_not_behind"
     COMMON_NAME_USED = "common_name_used"
     GRANT_NOT_ACTIVE = "grant_not_active"
     GRANTEE_CANNOT_SIGN = "grantee_cannot_sign"
@@ -90,12 +94,15 @@ class Code(StrEnum):
     TOO_MANY_PENDING = "too_many_pending"
 
     # What the server cannot do, or not now.
+    CLOCK_BEHIND = "clock_behind"
     INTERNAL_ERROR = "internal_error"
     MIGRATION_NEEDED = "migration_needed"
     NOT_INITIALISED = "not_initialised"
     OVERLOADED = "overloaded"
     ROW_UNWRITABLE = "row_unwritable"
     SIGNING_FAILED = "signing_failed"
+    STATE_ALTERED = "state_altered"
+    STORE_ROLLED_BACK = "store_rolled_back"
     STORE_TOO_NEW = "store_too_new"
     STORE_UNAVAILABLE = "store_unavailable"
     TOO_MANY_CALLS = "too_many_calls"
@@ -116,6 +123,11 @@ class Code(StrEnum):
     # Of commands on the server's own machine: no caller gets these.
     ADDRESS_UNUSABLE = "address_unusable"
     ALREADY_INITIALISED = "already_initialised"
+    ANCHOR_MISSING = "anchor_missing"
+    BACKUP_ALTERED = "backup_altered"
+    BACKUP_EXISTS = "backup_exists"
+    BACKUP_UNREADABLE = "backup_unreadable"
+    BACKUP_UNWRITABLE = "backup_unwritable"
     DATA_DIR_NOT_EMPTY = "data_dir_not_empty"
     DATA_DIR_UNUSABLE = "data_dir_unusable"
     INVALID_SETTINGS = "invalid_settings"
@@ -125,7 +137,11 @@ class Code(StrEnum):
     MASTER_KEY_UNREADABLE = "master_key_unreadable"
     MASTER_KEY_WRONG = "master_key_wrong"
     NO_TEMPORARY_FOLDER = "no_temporary_folder"
+    NOTHING_TO_ACCEPT = "nothing_to_accept"
+    STORE_COPIED = "store_copied"
+    STORE_IN_USE = "store_in_use"
     UNSUPPORTED_DATABASE = "unsupported_database"
+    UNSUPPORTED_FILE_SYSTEM = "unsupported_file_system"
 
 
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
@@ -150,6 +166,19 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a fault
         # In the words of what broke, which may name paths, hosts and users: for the log and for
         # commands on the server's machine, never in an answer.
         self.cause = cause
+
+
+class Altered(Refused):
+    """500 state_altered; `what`: the name of an object, or words."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            Code.STATE_ALTERED,
+            "What this rests on was changed in the store, and not by the server, whose log names "
+            "it. Whoever runs the server asks: sealwright audit verify --state",
+            cause=f"The store was altered: {what}.",
+        )
+        self.what = what
 
 
 def invalid(field: str, title: str) -> Refused:

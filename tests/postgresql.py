@@ -69,6 +69,22 @@ class PostgresqlServer:
         self.run(f"CREATE DATABASE {copy} TEMPLATE {name}", database="postgres")
         return copy
 
+    def copy_by_dump(self, url: str) -> str:
+        """The URL of another database, made by pg_restore of what pg_dump wrote of this one."""
+        copy, dump = self.new_database(), self.folder / "dump"
+        for command in (
+            ["pg_dump", "--format=custom", f"--file={dump}", url],
+            ["pg_restore", "--exit-on-error", f"--dbname={copy}", str(dump)],
+        ):
+            program, *arguments = command
+            done = subprocess.run(
+                [_program(program), *arguments], capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr)
+        dump.unlink()
+        return copy
+
     def url(self, database: str) -> str:
         return f"postgresql://sealwright@127.0.0.1:{self.port}/{database}"
 

@@ -2,11 +2,17 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from peewee import Database
+
+from controlplane.domain.action import Action
+from controlplane.domain.instant import now
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -27,9 +33,12 @@ from controlplane.domain.page import PageRequest
 from controlplane.domain.policy import TermsEdit
 from controlplane.domain.ranges import DELETION
 from controlplane.domain.signer import SignerDescription
-from controlplane.service.installation import initialise, open_services
+from controlplane.keys.master_key import load_master_key
+from controlplane.service.changes import record
+from controlplane.service.installation import bless, existing_store, initialise, open_services
 from controlplane.service.location import Location
 from controlplane.service.signers import SignerView
+from controlplane.store.state import State
 
 DIGEST = hashlib.sha256(b"release.jar").digest()
 
@@ -72,6 +81,18 @@ class SetClock:
     def freeze(self) -> None:
         """From now on only `advance` moves it."""
         self._frozen = datetime.now(UTC)
+
+
+@contextmanager
+def by_hand(location: Location) -> Iterator[Database]:
+    """A write of what no call leads to, or not soon enough; afterwards it is taken for what the
+    server left."""
+    store = existing_store(location)
+    key = load_master_key(location.recalled().master_key_path).derive("state")
+    with store.closing(), store.change() as database:
+        yield database
+        for _ in bless(database, State(key)):
+            record(database, None, Action.INSTALLATION_UPGRADE, "schema", at=now())
 
 
 class World:

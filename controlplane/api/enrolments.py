@@ -67,7 +67,7 @@ class EnrolResource(Resource):
     @endpoint(
         "Use a code: the API key that comes of it is shown once",
         status=201,
-        refusals=(Code.ENROLMENT_UNKNOWN, Code.TOO_MANY_CALLS),
+        refusals=(Code.ENROLMENT_UNKNOWN, Code.TOO_MANY_CALLS, Code.CLOCK_BEHIND),
     )
     def on_post(self, request: Request, body: Enrol) -> Enrolled:
         used = self._enrolments.use(body.code, request.context.address)

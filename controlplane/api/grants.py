@@ -48,6 +48,7 @@ class Grant(Shown, frozen=True):
     revoked_at: datetime | None
     revoked_by: str | None
     revoke_reason: str | None
+    suspended_at: datetime | None
 
 
 class Resource:

@@ -99,6 +99,7 @@ class ApiKey(Shown, frozen=True):
     id: str
     created_at: datetime
     revoked_at: datetime | None
+    suspended_at: datetime | None
     expires_at: datetime | None
     allowed_addresses: list[str]
     issued_by: str | None

@@ -1,14 +1,16 @@
 """Prometheus metrics, summed over the server's processes."""
 
 import time
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 from falcon.asgi import Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -32,6 +34,8 @@ from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
 
+_ALTERED = "sealwright_state_altered"
+_MOST_ALTERED = 100  # objects that a process tells apart
 _SOON = timedelta(days=30)
 _LOOK_SECONDS = 10.0  # between two looks at the certificates
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
@@ -55,6 +59,18 @@ class Metrics:
             "Requests with an API key that nobody has.",
             registry=self._registry,
         )
+        self._anchor_failures = Counter(
+            "sealwright_anchor_failures",
+            "Times that the end of the audit log could not be noted outside of the store.",
+            registry=self._registry,
+        )
+        self._altered = Counter(
+            "sealwright_state_altered",
+            "Calls that rested on an object which was changed in the store, and not by the server.",
+            ("object",),
+            registry=self._registry,
+        )
+        self._altered_objects: set[str] = set()
         self._durations = Histogram(
             "sealwright_request_duration_seconds",
             "Time from a request's arrival to its answer.",
@@ -82,6 +98,15 @@ class Metrics:
     def count_unknown_key(self) -> None:
         self._unknown_keys.inc()
 
+    def count_anchor_failure(self) -> None:
+        self._anchor_failures.inc()
+
+    def count_altered(self, what: str) -> None:
+        """Whoever writes to the store must not be able to make metrics grow."""
+        if len(self._altered_objects) < _MOST_ALTERED:
+            self._altered_objects.add(what)
+        self._altered.labels(what if what in self._altered_objects else "others").inc()
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         known = self._known.get((method, route, status))
         if known is None:
@@ -89,21 +114,35 @@ class Metrics:
             self._known[method, route, status] = known
         known.observe(seconds)
 
-    def render(self, certificates: Iterable[Metric]) -> bytes:
-        registry = CollectorRegistry()
-        registry.register(_Collected(certificates))
+    def render(self, certificates: Iterable[Metric], *, named: bool) -> bytes:
+        """`named`: with the names of objects; else with their kinds alone."""
+        counted: Collector = self._registry
         if self._directory is not None:
-            MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]
-            return generate_latest(registry)
-        return generate_latest(self._registry) + generate_latest(registry)
+            counted = MultiProcessCollector(None, str(self._directory))  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        registry.register(_Collected(chain(counted.collect(), certificates), named=named))
+        return generate_latest(registry)
 
 
 class _Collected(Collector):
-    def __init__(self, metrics: Iterable[Metric]) -> None:
+    def __init__(self, metrics: Iterable[Metric], *, named: bool) -> None:
         self._metrics = metrics
+        self._named = named
 
     def collect(self) -> Iterable[Metric]:
-        return self._metrics
+        for metric in self._metrics:
+            yield metric if self._named or metric.name != _ALTERED else _by_kind(metric)
+
+
+def _by_kind(altered: Metric) -> Metric:
+    kinds: Counts[str] = Counts()
+    for sample in altered.samples:
+        if sample.name == f"{_ALTERED}_total":
+            kinds[sample.labels["object"].partition("/")[0]] += int(sample.value)
+    found = CounterMetricFamily(_ALTERED, altered.documentation, labels=["object"])
+    for kind, number in kinds.items():
+        found.add_metric([kind], number)
+    return found
 
 
 _OBSERVER = Caller(
@@ -173,6 +212,14 @@ class Certificates:
                 return
 
 
+def _clock_behind(span: timedelta) -> Metric:
+    return GaugeMetricFamily(
+        "sealwright_clock_behind_seconds",
+        "Seconds that the server's clock stands behind the last row of the log.",
+        value=span.total_seconds(),
+    )
+
+
 def _build_info() -> Metric:
     build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
     build.add_metric([product_version()], 1)
@@ -190,6 +237,7 @@ class MetricsResource:
         Code.ADDRESS_NOT_ALLOWED,
         Code.API_KEY_EXPIRED,
         Code.API_KEY_REVOKED,
+        Code.API_KEY_SUSPENDED,
         Code.API_KEY_UNKNOWN,
         Code.IDENTITY_DISABLED,
     )
@@ -211,7 +259,9 @@ class MetricsResource:
             caller = self._services.identities.authenticate(key, address)
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
-        return self._metrics.render(self._certificates.metrics(named=named))
+        behind = _clock_behind(self._services.clock_behind())
+        more = chain(self._certificates.metrics(named=named), [behind])
+        return self._metrics.render(more, named=named)
 
 
 def product_version() -> str:

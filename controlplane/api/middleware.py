@@ -45,6 +45,8 @@ class RequestId:
         seconds = time.perf_counter() - req.context.started
         route = req.uri_template or "unknown"
         self._metrics.observe(_known_method(req.method), route, resp.status_code, seconds)
+        if resp.context.get("altered") is not None:
+            self._metrics.count_altered(resp.context.altered)
         caller = req.context.caller
         _log.info(
             "request",
@@ -78,7 +80,9 @@ class Authentication:
                 return
         try:
             req.context.caller = await req.context.run(
-                lambda: self._services.identities.authenticate(key, address)
+                lambda: self._services.identities.authenticate(
+                    key, address, for_evidence=getattr(resource, "shows_evidence", False)
+                )
             )
         except Refused as refused:
             if status_of(refused.code) == 401 and "call" in req.scope:

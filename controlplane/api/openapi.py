@@ -37,7 +37,7 @@ _SUCCESSES = {
     204: "Done; no body.",
     304: "Unchanged.",
 }
-_OF_A_PROPOSAL = (Code.POLICY_CANNOT_BE_MET, Code.TOO_MANY_PENDING)
+_OF_A_PROPOSAL = (Code.POLICY_CANNOT_BE_MET, Code.TOO_MANY_PENDING, Code.CLOCK_BEHIND)
 """Where a change can need the consent of others."""
 
 

@@ -10,10 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.api.endpoint import Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
-from controlplane.api.structs import Shown, made
+from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter, check_time
 from controlplane.api.values import SHA256
 from controlplane.domain import operation as domain
+from controlplane.domain.action import Action
 from controlplane.domain.model import (
     Caller,
     CredentialKind,
@@ -33,15 +34,32 @@ _ENOUGH = 64 * 1024  # bytes in one piece of the export
 HexSha256 = Annotated[str, Meta(pattern=SHA256)]
 
 
-class OperationsQuery(PageQuery, frozen=True):
+class RowsQuery(PageQuery, frozen=True):
+    """What every list of rows takes."""
+
     signer: Parameter | None = None
     actor: Parameter | None = None
-    kind: OperationKind | None = None
     outcome: Outcome | None = None
     since: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
+    until: Annotated[datetime, Meta(tz=True, description="inclusive")] | None = None
+    action: Action | None = None
 
     def __post_init__(self) -> None:
         check_time("since", self.since)
+        check_time("until", self.until)
+
+
+class OperationsQuery(RowsQuery, frozen=True):
+    kind: OperationKind | None = None
+
+
+class ExportQuery(Body, frozen=True):
+    since_head: (
+        Annotated[
+            str, Meta(pattern=SHA256, description="from the operation on that has this `row_hash`")
+        ]
+        | None
+    ) = None
 
 
 class PssParameters(Shown, frozen=True):
@@ -106,6 +124,7 @@ class Operation(Shown, frozen=True, kw_only=True):
     action: str | None
     object: str | None
     details: dict[str, str | int | bool | None] | None
+    objects: dict[str, HexSha256 | None] | UnsetType = UNSET
     idempotency_key: str | None
     client_hash: HexSha256 | UnsetType | None = UNSET
     client_salt: bytes | UnsetType | None = UNSET
@@ -132,34 +151,38 @@ class Head(Shown, frozen=True):
 class Resource:
     """Base: the audit log's use cases."""
 
+    shows_evidence = True
+
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
 
 class OperationsResource(Resource):
-    @endpoint("List operations, newest first")
+    @endpoint(
+        "List operations, newest first",
+        refusals=(Code.SIGNER_NOT_FOUND, Code.IDENTITY_NOT_FOUND),
+    )
     def on_get(self, caller: Caller, query: OperationsQuery) -> Items[Operation]:
-        where = OperationFilter(
-            signer=query.signer,
-            actor=query.actor,
-            kind=query.kind,
-            outcome=query.outcome,
-            since=query.since,
-        )
+        where = made(OperationFilter, query)
         page = self._audit.list(caller, where, PageRequest(query.limit, query.cursor))
         return items(page, operation)
 
 
 class OperationResource(Resource):
-    @endpoint("Show an operation", refusals=(Code.OPERATION_NOT_FOUND,))
+    @endpoint(
+        "Show an operation, by its id or its sequence number", refusals=(Code.OPERATION_NOT_FOUND,)
+    )
     def on_get(self, caller: Caller, operation_id: str) -> Operation:
         return operation(self._audit.get(caller, operation_id))
 
 
 class OperationsExportResource(Resource):
-    @endpoint("Every operation in order, one JSON object a line", refusals=(Code.READER_REQUIRED,))
-    def on_get(self, caller: Caller) -> Stream:
-        return Stream(_lines(self._audit.export(caller)))
+    @endpoint(
+        "Every operation in order, one JSON object a line",
+        refusals=(Code.READER_REQUIRED, Code.OPERATION_NOT_FOUND),
+    )
+    def on_get(self, caller: Caller, query: ExportQuery) -> Stream:
+        return Stream(export_lines(self._audit.export(caller, query.since_head)))
 
 
 class OperationsHeadResource(Resource):
@@ -168,7 +191,7 @@ class OperationsHeadResource(Resource):
         return made(Head, self._audit.head(caller))
 
 
-def _lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
+def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:
     piece = bytearray()
     for row in rows:
         piece += line(row)

@@ -9,7 +9,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.api.refusals import REFUSALS
 from controlplane.domain.text import shorten
-from controlplane.errors import Code, Refused
+from controlplane.errors import Altered, Code, Refused
 from controlplane.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +62,8 @@ async def answer_refused(req: Request, resp: Response, refused: Refused, params:
     if refused.code not in REFUSALS:
         await answer_fault(req, resp, refused, params)
         return
+    if isinstance(refused, Altered):
+        resp.context.altered = refused.what
     otherwise = resp.context.get("otherwise") or {}
     status = otherwise.get(refused.code, REFUSALS[refused.code].status)
     _answer(resp, status, refused.code, refused.title, refused.field, refused.request)

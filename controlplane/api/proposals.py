@@ -94,6 +94,7 @@ class ProposalApproveResource(Resource):
             Code.OWN_PROPOSAL,
             Code.OWNER_DISABLED,
             Code.PROPOSAL_OVERTAKEN,
+            Code.CLOCK_BEHIND,
         ),
     )
     def on_post(self, caller: Caller, proposal_id: str, body: Approve) -> Proposal:

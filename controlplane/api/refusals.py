@@ -18,7 +18,7 @@ class Refusal:
 
 STATUSES: Mapping[int, str] = {
     400: "A part of the request, named in `field`, is not as it must be.",
-    401: "No API key, an unknown, revoked or expired one, or one of a disabled identity.",
+    401: "No API key, an unknown, revoked, suspended or expired one, or of a disabled identity.",
     403: "The caller may not do this; `code` says why.",
     404: "Not there, or not for this caller to see.",
     408: "The body did not arrive in time.",
@@ -46,6 +46,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.API_KEY_EXPIRED: "The API key has ended.",
         Code.API_KEY_MISSING: "No API key was sent.",
         Code.API_KEY_REVOKED: "The API key is revoked.",
+        Code.API_KEY_SUSPENDED: "A rollback suspended the API key, until an admin confirms it.",
         Code.API_KEY_UNKNOWN: "Nobody has this API key.",
         Code.IDENTITY_DISABLED: "The identity that the API key belongs to is disabled.",
     },
@@ -56,6 +57,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
         Code.AUDITOR_CANNOT_APPROVE: "An auditor decides on no request.",
         Code.CERTIFICATE_EXPIRED: "The signer's certificate has expired.",
+        Code.CERTIFICATE_NOT_YET_VALID: "The signer's certificate begins later.",
         Code.CREDENTIAL_NOT_ENROLLED: "Others may know the API key; an enrolled one is needed.",
         Code.CREDENTIAL_TOO_YOUNG: "Somebody else made the API key: it approves nothing yet.",
         Code.NO_ACTIVE_GRANT: "The policy asks for a grant; `request` is one that is pending.",
@@ -85,6 +87,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.REQUEST_NOT_FOUND: "There is no such request.",
         Code.SETTING_NOT_FOUND: "There is no such setting.",
         Code.SIGNER_NOT_FOUND: "There is no such signer.",
+        Code.SUSPENSION_NOT_FOUND: "Nothing of this kind and id is suspended.",
         Code.NOT_FOUND: "There is nothing at this address.",
     },
     405: {Code.METHOD_NOT_ALLOWED: "This address does not take that method."},
@@ -93,6 +96,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     409: {
         Code.ALREADY_DECIDED: "The same person has decided already.",
         Code.CERTIFICATE_CHANGED: "The signer has another certificate than the caller expects.",
+        Code.CLOCK_NOT_BEHIND: "The server's clock does not stand behind the last row.",
         Code.COMMON_NAME_USED: "Another signer's common name reads the same.",
         Code.GRANT_NOT_ACTIVE: "The grant has ended.",
         Code.GRANTEE_CANNOT_SIGN: "Who would get the grant could not use it.",
@@ -131,11 +135,14 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.INTERNAL_ERROR: "The server's log has more under `request_id`.",
         Code.ROW_UNWRITABLE: "The call cannot be recorded, so no signature is released.",
         Code.SIGNING_FAILED: "The signer's key could not be used.",
+        Code.STATE_ALTERED: "What this rests on was changed in the store, and not by the server.",
     },
     503: {
+        Code.CLOCK_BEHIND: "The server's clock stands behind what is on record.",
         Code.MIGRATION_NEEDED: "The store is of an earlier version.",
         Code.NOT_INITIALISED: "The store is empty.",
         Code.OVERLOADED: "Too many calls wait.",
+        Code.STORE_ROLLED_BACK: "The store has lost rows that the server has seen.",
         Code.STORE_TOO_NEW: "The store is of a later version.",
         Code.STORE_UNAVAILABLE: "The store cannot be used.",
     },
@@ -152,6 +159,8 @@ EVERYWHERE = (
     Code.INVALID_REQUEST,
     Code.INTERNAL_ERROR,
     Code.OVERLOADED,
+    Code.STATE_ALTERED,
+    Code.STORE_ROLLED_BACK,
     Code.STORE_UNAVAILABLE,
 )
 OF_A_CALLER = (
@@ -159,6 +168,7 @@ OF_A_CALLER = (
     Code.API_KEY_EXPIRED,
     Code.API_KEY_MISSING,
     Code.API_KEY_REVOKED,
+    Code.API_KEY_SUSPENDED,
     Code.API_KEY_UNKNOWN,
     Code.IDENTITY_DISABLED,
     Code.TOO_MANY_CALLS,

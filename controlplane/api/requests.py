@@ -63,7 +63,7 @@ class RequestsQuery(PageQuery, frozen=True):
 
 class Decision(Shown, frozen=True):
     """`credential`: that it was made with; null: from before that was noted. `withdrawn_at`: since
-    when it does not count."""
+    when it does not count. `suspended_at`: the same, until it is confirmed."""
 
     approver: str
     verdict: Verdict
@@ -71,6 +71,7 @@ class Decision(Shown, frozen=True):
     at: datetime
     credential: Credential | None
     withdrawn_at: datetime | None
+    suspended_at: datetime | None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -125,6 +126,7 @@ class SignerRequestsResource(Resource):
             Code.SIGNER_DELETING,
             Code.NO_POLICY,
             Code.TOO_MANY_PENDING,
+            Code.CLOCK_BEHIND,
         ),
     )
     def on_post(self, caller: Caller, name: str, body: CreateRequest) -> Answer[Request]:
@@ -164,6 +166,7 @@ class RequestApproveResource(Resource):
             Code.OWNER_DISABLED,
             Code.POLICY_DETACHED,
             Code.REQUESTER_CANNOT_SIGN,
+            Code.CLOCK_BEHIND,
         ),
     )
     def on_post(self, caller: Caller, request_id: str, body: Approve) -> Request:

@@ -50,6 +50,7 @@ class SignResource:
             Code.SIGNER_DISABLED,
             Code.SIGNER_PENDING,
             Code.CERTIFICATE_EXPIRED,
+            Code.CERTIFICATE_NOT_YET_VALID,
             Code.ALGORITHM_NOT_ALLOWED,
             Code.NO_ACTIVE_GRANT,
             Code.SIGNER_NOT_FOUND,
@@ -57,6 +58,7 @@ class SignResource:
             Code.IDEMPOTENCY_CONFLICT,
             Code.ROW_UNWRITABLE,
             Code.SIGNING_FAILED,
+            Code.CLOCK_BEHIND,
         ),
         largest_body=_LARGEST_CALL,
     )

@@ -182,6 +182,11 @@ def _say_end(grant: Grant, state: GrantState) -> str:
             return f"The last one ended at {_moment(grant.not_after)}."
         case GrantState.REVOKED if grant.revocation is not None:
             return f"The last one was revoked by {grant.revocation.by}: {grant.revocation.reason}"
+        case GrantState.SUSPENDED:
+            return (
+                "The last one is suspended since the store went back in time. An admin confirms "
+                f"it: sealwright recovery confirm grant {grant.id}"
+            )
     return (
         f"The last one was issued under the policy {grant.policy!r}, which {grant.signer!r} does "
         "not have now."

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from os import urandom
 
+from msgspec import UNSET
+from msgspec.structs import replace
 from peewee import Database
 
 from controlplane.audit.hashing import NEWEST, SALT_OCTETS, commit, hash_row
 from controlplane.audit.row import canonical_bytes, encode_sorted
 from controlplane.domain.operation import Commitments, Entry, Head, Operation
 from controlplane.store import operations
+from controlplane.store.transaction import transaction_of
 
 _SALTS = 3 * SALT_OCTETS
 """Octets of one row's: one for each that it commits to, so that each can be shown without the
@@ -46,17 +49,25 @@ def _commit_to(entry: Entry, salts: bytes) -> Commitments:
 
 
 def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
-    """Within a write transaction, in which the head cannot move."""
-    return append_after(operations.read_head(database), database, entries)
-
-
-def append_after(head: Head, database: Database, entries: Sequence[Entry]) -> list[Operation]:
-    """The same, after this head, which was read in the transaction."""
+    """Within a write transaction, in which the head cannot move. The last of the entries lists the
+    objects that were changed since the one before it; none is older than the row before it."""
+    if not entries:
+        return []
+    transaction = transaction_of(database)
+    head = transaction.root.head
+    objects = transaction.say_changes()
+    changed = None if objects is UNSET else head.sequence + len(entries)
     appended = []
     salts = urandom(len(entries) * _SALTS)
-    for number, entry in enumerate(entries):
-        operation = _link(head, entry, salts[number * _SALTS : (number + 1) * _SALTS])
-        head = Head(operation.sequence, operation.row_hash)
+    for number, entry in enumerate(entries, 1):
+        at = transaction.latest(entry.created_at)
+        if at is not entry.created_at:
+            entry = replace(entry, created_at=at)
+        if number == len(entries) and objects is not UNSET:
+            entry = replace(entry, objects=objects)
+        operation = _link(head, entry, salts[(number - 1) * _SALTS : number * _SALTS])
+        head = Head(operation.sequence, operation.row_hash, at)
         appended.append(operation)
-    operations.append(database, appended)
+    root = transaction.follow(head, [each.row_hash for each in appended], changed)
+    operations.append(database, appended, root)
     return appended

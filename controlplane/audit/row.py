@@ -85,9 +85,9 @@ class Row1(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     row_hash: str
 
 
-class Row2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Row2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False, kw_only=True):
     """First what is hashed, sorted by name: so its canonical bytes are what an exported row begins
-    with, but for the id in `credential`. Then `BESIDE`."""
+    with, but for the id in `credential`. Then `BESIDE`. `objects` is there where there are any."""
 
     action: str | None
     actor: str | None
@@ -106,6 +106,7 @@ class Row2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     idempotency_key_hash: str | None
     kind: str
     object: str | None
+    objects: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
     outcome: str | None
     previous_hash: str
     proposal: str | None

@@ -28,11 +28,13 @@ _WHITE_SPACE = b" \t\r\n"  # of JSON
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`first_bad_sequence`: where the first row stands, or should, that breaks the chain.
-    `head`: the hash of the last row, 64 zeros for an empty log. `missing`: the expected heads that
-    the log does not hold; then it is not intact, and goes bad after its last row at the latest.
-    `newer`: where the first row stands that says it is of a version not known here, and so cannot
-    be checked."""
+    """`rows`: those that were checked; `first_bad_sequence`: where the first row stands, or should,
+    that breaks the chain. `head`: the hash of the last row, 64 zeros for an empty log. `missing`:
+    the expected heads that the log does not hold; then it is not intact, and goes bad after its
+    last row at the latest. `newer`: where the first row stands that says it is of a version not
+    known here, and so cannot be checked. `since`: the number of the row that the first one
+    follows, which stands for all before it; `earlier`: how many approvals before it were taken as
+    they are named."""
 
     rows: int
     intact: bool
@@ -40,42 +42,148 @@ class Verification:
     head: str
     missing: tuple[str, ...] = ()
     newer: int | None = None
+    since: int | None = None
+    earlier: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Between two rows: the number and the hash of the one before."""
+
+    sequence: int
+    row_hash: str
+
+
+START = Place(0, _FIRST_HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows that follow one another without a fault, if they stand where they say: between two
+    places. `earlier`: approvals that they name and that stand before them, if they do, with the
+    first row to name each. `approving`: those that stand in them. `found`: of the expected heads.
+    """
+
+    begin: Place
+    end: Place
+    approving: set[Approval]
+    earlier: dict[Approval, int]
+    found: list[str]
+
+
+class Walk:
+    """Along a log, in memory that grows with the number of approvals alone."""
+
+    def __init__(self, expected: Iterable[str] = (), begin: Place = START) -> None:
+        self._begin = begin
+        self._rows, self._head = begin.sequence, begin.row_hash
+        self._first_bad: int | None = None
+        self._newer: int | None = None
+        self._approving: set[Approval] = set()
+        self._earlier: dict[Approval, int] = {}
+        self._missing = dict.fromkeys(expected)
+        self._found: list[str] = []
+        self._find(self._head)
+
+    @property
+    def is_sound(self) -> bool:
+        """So far."""
+        return self._first_bad is None
+
+    def follow(self, line: bytes) -> None:
+        line = line.strip(_WHITE_SPACE)
+        if not line:
+            return
+        self._rows += 1
+        row = _follow_export(line, self._rows, self._head) or _follow(line, self._rows, self._head)
+        if row is None:
+            self._spoilt(self._rows)
+            read = _parse(line)
+            if self._newer is None and _is_newer(read.get("version")):
+                self._newer = self._rows
+            self._head = str(read.get(_ROW_HASH, self._head))
+        else:
+            self._head = row.row_hash
+            if row.action in APPROVING and row.actor is not None:
+                self._approving.add(Approval(row.actor, row.row_hash, self._rows))
+            if not isinstance(row, Row1) and row.approvals:
+                self._look_up(dict.fromkeys(row.approvals, self._rows))
+        self._find(self._head)
+
+    def join(self, stretch: Stretch) -> bool:
+        """Goes along it, as if row by row; not at all if it does not begin here."""
+        if stretch.begin != Place(self._rows, self._head):
+            return False
+        self._look_up(stretch.earlier)
+        self._approving |= stretch.approving
+        self._rows, self._head = stretch.end.sequence, stretch.end.row_hash
+        for head in stretch.found:
+            self._find(head)
+        return True
+
+    def stretch(self) -> Stretch:
+        """What was walked, which was sound."""
+        end = Place(self._rows, self._head)
+        return Stretch(self._begin, end, self._approving, self._earlier, self._found)
+
+    def end(self) -> Verification:
+        if self._missing:
+            self._spoilt(self._rows + 1)
+        return Verification(
+            self._rows - self._begin.sequence,
+            self.is_sound,
+            self._first_bad,
+            self._head,
+            tuple(self._missing),
+            self._newer,
+            earlier=len(self._earlier),
+        )
+
+    def _look_up(self, named: dict[Approval, int]) -> None:
+        """`named`: with the first row to name each. Those before the beginning were not seen."""
+        for each, row in named.items():
+            if each in self._approving or each in self._earlier:
+                continue
+            if 0 < each.sequence <= self._begin.sequence:
+                self._earlier[each] = row
+            elif self._first_bad is None or row < self._first_bad:
+                self._first_bad = row
+
+    def _spoilt(self, row: int) -> None:
+        if self._first_bad is None:
+            self._first_bad = row
+
+    def _find(self, head: str) -> None:
+        if head in self._missing:
+            del self._missing[head]
+            self._found.append(head)
 
 
 def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
-    """`lines`: the export, a JSON object a line, in sequence order from 1; in memory that grows
-    with the number of approvals alone. An approval that a row names must stand in one before.
+    """`lines`: the export, a JSON object a line, in sequence order from 1. An approval that a row
+    names must stand in one before.
 
     `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
     last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
-    rows, first_bad, newer, head = 0, None, None, _FIRST_HASH
-    approving: set[Approval] = set()
-    missing = dict.fromkeys(expected)
-    missing.pop(head, None)
+    walk = Walk(expected)
     for line in lines:
-        line = line.strip(_WHITE_SPACE)
-        if not line:
-            continue
-        rows += 1
-        row = _follow_export(line, rows, head) or _follow(line, rows, head)
-        if row is None:
-            first_bad = first_bad or rows
-            read = _parse(line)
-            if newer is None and _is_newer(read.get("version")):
-                newer = rows
-            head = str(read.get(_ROW_HASH, head))
-        else:
-            head = row.row_hash
-            if row.action in APPROVING and row.actor is not None:
-                approving.add(Approval(row.actor, head, rows))
-            if not isinstance(row, Row1) and row.approvals and not approving >= {*row.approvals}:
-                first_bad = first_bad or rows
-        if head in missing:
-            del missing[head]
-    if missing:
-        first_bad = first_bad or rows + 1
-    return Verification(rows, first_bad is None, first_bad, head, tuple(missing), newer)
+        walk.follow(line)
+    return walk.end()
+
+
+def place_of(line: bytes) -> Place | None:
+    """Where a row says that it stands: after this one. None if it does not say."""
+    row = _parse(line)
+    sequence, previous_hash = row.get("sequence"), row.get("previous_hash")
+    if not isinstance(sequence, int) or not isinstance(previous_hash, str) or sequence < 1:
+        return None
+    return Place(sequence - 1, previous_hash)
+
+
+def hash_of(line: bytes) -> object:
+    """The hash that a row says it has."""
+    return _parse(line).get(_ROW_HASH)
 
 
 def _is_newer(version: object) -> bool:

@@ -26,6 +26,7 @@ LASTING = frozenset(
         Code.SIGNER_DISABLED,
         Code.SIGNER_PENDING,
         Code.CERTIFICATE_EXPIRED,
+        Code.CERTIFICATE_NOT_YET_VALID,
     }
 )
 """Reasons of a denial that say nothing of this one call: its caller could not sign now at all. The
@@ -108,6 +109,13 @@ def decide(given: Circumstances) -> Allowed | Denied:
             )
     if signer.certificate is None:
         return _deny(Code.SIGNER_PENDING, f"The signer {signer.name!r} has no certificate yet.")
+    start = signer.certificate.not_before
+    if given.now < start:
+        return _deny(
+            Code.CERTIFICATE_NOT_YET_VALID,
+            f"The certificate of the signer {signer.name!r} is valid from "
+            f"{start:%Y-%m-%dT%H:%M:%SZ} on, not yet.",
+        )
     serial = signer.certificate.serial
     if given.certificate_serial is not None and given.certificate_serial != serial:
         sentence = f"The signer {signer.name!r} has another certificate now: start the tool again."

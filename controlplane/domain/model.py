@@ -70,6 +70,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
     REVOKED = "revoked"
+    SUSPENDED = "suspended"
 
 
 class PolicyChangeKind(StrEnum):
@@ -162,6 +163,7 @@ class ApiKey:
     allowed_addresses: tuple[Network, ...] = ()  # none: from everywhere
     issued_by: str | None = None  # name of an identity; None: not known, or the server's machine
     enrolled: bool = False  # nobody but its holder ever saw it
+    suspended_at: datetime | None = None  # by a rollback, until it is confirmed
     last_use: LastUse | None = None  # where keys are read to be shown; None: none is known
 
     def has_ended(self, now: datetime) -> bool:
@@ -294,7 +296,7 @@ class PolicyChange:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one approver said, and with which credential. `step` counts from 0. An approval that was
-    withdrawn does not count."""
+    withdrawn does not count, nor one that a rollback suspended until it is confirmed."""
 
     step: int
     approver: str
@@ -303,6 +305,11 @@ class Decision:
     at: datetime
     credential: Credential | None = None  # None: from before it was noted
     withdrawn_at: datetime | None = None
+    suspended_at: datetime | None = None
+
+    @property
+    def counts(self) -> bool:
+        return self.withdrawn_at is None and self.suspended_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,12 +348,11 @@ class Ballot:
 
     @property
     def counting(self) -> tuple[Decision, ...]:
-        """The decisions but those that were withdrawn."""
-        return tuple(each for each in self.decisions if each.withdrawn_at is None)
+        return tuple(each for each in self.decisions if each.counts)
 
     def and_this(self, decision: Decision) -> tuple[Decision, ...]:
         """The decisions with one more, in the place of one by the same approver on the same step
-        that was withdrawn."""
+        that does not count."""
         said = (decision.step, decision.approver)
         others = (each for each in self.decisions if (each.step, each.approver) != said)
         return (*others, decision)
@@ -458,6 +464,7 @@ class Grant:
     approvals: tuple[Approval, ...] | None = None  # in order; None: not noted when it was issued
     used: int = 0
     revocation: Revocation | None = None
+    suspended_at: datetime | None = None  # by a rollback, until it is confirmed
 
     def state(self, now: datetime) -> GrantState:
         if self.revocation is not None:
@@ -466,6 +473,8 @@ class Grant:
             return GrantState.EXHAUSTED
         if self.not_after is not None and now >= self.not_after:
             return GrantState.EXPIRED
+        if self.suspended_at is not None:
+            return GrantState.SUSPENDED
         return GrantState.ACTIVE
 
     def allows(self, hash_: HashAlgorithm) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from controlplane.domain.action import Action
 from controlplane.domain.model import (
     Approval,
     Client,
@@ -32,7 +33,8 @@ class Entry(Struct, frozen=True, gc=False):
     `subject:verb`, `object` the name of what changed, and `outcome` is None. `credential` is what
     the actor presented, and `api_key_id` its id if it is an API key. `approvals` are those that the
     grant rests on; None where they are not known. `proposal` is the id of the one that this carried
-    out.
+    out. `objects`: of the rows of other tables that a change left, by name, the SHA-256 in
+    lower-case hex; None of one that is gone. Who appends an entry fills it in; UNSET: none.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Entry(Struct, frozen=True, gc=False):
     credential: Credential | None = None
     approvals: tuple[Approval, ...] | None = None
     proposal: str | None = None
+    objects: Mapping[str, str | None] | UnsetType = UNSET
 
 
 class Commitments(Struct, frozen=True, gc=False):
@@ -100,18 +103,21 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain; sequence 0 and 64 zeros before the first row."""
+    """The end of the chain; sequence 0 and 64 zeros before the first row, which has no time."""
 
     sequence: int
     row_hash: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OperationFilter:
-    """Every field given must match; names are exact; `since` is inclusive."""
+    """Every field given must match; names are exact; `since` and `until` are inclusive."""
 
     signer: str | None = None
     actor: str | None = None
     kind: OperationKind | None = None
     outcome: Outcome | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    action: Action | None = None

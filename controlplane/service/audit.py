@@ -1,76 +1,49 @@
-"""Reading the audit log."""
+"""Who may read what of the audit log."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from controlplane.domain import permissions
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import Page, PageRequest
-from controlplane.errors import not_found
-from controlplane.service import cursor
+from controlplane.domain.report import Reported
+from controlplane.service.log import Log, Report
 from controlplane.service.visibility import limited
-from controlplane.store import operations
 from controlplane.store.database import Store
-
-_END = 2**62  # above every sequence number
 
 
 class Audit:
+    """Server admins and auditors read everything; others the rows of the signers that they may
+    read, and their own: with these, what they rest on."""
+
     def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+        self._log = Log(store, clock)
 
     def list(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Page[Operation]:
-        """Newest first: everything for server admins and auditors; for others the rows of the
-        signers that they may read, and their own."""
-        before = cursor.read_number(page, _END)
-        seen_by = limited(caller.identity)
-        with self._store.read() as database:
-            found, ended_early = operations.list_before(
-                database, where, before, page.limit + 1, self._clock(), seen_by=seen_by
-            )
-        listed = cursor.cut(found, page, lambda operation: operation.sequence)
-        return replace(listed, is_last=listed.is_last and not ended_early)
+        """Newest first. Refused as `Log`."""
+        return self._log.list(where, page, limited(caller.identity))
 
-    def get(self, caller: Caller, operation_id: str) -> Operation:
-        """Refused 404 operation_not_found."""
-        who = caller.identity
-        with self._store.read() as database:
-            found = operations.find(database, operation_id)
-            visible = permissions.may_read_everything(who) or operations.is_visible(
-                database, operation_id, who, self._clock()
-            )
-        if found is None or not visible:
-            raise not_found("operation", operation_id)
-        return found
+    def report(self, caller: Caller, where: OperationFilter, page: PageRequest) -> Report:
+        """Oldest first. Refused as `Log.report`."""
+        return self._log.report(where, page, limited(caller.identity))
 
-    def export(self, caller: Caller) -> Iterator[Operation | Unreadable]:
-        """Every row that there is as of now, in sequence order, in bounded memory: also one that
-        the head does not know of. Refused 403 at the call, not at the first row."""
+    def get(self, caller: Caller, name: str) -> Operation:
+        """`name`: its id, or its sequence number. Refused 404 operation_not_found."""
+        return self._log.get(name, limited(caller.identity))
+
+    def explain(self, caller: Caller, name: str) -> Reported:
+        """The same, with what it rests on. Refused as `Log.explain`."""
+        return self._log.explain(name, limited(caller.identity))
+
+    def export(
+        self, caller: Caller, since_head: str | None = None
+    ) -> Iterator[Operation | Unreadable]:
+        """As `Log.export`. Refused 403 unless server admin or auditor, at the call too."""
         permissions.require_reader(caller.identity, "export the audit log")
-        with self._store.read() as database:
-            first, last = operations.read_bounds(database)
-        return self._rows(first, last)
+        return self._log.export(since_head)
 
     def head(self, caller: Caller) -> Head:
         """Refused 403 unless server admin or auditor."""
         permissions.require_reader(caller.identity, "read the head of the audit log")
-        return _read_head(self._store)
-
-    def _rows(self, first: int, last: int) -> Iterator[Operation | Unreadable]:
-        """In slices, so that a slow reader holds no read transaction, nor a connection."""
-        while rows := _read_slice(self._store, first, last):
-            yield from rows
-            first = rows[-1].sequence + 1
-
-
-def _read_head(store: Store) -> Head:
-    with store.read() as database:
-        return operations.read_head(database)
-
-
-def _read_slice(store: Store, first: int, last: int) -> list[Operation | Unreadable]:
-    with store.read() as database:
-        return operations.slice_from(database, first, last)
+        return self._log.head()

@@ -15,6 +15,7 @@ from controlplane.domain.subject import Subject
 from controlplane.keys.backend import KeyBackend
 from controlplane.store import authorities
 from controlplane.store.authorities import StoredAuthority
+from controlplane.store.database import Store
 
 _ALGORITHM = KeyAlgorithm.P384
 
@@ -31,19 +32,25 @@ def create_authority(database: Database, keys: KeyBackend, at: datetime) -> None
 
 
 class Authority:
-    def __init__(self, keys: KeyBackend, stored: list[StoredAuthority], clock: Clock) -> None:
-        """`stored`: root first."""
+    """Read when it is asked for something: so that who asks it for nothing does not rest on it."""
+
+    def __init__(self, store: Store, keys: KeyBackend, clock: Clock) -> None:
+        self._store = store
         self._keys = keys
         self._clock = clock
-        self._issuing = stored[-1]
-        self._chain = tuple(each.certificate for each in reversed(stored))
 
     def issue(self, public_key: bytes, subject: Subject, days: int) -> Certificate:
         """`public_key`: DER SubjectPublicKeyInfo."""
-        chain = tuple(parse_certificate(der) for der in self._chain)
-        issuer = Issuer(self._keys.open(self._issuing.key), chain)
+        stored = self._load()
+        chain = tuple(parse_certificate(each.certificate) for each in stored)
+        issuer = Issuer(self._keys.open(stored[0].key), chain)
         return issue_leaf(issuer, public_key, subject, days, self._clock())
 
     def pem(self) -> str:
         """The intermediate, then the root."""
-        return "".join(to_pem(der) for der in self._chain)
+        return "".join(to_pem(each.certificate) for each in self._load())
+
+    def _load(self) -> list[StoredAuthority]:
+        """The one that issues first, root last."""
+        with self._store.read() as database:
+            return authorities.load_all(database)[::-1]

@@ -1,13 +1,16 @@
 """Who may decide on a ballot, as of a transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from peewee import Database
 
 from controlplane.domain.approval import Attempt, check_decision
-from controlplane.domain.model import Approval, Ballot, Identity, Verdict
+from controlplane.domain.model import Approval, Ballot, Decision, Identity, Verdict
+from controlplane.domain.operation import Operation
 from controlplane.service.candidates import candidate
 from controlplane.store import identities, operations
+from controlplane.store.state import altered
 
 
 def check_voter(
@@ -39,8 +42,14 @@ def approvals_of(database: Database, ballot: Ballot) -> tuple[Approval, ...]:
     """The row of each decision, which was made with it, where all are approvals."""
     if not ballot.counting:
         return ()
-    found = {
-        (row.entry.actor, row.entry.created_at): row.approval()
-        for row in operations.find_approving(database, ballot.id)
-    }
-    return tuple(found[each.approver, each.at] for each in ballot.counting)
+    found = operations.find_approving(database, ballot.id)
+    return tuple(_row_of(each, found) for each in ballot.counting)
+
+
+def _row_of(decision: Decision, approving: Sequence[Operation]) -> Approval:
+    """The first of its approver that is not older: no row is older than the one before it, so one
+    may be younger than what it says."""
+    for row in approving:
+        if row.entry.actor == decision.approver and row.entry.created_at >= decision.at:
+            return row.approval()
+    raise altered(f"the row in which {decision.approver} approved")

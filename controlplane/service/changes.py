@@ -57,6 +57,8 @@ def confirm(database: Database, caller: Caller) -> Identity:
     identity = identities.find_by_id(database, caller.identity.id)
     if key is None or identity is None or key.revoked_at is not None:
         raise Refused(Code.API_KEY_REVOKED, "This API key has been revoked.")
+    if key.suspended_at is not None:
+        raise Refused(Code.API_KEY_SUSPENDED, "This API key has been suspended.")
     if identity.disabled:
         raise Refused(Code.IDENTITY_DISABLED, f"{identity.name} is disabled.")
     return identity

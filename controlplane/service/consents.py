@@ -5,7 +5,6 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain.model import (
-    GrantState,
     Group,
     Identity,
     MemberRole,
@@ -54,18 +53,9 @@ def of_group(database: Database, group: Group, now: datetime) -> tuple[Consent, 
 
 def of_grantee(database: Database, identity: Identity, now: datetime) -> tuple[Consent, ...]:
     """In what lets somebody else sign under a grant of an identity."""
-    held = grants.list_before(
-        database,
-        None,
-        _MOST_GRANTS,
-        now,
-        signer=None,
-        grantee=identity.name,
-        state=GrantState.ACTIVE,
-        seen_by=None,
-    )
+    held = grants.signers_of_open(database, now, grantee=identity.name)
     found: list[Consent] = []
-    for name in sorted({grant.signer for grant in held}):
+    for name in sorted(held):
         stored = signers.find(database, name, now)
         if stored is not None:
             found += of_signer(stored.signer)
@@ -94,9 +84,6 @@ def of_second_admin(database: Database, actor: Identity) -> tuple[Consent, ...]:
         return ()
     others = tuple(each.name for each in identities.admins(database) if each.id != actor.id)
     return (Consent("another admin", (Step("second admin", 1, others),)),)
-
-
-_MOST_GRANTS = 10_000
 
 
 def _of(policy: Policy | None) -> tuple[Consent, ...]:

@@ -56,13 +56,15 @@ def disable(
     actor: Identity,
     name: str,
     machines: str | None,
+    theirs: Iterable[Identity],
     at: datetime,
 ) -> Disabled:
-    """Within a change. `machines`: DISABLE, KEEP, or the user to whom they are offered. Refused
+    """Within a change. `machines`: DISABLE, KEEP, or the user to whom they are offered; `theirs`:
+    machines that the user owns, or is to own. Refused
     400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
     permissions.require_admin(actor, "disable identities")
     identity = find_identity(database, name)
-    owned = [each for each in rows.machines_of(database, name) if each.owner == name]
+    owned = [each for each in theirs if each.owner == name]
     enabled = [each for each in owned if not each.disabled]
     if identity.disabled and machines is None:
         return Disabled(identity, Ended())

@@ -10,7 +10,7 @@ from peewee import Database
 from controlplane.domain.action import Action
 from controlplane.domain.enrolment import Enrolment, digest_of, hash_code, new_code
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock, to_text
+from controlplane.domain.instant import to_text
 from controlplane.domain.model import ApiKey, Caller, Identity, IdentityKind, ServerRole
 from controlplane.domain.network import Network, spell_networks
 from controlplane.errors import Code, Refused
@@ -20,6 +20,7 @@ from controlplane.service.gate import Gate, Proposed
 from controlplane.service.identity_creation import CreateIdentity
 from controlplane.service.new_credentials import CreateEnrolment, NewApiKey, insert_key
 from controlplane.service.rates import Rates
+from controlplane.service.time import Time
 from controlplane.store import enrolments as rows
 from controlplane.store import identities
 from controlplane.store.database import Store
@@ -42,11 +43,11 @@ class Enrolled:
 
 
 class Enrolments:
-    def __init__(self, store: Store, gate: Gate, rates: Rates, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, rates: Rates, time: Time) -> None:
         self._store = store
         self._gate = gate
         self._rates = rates
-        self._clock = clock
+        self._clock = time
 
     def create_identity(
         self,
@@ -99,7 +100,8 @@ class Enrolments:
     def use(self, code: str, address: str | None) -> Enrolled:
         """`address`: where the call comes from; None: not known. Nobody is told what of a code is
         wrong. Refused 404 enrolment_unknown; 429 too_many_calls for those with which that happens
-        again and again."""
+        again and again; 503 clock_behind."""
+        self._clock.check()
         place = f"enrol from {address}"
         self._rates.check(place, self._clock())
         digest = hash_code(code)

@@ -14,7 +14,6 @@ from peewee import Database
 from controlplane.domain.action import Action
 from controlplane.domain.approval import LackingStep, find_lacking
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller, Identity, Proposal, RequestState, Step
 from controlplane.domain.operation import Details, DetailValue
 from controlplane.domain.policy import find_unmet
@@ -22,6 +21,7 @@ from controlplane.domain.ranges import PROPOSAL_LIFETIME
 from controlplane.errors import Code, Refused
 from controlplane.service.candidates import Crowd
 from controlplane.service.changes import confirm, judged, record
+from controlplane.service.time import Time
 from controlplane.store import members, proposals, signers
 from controlplane.store.database import Store, move_epoch
 
@@ -59,6 +59,8 @@ class Change(ABC, Generic[R]):
     """Base of what a caller wants changed: a dataclass of what JSON can hold."""
 
     action: ClassVar[Action]
+    needs_time: ClassVar[bool] = True
+    """It waits while the clock is not to be trusted: it gives somebody something."""
 
     def admit(self, database: Database, caller: Caller) -> None:  # most do not ask
         """Refused if the credential that the caller presents is not good enough for it."""
@@ -88,13 +90,16 @@ class Proposed(Exception):  # noqa: N818  # an answer, not a fault
 
 
 class Gate:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, time: Time) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = time
 
     def make(self, caller: Caller, change: Change[R]) -> R:
         """Raises Proposed where others have to agree. Refused as the change is, and 409
-        policy_cannot_be_met where there are too few of them, too_many_pending."""
+        policy_cannot_be_met where there are too few of them, too_many_pending; 503 clock_behind
+        for most."""
+        if change.needs_time:
+            self._clock.check()
 
         def judge(database: Database) -> tuple[Identity, Ruling[R], tuple[Step, ...]]:
             actor = confirm(database, caller)

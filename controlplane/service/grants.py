@@ -9,7 +9,6 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
     Approval,
     Caller,
@@ -32,10 +31,11 @@ from controlplane.service.changes import change, confirm, judged, record, record
 from controlplane.service.gate import Change, Gate, Ruling
 from controlplane.service.justification import check_text
 from controlplane.service.roles import role_that_counts
+from controlplane.service.time import Time
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants as rows
 from controlplane.store import identities, members
-from controlplane.store.database import Store, move_epoch
+from controlplane.store.database import Store, move_epoch, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class GrantView:
 
 
 class Grants:
-    def __init__(self, store: Store, gate: Gate, clock: Clock) -> None:
+    def __init__(self, store: Store, gate: Gate, time: Time) -> None:
         self._store = store
         self._gate = gate
-        self._clock = clock
+        self._clock = time
 
     def create(
         self,
@@ -114,7 +114,7 @@ class Grants:
                 raise AssertionError("grants are never deleted")
             at = self._clock()
             state = grant.state(at)
-            if state is not GrantState.ACTIVE:
+            if state not in (GrantState.ACTIVE, GrantState.SUSPENDED):
                 raise Refused(Code.GRANT_NOT_ACTIVE, f"The grant is {state.value}: it has ended.")
             revoked = revoke(database, caller, grant, at, reason)
         return self._view(revoked)
@@ -165,10 +165,14 @@ class CreateGrant(Change[Grant]):
                 at=at,
                 issued_by=caller.author,
             )
-            row = record_grant(database, caller, self.action, grant)
             agreed = () if caller.carrying is None else approvals_of(database, caller.carrying)
+            following = read_head(database).sequence + 1
+            # Its own row is what approves it, and lists it.
+            own = (Approval(caller.identity.name, "", following),)
+            rows.announce(database, replace(grant, approvals=agreed or own))
+            row = record_grant(database, caller, self.action, grant)
             grant = replace(grant, approvals=agreed or (row.approval(),))
-            rows.insert(database, grant)
+            rows.insert_announced(database, grant)
             return grant
 
         return Ruling(

@@ -70,6 +70,7 @@ class RemoveFromGroup(Change[None]):
     policy_cannot_be_met on a signer whose policy names the group."""
 
     action: ClassVar[Action] = Action.GROUP_REMOVE
+    needs_time: ClassVar[bool] = False
 
     group: str
     identity: str
@@ -110,9 +111,9 @@ def _leave_traces(
     database: Database, caller: Caller, action: Action, group: Group, user: Identity, at: datetime
 ) -> None:
     """A row, and a word to those who read a policy that names the group."""
-    record(database, caller, action, group.name, at=at, details={"identity": user.name})
     joins = action is Action.GROUP_ADD
     change = PolicyChangeKind.LOOSENED if joins else PolicyChangeKind.TIGHTENED
     what = f"{group.mention}: {user.name} {'may' if joins else 'may no longer'} approve"
     for policy in policies.naming_group(database, group):
         tell(database, caller, policy, change, at, (what,))
+    record(database, caller, action, group.name, at=at, details={"identity": user.name})

@@ -20,7 +20,7 @@ from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.warnings import ApiKeyEnds, find_ending
 from controlplane.errors import Code, Refused, not_found
 from controlplane.service import consents, cursor
-from controlplane.service.changes import confirm, record
+from controlplane.service.changes import confirm, judged, record
 from controlplane.service.disabling import Disabled, disable
 from controlplane.service.gate import Change, Gate, Proposed, Ruling
 from controlplane.service.identity_creation import CreateIdentity, FirstKey, NewIdentity
@@ -31,10 +31,12 @@ from controlplane.service.identity_edit import (
 )
 from controlplane.service.leaving import end_what_was_said
 from controlplane.service.new_credentials import AddKey, NewApiKey
-from controlplane.service.view import Views
+from controlplane.service.view import KnownKey, Views
 from controlplane.store import identities as rows
-from controlplane.store.database import Store
+from controlplane.store.database import Store, move_epoch
 from controlplane.store.operations import find_last
+
+_OF_THE_WHOLE_STORE = (Code.STATE_ALTERED, Code.STORE_ROLLED_BACK)
 
 
 class RefusedCaller(Refused):
@@ -61,23 +63,39 @@ class Identities:
             return None
         return Caller(known.identity, known.key)
 
-    def authenticate(self, api_key: str | None, address: str | None = None) -> Caller:
+    def authenticate(
+        self, api_key: str | None, address: str | None = None, *, for_evidence: bool = False
+    ) -> Caller:
         """Who this key belongs to, as of now; costs one small read. `address`: that the call comes
-        from; None: not known.
+        from; None: not known. `for_evidence`: as of what is known, where nothing can be proven any
+        more: for who reads the log.
 
         Refused 401: api_key_missing, api_key_unknown; and as RefusedCaller, which says who it was,
-        so that a call to sign can be recorded: 401 api_key_revoked, identity_disabled,
-        api_key_expired; 403 address_not_allowed.
+        so that a call to sign can be recorded: 401 api_key_revoked, api_key_suspended,
+        identity_disabled, api_key_expired; 403 address_not_allowed.
         """
         if not api_key:
             raise Refused(Code.API_KEY_MISSING, "Send an API key: Authorization: Bearer swk_….")
         digest = hash_api_key(api_key)
-        known = self._views.ask(lambda view: view.key(digest)) if digest is not None else None
+        known = None
+        if digest is not None:
+            try:
+                known = self._views.ask(lambda view: view.key(digest))
+            except Refused as refused:
+                if not for_evidence or refused.code not in _OF_THE_WHOLE_STORE:
+                    raise
+                known = self._find_for_evidence(digest)
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
         caller = Caller(known.identity, known.key)
         refuse_unless_current(known.key, caller, address, self._clock())
         return caller
+
+    def _find_for_evidence(self, digest: bytes) -> KnownKey | None:
+        with self._store.evidence() as database:
+            key = rows.find_key(database, digest)
+            identity = None if key is None else rows.find_by_id(database, key.identity_id)
+        return None if key is None or identity is None else KnownKey(key, identity)
 
     def create(
         self,
@@ -162,9 +180,13 @@ class Identities:
         the user to whom they are offered. What is pending of who is disabled is cancelled, and
         their approvals on steps that are not complete are withdrawn, also those of machines that
         are kept. Refused 400, 403, 404, 409 last_admin, machines_undecided, roles_exclude."""
-        with self._store.change() as database:
+        with judged(self._store, lambda database: rows.machines_of(database, name)) as (
+            database,
+            theirs,
+        ):
+            move_epoch(database)
             actor = confirm(database, caller)
-            return disable(database, caller, actor, name, machines, self._clock())
+            return disable(database, caller, actor, name, machines, theirs, self._clock())
 
     def enable(self, caller: Caller, name: str) -> Identity:
         """Refused as EnableIdentity. Raises Proposed."""
@@ -203,7 +225,10 @@ class Identities:
             left = [
                 each
                 for each in keys.values()
-                if each.id != key_id and each.revoked_at is None and not each.has_ended(at)
+                if each.id != key_id
+                and each.revoked_at is None
+                and each.suspended_at is None
+                and not each.has_ended(at)
             ]
             if not left and not key.has_ended(at) and counts_as_admin(identity):
                 permissions.require_remaining_admin(
@@ -244,11 +269,17 @@ class EnableIdentity(Change[Identity]):
 
 
 def refuse_unless_current(key: ApiKey, caller: Caller, address: str | None, now: datetime) -> None:
-    """Raises RefusedCaller: api_key_revoked, identity_disabled, api_key_expired,
+    """Raises RefusedCaller: api_key_revoked, api_key_suspended, identity_disabled, api_key_expired,
     address_not_allowed."""
     name = caller.identity.name
     if key.revoked_at is not None:
         raise RefusedCaller(Code.API_KEY_REVOKED, f"This API key of {name} is revoked.", caller)
+    if key.suspended_at is not None:
+        title = (
+            f"This API key of {name} is suspended since the store went back in time. An admin "
+            f"confirms it: sealwright recovery confirm api_key {key.id}"
+        )
+        raise RefusedCaller(Code.API_KEY_SUSPENDED, title, caller)
     if caller.identity.disabled:
         raise RefusedCaller(Code.IDENTITY_DISABLED, f"The identity {name} is disabled.", caller)
     if key.expires_at is not None and key.has_ended(now):

@@ -57,7 +57,7 @@ def end_what_was_said(
 
 
 def _cancel_proposals(database: Database, caller: Caller, name: str, at: datetime) -> Iterator[str]:
-    for proposal in proposals.find_pending(database, at, proposer=name):
+    for proposal in proposals.find_all_pending(database, at, proposer=name):
         by = caller.identity.name
         ended = replace(proposal, ended=RequestState.CANCELLED, ended_at=at, ended_by=by)
         proposals.PROPOSALS.end(database, ended)
@@ -81,10 +81,16 @@ def _withdraw(database: Database, caller: Caller, name: str, at: datetime) -> It
 
 
 def _open_approvals(ballot: Ballot, name: str) -> tuple[Decision, ...]:
-    """By this identity, on the step that is open: what completed a step stays."""
+    """By this identity, on the step that is open: what completed a step stays. Suspended ones on
+    any step: they could be confirmed."""
     open_ = ballot.open_step
     found = () if open_ is None else ballot.approvals(open_)
-    return tuple(each for each in found if each.approver == name)
+    suspended = (
+        each
+        for each in ballot.decisions
+        if each.suspended_at is not None and each.withdrawn_at is None
+    )
+    return tuple(each for each in (*found, *suspended) if each.approver == name)
 
 
 def _of(ballot: Ballot, decision: Decision) -> Withdrawn:

@@ -37,9 +37,10 @@ class Location:
         """The SQLite file where no other database is named."""
         return self.data_dir / "sealwright.db"
 
-    def store(self, most_connections: int | None = None) -> Store:
-        """Not connected yet. Refused unsupported_database."""
-        return open_store(self.database or f"{_SQLITE}{self.store_path}", most_connections)
+    def store(self, most_connections: int | None = None, *, read_only: bool = False) -> Store:
+        """Not connected yet. Refused as `open_store`."""
+        url = self.database or f"{_SQLITE}{self.store_path}"
+        return open_store(url, most_connections, read_only=read_only)
 
     def recalled(self) -> "Location":
         """With what its data directory remembers where nothing else was said. Refused
@@ -61,14 +62,31 @@ class Location:
     def remember(self) -> None:
         """So that `serve` needs the data directory only. Nothing is written where all is where it
         is by default; the file is its owner's alone, since a URL may hold a password."""
-        if self.database is None and self.master_key_file is None:
+        if (remembered := self._to_remember()) is not None:
+            _write(self.data_dir / _REMEMBERED, remembered)
+
+    def remember_anew(self) -> None:
+        """The same in the place of what it remembers."""
+        path, remembered = self.data_dir / _REMEMBERED, self._to_remember()
+        if remembered is None:
+            path.unlink(missing_ok=True)
             return
+        new = path.with_name(f".{_REMEMBERED}.new")
+        new.unlink(missing_ok=True)
+        _write(new, remembered)
+        new.replace(path)
+
+    def _to_remember(self) -> bytes | None:
+        if self.database is None and self.master_key_file is None:
+            return None
         database, key = self.database, self.master_key_file
         if database is not None and database.startswith(_SQLITE):
             database = _SQLITE + str(Path(database.removeprefix(_SQLITE)).absolute())
         remembered = _Remembered(database, None if key is None else str(key.absolute()))
-        descriptor = os.open(
-            self.data_dir / _REMEMBERED, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600
-        )
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # the mode is set where it is made
-            file.write(msgspec.json.encode(remembered))
+        return msgspec.json.encode(remembered)
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123  # the mode is set where it is made
+        file.write(content)

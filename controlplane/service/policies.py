@@ -82,7 +82,7 @@ class Policies:
             now = self._clock()
             policy, having = find_visible_policy(database, caller.identity, name, now)
             seen_by = limited(caller.identity)
-            seen = None if seen_by is None else signers.names_seen_by(seen_by, now)
+            seen = None if seen_by is None else signers.names_seen_by(database, seen_by, now)
             return PolicyView(policy, having, rows.changes_of_policy(database, policy.id, seen))
 
     def edit(self, caller: Caller, name: str, given: TermsEdit) -> PolicyView:

@@ -11,7 +11,6 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.action import Action
 from controlplane.domain.approval import check_pending
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
     Caller,
     Decision,
@@ -25,6 +24,7 @@ from controlplane.errors import Code, Refused, not_found
 from controlplane.service import cursor
 from controlplane.service.ballots import check_voter
 from controlplane.service.changes import confirm
+from controlplane.service.clock_acceptance import AcceptClock
 from controlplane.service.credentials import check_credential
 from controlplane.service.gate import (
     Change,
@@ -50,15 +50,19 @@ from controlplane.service.signer_changes import (
     InstallCertificate,
     SetPolicy,
 )
+from controlplane.service.suspensions import Confirm
+from controlplane.service.time import Time
 from controlplane.service.visibility import limited
 from controlplane.store import identities
 from controlplane.store import proposals as rows
 from controlplane.store.database import Store, move_epoch
 
 _CHANGES: tuple[type[Change[Any]], ...] = (
+    AcceptClock,
     AddKey,
     AddMember,
     AddToGroup,
+    Confirm,
     CreateEnrolment,
     CreateGrant,
     CreateIdentity,
@@ -76,9 +80,9 @@ KINDS: Mapping[Action, type[Change[Any]]] = {each.action: each for each in _CHAN
 
 
 class Proposals:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, time: Time) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = time
 
     def list(
         self, caller: Caller, page: PageRequest, *, state: RequestState | None = None
@@ -109,13 +113,15 @@ class Proposals:
 
         Refused 403 own_proposal, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
         credential_too_young; 404; 409 proposal_finished, proposal_overtaken, step_changed,
-        already_decided.
+        already_decided; 503 clock_behind.
         """
         comment = check_comment(comment)
         with self._store.write() as database:
             actor = confirm(database, caller)
             at = self._clock()
             proposal = _find(database, actor, proposal_id, at)
+            if KINDS[proposal.action].needs_time:
+                self._clock.check()
             open_ = check_voter(database, actor, proposal, Verdict.APPROVED, step, at)
             ruling = _judge_again(database, proposal, at)
             check_credential(database, caller, at, is_protected=True)

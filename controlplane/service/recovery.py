@@ -4,19 +4,17 @@ from controlplane.domain.instant import now
 from controlplane.domain.model import Policy
 from controlplane.errors import not_found
 from controlplane.service.attachments import change_policy, no_policy
-from controlplane.service.installation import existing_store
+from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
 from controlplane.store import signers
-from controlplane.store.migrations import check_current
 
 
 def detach_policy(location: Location, signer: str) -> Policy:
     """Also one that is protected, for when nobody is left who could agree; the row has no actor.
     What it was. Refused not_initialised, migration_needed, signer_not_found, no_policy."""
-    store = existing_store(location)
+    store = proven_store(location)
     at = now()
     with store.closing(), store.change() as database:
-        check_current(database)
         stored = signers.find(database, signer, at)
         if stored is None:
             raise not_found("signer", signer)

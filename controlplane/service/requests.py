@@ -16,7 +16,6 @@ from controlplane.domain.approval import (
     find_lacking,
 )
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.model import (
     Caller,
     Decision,
@@ -40,6 +39,7 @@ from controlplane.service.credentials import check_credential
 from controlplane.service.grants import new_grant, record_grant
 from controlplane.service.justification import check_comment, check_text
 from controlplane.service.roles import role_that_counts
+from controlplane.service.time import Time
 from controlplane.service.visibility import find_visible, limited, refuse_deleting
 from controlplane.store import grants, identities, members, signers
 from controlplane.store import requests as rows
@@ -64,9 +64,9 @@ class CreatedRequest:
 
 
 class Requests:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, time: Time) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = time
 
     def create(
         self,
@@ -79,8 +79,9 @@ class Requests:
         """Under a policy without steps the grant is there at once.
 
         Refused 400 (above a ceiling, justification), 403 not_a_member, role_cannot_sign, 404
-        signer_not_found, 409 signer_deleting, no_policy, too_many_pending.
+        signer_not_found, 409 signer_deleting, no_policy, too_many_pending, 503 clock_behind.
         """
+        self._clock.check()
         justification = check_text("justification", justification)
         with self._store.write() as database:
             actor = confirm(database, caller)
@@ -110,24 +111,18 @@ class Requests:
                     Code.TOO_MANY_PENDING,
                     f"{actor.name} has {MOST_PENDING} requests pending for the signer {signer!r}.",
                 )
-            _record(
-                database,
-                caller,
-                Action.REQUEST_CREATE,
-                request,
-                at,
-                {
-                    "policy": policy.name,
-                    "policy_id": policy.id,
-                    "justification": justification,
-                    "window_seconds": window_seconds,
-                    "signings": signings,
-                },
-            )
             grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
             rows.REQUESTS.insert(database, request)
+            details: Details = {
+                "policy": policy.name,
+                "policy_id": policy.id,
+                "justification": justification,
+                "window_seconds": window_seconds,
+                "signings": signings,
+            }
+            _record(database, caller, Action.REQUEST_CREATE, request, at, details)
             if grant is not None:
                 _insert_grant(database, caller, grant)
         return CreatedRequest(self._view(request), created=True)
@@ -171,8 +166,9 @@ class Requests:
 
         Refused 403 own_request, auditor_cannot_approve, not_an_approver, credential_not_enrolled,
         credential_too_young; 404; 409 request_not_pending, step_changed, already_decided,
-        policy_detached, requester_cannot_sign.
+        policy_detached, requester_cannot_sign; 503 clock_behind.
         """
+        self._clock.check()
         comment = check_comment(comment)
         with self._opened(caller, request_id) as (database, actor, request):
             at = self._clock()
@@ -194,8 +190,8 @@ class Requests:
             grant = _issue_if_complete(database, request, at)
             if grant is not None:
                 request = _approved(request, at, actor.name, grant)
-                _insert_grant(database, caller, grant)
                 rows.REQUESTS.end(database, request)
+                _insert_grant(database, caller, grant)
         return self._view(request)
 
     def reject(

@@ -143,7 +143,10 @@ def _require_second_admin(database: Database, now: datetime) -> None:
 
 def _is_ready(database: Database, admin: Identity, now: datetime) -> bool:
     return any(
-        key.enrolled and key.revoked_at is None and not key.has_ended(now)
+        key.enrolled
+        and key.revoked_at is None
+        and key.suspended_at is None
+        and not key.has_ended(now)
         for key in identities.keys_of(database, admin.id)
     )
 

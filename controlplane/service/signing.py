@@ -11,10 +11,10 @@ import structlog
 from msgspec.structs import replace
 
 from controlplane.algorithms.hashes import LONGEST_DIGEST
+from controlplane.domain.clock import TRUSTED
 from controlplane.domain.decision import LASTING, Allowed, Circumstances, Denied, decide
 from controlplane.domain.explanation import Missing, list_missing_of_grant
 from controlplane.domain.identifier import new_id
-from controlplane.domain.instant import Clock
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.mechanism import find_mismatch, judged_hash
 from controlplane.domain.model import (
@@ -30,8 +30,9 @@ from controlplane.domain.model import (
 )
 from controlplane.domain.operation import Entry, Operation
 from controlplane.domain.redaction import clean, redact
-from controlplane.errors import Code, Refused
+from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.backend import KeyBackend
+from controlplane.service import commit
 from controlplane.service.commit import (
     Bound,
     Done,
@@ -45,9 +46,11 @@ from controlplane.service.commit import (
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.time import Time
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
 from controlplane.store.database import Store, read_epoch
+from controlplane.store.state import altered
 
 _LONGEST_NAME = 64  # characters of a signer's name as a caller gave it
 _MOST_MOVES = 5  # of the epoch, during a call
@@ -60,6 +63,7 @@ class _Attempt:
 
     entry: Entry
     answer: Signed | Refused
+    grant: Grant | None = None  # that the entry names
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,14 @@ class Signing:
         keys: KeyBackend,
         writer: Writer,
         rates: Rates,
-        clock: Clock,
+        time: Time,
     ) -> None:
         self._store = store
         self._views = views
         self._keys = keys
         self._writer = writer
         self._rates = rates
-        self._clock = clock
+        self._clock = time
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """As `steps`, waiting in this thread."""
@@ -132,16 +136,19 @@ class Signing:
         waiting.
 
         Refused: 403 not_a_member, role_cannot_sign, signer_disabled, signer_pending,
-        certificate_expired, algorithm_not_allowed, no_active_grant (GrantMissing),
-        address_not_allowed; 404 signer_not_found (row: not_a_member); 400 scheme_key_mismatch or
-        invalid_request; 401 if the caller's key was just revoked or ended; 409
-        certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row. Also 429
-        too_many_calls; 503 overloaded or store_unavailable with retry_after.
+        certificate_expired, certificate_not_yet_valid, algorithm_not_allowed, no_active_grant
+        (GrantMissing), address_not_allowed; 404 signer_not_found (row: not_a_member); 400
+        scheme_key_mismatch or invalid_request; 401 if the caller's key was just revoked or ended;
+        409 certificate_changed, idempotency_conflict; 500 signing_failed. Each leaves a row; 429
+        too_many_calls; 503 overloaded, store_unavailable or clock_behind with retry_after.
         """
         view = self._views.latest_known()
         moves = 0
         attempt: _Attempt
+        if self._clock.behind() > TRUSTED:  # unless that was accepted meanwhile
+            view = yield Elsewhere(self._views.fresh)
         while True:
+            self._clock.check()
             if moves > _MOST_MOVES:
                 attempt, result = yield Elsewhere(partial(self._decide_within, caller, call))
             else:
@@ -164,6 +171,11 @@ class Signing:
             if isinstance(result, Exhausted):
                 view.forget_grants(call.signer, caller.identity.name)
                 continue
+            if isinstance(result, commit.Altered):
+                fault = altered(f"grants/{result.grant_id}")
+                entry = _fail(_entry(caller, call, self._clock()), fault.code)
+                yield Row(entry, None, bind=False)
+                raise fault
             if isinstance(result, Bound):
                 return (yield from self._repeat(attempt, caller, call, result.operation))
             if not isinstance(attempt.answer, Refused):
@@ -190,7 +202,8 @@ class Signing:
         if attempt.entry.outcome is Outcome.DENIED:
             self._rates.count(caller.identity.id, attempt.entry.created_at)
         known = not isinstance(attempt.answer, RefusedCaller)  # else a retry gets nothing
-        return Row(attempt.entry, view.epoch, known)
+        accepted = self._clock.accepted
+        return Row(attempt.entry, view.epoch, known, attempt.grant, accepted)
 
     def record_refused(self, refused: Refused, call: SignCall | Unread) -> None:
         """A call to sign by somebody who is known and not let in becomes a denied row; any other
@@ -204,6 +217,15 @@ class Signing:
     def _attempt(self, view: View, caller: Caller, call: SignCall, *, may_wait: bool) -> _Attempt:
         """Raises ViewMoved; WouldWait unless it may."""
         now = self._clock()
+        try:
+            return self._decide(view, caller, call, now, may_wait=may_wait)
+        except Altered as refused:
+            return _Attempt(_fail(_entry(caller, call, now), refused.code), refused)
+
+    def _decide(
+        self, view: View, caller: Caller, call: SignCall, now: datetime, *, may_wait: bool
+    ) -> _Attempt:
+        """The same; raises Altered."""
         known = view.key_by_id(caller.api_key_id)
         if known is None:
             raise Refused(Code.API_KEY_UNKNOWN, "Nobody has this API key.")
@@ -240,9 +262,7 @@ class Signing:
         try:
             signature = self._keys.sign(allowed.keyed.key, call)
         except Exception:  # noqa: BLE001  # whatever broke, the call is on record
-            entry = replace(
-                _entry(caller, call, now), outcome=Outcome.FAILED, reason=Code.SIGNING_FAILED
-            )
+            entry = _fail(_entry(caller, call, now), Code.SIGNING_FAILED)
             _log.exception("signing_failed", signer=call.signer, operation_id=entry.id)
             refused = Refused(
                 Code.SIGNING_FAILED,
@@ -258,7 +278,7 @@ class Signing:
             certificate_serial=serial,
             signature=signature,
         )
-        return _Attempt(entry, Signed(signature, entry.id, serial))
+        return _Attempt(entry, Signed(signature, entry.id, serial), allowed.grant)
 
     def _with_what_is_missing(self, refused: Refused, caller: Caller, call: SignCall) -> Refused:
         """For want of a grant: the same refusal, with what to do about it."""
@@ -342,6 +362,10 @@ def _entry(
 
 def _deny(entry: Entry, reason: Code) -> Entry:
     return replace(entry, outcome=Outcome.DENIED, reason=reason)
+
+
+def _fail(entry: Entry, reason: Code) -> Entry:
+    return replace(entry, outcome=Outcome.FAILED, reason=reason)
 
 
 def _refused_entry(refused: RefusedCaller, call: SignCall | Unread, at: datetime) -> Entry:

@@ -40,6 +40,7 @@ class KnownKey:
         key = self.key  # of which most have no limits: every call to sign asks this
         return (
             key.revoked_at is None
+            and key.suspended_at is None
             and not self.identity.disabled
             and (key.expires_at is None or not key.has_ended(clock()))
             and (not key.allowed_addresses or key.admits(address))
@@ -160,7 +161,7 @@ class Views:
     """The view of this process; threads share it."""
 
     def __init__(self, store: Store, on_move: Callable[[], None]) -> None:
-        """`on_move` runs whenever the epoch was seen to have moved."""
+        """`on_move` runs whenever the epoch was seen to have moved, until it raises nothing."""
         self._store = store
         self._on_move = on_move
         self._view = View(store, -1)
@@ -173,8 +174,8 @@ class Views:
         """True as of now: one small read."""
         view, epoch = self._view, self._store.epoch()
         if view.epoch != epoch:
-            view = self._view = View(self._store, epoch)
             self._on_move()
+            view = self._view = View(self._store, epoch)
         return view
 
     def ask(self, question: Callable[[View], T]) -> T:

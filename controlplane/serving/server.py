@@ -17,9 +17,9 @@ from controlplane import logging
 from controlplane.admission.connections import Shares
 from controlplane.api.metrics_directory import metrics_directory
 from controlplane.errors import Code, Refused
-from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
+from controlplane.service.start import make_ready
 from controlplane.serving.connection import KEEPALIVE_SECONDS
 from controlplane.serving.settings import MOST_WORKERS, Settings, TcpAddress, UnixAddress
 from controlplane.serving.worker import KEPT_SIGNALS, Worker
@@ -41,19 +41,18 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """Serves until SIGTERM or SIGINT; tells `announce` its URL when it takes calls.
 
     Raises:
-        Refused: there is no store, the master key is not its key, the address is taken, or there is
-            no place for temporary files.
+        Refused: there is no store, the master key is not its key, the store does not fit its
+            anchor, the address is taken, or there is no place for temporary files.
         SystemExit: when it has been told to stop.
     """
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
-    upgrade(location)
-    open_services(location).close()  # says what is wrong before anything is forked
+    anchor = make_ready(location, settings.anchor, settings.accepted_rollback)
     listener = _listen(settings.bind)
     with metrics_directory(settings.data_dir) as metrics:
         # Read by prometheus_client when it is first imported.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-        _Arbiter(_Server(settings, location, listener, metrics, announce)).run()
+        _Arbiter(_Server(settings, location, anchor, listener, metrics, announce)).run()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -85,6 +84,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self,
         settings: Settings,
         location: Location,
+        anchor: Path,
         listener: socket.socket,
         metrics: Path,
         announce: Callable[[str], None],
@@ -95,6 +95,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._places = shared_places()
         self._announce = announce
         self._location = location
+        self._anchor = anchor
         self._url = _url(settings, listener)
         self._descriptor = listener.detach()
         self._directory = metrics
@@ -146,6 +147,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._places,
             threads=self.settings.threads,
             metrics_named=self.settings.metrics_named,
+            anchor=self._anchor,
         )
         return self._process
 

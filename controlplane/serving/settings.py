@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ DEFAULT_THREADS = 4
 MOST_WORKERS = 64
 _MOST_THREADS = 128
 _LONGEST_SOCKET_PATH = 107  # bytes: sun_path of unix(7) less its terminator
+
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class InvalidSettings(Refused):
@@ -64,6 +68,8 @@ class Settings:
     database: str | None  # URL; None: SQLite in the data directory
     proxies: TrustedProxies
     metrics_named: bool  # whether /metrics names signers to everybody
+    anchor: Path | None  # None: in the data directory
+    accepted_rollback: str | None  # the head of a store that went back in time, to go on from
 
     @classmethod
     def parse(
@@ -81,6 +87,8 @@ class Settings:
         database: str | None = None,
         trusted_proxies: Sequence[str] = (),
         metrics_named: bool = False,
+        anchor: str | Path | None = None,
+        accept_rollback: str | None = None,
     ) -> "Settings":
         """The arguments of the command line as they stand there. Raises InvalidSettings with every
         fault that was found."""
@@ -95,6 +103,8 @@ class Settings:
             proxies = TrustedProxies.parse(trusted_proxies)
         except ValueError as fault:
             faults.append(f"--trusted-proxy: {fault}.")
+        if accept_rollback is not None and _HASH.fullmatch(accept_rollback) is None:
+            faults.append("--accept-rollback: a hash is 64 hexadecimal digits, in lower case.")
         in_clear = tls_cert is None and tls_key is None and not insecure
         if in_clear and isinstance(address, TcpAddress) and not address.is_loopback:
             faults.append(
@@ -114,6 +124,8 @@ class Settings:
             database=database,
             proxies=proxies,
             metrics_named=metrics_named,
+            anchor=None if anchor is None else Path(anchor),
+            accepted_rollback=accept_rollback,
         )
 
 

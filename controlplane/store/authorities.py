@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from peewee import Database
 
 from controlplane.domain.keys import KeyReference, Purpose
+from controlplane.store import rows
 from controlplane.store.tables import AuthorityRow
 
 
@@ -15,18 +16,19 @@ class StoredAuthority:
 
 
 def insert(database: Database, position: int, authority: StoredAuthority) -> None:
-    AuthorityRow.insert(
-        id=authority.key.owner,
-        position=position,
-        certificate=authority.certificate,
-        public_key=authority.key.public_key,
-        handle=authority.key.handle,
-    ).execute(database)
+    columns = {
+        "id": authority.key.owner,
+        "position": position,
+        "certificate": authority.certificate,
+        "public_key": authority.key.public_key,
+        "handle": authority.key.handle,
+    }
+    rows.insert(database, AuthorityRow, columns)
 
 
 def load_all(database: Database) -> list[StoredAuthority]:
     """Root first."""
-    rows = AuthorityRow.select().order_by(AuthorityRow.position).execute(database)
+    found = sorted(rows.everything(database, AuthorityRow), key=lambda row: int(row.position))
     return [
         StoredAuthority(
             bytes(row.certificate),
@@ -34,5 +36,5 @@ def load_all(database: Database) -> list[StoredAuthority]:
                 row.id, row.id, Purpose.AUTHORITY, bytes(row.public_key), bytes(row.handle)
             ),
         )
-        for row in rows
+        for row in found
     ]

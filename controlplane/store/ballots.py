@@ -4,6 +4,7 @@ written once; an approval can be withdrawn."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from peewee import Database, Model, ModelSelect
@@ -17,7 +18,7 @@ from controlplane.domain.model import (
     RequestState,
     Verdict,
 )
-from controlplane.store.batches import batches
+from controlplane.store import rows
 from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
@@ -41,48 +42,47 @@ class Ballots(Generic[B]):
 
     def insert(self, database: Database, ballot: B) -> None:
         """As it stands, decisions apart."""
-        self.table.insert(self.form.write(ballot)).execute(database)
+        rows.insert(database, self.table, self.form.write(ballot))
         named = {name for step in ballot.steps for name in step.approvers}
-        for names in batches(sorted(named)):
-            self.approvers.insert_many(
-                [{self.reference: ballot.id, "identity": name} for name in names]
-            ).execute(database)
+        listed = [{self.reference: ballot.id, "identity": name} for name in sorted(named)]
+        rows.insert_many(database, self.approvers, listed)
 
     def end(self, database: Database, ballot: B) -> None:
         """Writes how it ended."""
         columns = self.form.write(ballot, *_ENDING, *self.endings)
-        self.table.update(columns).where(
-            (self.table.id == ballot.id) & self.table.ended.is_null()
-        ).execute(database)
+        which = (self.table.id == ballot.id) & self.table.ended.is_null()
+        rows.update(database, self.table, which, columns)
 
     def insert_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
-        """In the place of one by the same approver on the same step that was withdrawn."""
+        """In the place of one by the same approver on the same step that does not count."""
         columns = {self.reference: ballot_id} | _DECISION.write(decision)
-        before = self._is_decision(ballot_id, decision)
-        before &= self.decisions._meta.fields["withdrawn_at"].is_null(False)
-        if not self.decisions.update(columns).where(before).execute(database):
-            self.decisions.insert(columns).execute(database)
+        before = self._is_decision(ballot_id, decision) & ~self._counts()
+        if not rows.update(database, self.decisions, before, columns, may_lack=True):
+            rows.insert(database, self.decisions, columns)
 
     def withdraw_decision(self, database: Database, ballot_id: str, decision: Decision) -> None:
         columns = _DECISION.write(decision, "withdrawn_at")
         same = self._is_decision(ballot_id, decision)
-        self.decisions.update(columns).where(same).execute(database)
+        rows.update(database, self.decisions, same, columns)
 
     def find_approved_by(self, database: Database, approver: str, now: datetime) -> list[B]:
-        """Pending ones, oldest first, on which an approval by this identity counts."""
+        """Pending ones, oldest first, on which an approval by this identity counts, or is
+        suspended: all of them."""
         fields = self.decisions._meta.fields
-        approved = self.decisions.select(fields[self.reference]).where(
+        theirs = (
             (fields["approver"] == approver)
             & (fields["verdict"] == Verdict.APPROVED.value)
             & fields["withdrawn_at"].is_null()
         )
-        query = self.table.select().where(self.is_pending(now) & self.table.id.in_(approved))
-        return self.load(database, list(query.order_by(self.table.id).execute(database)))
+        approved = rows.matching(database, self.decisions, theirs)
+        ids = {getattr(row, self.reference) for row in approved}
+        on_these = self.is_pending(now) & self.table.id.in_(ids)
+        found: list[Any] = rows.matching(database, self.table, on_these)
+        return self.load(database, sorted(found, key=lambda row: str(row.id)))
 
     def find(self, database: Database, ballot_id: str) -> B | None:
-        query = self.table.select().where(self.table.id == ballot_id)
-        found = self.load(database, list(query.execute(database)))
-        return found[0] if found else None
+        row = rows.find(database, self.table, ballot_id)
+        return None if row is None else self.load(database, [row])[0]
 
     def is_pending(self, now: datetime) -> Any:
         """A condition."""
@@ -109,23 +109,35 @@ class Ballots(Generic[B]):
             query = query.where(self.table.ended == state.value)
         if ballot_id is not None:
             query = query.where(self.table.id < ballot_id)
-        rows = query.order_by(self.table.id.desc()).limit(limit).execute(database)
-        return self.load(database, list(rows))
+        query = query.order_by(self.table.id.desc()).limit(limit)
+        return rows.load_sound(database, query, partial(self.load, database))
 
-    def ids_naming(self, identity: Identity) -> "ModelSelect[Any]":
+    def ids_naming(self, database: Database, identity: Identity) -> "ModelSelect[Any]":
         """A query for those whose steps name it."""
         fields = self.approvers._meta.fields
         reference, named = fields[self.reference], fields["identity"]
+        rows.select(database, self.approvers.select().where(named == identity.name))
         return self.approvers.select(reference).where(named == identity.name)
 
-    def load(self, database: Database, rows: Sequence[Any]) -> list[B]:
-        ids = [row.id for row in rows]
-        decisions: dict[str, list[Decision]] = {ballot_id: [] for ballot_id in ids}
+    def load(self, database: Database, loaded: Sequence[Any]) -> list[B]:
+        made: dict[str, list[Any]] = rows.families(
+            database, self.decisions, [row.id for row in loaded]
+        )
+        return [
+            self.form.read(
+                row,
+                decisions=tuple(
+                    _DECISION.read(each)
+                    for each in sorted(made[row.id], key=lambda decision: str(decision.at))
+                ),
+            )
+            for row in loaded
+        ]
+
+    def _counts(self) -> Any:
+        """A condition, as Decision.counts has it."""
         fields = self.decisions._meta.fields
-        found = self.decisions.select().where(fields[self.reference].in_(ids))
-        for row in found.order_by(fields["at"]).execute(database) if ids else ():
-            decisions[getattr(row, self.reference)].append(_DECISION.read(row))
-        return [self.form.read(row, decisions=tuple(decisions[row.id])) for row in rows]
+        return fields["withdrawn_at"].is_null() & fields["suspended_at"].is_null()
 
     def _is_decision(self, ballot_id: str, decision: Decision) -> Any:
         """A condition."""

@@ -8,7 +8,11 @@ T = TypeVar("T")
 _AT_ONCE = 300  # three variables each stay below any SQLite's limit in a statement
 
 
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+ASKED_AT_ONCE = 5000
+"""Of values that are only asked for: a variable each."""
+
+
+def batches(items: Sequence[T], at_once: int = _AT_ONCE) -> Iterator[Sequence[T]]:
     """In order, each small enough for one statement."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
+    for start in range(0, len(items), at_once):
+        yield items[start : start + at_once]

@@ -8,15 +8,24 @@ from types import ModuleType
 
 from peewee import Database, PeeweeException
 
+from controlplane.domain.anchor import Place
+from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.outages import OUTAGES, Use
+from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
+from controlplane.store.transaction import Transaction, Transactional, transaction_of
 
 WAIT_SECONDS = 10.0
 """For the other writers, and for a connection; then Refused."""
 
 _RETRY_AFTER = 1  # seconds
+_TRIES = 16
+
+
+class StoreDatabase(Transactional, Database):
+    """Base of both."""
 
 
 class Store(ABC):
@@ -30,17 +39,32 @@ class Store(ABC):
 
     name: str  # for people: no password in it
     dialect: Dialect
-    database: Database
+    database: StoreDatabase
     driver: ModuleType  # a DB-API module
     says_outages = False  # in the server's log
+    state: State | None = None
+    """What is read is checked against it, and what is written proven; None: it is not."""
 
     @abstractmethod
     def exists(self) -> bool:
         """Whether there is anything that a new store would destroy."""
 
     @abstractmethod
+    def check_place(self) -> None:
+        """Refused unsupported_file_system where the store would be lost."""
+
+    @abstractmethod
     def prepare(self) -> AbstractContextManager[None]:
         """Around the making of a new store; leaves nothing behind if that fails."""
+
+    @abstractmethod
+    def check_alone(self) -> None:
+        """Refused store_in_use where a server runs on it, as far as can be seen from here."""
+
+    @abstractmethod
+    def replacing(self) -> AbstractContextManager[Database]:
+        """A write into a new, empty store, which takes the place of whatever is there when it ends
+        without a fault: all or nothing, durable. Refused store_in_use."""
 
     @abstractmethod
     def close(self) -> None:
@@ -51,30 +75,69 @@ class Store(ABC):
         """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
 
     @abstractmethod
-    def _transaction(self, use: Use, wait: float) -> AbstractContextManager[None]:
+    def place(self) -> Place:
+        """Which one it is. Within a transaction."""
+
+    @abstractmethod
+    def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:
         """Reading: sees one state. Writing: durable, and alone among all processes and nodes,
-        after `wait` seconds at most."""
+        after `wait` seconds at most. With a state, the root that it begins with."""
 
     @abstractmethod
     def _require_room(self) -> None:
         """Raises the driver's OperationalError where there is hardly any on the disk."""
 
     @abstractmethod
-    def _read_epoch(self) -> int:
+    def _read_root(self) -> Root:
         """In one step."""
 
     @contextmanager
     def read(self) -> Iterator[Database]:
         """Queries within see one state of the store."""
-        with self._told("read"), self._transaction("read", WAIT_SECONDS):
-            yield self.database
+        with self._told("read"):
+            for _ in range(_TRIES):
+                floor = self._seen()
+                with self._transaction("read", WAIT_SECONDS) as root:
+                    transaction = self._begun(root, floor)
+                    if transaction is not None:
+                        with self.database.within(transaction):
+                            yield self.database
+                        return
+        raise unavailable("The state went on again and again while it was read.")
+
+    @contextmanager
+    def evidence(self) -> Iterator[Database]:
+        """A read of what is on record, also where the head of the log was written to, or the log
+        lost rows: then other objects are held against what this process knew last. So it is for
+        what shows that, and for nothing that is decided."""
+        with self._told("read"):
+            floor = self._seen()
+            with self._transaction("read", WAIT_SECONDS) as root:
+                try:
+                    transaction = self._begun(root, floor)
+                except Refused as refused:
+                    if refused.code not in (Code.STATE_ALTERED, Code.STORE_ROLLED_BACK):
+                        raise
+                    transaction = None
+                if transaction is None and self.state is not None:
+                    transaction = Transaction(self.database, self.state, *self.state.last())
+                with self.database.within(transaction or Transaction(self.database)):
+                    yield self.database
 
     @contextmanager
     def write(self, wait: float = WAIT_SECONDS) -> Iterator[Database]:
         """A durable transaction, alone in all processes. `wait`: seconds for others to end
         theirs."""
-        with self._told("write"), self._transaction("write", wait):
-            yield self.database
+        with self._told("write"):
+            floor = self._seen()
+            with self._transaction("write", wait) as root:
+                transaction = self._begun(root, floor, is_write=True)
+                if transaction is None:
+                    raise AssertionError("a writer is alone")
+                with self.database.within(transaction):
+                    yield self.database
+                    transaction.finish()
+            transaction.committed()
 
     @contextmanager
     def change(self) -> Iterator[Database]:
@@ -94,7 +157,11 @@ class Store(ABC):
 
     def epoch(self) -> int:
         with self._told("read"):
-            return self._read_epoch()
+            root = self._read_root()
+        if self.state is None or self.state.knows(root):
+            return root.epoch
+        with self.read() as database:
+            return read_epoch(database)
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -108,6 +175,21 @@ class Store(ABC):
         if self.says_outages:
             OUTAGES.failed(use, cause)
         return unavailable(cause)
+
+    def _seen(self) -> tuple[int, int]:
+        return (0, 0) if self.state is None else self.state.seen
+
+    def _begun(
+        self, root: Root | None, floor: tuple[int, int], *, is_write: bool = False
+    ) -> Transaction | None:
+        """The transaction of this thread; None where the state went on before it could begin."""
+        if self.state is None or root is None:
+            return Transaction(self.database, is_write=is_write)
+        try:
+            total = self.state.enter(self.database, root, floor)
+        except Overtaken:
+            return None
+        return Transaction(self.database, self.state, root, total, is_write=is_write)
 
     @contextmanager
     def _told(self, use: Use) -> Iterator[None]:
@@ -145,14 +227,25 @@ def unavailable(cause: str) -> Refused:
 
 def move_epoch(database: Database) -> None:
     """Within a write: from its commit on no process trusts what it remembers."""
-    Installation.update(epoch=Installation.epoch + 1).execute(database)
+    transaction_of(database).move_epoch()
 
 
-READ_EPOCH = "SELECT epoch FROM installation"
+def read_head(database: Database) -> Head:
+    """As `read_epoch`."""
+    return transaction_of(database).root.head
+
+
+def read_noted_head(database: Database) -> Head:
+    """What stands there, proven or not."""
+    return read_root(database).head
+
+
+def in_use(name: str) -> Refused:
+    return Refused(
+        Code.STORE_IN_USE, f"A server runs on the store {name}: stop it, on every node, and again."
+    )
 
 
 def read_epoch(database: Database) -> int:
-    # Every request and every commit asks this; Peewee's query builder would cost most of it.
-    cursor = database.execute_sql(READ_EPOCH)  # type: ignore[no-untyped-call]
-    (epoch,) = cursor.fetchone()
-    return int(epoch)
+    """That this transaction began with, or moved to."""
+    return transaction_of(database).root.epoch

@@ -1,10 +1,11 @@
 """Grants as rows: inserted, used up, revoked; the database refuses anything else."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from msgspec import json
+from msgspec import MsgspecError, json
 from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import from_text, to_text
@@ -18,10 +19,15 @@ from controlplane.domain.model import (
     Revocation,
     Terms,
 )
+from controlplane.errors import Altered
+from controlplane.store import rows
+from controlplane.store.batches import batches
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
-from controlplane.store.tables import GrantRow, RequestRow
+from controlplane.store.state import altered
+from controlplane.store.tables import GrantRow, OperationRow, RequestRow
+from controlplane.store.transaction import transaction_of
 
 _HASHES = Form(
     ",".join, lambda text: tuple(HashAlgorithm(each) for each in text.split(",") if each)
@@ -30,11 +36,20 @@ _GRANT = shared(Grant, GrantRow, hashes=_HASHES, approvals=as_json(tuple[Approva
 
 
 def insert(database: Database, grant: Grant) -> None:
-    GrantRow.insert(_GRANT.write(grant)).execute(database)
+    rows.insert(database, GrantRow, _GRANT.write(grant))
+
+
+def announce(database: Database, grant: Grant) -> None:
+    """For the row that lists it, and whose hash it will name; that may be anything yet."""
+    rows.announce(database, GrantRow, _GRANT.write(grant))
+
+
+def insert_announced(database: Database, grant: Grant) -> None:
+    rows.insert(database, GrantRow, _GRANT.write(grant), announced=True)
 
 
 def revoke(database: Database, grant_id: str, revocation: Revocation) -> None:
-    _revoke(database, GrantRow.id == grant_id, revocation)
+    rows.update(database, GrantRow, GrantRow.id == grant_id, _columns_of(revocation))
 
 
 def for_signer(name: str) -> Any:
@@ -45,31 +60,47 @@ def for_signer(name: str) -> Any:
 def given_past(database: Database, policy: Policy) -> Any:
     """A condition: given under the policy without the approvals that its steps ask for now, because
     there was no request, or one under other steps."""
-    asked = RequestRow.policy_id == policy.id
-    different = RequestRow.select(RequestRow.terms).where(asked).distinct()
-    terms, people = (row.terms for row in different.execute(database)), policy.people.steps
-    same = [each for each in terms if json.decode(each, type=Terms).steps == people]
-    by_them = RequestRow.select(RequestRow.id).where(asked & RequestRow.terms.in_(same))
+    asked = rows.matching(database, RequestRow, RequestRow.policy_id == policy.id)
+    steps = {terms: json.decode(terms, type=Terms).steps for terms in {row.terms for row in asked}}
+    by_them = [row.id for row in asked if steps[row.terms] == policy.people.steps]
     is_past = GrantRow.request_id.is_null() | GrantRow.request_id.not_in(by_them)
     return (GrantRow.policy_id == policy.id) & is_past
 
 
 def revoke_active(database: Database, which: Any, revocation: Revocation) -> tuple[Grant, ...]:
-    """Those of everybody for which a condition holds; as they were, oldest first."""
-    active = which & _is(GrantState.ACTIVE, revocation.at)
-    query = GrantRow.select().where(active).order_by(GrantRow.id)
-    revoked = tuple(_grant(row) for row in query.execute(database))
-    _revoke(database, active, revocation)
+    """Those of everybody for which a condition holds, suspended ones too; as they were, oldest
+    first."""
+
+    def check(row: GrantRow) -> None:  # that it is not said to be used up
+        transaction_of(database).check_used(row.id, row.used)
+
+    active = rows.matching(database, GrantRow, which & is_open(revocation.at), check)
+    active.sort(key=lambda row: str(row.id))
+    revoked = tuple(map(_grant, active))
+    rows.update_all(database, GrantRow, active, _columns_of(revocation))
     return revoked
 
 
-def read_rooms(database: Database, grant_ids: Collection[str]) -> dict[str, int | None]:
-    """How many signings each has left; None: any number."""
-    if not grant_ids:
+ALTERED = -1
+"""The room of a grant of which the store says something else than the server wrote."""
+
+
+def read_rooms(database: Database, grants: Mapping[str, Grant]) -> dict[str, int | None]:
+    """How many signings each of these has left, by id; None: any number."""
+    if not grants:
         return {}
-    marks = ", ".join("?" * len(grant_ids))  # plain SQL: this is on the sign path
-    statement = f"SELECT id, max_signings - used FROM grants WHERE id IN ({marks})"  # noqa: S608
-    return dict(ask(database, place(database, statement), tuple(grant_ids)).fetchall())
+    marks = ", ".join("?" * len(grants))  # plain SQL: this is on the sign path
+    statement = f"SELECT id, used FROM grants WHERE id IN ({marks})"  # noqa: S608
+    used = dict(ask(database, place(database, statement), tuple(grants)).fetchall())
+    return {each.id: _room(database, each, used.get(each.id)) for each in grants.values()}
+
+
+def _room(database: Database, grant: Grant, used: Any) -> int | None:
+    try:
+        transaction_of(database).check_used(grant.id, used)
+    except Altered:
+        return ALTERED
+    return None if grant.max_signings is None else grant.max_signings - int(used)
 
 
 def use_up(database: Database, signings: Mapping[str, int]) -> None:
@@ -77,6 +108,7 @@ def use_up(database: Database, signings: Mapping[str, int]) -> None:
     read the rooms."""
     if not signings:
         return
+    transaction_of(database).use_up(signings)
     marks = ", ".join("?" * len(signings))
     numbers = " ".join(["WHEN ? THEN ?"] * len(signings))
     statement = f"UPDATE grants SET used = used + CASE id {numbers} END WHERE id IN ({marks})"  # noqa: S608
@@ -85,13 +117,13 @@ def use_up(database: Database, signings: Mapping[str, int]) -> None:
 
 
 def find(database: Database, grant_id: str) -> Grant | None:
-    row = GrantRow.select().where(GrantRow.id == grant_id).first(database)
-    return _grant(row) if row is not None else None
+    row = rows.find(database, GrantRow, grant_id)
+    return _checked(database, row) if row is not None else None
 
 
 def is_visible(database: Database, grant_id: str, identity: Identity, now: datetime) -> bool:
     query = GrantRow.select().where(GrantRow.id == grant_id)
-    return bool(_visible(query, identity, now).exists(database))
+    return bool(_visible(database, query, identity, now).exists(database))
 
 
 def find_active(
@@ -101,14 +133,51 @@ def find_active(
     query = GrantRow.select().where(
         (GrantRow.signer == signer) & (GrantRow.grantee == grantee) & _is(GrantState.ACTIVE, now)
     )
-    return tuple(_grant(row) for row in query.order_by(GrantRow.id).execute(database))
+    found = [_checked(database, row) for row in rows.select(database, query.order_by(GrantRow.id))]
+    for grant_id in _misquoting(database, {each.id: each.approvals or () for each in found}):
+        raise altered(f"grants/{grant_id}")
+    return tuple(found)
+
+
+def find_misquoting(database: Database) -> list[str]:
+    """The ids of those whose approvals name rows that the log has not. Each stands with its number
+    in what is proven of a grant, and with its hash in the column alone."""
+    query = GrantRow.select(GrantRow.id, GrantRow.approvals).where(
+        GrantRow.approvals.is_null(False)
+    )
+    quoted: dict[str, Sequence[Approval]] = {}
+    for grant_id, text in query.tuples().iterator(database):
+        with suppress(MsgspecError, TypeError):  # which is no object that anybody left
+            quoted[grant_id] = json.decode(text, type=list[Approval])
+    return _misquoting(database, quoted)
+
+
+def _misquoting(database: Database, quoted: Mapping[str, Sequence[Approval]]) -> list[str]:
+    numbers = sorted({each.sequence for approvals in quoted.values() for each in approvals})
+    hashes: dict[int, str] = {}
+    for some in batches(numbers):
+        query = OperationRow.select(OperationRow.sequence, OperationRow.row_hash).where(
+            OperationRow.sequence.in_(some)
+        )
+        hashes.update(query.tuples().execute(database))
+    return [
+        grant_id
+        for grant_id, approvals in quoted.items()
+        if any(hashes.get(each.sequence) != each.row_hash for each in approvals)
+    ]
+
+
+def signers_of_open(database: Database, now: datetime, *, grantee: str) -> frozenset[str]:
+    """The names of the signers that it has grants for, active or suspended."""
+    query = GrantRow.select().where((GrantRow.grantee == grantee) & is_open(now))
+    return frozenset(row.signer for row in rows.select(database, query))
 
 
 def find_latest(database: Database, signer: str, grantee: str) -> Grant | None:
     """The one issued last, whatever became of it."""
     query = GrantRow.select().where((GrantRow.signer == signer) & (GrantRow.grantee == grantee))
-    row = query.order_by(GrantRow.id.desc()).first(database)
-    return _grant(row) if row is not None else None
+    row = rows.first(database, query.order_by(GrantRow.id.desc()))
+    return _checked(database, row) if row is not None else None
 
 
 def list_before(
@@ -134,38 +203,60 @@ def list_before(
     if grant_id is not None:
         query = query.where(GrantRow.id < grant_id)
     if seen_by is not None:
-        query = _visible(query, seen_by, now)
-    rows = query.order_by(GrantRow.id.desc()).limit(limit).execute(database)
-    return [_grant(row) for row in rows]
+        query = _visible(database, query, seen_by, now)
+    query = query.order_by(GrantRow.id.desc()).limit(limit)
+    return rows.load_sound(
+        database, query, lambda found: [_checked(database, row) for row in found]
+    )
 
 
-def _revoke(database: Database, which: Any, revocation: Revocation) -> None:
-    GrantRow.update(
-        revoked_at=to_text(revocation.at),
-        revoked_by=revocation.by,
-        revoke_reason=revocation.reason,
-    ).where(which).execute(database)
+def _columns_of(revocation: Revocation) -> dict[str, object]:
+    return {
+        "revoked_at": to_text(revocation.at),
+        "revoked_by": revocation.by,
+        "revoke_reason": revocation.reason,
+    }
 
 
 def _is(state: GrantState, now: datetime) -> Any:
     """As Grant.state has it."""
-    revoked = GrantRow.revoked_at.is_null(False)
-    used_up = GrantRow.max_signings.is_null(False) & (GrantRow.used >= GrantRow.max_signings)
-    over = GrantRow.not_after.is_null(False) & (GrantRow.not_after <= to_text(now))
     match state:
         case GrantState.REVOKED:
-            return revoked
+            return GrantRow.revoked_at.is_null(False)
         case GrantState.EXHAUSTED:
-            return ~revoked & used_up
+            return GrantRow.revoked_at.is_null() & _is_used_up()
         case GrantState.EXPIRED:
-            return ~revoked & ~used_up & over
+            return GrantRow.revoked_at.is_null() & ~_is_used_up() & _is_over(now)
+        case GrantState.SUSPENDED:
+            return is_open(now) & GrantRow.suspended_at.is_null(False)
         case GrantState.ACTIVE:
-            return ~revoked & ~used_up & ~over
+            return is_open(now) & GrantRow.suspended_at.is_null()
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
+def is_open(now: datetime) -> Any:
+    """A condition: active, or suspended."""
+    return GrantRow.revoked_at.is_null() & ~_is_used_up() & ~_is_over(now)
+
+
+def _is_used_up() -> Any:
+    return GrantRow.max_signings.is_null(False) & (GrantRow.used >= GrantRow.max_signings)
+
+
+def _is_over(now: datetime) -> Any:
+    return GrantRow.not_after.is_null(False) & (GrantRow.not_after <= to_text(now))
+
+
+def _visible(
+    database: Database, query: "ModelSelect[Any]", identity: Identity, now: datetime
+) -> "ModelSelect[Any]":
     own = GrantRow.grantee == identity.name
-    return query.where(own | GrantRow.signer.in_(names_seen_by(identity, now)))
+    return query.where(own | GrantRow.signer.in_(names_seen_by(database, identity, now)))
+
+
+def _checked(database: Database, row: GrantRow) -> Grant:
+    """With how much of it is used, as far as that is known here."""
+    transaction_of(database).check_used(row.id, row.used)
+    return _grant(row)
 
 
 def _grant(row: GrantRow) -> Grant:

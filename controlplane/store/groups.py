@@ -2,14 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 
 from peewee import Database
 
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Group, Identity
 from controlplane.domain.names import GROUP_MARK
+from controlplane.store import rows
 from controlplane.store.batches import batches
 from controlplane.store.mapping import shared
+from controlplane.store.state import altered
 from controlplane.store.tables import (
     GroupMemberRow,
     GroupRow,
@@ -23,30 +26,28 @@ _GROUP = shared(Group, GroupRow)
 
 def insert(database: Database, group: Group) -> None:
     """Without users."""
-    GroupRow.insert(_GROUP.write(group)).execute(database)
+    rows.insert(database, GroupRow, _GROUP.write(group))
 
 
 def delete(database: Database, group_id: str) -> None:
     """That no policy names, and no signer but those that are gone and not erased yet."""
     for table in (GroupMemberRow, GroupUserRow):
-        table.delete().where(table.group_id == group_id).execute(database)
-    GroupRow.delete().where(GroupRow.id == group_id).execute(database)
+        rows.delete(database, table, table.group_id == group_id, may_lack=True)
+    rows.delete(database, GroupRow, GroupRow.id == group_id)
 
 
 def add(database: Database, group: Group, user: Identity, at: datetime) -> None:
-    GroupUserRow.insert(group_id=group.id, identity_id=user.id, added_at=to_text(at)).execute(
-        database
-    )
+    columns = {"group_id": group.id, "identity_id": user.id, "added_at": to_text(at)}
+    rows.insert(database, GroupUserRow, columns)
 
 
 def remove(database: Database, group: Group, user: Identity) -> None:
-    GroupUserRow.delete().where(
-        (GroupUserRow.group_id == group.id) & (GroupUserRow.identity_id == user.id)
-    ).execute(database)
+    theirs = (GroupUserRow.group_id == group.id) & (GroupUserRow.identity_id == user.id)
+    rows.delete(database, GroupUserRow, theirs)
 
 
 def find(database: Database, name: str) -> Group | None:
-    row = GroupRow.select().where(GroupRow.name == name).first(database)
+    row = rows.find(database, GroupRow, name)
     return _load(database, [row])[0] if row is not None else None
 
 
@@ -56,20 +57,24 @@ def mentioned(database: Database, mentions: Collection[str]) -> tuple[Group, ...
     found = []
     for some in batches(names):
         query = GroupRow.select().where(GroupRow.name.in_(some)).order_by(GroupRow.name)
-        found += _load(database, list(query.execute(database)))
+        there = rows.select(database, query)
+        for name in {*some} - {row.name for row in there}:
+            rows.require_absent(database, GroupRow, name)
+        found += _load(database, there)
     return tuple(found)
 
 
 def of_policies(database: Database, policy_ids: Collection[str]) -> dict[str, tuple[Group, ...]]:
     """By the id of each of these policies that names some; by name."""
-    named: list[tuple[str, str]] = []
-    for some in batches(sorted(policy_ids)):
-        query = PolicyGroupRow.select().where(PolicyGroupRow.policy_id.in_(some))
-        named += [(row.policy_id, row.group_id) for row in query.execute(database)]
+    listed = rows.families(database, PolicyGroupRow, policy_ids)
+    named = [(row.policy_id, row.group_id) for some in listed.values() for row in some]
     found: dict[str, Group] = {}
     for some in batches(sorted({group_id for _, group_id in named})):
-        rows = GroupRow.select().where(GroupRow.id.in_(some)).execute(database)
-        found.update((each.id, each) for each in _load(database, list(rows)))
+        meant = GroupRow.select().where(GroupRow.id.in_(some))
+        loaded = _load(database, rows.select(database, meant))
+        found.update((each.id, each) for each in loaded)
+        for group_id in {*some} - found.keys():
+            raise altered(f"groups ({group_id})")
     groups: dict[str, list[Group]] = {}
     for policy_id, group_id in named:
         groups.setdefault(policy_id, []).append(found[group_id])
@@ -89,19 +94,21 @@ def list_after(
             GroupUserRow.identity_id == seen_by.id
         )
         query = query.where(GroupRow.id.in_(own))
-    return _load(database, list(query.order_by(GroupRow.name).limit(limit).execute(database)))
+    query = query.order_by(GroupRow.name).limit(limit)
+    return rows.load_sound(database, query, partial(_load, database))
 
 
-def _load(database: Database, rows: list[GroupRow]) -> list[Group]:
-    users: dict[str, list[str]] = {row.id: [] for row in rows}
-    for some in batches(sorted(users)):
-        query = (
-            GroupUserRow.select(GroupUserRow.group_id, IdentityRow.name)
-            .join(IdentityRow, on=(IdentityRow.id == GroupUserRow.identity_id))
-            .where(GroupUserRow.group_id.in_(some))
-            .order_by(IdentityRow.name)
-            .tuples()
-        )
-        for group_id, name in query.execute(database):
-            users[group_id].append(name)
-    return [_GROUP.read(row, users=tuple(users[row.id])) for row in rows]
+def _load(database: Database, loaded: list[GroupRow]) -> list[Group]:
+    listed = rows.families(database, GroupUserRow, [row.id for row in loaded])
+    ids = sorted({each.identity_id for users in listed.values() for each in users})
+    names: dict[str, str] = {}
+    for some in batches(ids):
+        query = IdentityRow.select().where(IdentityRow.id.in_(some))
+        names.update((each.id, each.name) for each in rows.select(database, query))
+    for identity_id in {*ids} - names.keys():
+        raise altered(f"identities ({identity_id})")
+    users = {
+        group_id: sorted(names[each.identity_id] for each in some)
+        for group_id, some in listed.items()
+    }
+    return [_GROUP.read(row, users=tuple(users[row.id])) for row in loaded]

@@ -8,6 +8,7 @@ from peewee import EXCLUDED, Database
 
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import ApiKey, Identity, LastUse, ServerRole
+from controlplane.store import rows
 from controlplane.store.batches import batches
 from controlplane.store.mapping import Form, shared
 from controlplane.store.tables import ApiKeyRow, ApiKeyUseRow, IdentityRow
@@ -22,23 +23,22 @@ _KEY = shared(ApiKey, ApiKeyRow, allowed_addresses=NETWORKS)
 
 
 def insert(database: Database, identity: Identity) -> None:
-    IdentityRow.insert(_IDENTITY.write(identity)).execute(database)
+    rows.insert(database, IdentityRow, _IDENTITY.write(identity))
 
 
 def update(database: Database, identity: Identity) -> None:
     """What can change: not its name and kind."""
-    IdentityRow.update(_IDENTITY.write(identity, *_CHANGING)).where(
-        IdentityRow.id == identity.id
-    ).execute(database)
+    columns = _IDENTITY.write(identity, *_CHANGING)
+    rows.update(database, IdentityRow, IdentityRow.id == identity.id, columns)
 
 
 def find(database: Database, name: str) -> Identity | None:
-    row = IdentityRow.select().where(IdentityRow.name == name).first(database)
+    row = rows.find(database, IdentityRow, name)
     return _IDENTITY.read(row) if row is not None else None
 
 
 def find_by_id(database: Database, identity_id: str) -> Identity | None:
-    row = IdentityRow.select().where(IdentityRow.id == identity_id).first(database)
+    row = rows.first(database, IdentityRow.select().where(IdentityRow.id == identity_id))
     return _IDENTITY.read(row) if row is not None else None
 
 
@@ -47,14 +47,19 @@ def find_all(database: Database, names: Collection[str]) -> dict[str, Identity]:
     found: dict[str, Identity] = {}
     for some in batches(sorted(names)):
         query = IdentityRow.select().where(IdentityRow.name.in_(some))
-        found.update((row.name, _IDENTITY.read(row)) for row in query.execute(database))
+        found.update((row.name, _IDENTITY.read(row)) for row in rows.select(database, query))
+        for name in some:
+            if name not in found:
+                rows.require_absent(database, IdentityRow, name)
     return found
 
 
 def list_after(database: Database, name: str, limit: int) -> list[Identity]:
     """By name, those after this one."""
-    rows = IdentityRow.select().where(IdentityRow.name > name).order_by(IdentityRow.name)
-    return [_IDENTITY.read(row) for row in rows.limit(limit).execute(database)]
+    query = IdentityRow.select().where(IdentityRow.name > name).order_by(IdentityRow.name)
+    return rows.load_sound(
+        database, query.limit(limit), lambda found: [_IDENTITY.read(row) for row in found]
+    )
 
 
 def names_beginning(database: Database, text: str) -> list[str]:
@@ -64,26 +69,29 @@ def names_beginning(database: Database, text: str) -> list[str]:
 
 def machines_of(database: Database, user: str) -> list[Identity]:
     """By name, those that the user owns or is to own."""
-    theirs = (IdentityRow.owner == user) | (IdentityRow.proposed_owner == user)
-    rows = IdentityRow.select().where(theirs).order_by(IdentityRow.name)
-    return [_IDENTITY.read(row) for row in rows.execute(database)]
+    theirs = [
+        row
+        for row in rows.everything(database, IdentityRow)
+        if user in (row.owner, row.proposed_owner)
+    ]
+    return [_IDENTITY.read(row) for row in sorted(theirs, key=lambda row: str(row.name))]
 
 
 def insert_key(database: Database, key: ApiKey, digest: bytes) -> None:
-    ApiKeyRow.insert(_KEY.write(key) | {"hash": digest}).execute(database)
+    rows.insert(database, ApiKeyRow, _KEY.write(key) | {"hash": digest})
 
 
 def revoke_key(database: Database, key: ApiKey) -> None:
-    ApiKeyRow.update(_KEY.write(key, "revoked_at")).where(ApiKeyRow.id == key.id).execute(database)
+    rows.update(database, ApiKeyRow, ApiKeyRow.id == key.id, _KEY.write(key, "revoked_at"))
 
 
 def find_key(database: Database, digest: bytes) -> ApiKey | None:
-    row = ApiKeyRow.select().where(ApiKeyRow.hash == digest).first(database)
+    row = rows.first(database, ApiKeyRow.select().where(ApiKeyRow.hash == digest))
     return _KEY.read(row) if row is not None else None
 
 
 def find_key_by_id(database: Database, key_id: str) -> ApiKey | None:
-    row = ApiKeyRow.select().where(ApiKeyRow.id == key_id).first(database)
+    row = rows.first(database, ApiKeyRow.select().where(ApiKeyRow.id == key_id))
     return _KEY.read(row) if row is not None else None
 
 
@@ -93,37 +101,30 @@ def keys_of(database: Database, identity_id: str) -> tuple[ApiKey, ...]:
     ids = ApiKeyRow.select(ApiKeyRow.id).where(of_it)
     uses = ApiKeyUseRow.select().where(ApiKeyUseRow.api_key_id.in_(ids)).execute(database)
     used = {row.api_key_id: LastUse(date.fromisoformat(row.used_on), row.used_from) for row in uses}
-    keys = ApiKeyRow.select().where(of_it).order_by(ApiKeyRow.id).execute(database)
+    keys = sorted(rows.family(database, ApiKeyRow, identity_id), key=lambda row: row.id)
     return tuple(_KEY.read(row, last_use=used.get(row.id)) for row in keys)
 
 
 def with_enrolled_key(database: Database, identity_ids: Collection[str]) -> frozenset[str]:
     """Those of these that have one which is not revoked."""
-    found: set[str] = set()
-    for some in batches(sorted(identity_ids)):
-        query = ApiKeyRow.select(ApiKeyRow.identity_id).where(
-            ApiKeyRow.identity_id.in_(some)
-            & ApiKeyRow.revoked_at.is_null()
-            & (ApiKeyRow.enrolled == True)  # noqa: E712  # SQL, not Python
-        )
-        found.update(row.identity_id for row in query.execute(database))
-    return frozenset(found)
+    return frozenset(
+        identity_id
+        for identity_id, keys in rows.families(database, ApiKeyRow, identity_ids).items()
+        if any(row.revoked_at is None and row.enrolled for row in keys)
+    )
 
 
 def had_key_before(database: Database, key: ApiKey) -> bool:
     """Whether its identity had another one when it was made, whatever became of that."""
-    others = ApiKeyRow.select().where(
-        (ApiKeyRow.identity_id == key.identity_id)
-        & (ApiKeyRow.id != key.id)
-        & (ApiKeyRow.created_at <= to_text(key.created_at))
-    )
-    return bool(others.exists(database))
+    made = to_text(key.created_at)
+    keys = rows.family(database, ApiKeyRow, key.identity_id)
+    return any(row.id != key.id and row.created_at <= made for row in keys)
 
 
 def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
     """By the ids of keys. A later day that was noted before stays."""
     for some in batches(sorted(uses)):
-        rows = [
+        noted = [
             {
                 "api_key_id": key_id,
                 "used_on": uses[key_id].on.isoformat(),
@@ -131,7 +132,7 @@ def note_uses(database: Database, uses: Mapping[str, LastUse]) -> None:
             }
             for key_id in some
         ]
-        ApiKeyUseRow.insert_many(rows).on_conflict(
+        ApiKeyUseRow.insert_many(noted).on_conflict(
             conflict_target=[ApiKeyUseRow.api_key_id],
             preserve=[ApiKeyUseRow.used_on, ApiKeyUseRow.used_from],
             where=(EXCLUDED.used_on >= ApiKeyUseRow.used_on),
@@ -143,14 +144,31 @@ def admins(database: Database) -> list[Identity]:
     query = IdentityRow.select().where(
         (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
     )
-    return [_IDENTITY.read(row) for row in query.order_by(IdentityRow.name).execute(database)]
+    query = query.order_by(IdentityRow.name)
+    return [_IDENTITY.read(row) for row in rows.select(database, query)]
+
+
+def ids_of_admin_keys(database: Database, now: datetime) -> tuple[str, ...]:
+    """In order: of the API keys by which an enabled admin can call, as far as they are sound."""
+    query = IdentityRow.select().where(
+        (IdentityRow.role == ServerRole.ADMIN.value) & (IdentityRow.disabled == False)  # noqa: E712  # SQL, not Python
+    )
+    ids = [row.id for row in rows.select_sound(database, query)]
+    keys = ApiKeyRow.select().where(
+        ApiKeyRow.identity_id.in_(ids)
+        & ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
+        & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
+    )
+    return tuple(sorted(row.id for row in rows.select_sound(database, keys)))
 
 
 def count_other_admins(database: Database, but: Collection[str], now: datetime) -> int:
-    """Enabled admins with a key that is not revoked and has not ended; `but`: ids of those that are
-    not counted."""
+    """Enabled admins with a key that is not revoked or suspended and has not ended; `but`: ids of
+    those that are not counted."""
     with_key = ApiKeyRow.select(ApiKeyRow.identity_id).where(
         ApiKeyRow.revoked_at.is_null()
+        & ApiKeyRow.suspended_at.is_null()
         & (ApiKeyRow.expires_at.is_null() | (ApiKeyRow.expires_at > to_text(now)))
     )
     admins = IdentityRow.select().where(
@@ -159,4 +177,7 @@ def count_other_admins(database: Database, but: Collection[str], now: datetime) 
         & IdentityRow.id.not_in(list(but))
         & IdentityRow.id.in_(with_key)
     )
-    return int(admins.count(database))
+    found = rows.select(database, admins)
+    keys = ApiKeyRow.select().where(ApiKeyRow.identity_id.in_([row.id for row in found]))
+    rows.select(database, keys)
+    return len(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from peewee import Database, ModelSelect
@@ -9,15 +10,15 @@ from peewee import Database, ModelSelect
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Group, Identity, Policy, PolicyChange, Terms
-from controlplane.store import groups
-from controlplane.store.batches import batches
+from controlplane.store import groups, rows
 from controlplane.store.mapping import as_json, shared
+from controlplane.store.members import roles_of
+from controlplane.store.named import policies_naming
+from controlplane.store.state import altered
 from controlplane.store.tables import (
-    MembershipRow,
     PolicyApproverRow,
     PolicyChangeRow,
     PolicyGroupRow,
-    PolicyPersonRow,
     PolicyRow,
     SignerRow,
 )
@@ -31,15 +32,14 @@ _CHANGE = shared(PolicyChange, PolicyChangeRow, what=as_json(tuple[str, ...]))
 
 
 def insert(database: Database, policy: Policy) -> None:
-    PolicyRow.insert(_POLICY.write(policy)).execute(database)
+    rows.insert(database, PolicyRow, _POLICY.write(policy))
     _insert_named(database, policy)
 
 
 def update(database: Database, policy: Policy) -> None:
     """Its terms, and with them the groups that it names: nothing else changes."""
-    PolicyRow.update(_POLICY.write(policy, "terms")).where(PolicyRow.id == policy.id).execute(
-        database
-    )
+    columns = _POLICY.write(policy, "terms")
+    rows.update(database, PolicyRow, PolicyRow.id == policy.id, columns)
     _delete_named(database, policy.id)
     _insert_named(database, policy)
 
@@ -47,12 +47,13 @@ def update(database: Database, policy: Policy) -> None:
 def delete(database: Database, policy_id: str) -> None:
     """That no signer has but those that are gone and not erased yet."""
     _delete_named(database, policy_id)
-    SignerRow.update(policy_id=None).where(SignerRow.policy_id == policy_id).execute(database)
-    PolicyRow.delete().where(PolicyRow.id == policy_id).execute(database)
+    having = SignerRow.policy_id == policy_id
+    rows.update(database, SignerRow, having, {"policy_id": None}, may_lack=True)
+    rows.delete(database, PolicyRow, PolicyRow.id == policy_id)
 
 
 def find(database: Database, name: str) -> Policy | None:
-    row = PolicyRow.select().where(PolicyRow.name == name).first(database)
+    row = rows.find(database, PolicyRow, name)
     return _load(database, [row])[0] if row is not None else None
 
 
@@ -60,29 +61,38 @@ def find_all(database: Database, policy_ids: Collection[str]) -> dict[str, Polic
     """By id."""
     if not policy_ids:
         return {}
-    rows = PolicyRow.select().where(PolicyRow.id.in_(list(policy_ids))).execute(database)
-    return {policy.id: policy for policy in _load(database, list(rows))}
+    query = PolicyRow.select().where(PolicyRow.id.in_(list(policy_ids)))
+    found = {policy.id: policy for policy in _load(database, rows.select(database, query))}
+    for policy_id in {*policy_ids} - found.keys():
+        raise altered(f"policies ({policy_id})")
+    return found
 
 
 def naming_group(database: Database, group: Group) -> list[Policy]:
     """By name."""
-    named = PolicyGroupRow.select(PolicyGroupRow.policy_id).where(
-        PolicyGroupRow.group_id == group.id
-    )
-    rows = PolicyRow.select().where(PolicyRow.id.in_(named)).order_by(PolicyRow.name)
-    return _load(database, list(rows.execute(database)))
+    named = [
+        row.policy_id
+        for row in rows.everything(database, PolicyGroupRow)
+        if row.group_id == group.id
+    ]
+    query = PolicyRow.select().where(PolicyRow.id.in_(named)).order_by(PolicyRow.name)
+    return _load(database, rows.select(database, query))
 
 
 def attached_naming(database: Database, identity: str, now: datetime) -> list[Policy]:
     """By name, those that a signer has and that name this identity, or a group of it, as an
     approver."""
-    named = PolicyPersonRow.select(PolicyPersonRow.policy_id).where(
-        PolicyPersonRow.identity == identity
-    )
-    there = SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now))
-    attached = SignerRow.select(SignerRow.policy_id).where(SignerRow.policy_id.in_(named) & there)
-    query = PolicyRow.select().where(PolicyRow.id.in_(attached)).order_by(PolicyRow.name)
-    return _load(database, list(query.execute(database)))
+    loaded = _load(database, rows.everything(database, PolicyRow))
+    naming = [policy for policy in loaded if identity in policy.people.approvers]
+    if not naming:
+        return []
+    gone = to_text(now)
+    attached = {
+        row.policy_id
+        for row in rows.everything(database, SignerRow)
+        if row.deletes_at is None or row.deletes_at > gone
+    }
+    return sorted((each for each in naming if each.id in attached), key=lambda each: each.name)
 
 
 def list_after(
@@ -92,22 +102,20 @@ def list_after(
     it, as an approver, or that are attached to a signer that it is a member of."""
     query = PolicyRow.select().where(PolicyRow.name > name)
     if seen_by is not None:
-        approver = PolicyPersonRow.select(PolicyPersonRow.policy_id).where(
-            PolicyPersonRow.identity == seen_by.name
-        )
+        signers = list(roles_of(database, seen_by.id))
         member = (
             SignerRow.select(SignerRow.policy_id)
-            .join(MembershipRow, on=(MembershipRow.signer_id == SignerRow.id))
-            .where((MembershipRow.identity_id == seen_by.id) & SignerRow.policy_id.is_null(False))
+            .where(SignerRow.id.in_(signers) & SignerRow.policy_id.is_null(False))
             .where(SignerRow.deletes_at.is_null() | (SignerRow.deletes_at > to_text(now)))
         )
-        query = query.where(PolicyRow.id.in_(approver | member))
-    rows = query.order_by(PolicyRow.name).limit(limit).execute(database)
-    return _load(database, list(rows))
+        approver = PolicyRow.id.in_(policies_naming(database, seen_by))
+        query = query.where(approver | PolicyRow.id.in_(member))
+    query = query.order_by(PolicyRow.name).limit(limit)
+    return rows.load_sound(database, query, partial(_load, database))
 
 
 def insert_change(database: Database, change: PolicyChange) -> None:
-    PolicyChangeRow.insert({"id": new_id()} | _CHANGE.write(change)).execute(database)
+    rows.insert(database, PolicyChangeRow, {"id": new_id()} | _CHANGE.write(change))
 
 
 def changes_of_policy(
@@ -133,34 +141,26 @@ def changes_of_signer(
 
 
 def _changes(database: Database, condition: object) -> tuple[PolicyChange, ...]:
-    rows = (
-        PolicyChangeRow.select()
-        .where(condition)
-        .order_by(PolicyChangeRow.id.desc())
-        .limit(_MOST_CHANGES)
-        .execute(database)
-    )
-    return tuple(_CHANGE.read(row) for row in rows)
+    query = PolicyChangeRow.select().where(condition)
+    latest = query.order_by(PolicyChangeRow.id.desc()).limit(_MOST_CHANGES)
+    return tuple(_CHANGE.read(row) for row in rows.select_sound(database, latest))
 
 
-def _load(database: Database, rows: list[PolicyRow]) -> list[Policy]:
+def _load(database: Database, loaded: list[PolicyRow]) -> list[Policy]:
     """In the same order, with their groups."""
-    named = groups.of_policies(database, [row.id for row in rows])
-    return [_POLICY.read(row, groups=named.get(row.id, ())) for row in rows]
+    named = groups.of_policies(database, [row.id for row in loaded])
+    return [_POLICY.read(row, groups=named.get(row.id, ())) for row in loaded]
 
 
 def _insert_named(database: Database, policy: Policy) -> None:
-    for some in batches(policy.groups):
-        PolicyGroupRow.insert_many(
-            [{"policy_id": policy.id, "group_id": group.id} for group in some]
-        ).execute(database)
+    named = [{"policy_id": policy.id, "group_id": group.id} for group in policy.groups]
+    rows.insert_many(database, PolicyGroupRow, named)
     mentions = {group.mention for group in policy.groups}
-    for names in batches(sorted(policy.terms.approvers - mentions)):
-        PolicyApproverRow.insert_many(
-            [{"policy_id": policy.id, "identity": name} for name in names]
-        ).execute(database)
+    names = sorted(policy.terms.approvers - mentions)
+    alone = [{"policy_id": policy.id, "identity": name} for name in names]
+    rows.insert_many(database, PolicyApproverRow, alone)
 
 
 def _delete_named(database: Database, policy_id: str) -> None:
     for named in (PolicyApproverRow, PolicyGroupRow):
-        named.delete().where(named.policy_id == policy_id).execute(database)
+        rows.delete(database, named, named.policy_id == policy_id, may_lack=True)

@@ -5,20 +5,26 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from peewee import PostgresqlDatabase
+from peewee import Database, PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from controlplane.domain.anchor import Place
 from controlplane.errors import Code, Refused
-from controlplane.store.connections import Connection, Connections
-from controlplane.store.database import READ_EPOCH, Store
+from controlplane.store.connections import Connection, Connections, Cursor
+from controlplane.store.database import Store, StoreDatabase, in_use
 from controlplane.store.dialect import POSTGRESQL
 from controlplane.store.outages import Use
+from controlplane.store.shape import names_ever
+from controlplane.store.state import READ_ROOT, Root, root_of
+from controlplane.store.transaction import Transactions
 
 MOST_CONNECTIONS = 16
 _LOCK = 7_253_189_404_112_665  # of writers; any number that no other program of the database takes
+_CONTROL = "pg_control_system()"
 _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
@@ -27,6 +33,7 @@ _COMMIT_SECONDS = 20
 # Whatever the server, the database or the role has by default.
 _SETTINGS = {
     "timezone": "UTC",
+    "search_path": '"$user",public',  # after what is PostgreSQL's own, which nobody is to replace
     "default_transaction_isolation": r"read\ committed",
     "default_transaction_read_only": "off",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
@@ -43,9 +50,25 @@ _BEGIN_WRITE = (
     " SET LOCAL lock_timeout = {milliseconds};"
     f" SELECT pg_advisory_xact_lock({_LOCK})"
 )
+_NAME = "sealwright"  # of our sessions
+_OTHERS = f"""
+    SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = '{_NAME}' AND pid <> pg_backend_pid()
+"""  # noqa: S608  # our own name
+_UNLIMITED = (
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
+_DROP_FUNCTIONS = """
+    DO $$ DECLARE one regprocedure; BEGIN
+        FOR one IN SELECT oid FROM pg_proc WHERE starts_with(proname, 'sealwright_')
+            AND pronamespace = current_schema()::regnamespace
+        LOOP EXECUTE 'DROP FUNCTION ' || one; END LOOP;
+    END $$
+"""
 
 
-class _Database(PostgresqlDatabase):
+class _Database(StoreDatabase, PostgresqlDatabase):
     """For Peewee's queries: of each thread, on the connection that was lent to it."""
 
     @contextmanager
@@ -71,16 +94,46 @@ class PostgresqlStore(Store):
     def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
         self.name = without_password(url)
         self.database = _Database(url, prefer_psycopg3=True, autoconnect=False)
+        self.database.transactions = Transactions()
         self._connections = Connections(most_connections, _parameters(url))
 
     def exists(self) -> bool:
         with self.read() as database:
             return bool(database.table_exists("schema_version"))
 
+    def check_place(self) -> None:
+        """A server's disk is its own affair."""
+
     @contextmanager
     def prepare(self) -> Iterator[None]:
         """The transaction that makes the tables leaves none if it fails."""
         yield
+
+    def check_alone(self) -> None:
+        """By sessions that are open: a server that was not called for some time has none. It will
+        not take the other store for its own."""
+        with self.read() as database:
+            self._refuse_others(database)
+
+    @contextmanager
+    def replacing(self) -> Iterator[Database]:
+        """In one transaction; whatever else lies in the database stays."""
+        with self.write() as database:
+            self._refuse_others(database)
+            for statement in _UNLIMITED:
+                database.execute_sql(statement)  # type: ignore[no-untyped-call]
+            tables = ", ".join(sorted(names_ever()))
+            database.execute_sql(  # type: ignore[no-untyped-call]
+                f"DROP TABLE IF EXISTS {tables} CASCADE"
+            )
+            database.execute_sql(_DROP_FUNCTIONS)  # type: ignore[no-untyped-call]
+            yield database
+
+    def _refuse_others(self, database: Database) -> None:
+        cursor = database.execute_sql(_OTHERS)  # type: ignore[no-untyped-call]
+        (others,) = cursor.fetchone()
+        if others:
+            raise in_use(self.name)
 
     def close(self) -> None:
         self._connections.close()
@@ -88,15 +141,30 @@ class PostgresqlStore(Store):
     def close_thread(self) -> None:
         """There is nothing: connections are lent."""
 
+    def place(self) -> Place:
+        """What the server says of itself not every role may read."""
+        (oid,) = self._ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+        (may_read,) = self._ask(f"SELECT has_function_privilege('{_CONTROL}', 'execute')")
+        asked = f"SELECT system_identifier::text FROM {_CONTROL}"  # noqa: S608  # our own name
+        found = self._ask(asked) if may_read else None
+        return Place(database=int(oid), system=None if found is None else str(found[0]))
+
+    def _ask(self, statement: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self.database.execute_sql(statement).fetchone()  # type: ignore[no-untyped-call]
+        return row
+
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         begin = _BEGIN_READ
         if use == "write":
             begin = _BEGIN_WRITE.format(milliseconds=round(wait * 1000))
-        connection, _ = self._connections.borrow(begin)
+        if self.state is not None:
+            begin = f"{begin}; {READ_ROOT}"  # in the same message
+        connection, began = self._connections.borrow(begin)
         try:
+            root = _last_row(began) if self.state is not None else None
             with self.database.lent(connection):
-                yield
+                yield root
             if use == "write":
                 _commit(connection)
         finally:
@@ -105,13 +173,19 @@ class PostgresqlStore(Store):
     def _require_room(self) -> None:
         """The disk is the database server's."""
 
-    def _read_epoch(self) -> int:
-        connection, cursor = self._connections.borrow(READ_EPOCH)
+    def _read_root(self) -> Root:
+        connection, cursor = self._connections.borrow(READ_ROOT)
         try:
-            (epoch,) = cursor.fetchone()  # type: ignore[misc]  # there is one row
-            return int(epoch)
+            return root_of(cursor.fetchone() or ())  # there is one row
         finally:
             self._connections.give_back(connection)
+
+
+def _last_row(cursor: Cursor) -> Root:
+    """Of the last of several statements."""
+    while cursor.nextset():
+        continue
+    return root_of(cursor.fetchone() or ())
 
 
 def _commit(connection: Connection) -> None:
@@ -162,7 +236,7 @@ def _parameters(url: str) -> dict[str, object]:
     ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
     return {
         "connect_timeout": _CONNECT_SECONDS,
-        "application_name": "sealwright",
+        "application_name": _NAME,
         **given,
         "options": f"{given.get('options', '')} {ours}".strip(),
         "tcp_user_timeout": _BROKEN_AFTER_SECONDS * 1000,

@@ -6,6 +6,7 @@ from typing import Any
 from peewee import Database, ModelSelect
 
 from controlplane.domain.model import Identity, Proposal, RequestState, Step
+from controlplane.store import rows
 from controlplane.store.ballots import Ballots
 from controlplane.store.mapping import as_json, shared
 from controlplane.store.signers import names_seen_by
@@ -27,7 +28,7 @@ PROPOSALS = Ballots(
 
 def is_visible(database: Database, proposal_id: str, identity: Identity, now: datetime) -> bool:
     query = ProposalRow.select().where(ProposalRow.id == proposal_id)
-    return bool(_visible(query, identity, now).exists(database))
+    return bool(_visible(database, query, identity, now).exists(database))
 
 
 def find_pending(database: Database, now: datetime, *, proposer: str) -> list[Proposal]:
@@ -35,7 +36,14 @@ def find_pending(database: Database, now: datetime, *, proposer: str) -> list[Pr
     query = ProposalRow.select().where(
         (ProposalRow.proposer == proposer) & PROPOSALS.is_pending(now)
     )
-    return PROPOSALS.load(database, list(query.order_by(ProposalRow.id).execute(database)))
+    return PROPOSALS.load(database, rows.select(database, query.order_by(ProposalRow.id)))
+
+
+def find_all_pending(database: Database, now: datetime, *, proposer: str) -> list[Proposal]:
+    """The same, and none is missing."""
+    theirs = (ProposalRow.proposer == proposer) & PROPOSALS.is_pending(now)
+    found = rows.matching(database, ProposalRow, theirs)
+    return PROPOSALS.load(database, sorted(found, key=lambda row: str(row.id)))
 
 
 def list_before(
@@ -50,14 +58,16 @@ def list_before(
     """Newest first, those before this one. `seen_by`: only those that it may read."""
     query = ProposalRow.select()
     if seen_by is not None:
-        query = _visible(query, seen_by, now)
+        query = _visible(database, query, seen_by, now)
     return PROPOSALS.list_before(database, query, proposal_id, limit, now, state)
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
+def _visible(
+    database: Database, query: "ModelSelect[Any]", identity: Identity, now: datetime
+) -> "ModelSelect[Any]":
     """Its own, those about signers that it may read, and those that name it."""
     return query.where(
         (ProposalRow.proposer == identity.name)
-        | ProposalRow.signer.in_(names_seen_by(identity, now))
-        | ProposalRow.id.in_(PROPOSALS.ids_naming(identity))
+        | ProposalRow.signer.in_(names_seen_by(database, identity, now))
+        | ProposalRow.id.in_(PROPOSALS.ids_naming(database, identity))
     )

@@ -7,6 +7,7 @@ from peewee import Database, ModelSelect
 
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Identity, Request, RequestState
+from controlplane.store import rows
 from controlplane.store.ballots import Ballots
 from controlplane.store.mapping import shared
 from controlplane.store.policies import TERMS
@@ -25,7 +26,7 @@ REQUESTS = Ballots(
 
 def is_visible(database: Database, request_id: str, identity: Identity, now: datetime) -> bool:
     query = RequestRow.select().where(RequestRow.id == request_id)
-    return bool(_visible(query, identity, now).exists(database))
+    return bool(_visible(database, query, identity, now).exists(database))
 
 
 def for_signer(name: str) -> Any:
@@ -48,14 +49,11 @@ def cancel_pending(
 ) -> list[tuple[str, str, str]]:
     """Those of everybody for which a condition holds; id, signer and requester of each, oldest
     first."""
-    pending = which & REQUESTS.is_pending(now)
-    query = RequestRow.select(RequestRow.id, RequestRow.signer, RequestRow.requester)
-    rows = query.where(pending).order_by(RequestRow.id).tuples().execute(database)
-    cancelled = list(rows)
-    RequestRow.update(ended=RequestState.CANCELLED.value, ended_at=to_text(now), ended_by=by).where(
-        pending
-    ).execute(database)
-    return cancelled
+    found = rows.matching(database, RequestRow, which & REQUESTS.is_pending(now))
+    found.sort(key=lambda row: str(row.id))
+    ended = {"ended": RequestState.CANCELLED.value, "ended_at": to_text(now), "ended_by": by}
+    rows.update_all(database, RequestRow, found, ended)
+    return [(row.id, row.signer, row.requester) for row in found]
 
 
 def find_pending(
@@ -67,7 +65,7 @@ def find_pending(
         & (RequestRow.requester == requester)
         & REQUESTS.is_pending(now)
     )
-    return REQUESTS.load(database, list(query.order_by(RequestRow.id).execute(database)))
+    return REQUESTS.load(database, rows.select(database, query.order_by(RequestRow.id)))
 
 
 def list_before(
@@ -88,14 +86,16 @@ def list_before(
     if requester is not None:
         query = query.where(RequestRow.requester == requester)
     if seen_by is not None:
-        query = _visible(query, seen_by, now)
+        query = _visible(database, query, seen_by, now)
     return REQUESTS.list_before(database, query, request_id, limit, now, state)
 
 
-def _visible(query: "ModelSelect[Any]", identity: Identity, now: datetime) -> "ModelSelect[Any]":
+def _visible(
+    database: Database, query: "ModelSelect[Any]", identity: Identity, now: datetime
+) -> "ModelSelect[Any]":
     """Its own, those of the signers that it may read, and those whose terms name it."""
     return query.where(
         (RequestRow.requester == identity.name)
-        | RequestRow.signer.in_(names_seen_by(identity, now))
-        | RequestRow.id.in_(REQUESTS.ids_naming(identity))
+        | RequestRow.signer.in_(names_seen_by(database, identity, now))
+        | RequestRow.id.in_(REQUESTS.ids_naming(database, identity))
     )

@@ -7,6 +7,7 @@ from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.settings import Setting
+from controlplane.store import rows
 from controlplane.store.tables import SettingRow
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ def read_span(database: Database, setting: Setting[timedelta], now: datetime) ->
 
 
 def _span_in_effect(database: Database, setting: Setting[timedelta], now: datetime) -> str:
-    row = SettingRow.select().where(SettingRow.name == setting.name).first(database)
+    row = rows.find(database, SettingRow, setting.name)
     if row is None:
         return setting.default
     before: str = row.before
@@ -33,15 +34,13 @@ def _span_in_effect(database: Database, setting: Setting[timedelta], now: dateti
 
 
 def read_text(database: Database, setting: Setting[Any]) -> str:
-    row = SettingRow.select().where(SettingRow.name == setting.name).first(database)
-    return setting.default if row is None else row.value
+    row = rows.find(database, SettingRow, setting.name)
+    return setting.default if row is None else str(row.value)
 
 
 def write_text(database: Database, setting: Setting[Any], text: str, at: datetime) -> None:
     is_span = isinstance(setting.read(text), timedelta)
     before = _span_in_effect(database, setting, at) if is_span else read_text(database, setting)
     row = {"name": setting.name, "value": text, "before": before, "set_at": to_text(at)}
-    SettingRow.insert(row).on_conflict(
-        conflict_target=[SettingRow.name],
-        preserve=[SettingRow.value, SettingRow.before, SettingRow.set_at],
-    ).execute(database)
+    if not rows.update(database, SettingRow, SettingRow.name == setting.name, row, may_lack=True):
+        rows.insert(database, SettingRow, row)

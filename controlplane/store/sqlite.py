@@ -3,16 +3,20 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from controlplane.store.database import READ_EPOCH, WAIT_SECONDS, Store
+from controlplane.domain.anchor import Place
+from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase, in_use
 from controlplane.store.dialect import SQLITE
 from controlplane.store.file_lock import FileLock
+from controlplane.store.file_system import require_local
 from controlplane.store.outages import Use
+from controlplane.store.state import READ_ROOT, Root, root_of
+from controlplane.store.transaction import Transactions
 
 _BEGIN: dict[Use, str] = {"read": "BEGIN DEFERRED", "write": "BEGIN IMMEDIATE"}
 _ROOM = 256 * 1024  # octets that a store must find on its disk to be ready
@@ -25,24 +29,32 @@ _PRAGMAS = {
 }
 
 
+class _Database(StoreDatabase, SqliteDatabase):
+    pass
+
+
 class SqliteStore(Store):
     """Each thread keeps a connection of its own: to open one takes longer than most queries."""
 
     dialect = SQLITE
     driver = sqlite3
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, how: str = "mode=rw", pragmas: Mapping[str, str] = _PRAGMAS
+    ) -> None:
+        """`how`: parameters of SQLite's URI."""
         self.path = path
         self.name = str(path)
         # Never made by opening it: an empty file in the place of one that was moved away would have
         # SQLite delete the log (-wal) that those who have the other open go on to commit to.
-        self.database = SqliteDatabase(
-            f"{path.absolute().as_uri()}?mode=rw",
+        self.database = _Database(
+            f"{path.absolute().as_uri()}?{how}",
             uri=True,
-            pragmas=_PRAGMAS | _where_sorts_go(),
+            pragmas={**_where_sorts_go(), **pragmas},
             timeout=WAIT_SECONDS,
             autoconnect=False,
         )
+        self.database.transactions = Transactions()
         self._lock = FileLock(path.with_name(path.name + ".lock"))
 
     @property
@@ -53,6 +65,9 @@ class SqliteStore(Store):
 
     def exists(self) -> bool:
         return self.path.exists()
+
+    def check_place(self) -> None:
+        require_local(self.path)
 
     @contextmanager
     def prepare(self) -> Iterator[None]:
@@ -65,8 +80,31 @@ class SqliteStore(Store):
             yield
         except BaseException:
             self.close()
-            for path in self.files:
-                path.unlink(missing_ok=True)
+            self._remove()
+            raise
+
+    def check_alone(self) -> None:
+        """Whoever has the file open holds a lock of SQLite's on it."""
+        with self._alone():
+            pass
+
+    @contextmanager
+    def replacing(self) -> Iterator[Database]:
+        """Made beside it, then renamed. Also over a file that is damaged."""
+        self.close_thread()  # or we ourselves are in the way
+        new = SqliteStore(self.path.with_name(f".{self.path.name}.new"))
+        is_new_place = not self.exists()
+        try:
+            with self._told("write"), self._held(WAIT_SECONDS), self._alone():
+                new._remove()  # what a restore left that was killed
+                with new.prepare():
+                    with new.write() as database:
+                        yield database
+                    new.close()  # all of it is in the one file then
+                    self._take_from(new)
+        except BaseException:
+            if is_new_place and not self.exists():
+                self._remove()
             raise
 
     def connect(self) -> Database:
@@ -84,8 +122,13 @@ class SqliteStore(Store):
         with suppress(Exception):
             self.database.close()  # forgets the connection whatever comes of closing it
 
+    def place(self) -> Place:
+        path = self.path.resolve()
+        facts = path.stat()
+        return Place(inode=facts.st_ino, device=facts.st_dev, path=str(path))
+
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         """SQLite's own lock makes waiters sleep and poll; the file lock wakes the next at once."""
         connection = self._connection()
         if connection.in_transaction:
@@ -93,7 +136,7 @@ class SqliteStore(Store):
         with self._held(wait) if use == "write" else nullcontext():
             connection.execute(_BEGIN[use])
             try:
-                yield
+                yield self._read_root() if self.state is not None else None
                 if use == "write":
                     connection.execute("COMMIT")
             finally:
@@ -111,6 +154,42 @@ class SqliteStore(Store):
         finally:
             self._lock.release()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else has the file open, or opens it meanwhile."""
+        if not self.exists():
+            yield
+            return
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as file:
+            try:
+                file.execute("PRAGMA locking_mode = EXCLUSIVE")
+                # What is in its log goes into the file: the log of one is never that of another.
+                file.execute("PRAGMA journal_mode = DELETE")
+                file.execute("BEGIN EXCLUSIVE")
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise in_use(self.name) from error
+                # Nobody works with it, then: it is damaged.
+            yield
+
+    def _take_from(self, new: "SqliteStore") -> None:
+        try:
+            for beside in (*self.files[1:3], *new.files[1:]):
+                beside.unlink(missing_ok=True)
+            new.path.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise self.unavailable("write", error) from error
+
+    def _remove(self) -> None:
+        for path in self.files:
+            path.unlink(missing_ok=True)
+
     def _require_room(self) -> None:
         """A small write may find room within the files where the next signature finds none."""
         try:
@@ -120,9 +199,8 @@ class SqliteStore(Store):
         if disk.f_bavail * disk.f_frsize < _ROOM:
             raise sqlite3.OperationalError("the disk is full")
 
-    def _read_epoch(self) -> int:
-        (epoch,) = self._connection().execute(READ_EPOCH).fetchone()
-        return int(epoch)
+    def _read_root(self) -> Root:
+        return root_of(self._connection().execute(READ_ROOT).fetchone())
 
     def _connection(self) -> sqlite3.Connection:
         self.database.connect(reuse_if_open=True)

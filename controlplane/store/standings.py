@@ -8,6 +8,7 @@ from peewee import Database
 from controlplane.domain.model import Identity, MemberRole
 from controlplane.domain.roles import GroupRole, Standing
 from controlplane.store.batches import batches
+from controlplane.store.members import check_memberships
 from controlplane.store.proposals import PROPOSALS
 from controlplane.store.requests import REQUESTS
 from controlplane.store.signers import is_there
@@ -28,6 +29,7 @@ def standings_of(
     roles: dict[str, dict[str, MemberRole]] = {each.id: {} for each in identities}
     of_groups: dict[str, set[GroupRole]] = {each.id: set() for each in identities}
     decides: dict[str, set[str]] = {each.name: set() for each in identities}
+    check_memberships(database, roles)
     for ids in batches(sorted(roles)):
         for identity_id, group_id, signer, role in _roles(database, ids, now):
             if group_id is None:

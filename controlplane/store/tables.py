@@ -32,9 +32,23 @@ class Installation(Model):
     epoch = BigIntegerField()
     master_key_check = BlobField()
     created_at = TextField()
+    instance = TextField()
+    anchored_at = TextField(null=True)
+    former_instances = TextField(null=True)  # with blanks between them, oldest first
 
     class Meta:
         table_name = "installation"
+
+
+class AcceptedClockRow(Model):
+    """One row, or none."""
+
+    id = IntegerField(primary_key=True)
+    accepted_at = TextField()
+    rows_at = TextField()
+
+    class Meta:
+        table_name = "accepted_clock"
 
 
 class SettingRow(Model):
@@ -74,6 +88,7 @@ class ApiKeyRow(Model):
     allowed_addresses = TextField()  # with blanks between them
     issued_by = TextField(null=True)
     enrolled = BooleanField()
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "api_keys"
@@ -306,6 +321,7 @@ class BallotDecisionRow(Model):
     at = TextField()
     credential = TextField(null=True)  # JSON
     withdrawn_at = TextField(null=True)
+    suspended_at = TextField(null=True)
 
 
 class RequestRow(BallotRow):
@@ -362,6 +378,7 @@ class GrantRow(Model):
     revoked_by = TextField(null=True)
     revoke_reason = TextField(null=True)
     approvals = TextField(null=True)  # JSON
+    suspended_at = TextField(null=True)
 
     class Meta:
         table_name = "grants"
@@ -444,6 +461,7 @@ class OperationRow(Model):
     approvals = TextField(null=True)  # JSON
     proposal = TextField(null=True)
     commitments = BlobField(null=True)
+    objects = TextField(null=True)  # JSON
 
     class Meta:
         table_name = "operations"

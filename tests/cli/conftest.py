@@ -58,7 +58,7 @@ def call(url: str, *arguments: str) -> Run:
 
 def ask(url: str, *arguments: str) -> Run:
     """The same in this process, which is quicker."""
-    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2))
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     environment = surroundings(NOWHERE) | {"SEALWRIGHT_URL": url, "SEALWRIGHT_API_KEY": KEY}
     with (
         patch.dict(os.environ, environment, clear=True),

@@ -16,7 +16,8 @@ from controlplane.audit.log import append, link
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Client, HashAlgorithm, OperationKind, Outcome, Scheme
 from controlplane.domain.operation import Entry, Head
-from controlplane.store.sqlite import SqliteStore
+from controlplane.service.installation import proven_store
+from controlplane.service.location import Location
 from tests.cli.conftest import NOWHERE
 from tests.server import COMMAND, ControlPlane, surroundings
 
@@ -89,7 +90,7 @@ def test_memory_does_not_grow_with_an_export(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_servers_log(own_plane: ControlPlane) -> None:
     """Neither the command's nor the server's."""
-    store = SqliteStore(own_plane.folder / "data" / "sealwright.db")
+    store = proven_store(Location(own_plane.folder / "data"))
     peaks = []
     with store.closing():
         for rows in (SHORT, LONG):

@@ -620,6 +620,7 @@ class TestRequests:
             "comment": "ok",
             "at": shown["ended_at"],
             "withdrawn_at": None,
+            "suspended_at": None,
             "credential": decision["credential"],
         }
         assert decision["credential"]["issued_by"] == "admin"
@@ -695,6 +696,7 @@ class TestGrants:
             "revoked_at": None,
             "revoked_by": None,
             "revoke_reason": None,
+            "suspended_at": None,
         }
 
     def test_a_revoked_one_shows_by_whom_when_and_why(self, plane: Plane) -> None:

@@ -40,6 +40,7 @@ from controlplane.domain.operation import Commitments, Entry, Head, Operation, U
 from controlplane.errors import Refused
 from controlplane.service import commit
 from controlplane.service.commit import Bound, Overtaken, Row, Writer, Written
+from controlplane.service.installation import trust
 from controlplane.store.sqlite import SqliteStore
 from tests.world import World, a_call
 
@@ -293,6 +294,7 @@ class TestWriter:
     def store(self, world: World) -> Iterator[SqliteStore]:
         store = SqliteStore(world.location.store_path)
         with store.closing():
+            trust(world.location, store)
             yield store
 
     @pytest.fixture

@@ -34,6 +34,8 @@ from controlplane.domain.signer import SignerDescription
 from controlplane.domain.subject import Subject
 from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key
+from controlplane.service.location import Location
+from controlplane.service.misfits import find_misfits
 from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -512,6 +514,10 @@ CHANGES = {
 }
 
 READS = {
+    "audit.explain",
+    "audit.report",
+    "state.verify",
+    "suspensions.list",
     "enrolments.open_of",
     "groups.get",
     "groups.list",
@@ -552,7 +558,15 @@ PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
 NOTED = {"notices.mark_seen"}
 """What each key was told of is no change of anything else."""
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
+OF_THE_CLOCK = {"clock_acceptance.accept"}  # test_clock.py
+OF_A_ROLLBACK = {"suspensions.confirm", "suspensions.confirm_all"}  # test_suspensions.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
+
+
+def misfits(location: Location) -> list[str]:
+    store = location.store()
+    with store.closing(), store.read() as database:
+        return find_misfits(database)
 
 
 def new_rows(scene: Scene, call: Callable[[], object]) -> list[Entry]:
@@ -584,6 +598,7 @@ def test_a_change_leaves_its_rows(scene: Scene, name: str) -> None:
         assert (entry.actor, entry.api_key_id) == (change.by, who.api_key_id)
         assert (entry.outcome, entry.reason, entry.grant_id) == (None, None, None)
         assert before <= entry.created_at <= scene.world.clock()
+    assert misfits(scene.world.location) == []  # they say all that it left behind
 
 
 def test_the_table_has_every_use_case(scene: Scene) -> None:
@@ -595,7 +610,7 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    elsewhere = PROPOSALS | NOTED | OF_STRANGERS
+    elsewhere = PROPOSALS | NOTED | OF_STRANGERS | OF_THE_CLOCK | OF_A_ROLLBACK
     changes = {change.use_case for change in CHANGES.values()}
     assert offered == changes | elsewhere | READS | SIGNS
 

@@ -175,7 +175,7 @@ class TestMembers:
 
     def test_an_export_has_what_is_hashed_first_and_sorted(self, rows: list[Row]) -> None:
         names = list(rows[0])
-        assert tuple(names) == Row2.__struct_fields__
+        assert tuple(names) == tuple(each for each in Row2.__struct_fields__ if each != "objects")
         hashed = [name for name in names if name not in BESIDE]
         assert hashed == sorted(hashed) == names[: len(hashed)]
 

@@ -12,9 +12,8 @@ from controlplane.domain.model import KeyAlgorithm, MemberRole
 from controlplane.domain.page import PageRequest
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
-from controlplane.store.sqlite import SqliteStore
 from controlplane.store.tables import SignerRow
-from tests.world import World
+from tests.world import World, by_hand
 
 ALIKE = {
     "case": ("Example Releases", "EXAMPLE releases"),
@@ -120,8 +119,7 @@ def test_those_from_before_stay_and_are_told_of(world: World) -> None:
     ann = world.identity("ann")
     for name in ("one", "two", "three"):
         world.signer(name, ann=MemberRole.OPERATOR)
-    store = SqliteStore(world.location.store_path)
-    with store.closing(), store.change() as database:
+    with by_hand(world.location) as database:
         named = SignerRow.update(common_name="Acme").where(SignerRow.name.in_(["one", "two"]))
         named.execute(database)
     signers = world.services.signers

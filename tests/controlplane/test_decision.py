@@ -282,3 +282,18 @@ def test_an_edit_of_the_policy_takes_nothing_from_a_grant_and_adds_nothing() -> 
     decision = decide(loosened.circumstances())
     assert isinstance(decision, Denied)
     assert decision.sentence == "sha384 is not allowed: the grant of ann allows sha256 only."
+
+
+def test_a_certificate_signs_from_its_first_moment_to_its_last() -> None:
+    case = Case(
+        False, None, MemberRole.OPERATOR, SignerStatus.ACTIVE, None, "no policy", "none", SHA256
+    )
+    given = case.circumstances()
+    assert given.keyed is not None
+    assert given.keyed.signer.certificate is not None
+    start = given.keyed.signer.certificate.not_before
+    assert isinstance(decide(replace(given, now=start)), Allowed)
+    early = decide(replace(given, now=start - timedelta(microseconds=1)))
+    assert isinstance(early, Denied)
+    assert (early.reason, early.refused.code) == ("certificate_not_yet_valid",) * 2
+    assert start.strftime("%Y-%m-%dT%H:%M:%SZ") in early.sentence

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,8 @@ from controlplane.domain.model import (
     Caller,
     GrantState,
     MemberRole,
+    OperationKind,
+    Outcome,
     RequestState,
     Step,
     Verdict,
@@ -46,7 +48,8 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def old(tmp_path: Path) -> Location:
+    """As that release left it."""
     location = Location(tmp_path / "data")
     location.data_dir.mkdir(mode=0o700)
     with closing(sqlite3.connect(location.store_path)) as database:
@@ -54,10 +57,25 @@ def store(tmp_path: Path) -> Iterator[Store]:
         database.execute("PRAGMA journal_mode = WAL")
     location.master_key_path.write_text(WHAT["master_key"])
     location.master_key_path.chmod(0o600)
-    upgrade(location)
-    soon = datetime.fromisoformat(WHAT["made_at"]) + timedelta(minutes=5)
-    with open_services(location, lambda: soon.astimezone(UTC)) as services:
+    return location
+
+
+def soon() -> datetime:
+    """When its grants are still open."""
+    return datetime.fromisoformat(WHAT["made_at"]).astimezone(UTC) + timedelta(minutes=5)
+
+
+@contextmanager
+def opened(location: Location) -> Iterator[Store]:
+    with open_services(location, soon) as services:
         yield Store(services, location)
+
+
+@pytest.fixture
+def store(old: Location) -> Iterator[Store]:
+    upgrade(old, clock=soon)
+    with opened(old) as store:
+        yield store
 
 
 def refusal(call: Any) -> Code:
@@ -174,3 +192,178 @@ def test_its_policies_can_be_protected(store: Store) -> None:
     approve = services.proposals.approve
     by_old_key = lambda: approve(store["ann"], proposed.value.view.proposal.id)  # noqa: E731
     assert refusal(by_old_key) is Code.CREDENTIAL_NOT_ENROLLED
+
+
+def test_the_upgrade_says_that_all_of_it_fits(store: Store) -> None:
+    (row,) = (each for each in rows_of(store) if each.entry.action == "installation:upgrade")
+    assert row.entry.details is not None
+    assert (row.entry.details["misfits"], row.entry.details["first_misfits"]) == (0, None)
+
+
+def test_its_state_is_proven_from_then_on(store: Store) -> None:
+    verdict = store.services.state.verify(store["admin"])
+    assert (verdict.altered, verdict.objects > 50) == ((), True)
+    alter(store.location, "UPDATE signers SET policy_id = NULL WHERE name = 'release'")
+    verdict = store.services.state.verify(store["admin"])
+    assert verdict.altered == ("signers/release",)
+
+
+HEAD = WHAT["head"]["row_hash"]
+ANN, CI = "01a22d87-bafa-782f-9fde-274627ae96f5", "01a22d87-bb7a-7bd2-905e-7b5ee4f346d6"
+BARE = "01a22d87-bc62-7a53-9fa2-3061a1da0406"
+DONE, GRANT, REVOKED = (WHAT["ids"][name] for name in ("done", "grant", "revoked"))
+KEY_AND_CERTIFICATE_OF_RELEASE = (
+    "(key_id, certificate_id) = (SELECT key_id, certificate_id FROM signers WHERE number = 1)"
+)
+ALTERED = {
+    "a policy taken off": (
+        "UPDATE signers SET policy_id = NULL WHERE name = 'release'",
+        "signer release: policy_id is null, but row 16 says 01a22d87-bbc4-",
+    ),
+    "a key of one's own": (
+        f"INSERT INTO api_keys VALUES ('k', '{ANN}', x'00', '2026-11-30T17:36:39Z', NULL)",
+        "API key k of ann is there, but no row made it",
+    ),
+    "a key that is not revoked": (
+        "UPDATE api_keys SET revoked_at = NULL",
+        "of ci: revoked_at is null, but row 12 says 2026-11-30T17:36:39.857649Z",
+    ),
+    "an admin": (
+        "UPDATE identities SET role = 'admin' WHERE name = 'ci'",
+        "identity ci: role is admin, but row 9 says null",
+    ),
+    "somebody enabled": (
+        "UPDATE identities SET disabled = FALSE",
+        "identity gone: disabled is no, but row 10 says yes",
+    ),
+    "somebody who was never made": (
+        "INSERT INTO identities VALUES ('m', 'mallory', 'user', NULL, NULL, 0, '2026')",
+        "identity mallory is there, but no row made it",
+    ),
+    "somebody removed": (
+        "DELETE FROM members WHERE role = 'auditor'",
+        "member ann of the signer bare is not there, but row 30 made it",
+    ),
+    "a member": (
+        f"INSERT INTO members VALUES ('{BARE}', '{CI}x', 'operator', '2026')",
+        "member ? of the signer bare is there, but no row made it",
+    ),
+    "a grant that is fresh again": (
+        "UPDATE grants SET used = 0",
+        "used is 0, but 1 row signed under it",
+    ),
+    "a grant that is not revoked": (
+        "UPDATE grants SET revoked_at = NULL, revoked_by = NULL, revoke_reason = NULL",
+        f"grant {REVOKED}: revoked_at is null, but row 49 says 2026-11-30T17:36:41.892800Z",
+    ),
+    "a grant for more": (
+        "UPDATE grants SET max_signings = 500",
+        f"grant {GRANT}: max_signings is 500, but row 47 says 5",
+    ),
+    "other approvers": (
+        "UPDATE policies SET terms = replace(terms, 'carol', 'adam')",
+        "policy two-steps: steps is lead:1:ann,bob; security:1:adam, but row 13 says lead:",
+    ),
+    "other approvers of a request": (
+        "UPDATE requests SET terms = replace(terms, 'carol', 'adam')",
+        f"request {DONE}: steps is lead:1:ann,bob; security:1:adam, but row 34 says lead:",
+    ),
+    "a no that is a yes": (
+        "UPDATE decisions SET verdict = 'approved'",
+        "decision of bob on step 1 of the request ",
+    ),
+    "another signer's key": (
+        f"UPDATE signers SET {KEY_AND_CERTIFICATE_OF_RELEASE} WHERE name = 'bare'",
+        "signer bare: its key 01a22d87-bbe5-7805-b4aa-33d517854412 is none that was made for it",
+    ),
+    "a certificate that never ends": (
+        "UPDATE certificates SET not_after = '2999-01-01T00:00:00.000000Z'",
+        ": not_after is 2999-01-01T00:00:00.000000Z, but it says 2027-11-30T17:31:39.000000Z",
+    ),
+    "a row that says nothing": (
+        "UPDATE operations SET details = '{' WHERE sequence = 12",
+        "row 12 cannot be read",
+    ),
+}
+"""By what it is: SQL, and the words in which the upgrade refuses it."""
+
+
+def alter(location: Location, statement: str) -> None:
+    """Past the triggers and references, which are there again afterwards."""
+    with closing(sqlite3.connect(location.store_path)) as database:
+        triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        found = database.execute(triggers).fetchall()
+        for name, _ in found:
+            database.execute(f"DROP TRIGGER {name}")
+        assert database.execute(statement).rowcount > 0
+        for _, trigger in found:
+            database.execute(trigger)
+        database.commit()
+
+
+def everything_in(location: Location) -> list[str]:
+    with closing(sqlite3.connect(location.store_path)) as database:
+        return list(database.iterdump())
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_does_not_fit_its_log_is_refused_and_stays_as_it_was(old: Location, what: str) -> None:
+    statement, words = ALTERED[what]
+    alter(old, statement)
+    before = everything_in(old)
+    for accepted in (None, "0" * 64):
+        with pytest.raises(Refused) as refused:
+            upgrade(old, accepted, soon)
+        assert refused.value.code is Code.STATE_ALTERED
+        assert words in refused.value.title
+        assert f"--accept-rollback {HEAD}" in refused.value.title
+    assert everything_in(old) == before
+
+
+def test_what_does_not_fit_stands_for_who_names_the_head_and_its_row_says_so(old: Location) -> None:
+    alter(old, "UPDATE grants SET max_signings = 500")
+    upgrade(old, HEAD, soon)
+    with opened(old) as store:
+        (row,) = (each for each in rows_of(store) if each.entry.action == "installation:upgrade")
+        grant = store.services.grants.get(store["admin"], GRANT).grant
+    assert row.entry.details is not None
+    assert row.entry.details["misfits"] == 3
+    assert f"grant {GRANT}: max_signings is 500" in str(row.entry.details["first_misfits"])
+    assert grant.max_signings == 500
+
+
+def test_of_many_that_do_not_fit_the_first_are_named_and_the_others_counted(old: Location) -> None:
+    alter(
+        old,
+        "INSERT INTO identities WITH n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 25)"
+        " SELECT 'm' || i, 'm' || i, 'user', NULL, NULL, 0, '2026' FROM n",
+    )
+    with pytest.raises(Refused) as refused:
+        upgrade(old, clock=soon)
+    assert refused.value.title.count(" is there, but no row made it") == 20
+    assert "; and 5 more." in refused.value.title
+
+
+def test_what_somebody_wrote_into_a_table_is_told_on_one_line_and_short(old: Location) -> None:
+    text = "\n\x1b[2J" + "x" * 500
+    alter(old, f"UPDATE identities SET kind = '{text}' WHERE name = 'ann'")
+    with pytest.raises(Refused) as refused:
+        upgrade(old, clock=soon)
+    assert refused.value.title.isprintable()
+    assert "x" * 200 not in refused.value.title
+
+
+def test_signatures_from_before_rows_named_approvals_are_reported_with_them(store: Store) -> None:
+    admin, old = store["admin"], WHAT["head"]["sequence"]
+    where = OperationFilter(kind=OperationKind.SIGN, outcome=Outcome.SUCCEEDED)
+    reported = store.services.audit.report(admin, where, PageRequest(1000)).page.items
+    granted = [each for each in reported if each.grant is not None]
+    assert granted
+    for each in granted:
+        assert each.grant is not None
+        assert each.operation.sequence <= old
+        request = store.services.requests.get(
+            admin, str(each.request and each.request.entry.object)
+        ).request
+        agreed = [decision.approver for decision in request.decisions]
+        assert [row.entry.actor for row in each.approvals] == agreed

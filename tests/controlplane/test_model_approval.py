@@ -682,6 +682,7 @@ class World:
                             "comment": each.comment,
                             "at": each.at,
                             "withdrawn_at": each.withdrawn_at,
+                            "suspended_at": None,
                         }
                         for each in request.decisions
                         if each.step == index
@@ -718,6 +719,7 @@ class World:
             "not_after": grant.not_after,
             "revoked_at": grant.revoked_at,
             "revoked_by": grant.revoked_by,
+            "suspended_at": None,
             "revoke_reason": grant.revoke_reason,
         }
 

@@ -70,7 +70,8 @@ def test_every_list_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         api.made(f"/v1/signers/{name}/grants", granted, key=ann)
         assert api.call("PATCH", f"/v1/policies/{name}", {"protected": True}).status_code == 200
         assert api.post(f"/v1/signers/{name}/policy", {"policy": None}).status_code == 202
-    lists = [template.replace("{name}", "one") for template in listing(api.document)]
+    empty = {"/v1/recovery", "/v1/operations/report"}  # but after a rollback, or signatures
+    lists = [each.replace("{name}", "one") for each in listing(api.document) if each not in empty]
     assert "/v1/operations" in lists
     for path in lists:
         (whole,) = pages(api, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.refusals import status_of
+from controlplane.domain.action import Action
 from controlplane.domain.model import (
     Caller,
     MemberRole,
@@ -15,6 +16,7 @@ from controlplane.domain.model import (
     ServerRole,
     Step,
 )
+from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.domain.policy import TermsEdit
 from controlplane.errors import Refused
@@ -75,6 +77,17 @@ def refusal(call: Callable[[], object]) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
         call()
     return status_of(refused.value.code), refused.value.code
+
+
+def test_a_change_is_reported_with_who_proposed_it_and_who_agreed(cast: Cast) -> None:
+    set_policy = cast.services.signers.set_policy
+    view = cast.proposed(lambda: set_policy(cast["adm"], "release", None))
+    cast.agree(view)
+    where = OperationFilter(action=Action.SIGNER_SET_POLICY)
+    *_, last = cast.services.audit.report(cast.world.admin, where, PageRequest(1000)).page.items
+    assert last.request is not None
+    assert (last.request.entry.actor, last.request.entry.object) == ("adm", view.proposal.id)
+    assert [each.entry.actor for each in last.approvals] == ["ann", "carol"]
 
 
 class TestDetaching:

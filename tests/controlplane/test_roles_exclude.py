@@ -1,8 +1,6 @@
 """An auditor, of the server or of a signer, is nothing else there."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from controlplane.api.refusals import status_of
 from controlplane.domain.identity_edit import IdentityEdit
 from controlplane.domain.model import IdentityKind, MemberRole, RequestState, ServerRole, Step
 from controlplane.errors import Refused
-from tests.world import World, a_call
+from tests.world import World, a_call, by_hand
 
 MACHINE = IdentityKind.MACHINE
 SIGNING = (MemberRole.OPERATOR, MemberRole.ADMINISTRATOR)
@@ -138,9 +136,9 @@ class TestOfBefore:
         world.identity("bot", MACHINE, owner="eve")
         world.identity("wanda")
         world.identity("bots-of-a-watcher", MACHINE, owner="wanda")
-        with closing(sqlite3.connect(world.location.store_path)) as store, store:
+        with by_hand(world.location) as store:
             for name, role in ((who, "operator"), ("wanda", "auditor")):
-                store.execute(
+                store.execute_sql(  # type: ignore[no-untyped-call]
                     "INSERT INTO members SELECT signers.id, identities.id, ?, identities.created_at"
                     " FROM signers, identities WHERE identities.name = ?",
                     (role, name),

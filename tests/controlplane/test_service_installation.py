@@ -61,8 +61,10 @@ class TestInitialise:
             master_key_file=keys / "master",
         )
         initialise(location)
-        (remembered,) = (tmp_path / "data").iterdir()
-        assert remembered.stat().st_mode & 0o777 == 0o600
+        written = sorted((tmp_path / "data").iterdir())
+        assert [each.name for each in written] == ["anchor.json", "location.json"]
+        for each in written:
+            assert each.stat().st_mode & 0o777 == 0o600
         open_services(Location(tmp_path / "data")).close()  # the data directory is enough
         assert (keys / "master").stat().st_mode & 0o777 == 0o600
         open_services(location).close()

@@ -37,7 +37,7 @@ from controlplane.service.signing import Signing
 from controlplane.service.view import View
 from controlplane.store.database import unavailable
 from controlplane.store.tables import KeyRow
-from tests.world import DIGEST, World, a_call
+from tests.world import DIGEST, World, a_call, by_hand
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ class TestFailure:
     def test_a_key_that_does_not_open_is_a_failed_row(
         self, world: World, signing: Signing, ci: Caller
     ) -> None:
-        with world.services._store.change() as database:
+        with by_hand(world.location) as database:
             KeyRow.update(handle=b"\x01broken").execute(database)
         assert refuse(signing, ci, a_call(idempotency_key="k1")) == (500, "signing_failed")
         assert last(world) == (Outcome.FAILED, "signing_failed")

@@ -17,6 +17,7 @@ from controlplane.domain.operation import Entry
 from controlplane.errors import Refused
 from controlplane.service.view import ViewMoved, Views
 from controlplane.store import operations
+from controlplane.store.database import read_head
 from controlplane.store.migrations import all_migrations, check_current, current_version, migrate
 from controlplane.store.opening import open_store
 from controlplane.store.sqlite import SqliteStore
@@ -79,6 +80,7 @@ class TestFiles:
                 "sealwright.db-shm",
                 "sealwright.db.lock",
                 "master.key",
+                "anchor.json",
             ],
             0o600,
         )
@@ -277,7 +279,7 @@ def test_what_a_batch_asks_of_the_log_is_looked_up_key_by_key(store: SqliteStore
     connection: sqlite3.Connection = store.connect().connection()  # type: ignore[no-untyped-call]
     connection.set_trace_callback(asked.append)
     keys = [*(("ann", f"k{number}") for number in range(7)), ("bob", "k1")]
-    assert operations.read_standing(store.database, keys).bound == {}
+    assert operations.find_bound(store.database, keys) == {}
     connection.set_trace_callback(None)
     (statement,) = asked
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()]
@@ -301,5 +303,5 @@ def test_a_batch_of_any_size_is_written_as_it_is(
         found = operations.slice_from(database, first, last)
         while len(found) < rows:
             found += operations.slice_from(database, first + len(found), last)
-        assert operations.read_head(database).row_hash == appended[-1].row_hash
+        assert read_head(database).row_hash == appended[-1].row_hash
     assert found == appended

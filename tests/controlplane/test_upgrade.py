@@ -18,13 +18,17 @@ from controlplane.audit.verification import verify_lines
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Identity, IdentityKind, MemberRole, Step, Terms
-from controlplane.domain.operation import Operation
+from controlplane.domain.operation import Operation, OperationFilter
+from controlplane.domain.page import PageRequest
 from controlplane.errors import Refused
+from controlplane.service import installation
 from controlplane.service.identity_creation import insert_identity
 from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
+from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS
+from controlplane.store import migrations
 from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
-from controlplane.store.migrations import all_migrations
+from controlplane.store.migrations import Migration, all_migrations
 from tests.controlplane.golden import HEAD_V1, LOG_V1
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World, a_call
@@ -32,7 +36,7 @@ from tests.world import World, a_call
 __all__ = ["postgresql"]
 
 RENAMED = {"deleted_at": "deletes_at"}
-OLDER = [migration.version for migration in all_migrations()[:-1]]
+OLDER = range(1, LAST_SCHEMA_WITHOUT_OBJECTS + 1)
 LOG = LOG_V1.splitlines(keepends=True)
 
 
@@ -53,7 +57,8 @@ class Old:
     ids=lambda param: f"{param[0]}-schema-{param[1]}",
 )
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
-    """A store with that schema, what such a version had put there, and the log of one."""
+    """A store with that schema, what such a version had put there, and the log of another one:
+    whoever upgrades it has to say that it is to stand."""
     dialect, version = request.param
     url = None
     if dialect == "postgresql":
@@ -163,12 +168,21 @@ def test_it_is_refused_until_it_is_upgraded(old: Old) -> None:
     with pytest.raises(Refused) as refused:
         open_services(old.location)
     assert refused.value.code == "migration_needed"
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     open_services(old.location).close()
 
 
+@pytest.mark.parametrize("old", [("sqlite", OLDER[-1]), ("postgresql", OLDER[-1])], indirect=True)
+def test_a_log_of_another_store_is_named(old: Old) -> None:
+    with pytest.raises(Refused) as refused:
+        upgrade(old.location)
+    assert refused.value.code == "state_altered"
+    assert "identity @bob is there, but no row made it" in refused.value.title
+    assert f"--accept-rollback {HEAD_V1}" in refused.value.title
+
+
 def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with open_services(old.location) as services:
         ci = services.identities.authenticate(old.api_key)
         assert services.signing.sign(ci, a_call()).signature
@@ -185,11 +199,34 @@ def test_an_upgrade_keeps_everything_and_leaves_a_row(old: Old) -> None:
     assert entry.details is not None
     assert entry.details["after"] == all_migrations()[-1].version
     assert entry.details["identities_named_as_groups"] == "@bob"
+    assert entry.details["misfits"]
+
+
+def test_a_store_whose_state_is_proven_is_not_believed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was changed in it before an upgrade is as wrong after it."""
+    world = World(tmp_path / "data")
+    with world.services:
+        world.identity("ci", IdentityKind.MACHINE)
+    with closing(sqlite3.connect(world.location.store_path)) as connection:
+        connection.execute("UPDATE identities SET role = 'admin' WHERE name = 'ci'")
+        connection.commit()
+    grown = "ALTER TABLE identities ADD COLUMN later TEXT"
+    later = (*all_migrations(), Migration(99, lambda _: [grown]))
+    for module in (migrations, installation):
+        monkeypatch.setattr(module, "all_migrations", lambda: later)
+    assert not upgrade(world.location)
+    with open_services(world.location) as services:
+        admin = services.identities.authenticate(world.admin_key)
+        row = services.audit.list(admin, OperationFilter(), PageRequest(1)).items[0].entry
+        assert (row.action, (row.details or {})["after"]) == ("installation:upgrade", 99)
+        assert services.state.verify(admin).altered == ("identities/ci",)
 
 
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
 def test_an_identity_that_is_named_as_a_group_stays_one(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with open_services(old.location) as services:
         admin = services.identities.authenticate(old.admin_key)
         terms = Terms(None, 1, (Step("one", 1, ("@bob",)),))
@@ -203,7 +240,7 @@ def test_an_identity_that_is_named_as_a_group_stays_one(old: Old) -> None:
 
 
 def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     lines = old.export()
     assert lines[: len(LOG)] == LOG
     (added,) = map(json.loads, lines[len(LOG) :])
@@ -213,7 +250,7 @@ def test_rows_of_version_1_stay_what_they_were_and_those_of_version_2_follow(old
 @pytest.mark.parametrize("old", [("sqlite", OLDER[-1])], indirect=True)
 @pytest.mark.parametrize("column", ["credential", "approvals", "proposal", "commitments"])
 def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, column: str) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     with closing(sqlite3.connect(old.location.store_path)) as connection:
         connection.execute("DROP TRIGGER operations_never_updated")
         connection.execute(f"UPDATE operations SET {column} = '[]' WHERE sequence = 9")
@@ -222,7 +259,7 @@ def test_a_row_of_version_1_has_nothing_of_version_2_put_into_it(old: Old, colum
 
 
 def test_it_is_upgraded_once(old: Old) -> None:
-    upgrade(old.location)
+    upgrade(old.location, HEAD_V1)
     before = old.export()
     upgrade(old.location)
     assert old.export() == before

@@ -39,21 +39,21 @@ from controlplane.domain.policy import TermsEdit
 from controlplane.domain.signer import SignerDescription
 from controlplane.errors import Refused
 from controlplane.keys.encrypted import EncryptedKeys
-from controlplane.keys.master_key import load_master_key
 from controlplane.service.authority import Authority
 from controlplane.service.candidates import Crowd, candidate
 from controlplane.service.grants import new_grant
-from controlplane.service.installation import Services
+from controlplane.service.installation import Services, trust
 from controlplane.service.location import Location
 from controlplane.store import grants, identities, members, policies, requests, signers
 from controlplane.store.outages import Use
 from controlplane.store.sqlite import SqliteStore
+from controlplane.store.state import Root
 from tests.controlplane.test_audit_of_changes import CHANGES, FINAL, LEAD, Scene
 from tests.controlplane.test_service_signers import OtherCa
-from tests.world import SetClock, World
+from tests.world import SetClock, World, by_hand
 
 FEW, MANY, VERY_MANY = 10, 100, 1000
-MOST_STATEMENTS = 40  # of one change; the rows of the log, which it may leave many of, apart
+MOST_STATEMENTS = 44  # of one change; the rows of the log, which it may leave many of, apart
 STEP = 10  # of SQLite's virtual machine
 AUDITOR, OPERATOR = MemberRole.AUDITOR, MemberRole.OPERATOR
 
@@ -72,17 +72,17 @@ class Watched(SqliteStore):
         self.steps = 0  # of SQLite's virtual machine, with the lock
 
     @contextmanager
-    def _transaction(self, use: Use, wait: float) -> Iterator[None]:
+    def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         if use == "read":
-            with super()._transaction(use, wait), self._noted(self.questions):
-                yield
+            with super()._transaction(use, wait) as root, self._noted(self.questions):
+                yield root
             return
         self.writes += 1
         self.before_write()
-        with super()._transaction(use, wait), self._noted(self.statements):
+        with super()._transaction(use, wait) as root, self._noted(self.statements):
             self.held = True
             try:
-                yield
+                yield root
             finally:
                 self.held = False
 
@@ -116,7 +116,7 @@ class Watched(SqliteStore):
 def watched(world: World) -> Iterator[tuple[Services, Watched]]:
     """Services of their own over the world's store."""
     store = Watched(world.location.store_path)
-    master_key = load_master_key(world.location.master_key_path)
+    master_key = trust(world.location, store)
     with Services(store, master_key, world.clock, None, settle) as services:
         yield services, store
 
@@ -234,8 +234,7 @@ def grown(plain: Scene, tmp_path_factory: pytest.TempPathFactory) -> dict[int, S
     for number in (FEW, MANY):
         scene = scenes[number] = copy(plain)
         scene.world = copied(plain.world, tmp_path_factory.mktemp(f"grown-{number}"))
-        store = SqliteStore(scene.world.location.store_path)
-        with store.closing(), store.change() as database:
+        with by_hand(scene.world.location) as database:
             Growth(scene, database, number)
     return scenes
 
@@ -256,8 +255,10 @@ def make(name: str, scene: Scene) -> None:
 
 
 # These write or delete so many rows: what ends with the signer, and the approvers of a policy; or
-# look at what hangs on somebody: the policies that name them, on each signer.
+# look at what hangs on somebody: the policies that name them, on each signer, and, so that nothing
+# hides, all that anybody asked for and agreed to.
 LARGER = {
+    "a machine that changes hands",
     "disabling an identity",
     "deleting a signer",
     "deleting a signer with requests and grants",
@@ -301,7 +302,7 @@ def test_what_a_caller_may_see_is_found_out_before_the_lock(
     steps = {}
     for number in (FEW, MANY):
         with opened(plain, tmp_path / str(number)) as (scene, store):
-            with store.write() as database:
+            with by_hand(scene.world.location) as database:
                 show(scene, database, number)
             store.steps = 0
             IN_SIGHT[what](scene)
@@ -405,8 +406,7 @@ def refusal(call: Callable[[], object]) -> Refused:
 
 def put_on(world: World, number: int) -> list[Signer]:
     """The policy `p`, on so many more signers."""
-    store = SqliteStore(world.location.store_path)
-    with store.closing(), store.change() as database:
+    with by_hand(world.location) as database:
         like = signers.find(database, "release", world.clock())
         policy = policies.find(database, "p")
         assert like is not None
@@ -521,8 +521,7 @@ class TestPolicyOnManySigners:
             roles |= {f"o{index}": owner_role, f"m{index}": my_role}
         world.services.identities.disable(world.admin, "o0", "keep")
         names = [*roles]
-        store = SqliteStore(world.location.store_path)
-        with store.closing(), store.change() as database:
+        with by_hand(world.location) as database:
             found = signers.find(database, "release", world.clock())
             assert found is not None
             for name, identity in identities.find_all(database, names).items():

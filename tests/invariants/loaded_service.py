@@ -158,10 +158,11 @@ def use_up_what_is_left(service: Service) -> dict[str, str]:
 
 def check_recorded(service: Service, released: dict[str, str]) -> list[dict[str, Any]]:
     """All rows, after each success in them was found to be what a client got, and each once."""
-    node = service.nodes[-1]
-    verdict = json.loads(run(node, "audit", "verify", "--json"))
-    rows = rows_of(node)
-    assert (verdict["intact"], verdict["rows"]) == (True, len(rows))
+    for node in service.nodes:
+        verdict = json.loads(run(node, "audit", "verify", "--state", "--json"))
+        rows = rows_of(node)
+        assert (verdict["intact"], verdict["rows"]) == (True, len(rows))
+        assert verdict["state"]["altered"] == []
     succeeded = [row for row in rows if row["outcome"] == "succeeded"]
     assert len(succeeded) == len(released)
     assert {row["idempotency_key"]: row["signature"] for row in succeeded} == released

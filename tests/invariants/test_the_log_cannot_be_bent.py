@@ -16,9 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.audit.verification import verify_lines
+from controlplane.audit.parallel import verify_export
+from controlplane.domain.anchor import NAME
+from controlplane.keys.master_key import load_master_key
+from controlplane.service.anchor_file import AnchorFile
+from controlplane.service.anchors import read_standing, write_anew
+from controlplane.service.installation import proven_store
+from controlplane.service.location import Location
 from controlplane.store.tables import OperationRow
-from sealwright.cli.log_lines import lines_of
 from tests.invariants.bent import BAD, BENDS, DROP_TRIGGERS, Bend
 from tests.invariants.callers import sign
 from tests.postgresql import PostgresqlServer
@@ -60,12 +65,22 @@ class Log:
             location.write_text(
                 location.read_text().replace(self.database, self.postgresql.url(name))
             )
-        plane = ControlPlane(folder, self.plane.admin_key)
+        _belongs_there(Location(folder / "data"))
+        plane = ControlPlane(folder, self.plane.admin_key, ("--workers", "1"))
         plane.start()
+        plane.client().operations_head()  # it has the store open, as it is
         try:
             yield Copy(plane, self.postgresql, name)
         finally:
             plane.kill()
+
+
+def _belongs_there(location: Location) -> None:
+    """A copy is noted as what it is, so that it is served."""
+    store, key = proven_store(location), load_master_key(location.master_key_path)
+    with store.closing(), store.read() as database:
+        anchor = AnchorFile(location.data_dir / NAME, key)
+        write_anew(database, anchor, read_standing(store, database))
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,7 @@ def verify(plane: ControlPlane, *arguments: str) -> Verdict:
         subprocess.run(each, env=environment, capture_output=True, text=True, check=False)
         for each in ([*command, "--json"], command)
     )
+    assert for_machines.stdout, for_machines.stderr
     verdict = json.loads(for_machines.stdout)
     found = re.search(r"^first bad sequence +(\d+)$", for_people.stdout, re.MULTILINE)
     assert (int(found[1]) if found else None) == verdict["first_bad_sequence"]
@@ -175,14 +191,14 @@ def test_a_change_of_any_column_is_found(log: Log, tmp_path: Path) -> None:
                 f"UPDATE operations SET {column} = {changed.format(column)}"
                 f" WHERE sequence = {len(log.rows)};"
             )
-            verification = verify_lines(lines_of(client.export_operations()))
+            verification = verify_export(client.export_operations())
             assert verification.first_bad_sequence == len(log.rows), column
             copy.run(
                 f"UPDATE operations SET {column} = (SELECT {column} FROM kept"
                 f" WHERE sequence = {len(log.rows)}) WHERE sequence = {len(log.rows)};"
                 "DROP TABLE kept;"
             )
-        assert verify_lines(lines_of(client.export_operations())).intact
+        assert verify_export(client.export_operations()).intact
 
 
 CHANGED = {
@@ -276,7 +292,7 @@ def test_any_octet_of_an_export_that_is_changed_is_found_in_its_row(log: Log) ->
     def check(place: int, difference: int) -> None:
         changed = bytearray(log.export)
         changed[place] ^= difference
-        verification = verify_lines(lines_of([bytes(changed)]))
+        verification = verify_export([bytes(changed)])
         if verification.intact:
             assert [json.loads(line) for line in changed.splitlines()] == rows
         else:

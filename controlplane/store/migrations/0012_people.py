@@ -23,7 +23,7 @@ def _let_be_withdrawn(sql: Dialect, table: str, key: str) -> Iterable[str]:
         f"OLD.withdrawn_at IS NOT NULL AND NEW.withdrawn_at IS NULL AND {_is_same(key)}"
     )
     yield f"ALTER TABLE {table} ADD COLUMN withdrawn_at {sql.translate('TEXT')}"
-    yield f"DROP TRIGGER {table}_never_updated" + (
+    yield f"DROP TRIGGER IF EXISTS {table}_never_updated" + (
         f" ON {table}" if sql.name == "postgresql" else ""
     )
     yield f"CREATE INDEX {table}_counting ON {table} (approver) WHERE withdrawn_at IS NULL"

@@ -31,8 +31,8 @@ def all_migrations() -> tuple[Migration, ...]:
     return tuple(sorted(found, key=lambda migration: migration.version))
 
 
-def migrate(database: Database) -> None:
-    """Applies what is missing. Within a write transaction."""
+def migrate(database: Database, up_to: int | None = None) -> None:
+    """Applies what is missing, to this version at most. Within a write transaction."""
     database.execute_sql(  # type: ignore[no-untyped-call]
         "CREATE TABLE IF NOT EXISTS schema_version"
         " (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
@@ -41,6 +41,8 @@ def migrate(database: Database) -> None:
     for migration in all_migrations():
         if migration.version <= applied:
             continue
+        if up_to is not None and migration.version > up_to:
+            break
         for statement in migration.statements(dialect_of(database)):
             database.execute_sql(statement)  # type: ignore[no-untyped-call]
         SchemaVersion.insert(version=migration.version, applied_at=to_text(now())).execute(database)
@@ -54,19 +56,26 @@ def current_version(database: Database) -> int:
     return row.version if row is not None else 0
 
 
-def check_current(database: Database) -> None:
-    """Refused not_initialised, migration_needed, or store_too_new."""
-    found, wanted = current_version(database), all_migrations()[-1].version
+def check_known(database: Database) -> int:
+    """The version of a schema that is this one's or an earlier one's. Refused not_initialised,
+    store_too_new."""
+    found, newest = current_version(database), all_migrations()[-1].version
     if found == 0:
         raise Refused(Code.NOT_INITIALISED, "The store is empty: run sealwright init first.")
+    if found > newest:
+        raise Refused(
+            Code.STORE_TOO_NEW,
+            f"The store has schema {found}, this version knows {newest}: use a newer sealwright.",
+        )
+    return found
+
+
+def check_current(database: Database) -> None:
+    """Refused not_initialised, migration_needed, or store_too_new."""
+    found, wanted = check_known(database), all_migrations()[-1].version
     if found < wanted:
         raise Refused(
             Code.MIGRATION_NEEDED,
             f"The store has schema {found}, this version needs {wanted}: sealwright serve "
             "brings it up to date when it starts.",
-        )
-    if found > wanted:
-        raise Refused(
-            Code.STORE_TOO_NEW,
-            f"The store has schema {found}, this version knows {wanted}: use a newer sealwright.",
         )

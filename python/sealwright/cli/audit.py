@@ -1,37 +1,19 @@
 """sealwright audit: who signed what, who was refused, who changed what."""
 
-import os
-import stat
 import sys
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import BinaryIO
+from datetime import datetime
 
 import click
-import msgspec
 
-from sealwright.cli.log_lines import lines_of, pieces_of, watched
-from sealwright.cli.options import Group, client, invocation, page_options
-from sealwright.cli.output import print_object, show_page, warn
-from sealwright.cli.text import facts, moment
+from sealwright.cli.audit_filters import name_options, time_options
+from sealwright.cli.audit_report import report
+from sealwright.cli.audit_show import show_
+from sealwright.cli.audit_source import SourceOf, source_options
+from sealwright.cli.audit_verify import verify
+from sealwright.cli.options import ClientCommand, Group, page_options
+from sealwright.cli.output import show_page
+from sealwright.cli.text import moment
 from sealwright.client.objects import Operation
-
-
-class _Moment(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(
-        self, value: object, parameter: click.Parameter | None, context: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            time = datetime.fromisoformat(str(value))
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
-            self.fail(f"{value!r} is no RFC 3339 time such as 2026-01-31T08:00:00Z", parameter)
-        return time.astimezone(UTC)
 
 
 @click.group(cls=Group)
@@ -40,24 +22,35 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--signer", metavar="NAME", help="Only rows of this signer.")
-@click.option("--actor", metavar="NAME", help="Only what this identity did.")
+@name_options
 @click.option("--kind", type=click.Choice(["sign", "change"]), help="Only this kind of row.")
 @click.option("--outcome", type=click.Choice(["succeeded", "denied", "failed"]))
-@click.option("--since", type=_Moment(), metavar="TIME", help="RFC 3339: 2026-01-31T08:00:00Z.")
+@time_options
 @page_options
+@source_options
 def list_(
+    source: SourceOf,
     signer: str | None,
     actor: str | None,
     kind: str | None,
     outcome: str | None,
     since: datetime | None,
+    until: datetime | None,
+    action: str | None,
     limit: int,
     cursor: str | None,
 ) -> None:
     """Rows that you may see, newest first."""
-    answer = client().operations(
-        limit, cursor, signer=signer, actor=actor, kind=kind, outcome=outcome, since=since
+    answer = source().operations(
+        limit,
+        cursor,
+        signer=signer,
+        actor=actor,
+        kind=kind,
+        outcome=outcome,
+        since=since,
+        until=until,
+        action=action,
     )
     columns = ["sequence", "time", "actor", "what", "on", "outcome", "reason", "hash", "from"]
     show_page(answer, columns, _row)
@@ -84,81 +77,16 @@ def _origin(row: Operation) -> str | None:
     return " ".join(filter(None, [place, row.client.tool])) or None
 
 
-@audit.command()
-def export() -> None:
+@click.command(cls=ClientCommand)
+@source_options
+def export(source: SourceOf) -> None:
     """The whole log on stdout: one JSON object a line, in the order of the chain."""
-    for piece in client().export_operations():
+    for piece in source().export_operations():
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
-@audit.command()
-@click.argument("file", required=False, type=click.File("rb"), metavar="[FILE]")
-@click.option(
-    "--expect-head",
-    metavar="HASH",
-    help="A head that was noted down earlier: the log must hold a row with this hash.",
-)
-def verify(file: BinaryIO | None, expect_head: str | None) -> None:
-    """Check the chain of hashes: of an exported FILE (- is stdin), or of the server's log.
-
-    Nothing of the server is trusted but the rows themselves. Exit code 1 if a row was changed,
-    removed or slipped in, or if the log does not hold the head expected.
-    """
-    from controlplane.audit.verification import verify_lines
-
-    expected = [expect_head.lower()] if expect_head is not None else []
-    if file is None:
-        told = client().operations_head().value
-        pieces = _watched(client().export_operations(), told.sequence, _count_rows)
-        chain = verify_lines(lines_of(pieces), *expected, told.row_hash)
-    else:
-        told = None
-        pieces = _watched(pieces_of(file), _size_of(file), len)
-        chain = verify_lines(lines_of(pieces), *expected)
-    if invocation().json:
-        print_object(_Verdict(chain.rows, chain.intact, chain.first_bad_sequence, chain.head))
-    else:
-        facts(
-            [
-                ("rows", chain.rows),
-                ("intact", "yes" if chain.intact else "no"),
-                ("first bad sequence", chain.first_bad_sequence),
-                ("head", chain.head),
-            ]
-        )
-    if chain.newer is not None:
-        warn(
-            f"row {chain.newer} was made by a newer version of Sealwright, which this one cannot "
-            "check: verify with that version"
-        )
-    if set(expected) & set(chain.missing):
-        warn("the log does not hold the head expected: rows are missing, or were rewritten")
-    if told is not None and told.row_hash in chain.missing:
-        warn(f"the store's own note of the log's end, row {told.sequence}, is not the log's")
-    if not chain.intact:
-        click.get_current_context().exit(1)
-
-
-def _watched(
-    pieces: Iterable[bytes], total: int | None, measure: Callable[[bytes], int]
-) -> Iterable[bytes]:
-    is_for_people = sys.stderr.isatty() and not invocation().json
-    return watched(pieces, total, measure) if is_for_people else pieces
-
-
-def _count_rows(piece: bytes) -> int:
-    return piece.count(b"\n")
-
-
-def _size_of(file: BinaryIO) -> int | None:
-    """In bytes; None of what is no regular file."""
-    found = os.fstat(file.fileno())
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-
-class _Verdict(msgspec.Struct):
-    rows: int
-    intact: bool
-    first_bad_sequence: int | None
-    head: str
+audit.add_command(show_)
+audit.add_command(report)
+audit.add_command(export)
+audit.add_command(verify)

@@ -4,7 +4,7 @@ import click
 
 from sealwright.cli.duration import spell_age
 from sealwright.cli.text import moment, printable
-from sealwright.client.objects import Credential, Proposal, Request, RequestStep
+from sealwright.client.objects import Credential, Decision, Proposal, Request, RequestStep
 
 Ballot = Request | Proposal
 
@@ -37,7 +37,9 @@ def end(one: Ballot) -> list[tuple[str, object]]:
 def _show_step(one: Ballot, number: int, step: RequestStep) -> None:
     title = _title(one, number)
     approved = sum(
-        decision.verdict == "approved" and decision.withdrawn_at is None
+        decision.verdict == "approved"
+        and decision.withdrawn_at is None
+        and decision.suspended_at is None
         for decision in step.decisions
     )
     now = ", open now" if one.step == number else ""
@@ -48,12 +50,18 @@ def _show_step(one: Ballot, number: int, step: RequestStep) -> None:
     )
     for decision in step.decisions:
         comment = f": {decision.comment}" if decision.comment else ""
-        ended = decision.withdrawn_at
-        withdrawn = "" if ended is None else f", withdrawn {moment(ended)}"
-        said = f"{decision.verdict} by {decision.approver}{withdrawn}{comment}"
+        said = f"{decision.verdict} by {decision.approver}{_ended(decision)}{comment}"
         click.echo(printable(f"  {moment(decision.at)}  {said}"))
         if decision.credential is not None:
             click.echo(printable(f"    with {_say_credential(decision.credential)}"))
+
+
+def _ended(decision: Decision) -> str:
+    if decision.withdrawn_at is not None:
+        return f", withdrawn {moment(decision.withdrawn_at)}"
+    if decision.suspended_at is not None:
+        return f", suspended {moment(decision.suspended_at)} until it is confirmed"
+    return ""
 
 
 def _say_credential(of: Credential) -> str:

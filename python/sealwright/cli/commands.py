@@ -23,6 +23,8 @@ _COMMANDS = {
     "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
+    "backup": "sealwright.cli.backup:backup",
+    "restore": "sealwright.cli.restore:restore",
     "recovery": "sealwright.cli.recovery:recovery",
     "module": "sealwright.cli.module:module",
 }

@@ -94,6 +94,12 @@ NEXT_STEPS = {
     "admin_required": "Ask an admin, or call with an admin's key: sealwright identity list",
     "reader_required": "A server-wide admin or auditor may: sealwright identity create NAME --role",
     "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
+    "master_key_unreadable": "Name the file with --master-key-file.",
+    "backup_exists": "Name a file that is not there yet.",
+    "backup_altered": "Take another backup; what is in it: sealwright audit verify --help",
+    "clock_behind": "Set the server's clock right. If it was ahead and is right now, an admin says "
+    "so: sealwright recovery accept-clock",
+    "store_in_use": "Stop it first; a backup needs no stop, a restore does.",
     "master_key_wrong": "Name the right file with --master-key-file.",
     "address_unusable": "Give another address with --bind.",
     "overloaded": "Try again in a moment.",

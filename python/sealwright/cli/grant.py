@@ -8,7 +8,7 @@ from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
 from sealwright.cli.text import moment
 
-_STATES = ["active", "expired", "exhausted", "revoked"]
+_STATES = ["active", "expired", "exhausted", "revoked", "suspended"]
 
 
 @click.group(cls=Group)

@@ -36,4 +36,6 @@ def show_grant(one: Grant) -> None:
             ("revoked by", one.revoked_by),
             ("reason", one.revoke_reason),
         ]
+    if one.suspended_at is not None:
+        pairs.append(("suspended", moment(one.suspended_at)))
     facts(pairs)

@@ -330,13 +330,20 @@ def show_keys(keys: list[ApiKey]) -> None:
             key.issued_by,
             _yes(key.enrolled),
             moment(key.expires_at),
-            moment(key.revoked_at),
+            _end(key),
             _places(key.allowed_addresses),
             _last_use(key),
         ]
         for key in keys
     ]
     table(["api key id", "created", "by", "enrolled", "ends", "revoked", "from", "last used"], rows)
+
+
+def _end(key: ApiKey) -> str:
+    """When it was revoked, or suspended."""
+    if key.revoked_at is None and key.suspended_at is not None:
+        return f"suspended {moment(key.suspended_at)}"
+    return moment(key.revoked_at)
 
 
 def _last_use(key: ApiKey) -> str | None:

@@ -1,9 +1,8 @@
-"""A log as lines, from pieces of any length, in memory that does not depend on the log."""
+"""A log in pieces of any length, and how much of it has gone by."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-LONGEST_ROW = 1 << 20  # bytes; no row of a log is longer
 _PIECE = 1 << 18  # bytes
 
 
@@ -11,23 +10,6 @@ def pieces_of(file: BinaryIO) -> Iterator[bytes]:
     """What is in a file that was opened to be read; it may be a pipe."""
     while piece := file.read(_PIECE):
         yield piece
-
-
-def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Of a line that is longer than any row, only its first part: it is none."""
-    rest, skipping = b"", False
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            if not skipping:
-                yield line
-            skipping = False
-        if len(rest) > LONGEST_ROW:
-            if not skipping:
-                yield rest
-            rest, skipping = b"", True
-    if rest and not skipping:
-        yield rest
 
 
 def watched(

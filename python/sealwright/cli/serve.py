@@ -32,6 +32,18 @@ from sealwright.cli.server_side import data_dir_option, refusals_told, store_opt
     multiple=True,
     help="Believe X-Forwarded-For of a proxy there; `unix`: of all on the socket. May be repeated.",
 )
+@click.option(
+    "--anchor",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to note how far the store has come; elsewhere than the store, it shows that both "
+    "were restored.  [anchor.json in the data directory]",
+)
+@click.option(
+    "--accept-rollback",
+    metavar="HASH",
+    help="Once: go on from this head of a store that went back in time.",
+)
 @click.option("--metrics-names", is_flag=True, help="/metrics names signers to whoever asks.")
 def serve(
     data_dir: Path,
@@ -45,6 +57,8 @@ def serve(
     client_ca: str | None,
     insecure: bool,
     trusted_proxy: tuple[str, ...],
+    anchor: Path | None,
+    accept_rollback: str | None,
     metrics_names: bool,
 ) -> None:
     """Run the control plane until SIGTERM or SIGINT.
@@ -74,6 +88,8 @@ def serve(
             database=database,
             trusted_proxies=trusted_proxy,
             metrics_named=metrics_names,
+            anchor=anchor,
+            accept_rollback=accept_rollback,
         )
     except InvalidSettings as faults:
         raise click.UsageError("\n".join(faults.faults)) from None

@@ -1,6 +1,7 @@
 """What `init` and `serve` share: where the store is, and refusals of the control plane's code."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,13 @@ def store_options(command: F) -> F:
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """The control plane's refusals as failures of this command."""
+    """The control plane's refusals as failures of this command. What it logs besides goes to
+    stderr, for stdout is the answer."""
+    import structlog
+
     from controlplane.errors import Refused
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         yield
     except Refused as refusal:

@@ -30,6 +30,13 @@ def real_hashes() -> list[str]:
     return [each.value for each in RealHash]
 
 
+def actions() -> list[str]:
+    """What a row of the log can say was done."""
+    from controlplane.domain.action import Action
+
+    return [each.value for each in Action]
+
+
 def certificate_days() -> "Range":
     from controlplane.domain.ranges import CERTIFICATE_DAYS
 

@@ -1,7 +1,7 @@
 """Text that came from others, made safe for a terminal, and tables."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -41,13 +41,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns under headings: by rich on a terminal, aligned with spaces elsewhere."""
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _table_for_a_terminal(columns, cells)
+        click.echo(drawn(columns, cells), nl=False)
         return
+    for line in aligned(columns, cells):
+        click.echo(line)
+
+
+def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table as lines."""
     lines = [[column.upper() for column in columns], *cells]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def facts(pairs: Sequence[tuple[str, object]]) -> None:
@@ -63,15 +69,19 @@ def bullets(sentences: Sequence[str]) -> None:
         click.echo(f"- {printable(sentence)}")
 
 
-def _table_for_a_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def drawn(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A table as a terminal shows it, as wide as that is. `cells`: printable."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold")
     for row in cells:
-        drawn.add_row(*map(Text, row))
-    Console(highlight=False).print(drawn)
+        made.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(made)
+    return captured.get()

@@ -8,10 +8,12 @@ import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
 from sealwright.client.objects import (
+    AcceptedClock,
     ApiKey,
     Catalogue,
     Certificate,
     Chain,
+    Confirmed,
     DisabledIdentity,
     Enrolled,
     Explanation,
@@ -28,11 +30,15 @@ from sealwright.client.objects import (
     Policy,
     PolicyTerms,
     Proposal,
+    Report,
+    ReportedOperation,
     Request,
     Setting,
     Signer,
     SignerTerms,
     SigningRequest,
+    State,
+    Suspension,
 )
 
 
@@ -141,8 +147,21 @@ class Client(Caller):
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
 
+    def accept_clock(self) -> Answer[AcceptedClock]:
+        return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
+
     def set_setting(self, name: str, value: str) -> Answer[Setting]:
         return self._call("PUT", f"/v1/settings/{part(name)}", Setting, {"value": value})
+
+    def suspensions(self, limit: int, cursor: str | None = None) -> Answer[Page[Suspension]]:
+        return self._get("/v1/recovery", Page[Suspension], limit=limit, cursor=cursor)
+
+    def confirm(self, kind: str, suspended_id: str) -> Answer[Suspension]:
+        path = f"/v1/recovery/{part(kind)}/{part(suspended_id)}/confirm"
+        return self._call("POST", path, Suspension, {})
+
+    def confirm_all(self) -> Answer[Confirmed]:
+        return self._call("POST", "/v1/recovery/confirm", Confirmed, {})
 
     def create_signer(
         self, name: str, key: str, common_name: str, **more: Unpack[SignerTerms]
@@ -360,6 +379,8 @@ class Client(Caller):
         kind: str | None = None,
         outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
     ) -> Answer[Page[Operation]]:
         """Newest first."""
         return self._get(
@@ -371,15 +392,57 @@ class Client(Caller):
             actor=actor,
             kind=kind,
             outcome=outcome,
-            since=since.isoformat().replace("+00:00", "Z") if since else None,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
         )
+
+    def report(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        signer: str | None = None,
+        actor: str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        action: str | None = None,
+    ) -> Answer[Report]:
+        """Oldest first, with what they rest on: calls to sign, or changes of this `action`."""
+        return self._get(
+            "/v1/operations/report",
+            Report,
+            limit=limit,
+            cursor=cursor,
+            signer=signer,
+            actor=actor,
+            outcome=outcome,
+            since=_spell(since),
+            until=_spell(until),
+            action=action,
+        )
+
+    def explain_operation(self, name: str) -> Answer[ReportedOperation]:
+        """`name`: its id, or its sequence number."""
+        return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
 
-    def export_operations(self) -> Iterator[bytes]:
-        """The whole log as NDJSON in the order of the chain, in pieces of any length.
+    def state(self) -> Answer[State]:
+        return self._call("GET", "/v1/state", State)
+
+    def export_operations(self, since_head: str | None = None) -> Iterator[bytes]:
+        """The whole log as NDJSON in the order of the chain, in pieces of any length. `since_head`:
+        from the row on that has this hash.
 
         An answer that breaks off raises UnreachableError from the iterator.
         """
-        return self._stream("/v1/operations/export")
+        query = "" if since_head is None else f"?since_head={part(since_head)}"
+        return self._stream(f"/v1/operations/export{query}")
+
+
+def _spell(time: datetime | None) -> str | None:
+    """`time`: UTC."""
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -45,6 +45,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     allowed_addresses: list[str] = []
     issued_by: str | None = None
     enrolled: bool = False
+    suspended_at: datetime | None = None
     last_used_on: date | None = None
     last_used_from: str | None = None
 
@@ -130,6 +131,11 @@ class Group(msgspec.Struct, frozen=True):
     signers: list[str] = []
 
 
+class AcceptedClock(msgspec.Struct, frozen=True):
+    accepted_at: datetime
+    rows_at: datetime
+
+
 class Setting(msgspec.Struct, frozen=True):
     """`form`: how a value is written; `meaning`: a sentence."""
 
@@ -138,6 +144,24 @@ class Setting(msgspec.Struct, frozen=True):
     default: str
     form: str
     meaning: str
+
+
+class Suspension(msgspec.Struct, frozen=True):
+    """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
+    `signer`: that it is about, None for a key."""
+
+    kind: str
+    id: str
+    identity: str
+    at: datetime
+    signer: str | None = None
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """`left`: what is still suspended."""
+
+    confirmed: list[Suspension]
+    left: list[Suspension]
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -305,6 +329,7 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
     credential: Credential | None = None
     withdrawn_at: datetime | None = None
+    suspended_at: datetime | None = None
 
 
 class RequestStep(PolicyStep, frozen=True):
@@ -387,6 +412,7 @@ class Grant(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
     revoked_by: str | None
     revoke_reason: str | None
+    suspended_at: datetime | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -433,6 +459,48 @@ class Operation(msgspec.Struct, frozen=True):
     object: str | None = None
     client: ClientContext | None = None
     grant_id: str | None = None
+    scheme: str | None = None
+    digest: bytes | None = None
+    certificate_serial: str | None = None
+    credential: Credential | None = None
+    api_key_id: str | None = None
+    details: dict[str, str | int | bool | None] | None = None
+
+
+class ReportedGrant(msgspec.Struct, frozen=True):
+    """`action`: `grant:issue`, or `grant:create` where `issued_by` approved it beforehand."""
+
+    id: str
+    action: str
+    issued_by: str | None
+    created_at: datetime
+    policy: str | None
+    justification: str | None
+
+
+class ReportedRequest(msgspec.Struct, frozen=True):
+    """Who asked for a grant, or proposed a change."""
+
+    id: str
+    requester: str | None
+    created_at: datetime
+    justification: str | None
+
+
+class ReportedApproval(msgspec.Struct, frozen=True):
+    sequence: int
+    approver: str | None
+    created_at: datetime
+    comment: str | None
+    credential: Credential | None
+
+
+class ReportedOperation(Operation, frozen=True, kw_only=True):
+    """With what it rests on, as the log says."""
+
+    grant: ReportedGrant | None
+    request: ReportedRequest | None
+    approved_by: list[ReportedApproval]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -440,6 +508,23 @@ class Head(msgspec.Struct, frozen=True):
 
     sequence: int
     row_hash: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A page of one; `head`: the end of the log when it was made."""
+
+    items: list[ReportedOperation]
+    head: Head
+    next: str | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """Of what decisions rest on: how many objects there should be, and the names of those
+    that are not as the log says up to a row."""
+
+    objects: int
+    altered: list[str]
+    sequence: int
 
 
 class CatalogueSigner(msgspec.Struct, frozen=True):

@@ -1,0 +1,192 @@
+"""sealwright audit verify: the chain of hashes, recomputed."""
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from sealwright.cli.audit_source import SourceOf, source_options
+from sealwright.cli.export_file import check_is_export
+from sealwright.cli.failure import CommandError
+from sealwright.cli.log_lines import pieces_of, watched
+from sealwright.cli.options import ClientCommand, invocation
+from sealwright.cli.output import print_object, warn
+from sealwright.cli.text import facts
+from sealwright.client.errors import Refused
+from sealwright.client.objects import State
+
+if TYPE_CHECKING:
+    from controlplane.audit.verification import Verification
+    from sealwright.client.objects import Head
+
+_NO_SUCH_ROW = "operation_not_found"
+
+
+class _Hash(click.ParamType[str]):
+    name = "hash"
+
+    def convert(
+        self, value: object, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        text = str(value).lower()
+        if not re.fullmatch("[0-9a-f]{64}", text):
+            self.fail(
+                f"{value!r} is no hash of a row, which has 64 hex digits: take `head` of an "
+                "earlier sealwright audit verify",
+                parameter,
+                context,
+            )
+        return text
+
+
+@click.command(cls=ClientCommand)
+@click.argument("file", required=False, type=click.File("rb"), metavar="[FILE]")
+@click.option(
+    "--expect-head",
+    type=_Hash(),
+    metavar="HASH",
+    help="A head that was noted down earlier: the log must hold a row with this hash.",
+)
+@click.option(
+    "--since-head",
+    type=_Hash(),
+    metavar="HASH",
+    help="A head that was noted down when the log was verified: only the rows after it are "
+    "checked, and that they follow it.",
+)
+@click.option(
+    "--state",
+    "with_state",
+    is_flag=True,
+    help="Also check that what decisions rest on is as the log says: by the server, or with "
+    "--data-dir and the master key there.",
+)
+@source_options
+def verify(
+    source: SourceOf,
+    file: BinaryIO | None,
+    expect_head: str | None,
+    since_head: str | None,
+    with_state: bool,
+) -> None:
+    """Check the chain of hashes: of an exported FILE (- is stdin), of the server's log, or of
+    the store in a folder.
+
+    Nothing of the server is trusted but the rows themselves, and with --state its master key. Exit
+    code 1 if a row was changed, removed or slipped in, if the log does not hold the head expected,
+    or if something is not as the log says; 2 if FILE is no export.
+    """
+    from controlplane.audit.parallel import verify_export
+
+    if with_state and file is not None:
+        raise click.UsageError("--state is of a server: an exported FILE has no state.")
+    expected = [expect_head] if expect_head is not None else []
+    told: Head | None = None
+    if file is None:
+        told = source().operations_head().value
+        pieces = _watched(_rows(source, since_head), None if since_head else told.sequence)
+        chain = verify_export(pieces, *expected, told.row_hash, since=since_head)
+    else:
+        pieces = check_is_export(pieces_of(file), file.name)
+        pieces = _watched(pieces, _size_of(file), len)
+        chain = verify_export(pieces, *expected, since=since_head)
+    state = source().state().value if with_state else None
+    _tell(chain, state)
+    _warn(chain, expected, since_head, told)
+    if state is not None and state.altered:
+        warn("what was altered is refused until it is as the log says: see docs/security.md")
+    if not chain.intact or (state is not None and state.altered):
+        click.get_current_context().exit(1)
+
+
+def _rows(source: SourceOf, since_head: str | None) -> Iterable[bytes]:
+    """None if no row has this hash."""
+    try:
+        return source().export_operations(since_head)
+    except (Refused, CommandError) as refused:
+        if refused.code != _NO_SUCH_ROW:
+            raise
+        return []
+
+
+def _tell(chain: "Verification", state: State | None) -> None:
+    since = chain.since
+    if invocation().json:
+        found = (chain.rows, chain.intact, chain.first_bad_sequence, chain.head)
+        before = UNSET if since is None else chain.earlier
+        print_object(_Verdict(*found, UNSET if since is None else since, before, state or UNSET))
+        return
+    told = [
+        ("rows", chain.rows),
+        ("intact", "yes" if chain.intact else "no"),
+        ("first bad sequence", chain.first_bad_sequence),
+        ("head", chain.head),
+    ]
+    if since is not None:
+        told.insert(1, ("they follow row", since))
+        told.append(("approvals before", chain.earlier))
+    if state is not None:
+        told.append(("objects", state.objects))
+        told.append(("altered", ", ".join(state.altered) or "none"))
+    facts(told)
+
+
+def _warn(
+    chain: "Verification", expected: list[str], since_head: str | None, told: "Head | None"
+) -> None:
+    if chain.since is not None:
+        warn(
+            f"checked from row {chain.since} on, which has the hash that was given; rows before it "
+            f"were not, nor the {chain.earlier} approvals in them that later rows name"
+        )
+    if chain.newer is not None:
+        warn(
+            f"row {chain.newer} was made by a newer version of Sealwright, which this one cannot "
+            "check: verify with that version"
+        )
+    if (
+        since_head is not None
+        and since_head not in chain.missing
+        and {*expected} & {*chain.missing}
+    ):
+        warn("no row from there on has the head expected; it was not looked for before")
+    elif {*expected, since_head} & set(chain.missing):
+        warn("the log does not hold the head expected: rows are missing, or were rewritten")
+    if told is not None and told.row_hash in chain.missing:
+        warn(f"the store's own note of the log's end, row {told.sequence}, is not the log's")
+
+
+def _count_rows(piece: bytes) -> int:
+    return piece.count(b"\n")
+
+
+def _watched(
+    pieces: Iterable[bytes], total: int | None, measure: Callable[[bytes], int] = _count_rows
+) -> Iterable[bytes]:
+    is_for_people = sys.stderr.isatty() and not invocation().json
+    return watched(pieces, total, measure) if is_for_people else pieces
+
+
+def _size_of(file: BinaryIO) -> int | None:
+    """In bytes; None of what is no regular file."""
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+class _Verdict(msgspec.Struct):
+    """`since`: the number of the row that they follow, if that is not the first; then what was not
+    checked is told too: how many approvals before they name."""
+
+    rows: int
+    intact: bool
+    first_bad_sequence: int | None
+    head: str
+    since: int | UnsetType = UNSET
+    approvals_before: int | UnsetType = UNSET
+    state: State | UnsetType = UNSET
