@@ -7,6 +7,7 @@ from typing import Unpack
 import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
+from sealwright.client.errors import UnexpectedAnswerError
 from sealwright.client.objects import (
     AcceptedClock,
     ApiKey,
@@ -426,6 +427,17 @@ class Client(Caller):
     def explain_operation(self, name: str) -> Answer[ReportedOperation]:
         """`name`: its id, or its sequence number."""
         return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
+
+    def receipt(self, operation_id: str, *, witnessed: bool = False) -> str:
+        """A C2SP tlog-proof. `witnessed`: refused until all witnesses have signed its
+        checkpoint."""
+        query = "?witnessed=1" if witnessed else ""
+        path = f"/v1/operations/{part(operation_id)}/receipt{query}"
+        response = self._send("GET", path)
+        try:
+            return response.body.decode()
+        except UnicodeDecodeError:
+            raise UnexpectedAnswerError(f"{response.url} answered {path} with no text") from None
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
