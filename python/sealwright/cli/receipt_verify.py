@@ -9,7 +9,7 @@ import click
 from sealwright.cli.options import LocalCommand, invocation
 from sealwright.cli.output import print_object
 from sealwright.cli.receipt_text import tell_invalid, tell_valid
-from sealwright.receipt.artifact import check_digest, check_file
+from sealwright.receipt.artifact.check import check_digest, check_file
 from sealwright.receipt.fault import NotValidError, Reason
 from sealwright.receipt.file import LARGEST_FILE, parse_receipts
 from sealwright.receipt.note import KeyKind, VerifierKey
@@ -83,6 +83,12 @@ class _Approver(click.ParamType[str]):
     "signature (JAR, APK, PE, MSI, CAB, CMS) and leads to it.",
 )
 @click.option(
+    "--signature",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="S",
+    help="With --file: its detached CMS signature, DER or PEM.",
+)
+@click.option(
     "--witness",
     "witnesses",
     type=_Key(KeyKind.COSIGNATURE, "a witness"),
@@ -104,6 +110,7 @@ def verify(
     log_key: VerifierKey,
     digest: bytes | None,
     artifact: Path | None,
+    signature: Path | None,
     witnesses: tuple[VerifierKey, ...],
     approvers: tuple[str, ...],
 ) -> None:
@@ -114,13 +121,15 @@ def verify(
     """
     if digest is not None and artifact is not None:
         raise click.UsageError("Give --digest or --file, not both.")
+    if signature is not None and artifact is None:
+        raise click.UsageError("--signature is of a file: name that with --file.")
     verified = None
     try:
         verified = _verified(receipt.read(LARGEST_FILE + 1), log_key, witnesses)
         check_approvers(verified, approvers)
         if digest is not None:
             check_digest(verified.proven.row, digest)
-        holds_by = None if artifact is None else _check_file(verified, artifact)
+        holds_by = None if artifact is None else _check_file(verified, artifact, signature)
     except NotValidError as fault:
         if invocation().json:
             print_object(_report(verified, fault))
@@ -141,11 +150,11 @@ def _verified(octets: bytes, log_key: VerifierKey, witnesses: tuple[VerifierKey,
     return verify_receipts(receipts, log_key, witnesses)
 
 
-def _check_file(verified: Verified, path: Path) -> str:
+def _check_file(verified: Verified, path: Path, signature: Path | None) -> str:
     try:
-        return check_file(verified.proven.row, path)
+        return check_file(verified.proven.row, path, signature)
     except OSError as fault:
-        raise click.UsageError(f"{path} cannot be read: {fault.strerror}") from None
+        raise click.UsageError(f"{fault.filename} cannot be read: {fault.strerror}") from None
 
 
 def _report(verified: Verified | None, fault: NotValidError | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a log says of itself at one time (C2SP tlog-checkpoint)."""
 
-from dataclasses import dataclass
+import msgspec
 
 from sealwright.receipt.base64_text import from_base64
 from sealwright.receipt.numbers import from_decimal
@@ -9,8 +9,7 @@ HASH_OCTETS = 32
 LARGEST_TREE = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     origin: str
     tree_size: int
     root: bytes

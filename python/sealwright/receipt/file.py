@@ -6,7 +6,8 @@ octets of salt and of the canonical JSON that the row commits to.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from sealwright.receipt.base64_text import from_base64, to_base64
 from sealwright.receipt.checkpoint import HASH_OCTETS, Checkpoint
@@ -28,8 +29,7 @@ _MOST_HASHES = 63
 _LARGEST_INDEX = 2**63 - 2
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(msgspec.Struct, frozen=True):
     member: str
     salt: bytes
     value: bytes
@@ -38,8 +38,7 @@ class Disclosure:
         return f"disclose {self.member} {to_base64(self.salt)} {to_base64(self.value)}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """`extra`: the octets of the row."""
 
     extra: bytes

@@ -1,8 +1,9 @@
 """Signed notes and verifier keys (C2SP signed-note, tlog-cosignature), Ed25519 alone."""
 
 import hashlib
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from sealwright.receipt.base64_text import from_base64
 
@@ -20,8 +21,7 @@ class KeyKind(IntEnum):
     """Over a line that says so, the time, and the text: a witness's."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifierKey:
+class VerifierKey(msgspec.Struct, frozen=True):
     name: str
     key_id: bytes
     kind: KeyKind
@@ -51,15 +51,13 @@ class VerifierKey:
         return cls(name, key_id, KeyKind(kind[0]), public_key)
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureLine:
+class SignatureLine(msgspec.Struct, frozen=True):
     name: str
     key_id: bytes
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """`text` ends with a line feed."""
 
     text: str

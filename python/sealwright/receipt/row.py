@@ -2,7 +2,6 @@
 row")."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -106,8 +105,7 @@ _NOT_HASHED = {b"1": ("credential", "approvals"), b"2": ("client",)}
 """Members of `Row` that this version's octets must not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class HashedRow:
+class HashedRow(msgspec.Struct, frozen=True):
     """`said` is the row as the octets have it, for who passes it on as JSON."""
 
     row: Row

@@ -1,8 +1,9 @@
 """Whether receipts hold: log, witnesses, place in the tree, and what the row rests on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from sealwright.receipt.fault import NotValidError, Reason
 from sealwright.receipt.file import Receipt
@@ -22,8 +23,7 @@ ENROLLING = "enrolment:use"
 _AGE_IS_EXACT_TO = 1.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Witnessed:
+class Witnessed(msgspec.Struct, frozen=True):
     """`by`: the name of the witness's key."""
 
     by: str
@@ -31,8 +31,7 @@ class Witnessed:
     """Seconds since 1970, by the witness's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(msgspec.Struct, frozen=True):
     """A row that stands in the log. `client`: as it was disclosed, or as a row of version 1 has it;
     `others`: signatures on the checkpoint by keys that nobody gave, which prove nothing."""
 
@@ -47,8 +46,7 @@ class Proven:
         return self.hashed.row
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """An approval that a row names. `proven`: its own row, and `enrolment` the one in which its
     maker got the key that made it, where their receipts are there."""
 
@@ -57,8 +55,7 @@ class Decision:
     enrolment: Proven | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """`enrolment`: of the key that made the row, where its receipt is there."""
 
     proven: Proven
