@@ -510,6 +510,12 @@ class Head(msgspec.Struct, frozen=True):
     row_hash: str
 
 
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """A page of one; `head`: the end of the log when it was made."""
 
