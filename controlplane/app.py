@@ -18,6 +18,8 @@ from controlplane.api import (
     groups,
     health,
     identities,
+    jobs,
+    log,
     members,
     notices,
     operations,
@@ -37,6 +39,8 @@ from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import settle
+from controlplane.background.background import Background
+from controlplane.background.jobs import MOST, jobs_of
 from controlplane.errors import Code, Refused
 from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
@@ -51,7 +55,7 @@ def routes(
     services: Services, metrics: Metrics, *, metrics_named: bool = False
 ) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
-    who, certs, log = services.identities, services.signers, services.audit
+    who, certs, rows = services.identities, services.signers, services.audit
     codes = services.enrolments
     return [
         ("/v1/health/live", health.LiveResource()),
@@ -80,6 +84,7 @@ def routes(
         ),
         ("/v1/state", state.StateResource(services.state)),
         ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
+        ("/v1/jobs", jobs.JobsResource(services.jobs)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -123,12 +128,17 @@ def routes(
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
-        ("/v1/operations", operations.OperationsResource(log)),
-        ("/v1/operations/export", operations.OperationsExportResource(log)),
-        ("/v1/operations/head", operations.OperationsHeadResource(log)),
-        ("/v1/operations/report", reports.ReportResource(log)),
-        ("/v1/operations/{operation_id}", operations.OperationResource(log)),
-        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
+        ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        ("/v1/operations", operations.OperationsResource(rows)),
+        ("/v1/operations/export", operations.OperationsExportResource(rows)),
+        ("/v1/operations/head", operations.OperationsHeadResource(rows)),
+        ("/v1/operations/report", reports.ReportResource(rows)),
+        ("/v1/operations/{operation_id}", operations.OperationResource(rows)),
+        (
+            "/v1/operations/{operation_id}/receipt",
+            operations.OperationReceiptResource(services.receipts),
+        ),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
     ]
 
 
@@ -171,8 +181,10 @@ class Process:
         self._metrics_named = metrics_named
         self._anchor = anchor
         self._threads = Threads(threads)
-        self._most_connections = threads + 2  # the writer's, and that of the last uses
+        # Besides: the writer's, that of the last uses, and one for each job.
+        self._most_connections = threads + 2 + MOST
         self._services: Services | None = None
+        self._background: Background | None = None
 
     def closed(self) -> App:
         """While the store cannot be opened: alive, and nothing else."""
@@ -195,11 +207,14 @@ class Process:
         )
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        self._background = Background(jobs_of(self._services), self._services.jobs, self._metrics)
         return app
 
     def close(self) -> None:
         """Returns when everything under way is done."""
         self._threads.close()
+        if self._background is not None:
+            self._background.close()
         if self._services is not None:
             self._services.close()
 

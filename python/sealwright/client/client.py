@@ -23,6 +23,8 @@ from sealwright.client.objects import (
     Head,
     Health,
     Identity,
+    Job,
+    LogKeys,
     Member,
     NewApiKey,
     NewEnrolment,
@@ -147,6 +149,9 @@ class Client(Caller):
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def jobs(self, limit: int, cursor: str | None = None) -> Answer[Page[Job]]:
+        return self._get("/v1/jobs", Page[Job], limit=limit, cursor=cursor)
 
     def accept_clock(self) -> Answer[AcceptedClock]:
         return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
@@ -441,6 +446,9 @@ class Client(Caller):
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
+
+    def log_keys(self) -> Answer[LogKeys]:
+        return self._get("/v1/log/keys", LogKeys)
 
     def state(self) -> Answer[State]:
         return self._call("GET", "/v1/state", State)

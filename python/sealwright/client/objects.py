@@ -146,6 +146,23 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Job(msgspec.Struct, frozen=True):
+    """What runs in the background. `every_seconds`: between two runs; `failures`: of the last runs,
+    in a row; `failure`: of the last that failed, in words; `node`, `process`: where it runs."""
+
+    name: str
+    does: str
+    every_seconds: int
+    next_at: datetime
+    ran_at: datetime | None
+    succeeded_at: datetime | None
+    failures: int
+    failed_at: datetime | None
+    failure: str | None
+    node: str
+    process: int
+
+
 class Suspension(msgspec.Struct, frozen=True):
     """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
     `signer`: that it is about, None for a key."""
@@ -510,12 +527,34 @@ class Head(msgspec.Struct, frozen=True):
     row_hash: str
 
 
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """A page of one; `head`: the end of the log when it was made."""
 
     items: list[ReportedOperation]
     head: Head
     next: str | None = None
+
+
+class LogKey(msgspec.Struct, frozen=True):
+    """`key`: `name+hash+base64` (C2SP signed-note)."""
+
+    key: str
+    origin: str
+    created_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+
+
+class LogKeys(msgspec.Struct, frozen=True):
+    """The one that signs, then those that did."""
+
+    items: list[LogKey]
 
 
 class State(msgspec.Struct, frozen=True):
