@@ -289,7 +289,7 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        log_signing = LogSigning(store, keys, clock)
+        self._log_signing = log_signing = LogSigning(store, keys, clock)
         self.log_keys = LogKeys(store)
         self.published_log = PublishedLog(store, log_signing, clock)
         self.receipts = Receipts(store, Log(store, clock), log_signing, self.published_log)
@@ -325,7 +325,8 @@ class Services:
 
     def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
         """From now on, until it is closed; `failed` is called when that fails."""
-        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
+        file = AnchorFile(path, self._master_key)
+        self._noting = Noting(self._store, file, self._log_signing, failed)
 
     def erase_due(self) -> None:
         """What is gone by now; whoever changes anything does so too."""
