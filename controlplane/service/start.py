@@ -9,6 +9,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.anchor import NAME
 from controlplane.domain.instant import now
 from controlplane.service.changes import record
+from controlplane.service.growing import Tell, grow_tree, log_growth
 from controlplane.service.installation import proven_store, refuse_foreign, upgrade
 from controlplane.service.location import Location
 from controlplane.service.rollback import settle_start
@@ -18,9 +19,11 @@ from controlplane.store.schema import Guards, find_guards, put_back
 _log = structlog.get_logger()
 
 
-def make_ready(location: Location, anchor: Path | None, accepted: str | None) -> Path:
+def make_ready(
+    location: Location, anchor: Path | None, accepted: str | None, tell: Tell = log_growth
+) -> Path:
     """Where the anchor is from now on. `anchor`: None: in the data directory. `accepted`: the head
-    of a store that somebody takes as it is. Refused as `upgrade`, `proven_store` and
+    of a store that somebody takes as it is. `tell`: how far it is with a long log. Refused as `upgrade`, `proven_store` and
     `settle_start`; state_altered where there are triggers that are not ours."""
     beside = location.data_dir / NAME
     is_noted = any(each is not None and each.exists() for each in (anchor, beside))
@@ -36,6 +39,7 @@ def make_ready(location: Location, anchor: Path | None, accepted: str | None) ->
         anchor = settle_start(store, location.recalled(), anchor, accepted, is_believed=is_believed)
         if guards.missing:
             _put_back(store, guards)
+        grow_tree(store, tell)
     return anchor
 
 
