@@ -33,8 +33,8 @@ _STATEMENTS = [
     """
     CREATE TABLE log_keys (
         id TEXT PRIMARY KEY,
-        origin TEXT NOT NULL,
-        instance TEXT NOT NULL,
+        instance TEXT NOT NULL UNIQUE,
+        origin TEXT UNIQUE,
         public_key BLOB NOT NULL,
         handle BLOB,
         created_at TEXT NOT NULL,
@@ -46,8 +46,6 @@ _STATEMENTS = [
     """
     CREATE TABLE checkpoints (
         id INTEGER PRIMARY KEY CHECK (id = 1),
-        origin TEXT NOT NULL,
-        size BIGINT NOT NULL,
         note TEXT NOT NULL,
         published_at TEXT NOT NULL
     )

@@ -22,6 +22,7 @@ from sealwright.client.objects import (
     Head,
     Health,
     Identity,
+    LogKeys,
     Member,
     NewApiKey,
     NewEnrolment,
@@ -429,6 +430,9 @@ class Client(Caller):
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
+
+    def log_keys(self) -> Answer[LogKeys]:
+        return self._get("/v1/log/keys", LogKeys)
 
     def state(self) -> Answer[State]:
         return self._call("GET", "/v1/state", State)
