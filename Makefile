@@ -12,6 +12,11 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
+# What is compiled of Python is kept, whatever this shell has by default: the tests start processes by
+# the hundred, of 800 modules each.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
   python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
   test-portable format clean

@@ -18,6 +18,7 @@ from controlplane.api import (
     groups,
     health,
     identities,
+    jobs,
     log,
     members,
     notices,
@@ -40,6 +41,8 @@ from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import settle
+from controlplane.background.background import Background
+from controlplane.background.jobs import MOST, jobs_of
 from controlplane.errors import Code, Refused
 from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
@@ -83,6 +86,7 @@ def routes(
         ),
         ("/v1/state", state.StateResource(services.state)),
         ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
+        ("/v1/jobs", jobs.JobsResource(services.jobs)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -194,8 +198,10 @@ class Process:
         self._metrics_named = metrics_named
         self._anchor = anchor
         self._threads = Threads(threads)
-        self._most_connections = threads + 2  # the writer's, and that of the last uses
+        # Besides: the writer's, that of the last uses, and one for each job.
+        self._most_connections = threads + 2 + MOST
         self._services: Services | None = None
+        self._background: Background | None = None
 
     def closed(self) -> App:
         """While the store cannot be opened: alive, and nothing else."""
@@ -218,11 +224,14 @@ class Process:
         )
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        self._background = Background(jobs_of(self._services), self._services.jobs, self._metrics)
         return app
 
     def close(self) -> None:
         """Returns when everything under way is done."""
         self._threads.close()
+        if self._background is not None:
+            self._background.close()
         if self._services is not None:
             self._services.close()
 

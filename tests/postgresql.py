@@ -34,6 +34,7 @@ class PostgresqlServer:
                     *(_program("postgres"), "-D", str(self.folder / "data")),
                     *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)),
                     *("-c", "max_connections=250"),
+                    *("-c", "fsync=off"),  # no test takes the machine's power away
                 ],
                 stdout=log,
                 stderr=log,

@@ -109,6 +109,32 @@ def grow(size: int, frontier: bytes, row_hashes: Iterable[str]) -> Growth:
     return Growth(before, frontier, size, b"".join(hashes), full)
 
 
+class Cover:
+    """Leaves in order, from any on, as the fewest full nodes; stretches of them can be joined."""
+
+    def __init__(self) -> None:
+        self._nodes: list[tuple[int, int, bytes]] = []
+
+    def add_leaf(self, index: int, row_hash: str) -> None:
+        """ValueError of what is no hash."""
+        self._add(0, index, leaf_hash(row_hash))
+
+    def join(self, following: "Cover") -> None:
+        for level, index, hash_ in following._nodes:
+            self._add(level, index, hash_)
+
+    def root(self) -> bytes:
+        """Of the tree, where they begin with its first leaf."""
+        return root_of(b"".join(hash_ for _, _, hash_ in self._nodes))
+
+    def _add(self, level: int, index: int, hash_: bytes) -> None:
+        nodes = self._nodes
+        while index & 1 and nodes and nodes[-1][:2] == (level, index - 1):
+            hash_ = node_hash(nodes.pop()[2], hash_)
+            level, index = level + 1, index >> 1
+        nodes.append((level, index, hash_))
+
+
 def root_at(size: int, node: Node) -> bytes:
     """Of the tree when it had so many leaves."""
     return _over(0, size, node) if size else sha256().digest()

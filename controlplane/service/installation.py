@@ -39,6 +39,7 @@ from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
 from controlplane.service.identities import Identities
 from controlplane.service.identity_creation import NewIdentity, insert_identity
+from controlplane.service.jobs import Jobs
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.log import Log
@@ -301,6 +302,7 @@ class Services:
         self.witnessing = Witnessing(store, log_signing, self.published_log, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
+        self.jobs = Jobs(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -326,14 +328,13 @@ class Services:
     def _try_to_write(self) -> None:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
-            erase_due(database, self._clock())
 
     def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
         """From now on, until it is closed; `failed` is called when that fails."""
         self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
 
     def erase_due(self) -> None:
-        """What is gone by now; whoever else writes does so too."""
+        """What is gone by now; whoever changes anything does so too."""
         with self._store.read() as database:
             due = find_due(database, self._clock())
         if due:
@@ -377,8 +378,6 @@ def open_services(
     try:
         master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
-        with suppress(Refused):  # nothing can be written now: whoever writes next does it
-            services.erase_due()
     except BaseException:
         store.close()
         raise

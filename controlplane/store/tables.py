@@ -458,6 +458,23 @@ class CheckpointRow(Model):
         table_name = "checkpoints"
 
 
+class JobRow(Model):
+    name = TextField(primary_key=True)
+    does = TextField()
+    every_seconds = IntegerField()
+    next_at = TextField()
+    node = TextField()
+    process = IntegerField()
+    ran_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failures = IntegerField()
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+
+
 class OperationRow(Model):
     sequence = BigIntegerField(primary_key=True)
     id = TextField()

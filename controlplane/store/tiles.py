@@ -4,6 +4,8 @@ level of every eighth. What is not full yet is read off the rows, and off the ti
 Nothing proves a tile by itself: who builds something of it holds that against the root of the tree.
 """
 
+from collections.abc import Iterator
+
 from peewee import Database
 
 from controlplane.domain.tree import (
@@ -22,6 +24,9 @@ _KEEP = (
     "INSERT INTO tiles (level, position, root, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _HASHES = "SELECT hashes FROM tiles WHERE level = ? AND position = ?"
+_TILE = "SELECT root, hashes FROM tiles WHERE level = ? AND position = ?"
+_BEYOND = "SELECT position FROM tiles WHERE level = ? AND position >= ? ORDER BY position"
+_ABOVE = "SELECT level, position FROM tiles WHERE level >= ? ORDER BY level, position"
 _ROOTS = (
     "SELECT root FROM tiles WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
 )
@@ -88,6 +93,29 @@ class Tiles:
         if len(hashes) != width or any(len(each) != HASH_OCTETS for each in hashes):
             raise altered(_name(level, position))
         return hashes
+
+
+def find_strange(database: Database, size: int) -> Iterator[str]:
+    """Names of the tiles of a tree of this size that are not what they are made of, or missing; and
+    of those that are too many."""
+    level, count = 0, size // TILE_WIDTH
+    while count:
+        for position in range(count):
+            values = (level, position)
+            row = ask(database, place(database, _TILE), values).fetchone()
+            hashes = _read(database, level, position, TILE_WIDTH)
+            if (
+                len(hashes) != TILE_WIDTH
+                or row is None
+                or (bytes(row[0]), bytes(row[1])) != (root_over(hashes), b"".join(hashes))
+            ):
+                yield _name(level, position)
+        values = (level, count)
+        for (position,) in ask(database, place(database, _BEYOND), values).fetchall():
+            yield _name(level, position)
+        level, count = level + 1, count // TILE_WIDTH
+    for above, position in ask(database, place(database, _ABOVE), (level,)).fetchall():
+        yield _name(above, position)
 
 
 def _read(database: Database, level: int, position: int, width: int) -> list[bytes]:

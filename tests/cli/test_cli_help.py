@@ -63,6 +63,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "group remove",
         "settings list",
         "settings set",
+        "jobs list",
         "signer create",
         "signer list",
         "signer show",

@@ -15,6 +15,7 @@ _COMMANDS = {
     "whoami": "sealwright.cli.whoami:whoami",
     "group": "sealwright.cli.group:group",
     "settings": "sealwright.cli.settings:settings",
+    "jobs": "sealwright.cli.jobs:jobs",
     "signer": "sealwright.cli.signer:signer",
     "ca": "sealwright.cli.ca:ca",
     "member": "sealwright.cli.member:member",

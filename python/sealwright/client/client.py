@@ -23,6 +23,7 @@ from sealwright.client.objects import (
     Head,
     Health,
     Identity,
+    Job,
     LogKeys,
     Member,
     NewApiKey,
@@ -149,6 +150,9 @@ class Client(Caller):
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def jobs(self, limit: int, cursor: str | None = None) -> Answer[Page[Job]]:
+        return self._get("/v1/jobs", Page[Job], limit=limit, cursor=cursor)
 
     def accept_clock(self) -> Answer[AcceptedClock]:
         return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)

@@ -146,6 +146,23 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Job(msgspec.Struct, frozen=True):
+    """What runs in the background. `every_seconds`: between two runs; `failures`: of the last runs,
+    in a row; `failure`: of the last that failed, in words; `node`, `process`: where it runs."""
+
+    name: str
+    does: str
+    every_seconds: int
+    next_at: datetime
+    ran_at: datetime | None
+    succeeded_at: datetime | None
+    failures: int
+    failed_at: datetime | None
+    failure: str | None
+    node: str
+    process: int
+
+
 class Suspension(msgspec.Struct, frozen=True):
     """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
     `signer`: that it is about, None for a key."""
@@ -528,6 +545,12 @@ class Witness(msgspec.Struct, frozen=True):
     succeeded_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str | None = None
+
+
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
 
 
 class Report(msgspec.Struct, frozen=True):

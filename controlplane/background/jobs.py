@@ -1,0 +1,20 @@
+"""Which jobs there are."""
+
+from datetime import timedelta
+
+from controlplane.background.job import Job
+from controlplane.service.installation import Services
+
+MOST = 8
+"""That there are: each may want a connection to the store."""
+
+
+def jobs_of(services: Services) -> tuple[Job, ...]:
+    return (
+        Job(
+            "erase-deleted",
+            "Erases the private keys and members of signers whose deletion is due.",
+            timedelta(seconds=10),
+            services.erase_due,
+        ),
+    )
