@@ -33,6 +33,8 @@ from controlplane.api import (
     sign,
     signers,
     state,
+    tiles,
+    witnesses,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
@@ -129,6 +131,7 @@ def routes(
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
         ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        *_tree_routes(services),
         ("/v1/operations", operations.OperationsResource(rows)),
         ("/v1/operations/export", operations.OperationsExportResource(rows)),
         ("/v1/operations/head", operations.OperationsHeadResource(rows)),
@@ -139,6 +142,20 @@ def routes(
             operations.OperationReceiptResource(services.receipts),
         ),
         ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
+    ]
+
+
+def _tree_routes(services: Services) -> list[tuple[str, object]]:
+    """What the log is to outsiders."""
+    readers, published = services.log_readers, services.published_log
+    checkpoint = tiles.LogCheckpointResource(readers, published, services.witnessing)
+    return [
+        ("/v1/log/checkpoint", checkpoint),
+        ("/v1/log/tile/entries/{place:path}", tiles.LogEntriesResource(readers, published)),
+        ("/v1/log/tile/{level}/{place:path}", tiles.LogTileResource(readers, published)),
+        ("/v1/log/consistency", tiles.LogConsistencyResource(readers, published)),
+        ("/v1/log/witnesses", witnesses.WitnessesResource(services.witnesses)),
+        ("/v1/log/witnesses/{witness_id}", witnesses.WitnessResource(services.witnesses)),
     ]
 
 

@@ -17,4 +17,10 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             timedelta(seconds=10),
             services.erase_due,
         ),
+        Job(
+            "publish-checkpoint",
+            "Publishes the newest checkpoint of the log, once anybody has asked for one.",
+            timedelta(seconds=1),
+            services.published_log.keep_published,
+        ),
     )

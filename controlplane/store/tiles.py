@@ -4,7 +4,7 @@ level of every eighth. What is not full yet is read off the rows, and off the ti
 Nothing proves a tile by itself: who builds something of it holds that against the root of the tree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from peewee import Database
 
@@ -35,12 +35,8 @@ _ROOTS = (
 def keep_full(database: Database, growth: Growth) -> None:
     """Within the write that this growth is of. One that does not fit the tree, because somebody
     wrote to what it is made of, is left out: signing goes on, and who asks for it hears of it."""
-    for level, position, root in growth.full_tiles():
-        first = position * TILE_WIDTH
-        places = range(first, first + TILE_WIDTH)
-        hashes = [growth.full.get((level * TILE_LEVELS, each), b"") for each in places]
-        if not all(hashes):
-            hashes = _read(database, level, position, TILE_WIDTH)
+    for level, position, root in growth.tiles:
+        hashes = _read(database, level, position, TILE_WIDTH, growth)
         if len(hashes) == TILE_WIDTH and root_over(hashes) == root:
             values = (level, position, root, b"".join(hashes))
             ask(database, place(database, _KEEP), values)
@@ -118,15 +114,22 @@ def find_strange(database: Database, size: int) -> Iterator[str]:
         yield _name(above, position)
 
 
-def _read(database: Database, level: int, position: int, width: int) -> list[bytes]:
-    """Off what it is made of, as far as that can be read."""
+def _read(
+    database: Database, level: int, position: int, width: int, growth: Growth | None = None
+) -> list[bytes]:
+    """Off what it is made of, as far as that can be read. `growth`: that is known already."""
     first = position * TILE_WIDTH
     if level:
         values = (level - 1, first, first + width)
         rows = ask(database, place(database, _ROOTS), values).fetchall()
         return [bytes(root) for (root,) in rows]
+    known: Sequence[bytes] = ()
+    if growth is not None:
+        begin = first - growth.before
+        known = growth.leaves[max(0, begin) : max(0, begin + width)]
+    unknown = row_hashes(database, first, first + width - len(known))
     try:
-        return [leaf_hash(each) for each in row_hashes(database, first, first + width)]
+        return [*(leaf_hash(each) for each in unknown), *known]
     except ValueError:
         return []
 

@@ -84,7 +84,7 @@ WHOLE = grow(0, b"", ROWS)
 
 
 def node(level: int, index: int) -> bytes:
-    return WHOLE.full[level, index]
+    return WHOLE.nodes[level, index]
 
 
 @pytest.mark.parametrize("size", range(MOST + 1))

@@ -15,6 +15,7 @@ from sealwright.client.objects import (
     Certificate,
     Chain,
     Confirmed,
+    ConsistencyProof,
     DisabledIdentity,
     Enrolled,
     Explanation,
@@ -42,6 +43,7 @@ from sealwright.client.objects import (
     SigningRequest,
     State,
     Suspension,
+    Witness,
 )
 
 
@@ -443,6 +445,26 @@ class Client(Caller):
             return response.body.decode()
         except UnicodeDecodeError:
             raise UnexpectedAnswerError(f"{response.url} answered {path} with no text") from None
+
+    def log_checkpoint(self) -> str:
+        """The published one, as a signed note.
+
+        Raises:
+            ValueError: it is no text.
+        """
+        return self._send("GET", "/v1/log/checkpoint").body.decode()
+
+    def log_consistency(self, old: int, new: int) -> Answer[ConsistencyProof]:
+        return self._get("/v1/log/consistency", ConsistencyProof, old=old, new=new)
+
+    def witnesses(self, limit: int, cursor: str | None = None) -> Answer[Page[Witness]]:
+        return self._get("/v1/log/witnesses", Page[Witness], limit=limit, cursor=cursor)
+
+    def add_witness(self, url: str, key: str) -> Answer[Witness]:
+        return self._call("POST", "/v1/log/witnesses", Witness, {"url": url, "key": key})
+
+    def remove_witness(self, witness_id: str) -> None:
+        self._send("DELETE", f"/v1/log/witnesses/{part(witness_id)}")
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
