@@ -24,6 +24,7 @@ from sealwright.client.objects import (
     Health,
     Identity,
     Job,
+    LogEnd,
     LogKeys,
     Member,
     NewApiKey,
