@@ -21,10 +21,10 @@ from sealwright.client.objects import (
     Explanation,
     Grant,
     Group,
-    Head,
     Health,
     Identity,
     Job,
+    LogEnd,
     LogKeys,
     Member,
     NewApiKey,
@@ -435,17 +435,6 @@ class Client(Caller):
         """`name`: its id, or its sequence number."""
         return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
 
-    def receipt(self, operation_id: str, *, witnessed: bool = False) -> str:
-        """A C2SP tlog-proof. `witnessed`: refused until all witnesses have signed its
-        checkpoint."""
-        query = "?witnessed=1" if witnessed else ""
-        path = f"/v1/operations/{part(operation_id)}/receipt{query}"
-        response = self._send("GET", path)
-        try:
-            return response.body.decode()
-        except UnicodeDecodeError:
-            raise UnexpectedAnswerError(f"{response.url} answered {path} with no text") from None
-
     def log_checkpoint(self) -> str:
         """The published one, as a signed note.
 
@@ -466,8 +455,19 @@ class Client(Caller):
     def remove_witness(self, witness_id: str) -> None:
         self._send("DELETE", f"/v1/log/witnesses/{part(witness_id)}")
 
-    def operations_head(self) -> Answer[Head]:
-        return self._call("GET", "/v1/operations/head", Head)
+    def receipt(self, operation_id: str, *, witnessed: bool = False) -> str:
+        """A C2SP tlog-proof. `witnessed`: refused until all witnesses have signed its
+        checkpoint."""
+        query = "?witnessed=1" if witnessed else ""
+        path = f"/v1/operations/{part(operation_id)}/receipt{query}"
+        response = self._send("GET", path)
+        try:
+            return response.body.decode()
+        except UnicodeDecodeError:
+            raise UnexpectedAnswerError(f"{response.url} answered {path} with no text") from None
+
+    def operations_head(self) -> Answer[LogEnd]:
+        return self._call("GET", "/v1/operations/head", LogEnd)
 
     def log_keys(self) -> Answer[LogKeys]:
         return self._get("/v1/log/keys", LogKeys)
