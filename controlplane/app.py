@@ -19,6 +19,7 @@ from controlplane.api import (
     health,
     identities,
     jobs,
+    log,
     members,
     notices,
     operations,
@@ -54,7 +55,7 @@ def routes(
     services: Services, metrics: Metrics, *, metrics_named: bool = False
 ) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
-    who, certs, log = services.identities, services.signers, services.audit
+    who, certs, rows = services.identities, services.signers, services.audit
     codes = services.enrolments
     return [
         ("/v1/health/live", health.LiveResource()),
@@ -127,12 +128,17 @@ def routes(
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
-        ("/v1/operations", operations.OperationsResource(log)),
-        ("/v1/operations/export", operations.OperationsExportResource(log)),
-        ("/v1/operations/head", operations.OperationsHeadResource(log)),
-        ("/v1/operations/report", reports.ReportResource(log)),
-        ("/v1/operations/{operation_id}", operations.OperationResource(log)),
-        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
+        ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        ("/v1/operations", operations.OperationsResource(rows)),
+        ("/v1/operations/export", operations.OperationsExportResource(rows)),
+        ("/v1/operations/head", operations.OperationsHeadResource(rows)),
+        ("/v1/operations/report", reports.ReportResource(rows)),
+        ("/v1/operations/{operation_id}", operations.OperationResource(rows)),
+        (
+            "/v1/operations/{operation_id}/receipt",
+            operations.OperationReceiptResource(services.receipts),
+        ),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
     ]
 
 

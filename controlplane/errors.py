@@ -53,6 +53,8 @@ class Code(StrEnum):
     GROUP_NOT_FOUND = "group_not_found"
     IDENTITY_NOT_FOUND = "identity_not_found"
     MEMBER_NOT_FOUND = "member_not_found"
+    TILE_NOT_FOUND = "tile_not_found"
+    LOG_HAS_BEGUN = "log_has_begun"
     OPERATION_NOT_FOUND = "operation_not_found"
     POLICY_NOT_FOUND = "policy_not_found"
     PROPOSAL_NOT_FOUND = "proposal_not_found"

@@ -45,9 +45,9 @@ _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
 @dataclass(frozen=True, slots=True)
 class Encoded(Generic[T]):
-    """A body that was encoded before."""
+    """A body that was encoded before: JSON, or what the endpoint answers in its place."""
 
-    json: bytes
+    octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Endpoint:
     proposes: bool  # 202 where others have to agree first
     otherwise: Mapping[Code, int]  # the status of a refusal, where it is not that of its code
     largest_body: int  # bytes
+    media_type: str  # of the answer
     hints: Mapping[str, Any]
 
     @property
@@ -99,14 +100,16 @@ def endpoint(
     proposes: bool = False,
     otherwise: Mapping[Code, int] = MappingProxyType({}),
     largest_body: int = SMALL_BODY,
+    media_type: str = JSON,
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
     """`summary` names the operation for people; statuses and refusals are what the document
-    promises."""
+    promises. `media_type`: of an answer that is not JSON; the method returns it as `Encoded`."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
         described = Endpoint(
-            summary, status, also, refusals, proposes, otherwise, largest_body, hints
+            *(summary, status, also, refusals, proposes, otherwise, largest_body, media_type),
+            hints,
         )
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
         is_quick = iscoroutinefunction(method)
@@ -131,10 +134,10 @@ def endpoint(
                 name = min(req.params)
                 raise invalid(name, f"{name}: nothing of that name is asked for here.")
             if is_quick:
-                _write(resp, status, _encoded(await method(resource, **given)), req.context.run)
-                return
-            answer = await req.context.run(lambda: _encoded(method(resource, **given)))
-            _write(resp, status, answer, req.context.run)
+                answer = _encoded(await method(resource, **given))
+            else:
+                answer = await req.context.run(lambda: _encoded(method(resource, **given)))
+            _write(resp, described, answer, req.context.run)
 
         respond.__doc__ = summary
         respond.endpoint = described  # type: ignore[attr-defined]
@@ -227,18 +230,18 @@ def _encoded(answer: object) -> Answer[Any] | Stream:
     return replace(answer, body=Encoded(msgspec.json.encode(answer.body)))
 
 
-def _write(resp: Response, status: int, answer: Answer[Any] | Stream, run: Run) -> None:
-    resp.status = status
+def _write(resp: Response, described: Endpoint, answer: Answer[Any] | Stream, run: Run) -> None:
+    resp.status = described.status
     if isinstance(answer, Stream):
         resp.content_type = "application/x-ndjson"
         resp.stream = _pieces(answer.lines, run)
         return
-    resp.status = answer.status or status
+    resp.status = answer.status or described.status
     for name, value in answer.headers.items():
         resp.set_header(name, value)
     if isinstance(answer.body, Encoded):
-        resp.content_type = JSON
-        resp.data = answer.body.json
+        resp.content_type = described.media_type
+        resp.data = answer.body.octets
 
 
 async def _pieces(lines: Iterator[bytes], run: Run) -> AsyncIterator[bytes]:

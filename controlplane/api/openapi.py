@@ -103,7 +103,7 @@ def _structs(served: list[tuple[str, str, Endpoint, bool]]) -> list[Any]:
         each
         for _, _, found, _ in served
         for each in (found.body, _answered(found))
-        if each is not None and each is not Stream
+        if each is not None and each is not Stream and each is not bytes
     ]
 
 
@@ -155,6 +155,9 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
         responses[str(status)] = {"description": _SUCCESSES[status]}
         if answered is Stream:
             responses[str(status)]["content"] = {"application/x-ndjson": {"schema": {}}}
+        elif answered is bytes and status != 304:
+            media_type = found.media_type.partition(";")[0]
+            responses[str(status)]["content"] = {media_type: {"schema": {}}}
         elif answered is not None and status != 304:
             responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
     if found.proposes:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from controlplane.api.endpoint import Stream, endpoint
+from controlplane.api.endpoint import Answer, Encoded, Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter, check_time
@@ -28,6 +28,7 @@ from controlplane.domain.operation import OperationFilter, Unreadable
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Code
 from controlplane.service.audit import Audit
+from controlplane.service.receipts import Receipts
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
 
@@ -174,6 +175,21 @@ class OperationResource(Resource):
     )
     def on_get(self, caller: Caller, operation_id: str) -> Operation:
         return operation(self._audit.get(caller, operation_id))
+
+
+class OperationReceiptResource:
+    shows_evidence = True
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+
+    @endpoint(
+        "Show the receipt of an operation (C2SP tlog-proof)",
+        refusals=(Code.OPERATION_NOT_FOUND,),
+        media_type="text/plain; charset=utf-8",
+    )
+    def on_get(self, caller: Caller, operation_id: str) -> Answer[bytes]:
+        return Answer(Encoded(self._receipts.of_row(caller, operation_id).encode()))
 
 
 class OperationsExportResource(Resource):

@@ -10,6 +10,8 @@ class Action(StrEnum):
     INSTALLATION_REPAIR = "installation:repair"
     INSTALLATION_ANCHOR = "installation:anchor"
     INSTALLATION_ROLLBACK = "installation:rollback"
+    LOG_KEY = "log:key"
+    LOG_BEGIN = "log:begin"
     RECOVERY_CONFIRM = "recovery:confirm"
     RECOVERY_ACCEPT_CLOCK = "recovery:accept_clock"
     SETTINGS_SET = "settings:set"

@@ -539,10 +539,14 @@ class SignCall(ToSign):
     client: Client
     certificate_serial: str | None
     idempotency_key: str | None
+    receipt: bool = False  # whether one is wanted with the signature
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
+    """`receipt`: a C2SP tlog-proof; None where none was asked for, or can be had now."""
+
     signature: bytes
     operation_id: str
     certificate_serial: str
+    receipt: str | None = None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from controlplane.domain.duration import parse, spell
+from controlplane.domain.log_key import read_origin
 from controlplane.domain.ranges import Range
 
 T = TypeVar("T")
@@ -74,5 +75,20 @@ HOLD = Setting(
     _read_approval_hold,
 )
 
-SETTINGS: tuple[Setting[Any], ...] = (REQUIRE_POLICY, FOUR_EYES, HOLD)
+LOG_PUBLIC = Setting(
+    "log-public",
+    "on|off",
+    "off",
+    "Whether strangers may read checkpoints and tiles of the log, which tell how much is signed.",
+    _read_switch,
+)
+LOG_ORIGIN = Setting(
+    "log-origin",
+    "a name such as log.example.com/signing; one that ends in / is followed by the instance",
+    "sealwright.example/",
+    "What the log's checkpoints call it; fixed by the first one.",
+    read_origin,
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (REQUIRE_POLICY, FOUR_EYES, HOLD, LOG_PUBLIC, LOG_ORIGIN)
 BY_NAME: Mapping[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -42,14 +42,19 @@ from controlplane.service.identity_creation import NewIdentity, insert_identity
 from controlplane.service.jobs import Jobs
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
+from controlplane.service.log import Log
+from controlplane.service.log_keys import LogKeys, create_log_key
+from controlplane.service.log_signing import LogSigning
 from controlplane.service.members import Members
 from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
+from controlplane.service.published_log import PublishedLog
 from controlplane.service.rates import Places, Rates
 from controlplane.service.readiness import Readiness
+from controlplane.service.receipts import Receipts
 from controlplane.service.requests import Requests
 from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
@@ -96,6 +101,13 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
                 _note(location, store, master_key)
                 location.remember()
                 return created
+
+
+def read_log_key(location: Location) -> str:
+    """That verifies the log's checkpoints, as verifiers take it. Refused as `open_services`."""
+    store = proven_store(location)
+    with store.closing():
+        return LogKeys(store).list()[0].text
 
 
 def join(location: Location) -> None:
@@ -277,7 +289,11 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
+        log_signing = LogSigning(store, keys, clock)
+        self.log_keys = LogKeys(store)
+        self.published_log = PublishedLog(store, log_signing, clock)
+        self.receipts = Receipts(store, Log(store, clock), log_signing, self.published_log)
+        self.signing = Signing(store, views, keys, self._writer, self._rates, clock, self.receipts)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
         self.jobs = Jobs(store, clock)
@@ -418,7 +434,7 @@ def existing_store(location: Location, most_connections: int | None = None) -> S
 
 
 def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
-    at = now()
+    at, instance = now(), token_hex(16)
     with store.write() as database:
         migrate(database)
         Installation.insert(
@@ -426,10 +442,12 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             epoch=1,
             master_key_check=master_key.check_value(),
             created_at=to_text(at),
-            instance=token_hex(16),
+            instance=instance,
             anchored_at=to_text(at),
         ).execute(database)
-        create_authority(database, EncryptedKeys(master_key), at)
+        keys = EncryptedKeys(master_key)
+        create_authority(database, keys, at)
+        create_log_key(database, keys, instance, at)
         created = insert_identity(database, _admin(admin, at))
         details = {"id": created.identity.id, "api_key_id": created.api_key_id}
         for _ in bless(database, State(master_key.derive("state"))):

@@ -71,6 +71,7 @@ _KINDS = (
     Kind(tables.MemberRow, ("signer_id", "identity_id"), whole=True),
     Kind(tables.GroupMemberRow, ("signer_id", "group_id"), whole=True, listed=True),
     Kind(tables.AuthorityRow, ("id",), listed=True),
+    Kind(tables.LogKeyRow, ("id",), listed=True),
     Kind(tables.PolicyRow, ("name",), listed=True),
     Kind(tables.PolicyApproverRow, ("policy_id", "identity"), listed=True),
     Kind(tables.PolicyGroupRow, ("policy_id", "group_id"), whole=True, listed=True),

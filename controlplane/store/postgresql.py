@@ -31,6 +31,8 @@ _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
 _COMMIT_SECONDS = 20
+_ENDING_SECONDS = 5  # the server sees that a process is gone a moment after it is
+_LOOK_SECONDS = 0.05
 
 # Whatever the server, the database or the role has by default.
 _SETTINGS = {
@@ -133,10 +135,12 @@ class PostgresqlStore(Store):
             yield database
 
     def _refuse_others(self, database: Database) -> None:
-        cursor = database.execute_sql(_OTHERS)  # type: ignore[no-untyped-call]
-        (others,) = cursor.fetchone()
-        if others:
-            raise in_use(self.name)
+        """Those that are ending may end."""
+        end = time.monotonic() + _ENDING_SECONDS
+        while _count_others(database):
+            if time.monotonic() > end:
+                raise in_use(self.name)
+            time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         self._connections.close()
@@ -185,6 +189,13 @@ class PostgresqlStore(Store):
             return root_of(cursor.fetchone() or ())  # there is one row
         finally:
             self._connections.give_back(connection)
+
+
+def _count_others(database: Database) -> int:
+    """As of now: within a transaction the server goes on to show what it showed first."""
+    database.execute_sql("SELECT pg_stat_clear_snapshot()")  # type: ignore[no-untyped-call]
+    (others,) = database.execute_sql(_OTHERS).fetchone()  # type: ignore[no-untyped-call]
+    return int(others)
 
 
 def _last_row(cursor: Cursor) -> Root:

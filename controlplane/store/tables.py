@@ -447,6 +447,34 @@ class JobRow(Model):
         table_name = "jobs"
 
 
+class LogKeyRow(Model):
+    """That the checkpoints of one instance of the store are signed with; without `handle` the
+    private half is gone. `origin` is null until the first checkpoint fixes it."""
+
+    id = TextField(primary_key=True)
+    instance = TextField()
+    origin = TextField(null=True)
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+    begun_at = TextField(null=True)
+    ended_at = TextField(null=True)
+
+    class Meta:
+        table_name = "log_keys"
+
+
+class CheckpointRow(Model):
+    """The last one that was published, or none; it proves itself."""
+
+    id = IntegerField(primary_key=True)
+    note = TextField()
+    published_at = TextField()
+
+    class Meta:
+        table_name = "checkpoints"
+
+
 class OperationRow(Model):
     sequence = BigIntegerField(primary_key=True)
     id = TextField()

@@ -106,6 +106,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit report",
         "audit export",
         "audit verify",
+        "log key",
         "backup",
         "restore",
         "recovery list",

@@ -24,6 +24,7 @@ _COMMANDS = {
     "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
+    "log": "sealwright.cli.log:log",
     "backup": "sealwright.cli.backup:backup",
     "restore": "sealwright.cli.restore:restore",
     "recovery": "sealwright.cli.recovery:recovery",

@@ -23,6 +23,7 @@ from sealwright.client.objects import (
     Health,
     Identity,
     Job,
+    LogKeys,
     Member,
     NewApiKey,
     NewEnrolment,
@@ -433,6 +434,9 @@ class Client(Caller):
 
     def operations_head(self) -> Answer[Head]:
         return self._call("GET", "/v1/operations/head", Head)
+
+    def log_keys(self) -> Answer[LogKeys]:
+        return self._get("/v1/log/keys", LogKeys)
 
     def state(self) -> Answer[State]:
         return self._call("GET", "/v1/state", State)

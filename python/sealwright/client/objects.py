@@ -535,6 +535,22 @@ class Report(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+class LogKey(msgspec.Struct, frozen=True):
+    """`key`: `name+hash+base64` (C2SP signed-note)."""
+
+    key: str
+    origin: str
+    created_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+
+
+class LogKeys(msgspec.Struct, frozen=True):
+    """The one that signs, then those that did."""
+
+    items: list[LogKey]
+
+
 class State(msgspec.Struct, frozen=True):
     """Of what decisions rest on: how many objects there should be, and the names of those
     that are not as the log says up to a row."""

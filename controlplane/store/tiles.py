@@ -1,0 +1,107 @@
+"""The tiles of the log's tree (C2SP tlog-tiles): each is kept once it is full, 256 hashes of one
+level of every eighth. What is not full yet is read off the rows, and off the tiles below.
+
+Nothing proves a tile by itself: who builds something of it holds that against the root of the tree.
+"""
+
+from peewee import Database
+
+from controlplane.domain.tree import (
+    HASH_OCTETS,
+    TILE_LEVELS,
+    TILE_WIDTH,
+    Growth,
+    leaf_hash,
+    root_over,
+    split_hashes,
+)
+from controlplane.store.dialect import ask, place
+from controlplane.store.state import altered, row_hashes
+
+_KEEP = (
+    "INSERT INTO tiles (level, position, root, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_HASHES = "SELECT hashes FROM tiles WHERE level = ? AND position = ?"
+_ROOTS = (
+    "SELECT root FROM tiles WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
+)
+
+
+def keep_full(database: Database, growth: Growth) -> None:
+    """Within the write that this growth is of. One that does not fit the tree, because somebody
+    wrote to what it is made of, is left out: signing goes on, and who asks for it hears of it."""
+    for level, position, root in growth.full_tiles():
+        first = position * TILE_WIDTH
+        places = range(first, first + TILE_WIDTH)
+        hashes = [growth.full.get((level * TILE_LEVELS, each), b"") for each in places]
+        if not all(hashes):
+            hashes = _read(database, level, position, TILE_WIDTH)
+        if len(hashes) == TILE_WIDTH and root_over(hashes) == root:
+            values = (level, position, root, b"".join(hashes))
+            ask(database, place(database, _KEEP), values)
+        else:
+            altered(_name(level, position))
+
+
+class Tiles:
+    """Those of the tree at a size that the log has reached; within one transaction, and each read
+    once."""
+
+    def __init__(self, database: Database, size: int) -> None:
+        self._database = database
+        self._size = size
+        self._known: dict[tuple[int, int], list[list[bytes]]] = {}
+
+    def width(self, level: int, position: int) -> int:
+        """How many hashes it has, 0 to 256."""
+        return max(0, min((self._size >> level * TILE_LEVELS) - position * TILE_WIDTH, TILE_WIDTH))
+
+    def tile(self, level: int, position: int) -> list[bytes]:
+        """Raises Altered."""
+        return self._levels(level, position)[0]
+
+    def node(self, level: int, index: int) -> bytes:
+        """As `domain.tree.Node`. Raises Altered."""
+        above = level % TILE_LEVELS
+        wide = TILE_LEVELS - above
+        levels = self._levels(level // TILE_LEVELS, index >> wide)
+        while len(levels) <= above:
+            last = levels[-1]
+            pairs = range(0, len(last) - 1, 2)
+            levels.append([root_over(last[at : at + 2]) for at in pairs])
+        return levels[above][index - (index >> wide << wide)]
+
+    def _levels(self, level: int, position: int) -> list[list[bytes]]:
+        known = self._known.get((level, position))
+        if known is None:
+            known = self._known[level, position] = [self._fetch(level, position)]
+        return known
+
+    def _fetch(self, level: int, position: int) -> list[bytes]:
+        width = self.width(level, position)
+        if width == TILE_WIDTH:
+            values = (level, position)
+            row = ask(self._database, place(self._database, _HASHES), values).fetchone()
+            hashes = [] if row is None else split_hashes(bytes(row[0]))
+        else:
+            hashes = _read(self._database, level, position, width)
+        if len(hashes) != width or any(len(each) != HASH_OCTETS for each in hashes):
+            raise altered(_name(level, position))
+        return hashes
+
+
+def _read(database: Database, level: int, position: int, width: int) -> list[bytes]:
+    """Off what it is made of, as far as that can be read."""
+    first = position * TILE_WIDTH
+    if level:
+        values = (level - 1, first, first + width)
+        rows = ask(database, place(database, _ROOTS), values).fetchall()
+        return [bytes(root) for (root,) in rows]
+    try:
+        return [leaf_hash(each) for each in row_hashes(database, first, first + width)]
+    except ValueError:
+        return []
+
+
+def _name(level: int, position: int) -> str:
+    return f"tiles/{level}/{position}"
