@@ -110,6 +110,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "audit verify",
         "receipt get",
         "receipt verify",
+        "log key",
         "backup",
         "restore",
         "recovery list",
