@@ -106,7 +106,8 @@ python-tests: build
 FOREIGN := $(CURDIR)/build/foreign
 GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
   go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
-test-foreign: build $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki)
+test-foreign: build \
+  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck)
 	@$(VENV)/bin/pytest -q tests/foreign
 $(FOREIGN)/bin/jsign: $(wildcard tests/foreign/jsign/*)
 	@mvn -q -B -f tests/foreign/jsign/pom.xml -Dmaven.repo.local=$(FOREIGN)/maven \
@@ -117,6 +118,11 @@ $(FOREIGN)/bin/relic: $(wildcard tests/foreign/relic/go.*)
 	@cd tests/foreign/relic && $(GO_BUILD) -o $@ github.com/sassoftware/relic/v8
 $(FOREIGN)/bin/sign-with-crypto11: $(wildcard tests/foreign/go/go.* tests/foreign/go/*/*.go)
 	@cd tests/foreign/go && $(GO_BUILD) -o $(@D)/ ./...
+# Readers of the log, and a witness.
+$(FOREIGN)/bin/read-log: $(wildcard tests/foreign/log/go.* tests/foreign/log/*/*.go)
+	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ ./...
+$(FOREIGN)/bin/fsck: $(wildcard tests/foreign/log/go.*)
+	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ tool
 $(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tests/foreign/cryptoki/src/*)
 	@CARGO_HOME=$(FOREIGN)/cargo cargo build -q --locked -j $(JOBS) \
 	  --manifest-path tests/foreign/cryptoki/Cargo.toml --target-dir $(FOREIGN)/cryptoki

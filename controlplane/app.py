@@ -18,6 +18,7 @@ from controlplane.api import (
     groups,
     health,
     identities,
+    jobs,
     log,
     members,
     notices,
@@ -32,12 +33,16 @@ from controlplane.api import (
     sign,
     signers,
     state,
+    tiles,
+    witnesses,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import settle
+from controlplane.background.background import Background
+from controlplane.background.jobs import MOST, jobs_of
 from controlplane.errors import Code, Refused
 from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
@@ -81,6 +86,7 @@ def routes(
         ),
         ("/v1/state", state.StateResource(services.state)),
         ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
+        ("/v1/jobs", jobs.JobsResource(services.jobs)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -125,6 +131,7 @@ def routes(
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
         ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        *_tree_routes(services),
         ("/v1/operations", operations.OperationsResource(rows)),
         ("/v1/operations/export", operations.OperationsExportResource(rows)),
         ("/v1/operations/head", operations.OperationsHeadResource(rows)),
@@ -135,6 +142,20 @@ def routes(
             operations.OperationReceiptResource(services.receipts),
         ),
         ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
+    ]
+
+
+def _tree_routes(services: Services) -> list[tuple[str, object]]:
+    """What the log is to outsiders."""
+    readers, published = services.log_readers, services.published_log
+    checkpoint = tiles.LogCheckpointResource(readers, published, services.witnessing)
+    return [
+        ("/v1/log/checkpoint", checkpoint),
+        ("/v1/log/tile/entries/{place:path}", tiles.LogEntriesResource(readers, published)),
+        ("/v1/log/tile/{level}/{place:path}", tiles.LogTileResource(readers, published)),
+        ("/v1/log/consistency", tiles.LogConsistencyResource(readers, published)),
+        ("/v1/log/witnesses", witnesses.WitnessesResource(services.witnesses)),
+        ("/v1/log/witnesses/{witness_id}", witnesses.WitnessResource(services.witnesses)),
     ]
 
 
@@ -177,8 +198,10 @@ class Process:
         self._metrics_named = metrics_named
         self._anchor = anchor
         self._threads = Threads(threads)
-        self._most_connections = threads + 2  # the writer's, and that of the last uses
+        # Besides: the writer's, that of the last uses, and one for each job.
+        self._most_connections = threads + 2 + MOST
         self._services: Services | None = None
+        self._background: Background | None = None
 
     def closed(self) -> App:
         """While the store cannot be opened: alive, and nothing else."""
@@ -201,11 +224,14 @@ class Process:
         )
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        self._background = Background(jobs_of(self._services), self._services.jobs, self._metrics)
         return app
 
     def close(self) -> None:
         """Returns when everything under way is done."""
         self._threads.close()
+        if self._background is not None:
+            self._background.close()
         if self._services is not None:
             self._services.close()
 

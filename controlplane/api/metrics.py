@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from falcon.asgi import Request, Response
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
@@ -64,6 +64,32 @@ class Metrics:
             "Times that the end of the audit log could not be noted outside of the store.",
             registry=self._registry,
         )
+        self._job_runs = Counter(
+            "sealwright_job_runs",
+            "Runs of each job of the background, by whether they failed.",
+            ("job", "outcome"),
+            registry=self._registry,
+        )
+        self._job_seconds = Counter(
+            "sealwright_job_seconds",
+            "Seconds that the runs of each job took.",
+            ("job",),
+            registry=self._registry,
+        )
+        self._job_late = Gauge(
+            "sealwright_job_late_seconds",
+            "Seconds after it was due that the last run of each job began.",
+            ("job",),
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._job_succeeded = Gauge(
+            "sealwright_job_last_success_timestamp_seconds",
+            "When a run of each job of the background ended last without a failure.",
+            ("job",),
+            registry=self._registry,
+            multiprocess_mode="max",
+        )
         self._altered = Counter(
             "sealwright_state_altered",
             "Calls that rested on an object which was changed in the store, and not by the server.",
@@ -100,6 +126,13 @@ class Metrics:
 
     def count_anchor_failure(self) -> None:
         self._anchor_failures.inc()
+
+    def observe_run(self, job: str, *, failed: bool, seconds: float, late: float) -> None:
+        self._job_runs.labels(job, "failed" if failed else "succeeded").inc()
+        self._job_seconds.labels(job).inc(seconds)
+        self._job_late.labels(job).set(late)
+        if not failed:
+            self._job_succeeded.labels(job).set_to_current_time()
 
     def count_altered(self, what: str) -> None:
         """Whoever writes to the store must not be able to make metrics grow."""

@@ -29,6 +29,7 @@ Routes = Iterable[tuple[str, object]]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_CONVERTER = re.compile(r":\w+\}")  # what the framework makes of a part of the path
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SUCCESSES = {
     200: "Done.",
@@ -49,7 +50,10 @@ def document(routes: Routes, version: str) -> Schema:
     paths: dict[str, Schema] = {}
     for template, method, found, public in served:
         paths.setdefault(template, {})[method] = _operation(template, method, found, public)
-    for template, resource in routes:
+    for route, resource in routes:
+        template = _CONVERTER.sub("}", route)
+        if getattr(resource, "takes_strangers", False):
+            paths[template]["get"]["security"] = [{"apiKey": []}, {}]
         if plain := getattr(resource, "content_type", None):
             refusals = getattr(resource, "refusals", EVERYWHERE)
             paths[template] = {"get": _plain(template, plain, refusals)}
@@ -91,7 +95,8 @@ class OpenApi:
 
 
 def _endpoints(routes: Routes) -> Iterator[tuple[str, str, Endpoint, bool]]:
-    for template, resource in routes:
+    for route, resource in routes:
+        template = _CONVERTER.sub("}", route)
         for method in _METHODS:
             found = getattr(getattr(resource, f"on_{method}", None), "endpoint", None)
             if isinstance(found, Endpoint):

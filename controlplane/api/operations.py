@@ -149,6 +149,13 @@ class Head(Shown, frozen=True):
     row_hash: HexSha256
 
 
+class End(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows up to there; null where the store's own note of
+    it is not in its form."""
+
+    tree_root: HexSha256 | None
+
+
 class Resource:
     """Base: the audit log's use cases."""
 
@@ -203,8 +210,8 @@ class OperationsExportResource(Resource):
 
 class OperationsHeadResource(Resource):
     @endpoint("The end of the audit chain", refusals=(Code.READER_REQUIRED,))
-    def on_get(self, caller: Caller) -> Head:
-        return made(Head, self._audit.head(caller))
+    def on_get(self, caller: Caller) -> End:
+        return made(End, self._audit.end(caller))
 
 
 def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:

@@ -56,6 +56,8 @@ class Action(StrEnum):
     PROPOSAL_REJECT = "proposal:reject"
     PROPOSAL_CANCEL = "proposal:cancel"
     PROPOSAL_WITHDRAW = "proposal:withdraw"
+    WITNESS_ADD = "witness:add"
+    WITNESS_REMOVE = "witness:remove"
 
     @property
     def verb(self) -> str:

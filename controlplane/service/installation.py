@@ -39,10 +39,12 @@ from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
 from controlplane.service.identities import Identities
 from controlplane.service.identity_creation import NewIdentity, insert_identity
+from controlplane.service.jobs import Jobs
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.log import Log
 from controlplane.service.log_keys import LogKeys, create_log_key
+from controlplane.service.log_readers import LogReaders
 from controlplane.service.log_signing import LogSigning
 from controlplane.service.members import Members
 from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
@@ -62,6 +64,8 @@ from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
 from controlplane.service.view import Views
+from controlplane.service.witnesses import Witnesses
+from controlplane.service.witnessing import Witnessing
 from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
@@ -288,13 +292,17 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        log_signing = LogSigning(store, keys, clock)
+        self._log_signing = log_signing = LogSigning(store, keys, clock)
         self.log_keys = LogKeys(store)
         self.published_log = PublishedLog(store, log_signing, clock)
         self.receipts = Receipts(store, Log(store, clock), log_signing, self.published_log)
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock, self.receipts)
+        self.log_readers = LogReaders(store, self._rates, clock)
+        self.witnesses = Witnesses(store, gate)
+        self.witnessing = Witnessing(store, log_signing, self.published_log, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
+        self.jobs = Jobs(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -320,14 +328,14 @@ class Services:
     def _try_to_write(self) -> None:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
-            erase_due(database, self._clock())
 
     def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
         """From now on, until it is closed; `failed` is called when that fails."""
-        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
+        file = AnchorFile(path, self._master_key)
+        self._noting = Noting(self._store, file, self._log_signing, failed)
 
     def erase_due(self) -> None:
-        """What is gone by now; whoever else writes does so too."""
+        """What is gone by now; whoever changes anything does so too."""
         with self._store.read() as database:
             due = find_due(database, self._clock())
         if due:
@@ -371,8 +379,6 @@ def open_services(
     try:
         master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
-        with suppress(Refused):  # nothing can be written now: whoever writes next does it
-            services.erase_due()
     except BaseException:
         store.close()
         raise

@@ -89,6 +89,7 @@ _KINDS = (
     Kind(tables.ProposalRow, ("id",), listed=True),
     Kind(tables.ProposalApproverRow, ("proposal_id", "identity")),
     Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True, listed=True),
+    Kind(tables.WitnessRow, ("id",), listed=True),
 )
 
 KINDS: Mapping[type[Model], Kind] = {kind.table: kind for kind in _KINDS}

@@ -17,7 +17,9 @@ from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections, Cursor
 from controlplane.store.database import Store, StoreDatabase, in_use
 from controlplane.store.dialect import POSTGRESQL
+from controlplane.store.election import Election
 from controlplane.store.outages import Use
+from controlplane.store.session_election import SessionElection
 from controlplane.store.shape import names_ever
 from controlplane.store.state import READ_ROOT, Root, root_of
 from controlplane.store.transaction import Transactions
@@ -97,7 +99,8 @@ class PostgresqlStore(Store):
         self.name = without_password(url)
         self.database = _Database(url, prefer_psycopg3=True, autoconnect=False)
         self.database.transactions = Transactions()
-        self._connections = Connections(most_connections, _parameters(url))
+        self._parameters = _parameters(url)
+        self._connections = Connections(most_connections, self._parameters)
 
     def exists(self) -> bool:
         with self.read() as database:
@@ -144,6 +147,9 @@ class PostgresqlStore(Store):
 
     def close_thread(self) -> None:
         """There is nothing: connections are lent."""
+
+    def election(self) -> Election:
+        return SessionElection(self._parameters)
 
     def place(self) -> Place:
         """What the server says of itself not every role may read."""

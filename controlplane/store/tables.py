@@ -458,6 +458,23 @@ class CheckpointRow(Model):
         table_name = "checkpoints"
 
 
+class JobRow(Model):
+    name = TextField(primary_key=True)
+    does = TextField()
+    every_seconds = IntegerField()
+    next_at = TextField()
+    node = TextField()
+    process = IntegerField()
+    ran_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failures = IntegerField()
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+
+
 class OperationRow(Model):
     sequence = BigIntegerField(primary_key=True)
     id = TextField()
@@ -493,3 +510,30 @@ class OperationRow(Model):
 
     class Meta:
         table_name = "operations"
+
+
+class WitnessRow(Model):
+    """`key`: as the witness prints it."""
+
+    id = TextField(primary_key=True)
+    url = TextField()
+    key = TextField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "witnesses"
+
+
+class WitnessStandingRow(Model):
+    """`size`, `line`, `signed_at`: of the last cosignature."""
+
+    witness_id = TextField(primary_key=True)
+    size = BigIntegerField(null=True)
+    line = TextField(null=True)
+    signed_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "witness_standings"

@@ -191,7 +191,8 @@ class Api:
     def _described(self, method: str, path: str) -> dict[str, Any] | None:
         # More parts written out is more specific: /operations/head before /operations/{id}.
         for template in sorted(self.document["paths"], key=lambda each: each.count("{")):
-            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            pattern = re.sub(r"\{\w+\}", "[^/]+", template.replace("{place}", ".+"))
+            if re.fullmatch(pattern, path):
                 found: dict[str, Any] | None = self.document["paths"][template].get(method.lower())
                 return found
         return None

@@ -22,7 +22,7 @@ def rows(world: World) -> dict[str, Operation]:
     lines = (line(row) for row in everything)
     verification = verify_lines(lines)
     assert verification.intact, verification
-    assert verification.head == world.services.audit.head(world.admin).row_hash
+    assert verification.head == world.services.audit.end(world.admin).row_hash
     read = [row for row in everything if isinstance(row, Operation)]
     return {row.entry.id: row for row in read if row.entry.signature is not None}
 

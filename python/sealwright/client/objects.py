@@ -146,6 +146,23 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Job(msgspec.Struct, frozen=True):
+    """What runs in the background. `every_seconds`: between two runs; `failures`: of the last runs,
+    in a row; `failure`: of the last that failed, in words; `node`, `process`: where it runs."""
+
+    name: str
+    does: str
+    every_seconds: int
+    next_at: datetime
+    ran_at: datetime | None
+    succeeded_at: datetime | None
+    failures: int
+    failed_at: datetime | None
+    failure: str | None
+    node: str
+    process: int
+
+
 class Suspension(msgspec.Struct, frozen=True):
     """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
     `signer`: that it is about, None for a key."""
@@ -508,6 +525,32 @@ class Head(msgspec.Struct, frozen=True):
 
     sequence: int
     row_hash: str
+
+
+class ConsistencyProof(msgspec.Struct, frozen=True):
+    hashes: list[bytes]
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """`name`: of its key. `size`: entries of the last checkpoint that it signed; `failure`: of the
+    last try."""
+
+    id: str
+    name: str
+    url: str
+    key: str
+    created_at: datetime
+    size: int | None = None
+    signed_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str | None = None
+
+
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
 
 
 class Report(msgspec.Struct, frozen=True):

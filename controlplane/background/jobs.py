@@ -1,0 +1,26 @@
+"""Which jobs there are."""
+
+from datetime import timedelta
+
+from controlplane.background.job import Job
+from controlplane.service.installation import Services
+
+MOST = 8
+"""That there are: each may want a connection to the store."""
+
+
+def jobs_of(services: Services) -> tuple[Job, ...]:
+    return (
+        Job(
+            "erase-deleted",
+            "Erases the private keys and members of signers whose deletion is due.",
+            timedelta(seconds=10),
+            services.erase_due,
+        ),
+        Job(
+            "publish-checkpoint",
+            "Publishes the newest checkpoint of the log, once anybody has asked for one.",
+            timedelta(seconds=1),
+            services.published_log.keep_published,
+        ),
+    )

@@ -1,0 +1,26 @@
+"""What runs in the background as rows."""
+
+from collections.abc import Collection
+
+from peewee import Database
+
+from controlplane.domain.job import JobRecord
+from controlplane.store.mapping import shared
+from controlplane.store.tables import JobRow
+
+_JOB = shared(JobRecord, JobRow)
+
+
+def list_all(database: Database) -> list[JobRecord]:
+    """By name."""
+    return [_JOB.read(row) for row in JobRow.select().order_by(JobRow.name).execute(database)]
+
+
+def put(database: Database, jobs: Collection[JobRecord]) -> None:
+    """In the place of what stood there of them."""
+    JobRow.delete().where(JobRow.name.in_([each.name for each in jobs])).execute(database)
+    JobRow.insert_many([_JOB.write(each) for each in jobs]).execute(database)
+
+
+def keep_only(database: Database, names: Collection[str]) -> None:
+    JobRow.delete().where(JobRow.name.not_in(list(names))).execute(database)
