@@ -24,6 +24,12 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             services.erase_due,
         ),
         Job(
+            "witness-log",
+            "Sends the published checkpoint of the log to its witnesses, and keeps what they sign.",
+            timedelta(minutes=1),
+            services.witnessing.submit_to_all,
+        ),
+        Job(
             "publish-checkpoint",
             "Publishes the newest checkpoint of the log, once anybody has asked for one.",
             timedelta(seconds=1),

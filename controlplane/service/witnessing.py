@@ -67,15 +67,20 @@ class Witnessing:
     def last_witnessed(self, least: int) -> Checkpoint:
         """The last checkpoint that a witness signed, with those signatures; of so many entries at
         least. Refused 409 not_witnessed_yet, 500 state_altered."""
-        with self._store.read() as database:
-            found = self._find_witnessed(database)
-        if found is None or found.size < least:
+        found = self.find_witnessed(least)
+        if found is None:
             raise Refused(
                 Code.NOT_WITNESSED_YET,
                 "No witness has signed a checkpoint of the log with this row yet; that happens "
                 "once a minute, where there are witnesses (sealwright log witness list).",
             )
         return found
+
+    def find_witnessed(self, least: int) -> Checkpoint | None:
+        """The same; None: there is none. Refused 500 state_altered."""
+        with self._store.read() as database:
+            found = self._find_witnessed(database)
+        return None if found is None or found.size < least else found
 
     def with_cosignatures(self, checkpoint: Checkpoint) -> Checkpoint:
         """The same, with those that there are."""
