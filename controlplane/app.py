@@ -48,7 +48,7 @@ from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
-from controlplane.service.rates import Places
+from controlplane.service.rates import SharedPlaces
 
 App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
@@ -185,7 +185,7 @@ class Process:
         self,
         location: Location,
         metrics_directory: Path | None,
-        places: Places | None,
+        places: SharedPlaces | None,
         *,
         threads: int,
         metrics_named: bool,

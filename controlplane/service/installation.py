@@ -53,7 +53,7 @@ from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.published_log import PublishedLog
-from controlplane.service.rates import Places, Rates
+from controlplane.service.rates import Rates, SharedPlaces
 from controlplane.service.readiness import Readiness
 from controlplane.service.receipts import Receipts
 from controlplane.service.requests import Requests
@@ -254,7 +254,7 @@ class Services:
         store: Store,
         master_key: MasterKey,
         clock: Clock,
-        places: Places | None,
+        places: SharedPlaces | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
         machine, clock = clock, Time(store, clock)
@@ -274,7 +274,7 @@ class Services:
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
-        self._rates = Rates(places)
+        self._rates = Rates(None if places is None else places.callers)
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
@@ -366,7 +366,7 @@ def open_services(
     location: Location,
     clock: Clock = now,
     most_connections: int | None = None,
-    places: Places | None = None,
+    places: SharedPlaces | None = None,
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
