@@ -34,6 +34,7 @@ from controlplane.api import (
     signers,
     state,
     tiles,
+    timestamps,
     witnesses,
 )
 from controlplane.api.endpoint import Run
@@ -129,6 +130,7 @@ def routes(
         ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
+        ("/v1/timestamp", timestamps.TimestampResource(services.timestamps)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
         ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
         *_tree_routes(services),

@@ -18,6 +18,12 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             services.erase_due,
         ),
         Job(
+            "renew-timestamping",
+            "Makes the next key of timestamps and destroys the one before, after 450 days.",
+            timedelta(hours=1),
+            services.timestamps.renew_due,
+        ),
+        Job(
             "publish-checkpoint",
             "Publishes the newest checkpoint of the log, once anybody has asked for one.",
             timedelta(seconds=1),

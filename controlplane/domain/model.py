@@ -91,6 +91,7 @@ class CredentialKind(StrEnum):
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
+    TIMESTAMP = "timestamp"
 
 
 class Outcome(StrEnum):
