@@ -447,6 +447,21 @@ class JobRow(Model):
         table_name = "jobs"
 
 
+class TimestampingRow(Model):
+    """A key pair of timestamping with its certificate; without `handle` the private half is
+    gone."""
+
+    id = TextField(primary_key=True)
+    role = TextField()
+    certificate = BlobField()
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "timestamping"
+
+
 class LogKeyRow(Model):
     """That the checkpoints of one instance of the store are signed with; without `handle` the
     private half is gone. `origin` is null until the first checkpoint fixes it."""
