@@ -540,10 +540,10 @@ class WitnessRow(Model):
 
 
 class WitnessStandingRow(Model):
-    """`size`, `line`, `signed_at`: of the last cosignature."""
+    """`note`, `line`, `signed_at`: of the last cosignature."""
 
     witness_id = TextField(primary_key=True)
-    size = BigIntegerField(null=True)
+    note = TextField(null=True)
     line = TextField(null=True)
     signed_at = TextField(null=True)
     succeeded_at = TextField(null=True)
