@@ -12,6 +12,12 @@ MOST = 8
 def jobs_of(services: Services) -> tuple[Job, ...]:
     return (
         Job(
+            "checkpoint",
+            "Publishes a checkpoint of the log where rows came, once anybody has asked for one.",
+            timedelta(seconds=1),
+            services.published_log.keep_published,
+        ),
+        Job(
             "erase-deleted",
             "Erases the private keys and members of signers whose deletion is due.",
             timedelta(seconds=10),

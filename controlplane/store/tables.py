@@ -430,6 +430,23 @@ class AuthorityRow(Model):
         table_name = "authorities"
 
 
+class JobRow(Model):
+    name = TextField(primary_key=True)
+    does = TextField()
+    every_seconds = IntegerField()
+    next_at = TextField()
+    node = TextField()
+    process = IntegerField()
+    ran_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failures = IntegerField()
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+
+
 class LogKeyRow(Model):
     """That the checkpoints of one instance of the store are signed with; without `handle` the
     private half is gone. `origin` is null until the first checkpoint fixes it."""
@@ -456,23 +473,6 @@ class CheckpointRow(Model):
 
     class Meta:
         table_name = "checkpoints"
-
-
-class JobRow(Model):
-    name = TextField(primary_key=True)
-    does = TextField()
-    every_seconds = IntegerField()
-    next_at = TextField()
-    node = TextField()
-    process = IntegerField()
-    ran_at = TextField(null=True)
-    succeeded_at = TextField(null=True)
-    failures = IntegerField()
-    failed_at = TextField(null=True)
-    failure = TextField(null=True)
-
-    class Meta:
-        table_name = "jobs"
 
 
 class OperationRow(Model):

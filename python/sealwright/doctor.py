@@ -255,7 +255,12 @@ def _signer(signer: CatalogueSigner) -> Finding:
     if signer.role not in {"administrator", "operator"}:
         next_step = f"sealwright member add {signer.name} IDENTITY --role operator"
         return Finding("signers", State.WARN, f"{text}: this identity may not sign", next_step)
-    if signer.not_after and signer.not_after - datetime.now(UTC) < _CERTIFICATE_ENDS_SOON:
+    last = signer.usable_until
+    if last and last - datetime.now(UTC) < _CERTIFICATE_ENDS_SOON:
+        if signer.not_after and last < signer.not_after:
+            next_step = "Its CA needs another issuing certificate."
+            text = f"{text}: one that issued it ends on {last:%Y-%m-%d}"
+            return Finding("signers", State.WARN, text, next_step)
         next_step = f"Renew it: sealwright signer renew {signer.name}"
         return Finding("signers", State.WARN, f"{text}: that is soon", next_step)
     return Finding("signers", State.OK, text)

@@ -127,8 +127,8 @@ class Log:
         return run("fsck", "-ui=false", *where, "-public_key", key, seconds=HANGS_SECONDS)
 
     def verify(self, receipt: Path, *witnesses: str) -> Ended:
-        where = {"LOG": self.address, "TOKEN": self.token}
-        return run("verify-receipt", self.key, receipt, *witnesses, **where)
+        command: tuple[str | Path, ...] = ("verify-receipt", self.key, receipt, *witnesses)
+        return run(*command, LOG=self.address, TOKEN=self.token)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ _PAGE = 100
 @click.option(
     "--witnessed",
     is_flag=True,
-    help="Only one whose checkpoint all witnesses have signed: some minutes after the row.",
+    help="Only one whose checkpoint a witness has signed: some minutes after the row.",
 )
 @click.option(
     "--disclose",
