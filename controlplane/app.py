@@ -34,6 +34,7 @@ from controlplane.api import (
     signers,
     state,
     tiles,
+    timestamps,
     witnesses,
 )
 from controlplane.api.endpoint import Run
@@ -48,7 +49,7 @@ from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
-from controlplane.service.rates import Places
+from controlplane.service.rates import SharedPlaces
 
 App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
@@ -129,6 +130,7 @@ def routes(
         ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
+        ("/v1/timestamp", timestamps.TimestampResource(services.timestamps)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
         ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
         *_tree_routes(services),
@@ -185,7 +187,7 @@ class Process:
         self,
         location: Location,
         metrics_directory: Path | None,
-        places: Places | None,
+        places: SharedPlaces | None,
         *,
         threads: int,
         metrics_named: bool,

@@ -53,7 +53,8 @@ def document(routes: Routes, version: str) -> Schema:
     for route, resource in routes:
         template = _CONVERTER.sub("}", route)
         if getattr(resource, "takes_strangers", False):
-            paths[template]["get"]["security"] = [{"apiKey": []}, {}]
+            for described in paths[template].values():
+                described["security"] = [{"apiKey": []}, {}]
         if plain := getattr(resource, "content_type", None):
             refusals = getattr(resource, "refusals", EVERYWHERE)
             paths[template] = {"get": _plain(template, plain, refusals)}
@@ -148,6 +149,8 @@ def _operation(template: str, method: str, found: Endpoint, public: bool) -> Sch
             "required": bool(_required(found.body)),
             "content": {JSON: {"schema": _reference(found.body)}},
         }
+    if found.takes_octets:
+        described["requestBody"] = {"required": True, "content": {found.takes: {"schema": {}}}}
     if public:
         described["security"] = []
     return described
@@ -173,7 +176,7 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
         refusals.update(_OF_A_PROPOSAL)
     if not public:
         refusals.update(OF_A_CALLER)
-    if found.body is not None:
+    if found.body is not None or found.takes_octets:
         refusals.update(OF_A_BODY)
     return {**responses, **_refused(refusals, found.otherwise)}
 

@@ -25,7 +25,7 @@ STATUSES: Mapping[int, str] = {
     409: "Contradicts what is there; `code` says how.",
     411: "The body has no Content-Length.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is of another media type than this address takes.",
     429: "Too often: try again after `Retry-After` seconds.",
     500: "The server failed.",
     503: "Not now: try again after `Retry-After` seconds.",
@@ -51,7 +51,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.IDENTITY_DISABLED: "The identity that the API key belongs to is disabled.",
     },
     403: {
-        Code.ADDRESS_NOT_ALLOWED: "The API key may not be used from the caller's address.",
+        Code.ADDRESS_NOT_ALLOWED: "The caller's address is none that this is allowed from.",
         Code.ADMIN_REQUIRED: "Only a server admin may.",
         Code.ADMINISTRATOR_REQUIRED: "Only an administrator of the signer may.",
         Code.ALGORITHM_NOT_ALLOWED: "The grant or the policy allows other hashes only.",
@@ -134,8 +134,10 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
     411: {Code.LENGTH_REQUIRED: "A body needs a Content-Length."},
     413: {Code.PAYLOAD_TOO_LARGE: "The body is larger than this address takes."},
     414: {Code.URI_TOO_LONG: "The request line is too long."},
-    415: {Code.UNSUPPORTED_MEDIA_TYPE: "The body must be JSON."},
-    429: {Code.TOO_MANY_CALLS: "Too many calls of the caller were refused or changed something."},
+    415: {
+        Code.UNSUPPORTED_MEDIA_TYPE: "The body is of another media type than this address takes."
+    },
+    429: {Code.TOO_MANY_CALLS: "Too many calls of the caller were refused, or left rows."},
     431: {Code.HEADERS_TOO_LARGE: "The headers are too large."},
     500: {
         Code.INTERNAL_ERROR: "The server's log has more under `request_id`.",

@@ -30,9 +30,9 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             services.witnessing.submit_to_all,
         ),
         Job(
-            "publish-checkpoint",
-            "Publishes the newest checkpoint of the log, once anybody has asked for one.",
-            timedelta(seconds=1),
-            services.published_log.keep_published,
+            "renew-timestamping",
+            "Makes the next key of timestamps and destroys the one before, after 450 days.",
+            timedelta(hours=1),
+            services.timestamps.renew_due,
         ),
     )

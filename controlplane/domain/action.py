@@ -28,6 +28,7 @@ class Action(StrEnum):
     GROUP_DELETE = "group:delete"
     GROUP_ADD = "group:add"
     GROUP_REMOVE = "group:remove"
+    TIMESTAMPING_RENEW = "timestamping:renew"
     SIGNER_CREATE = "signer:create"
     SIGNER_INSTALL_CERTIFICATE = "signer:install_certificate"
     SIGNER_RENEW = "signer:renew"

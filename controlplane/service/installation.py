@@ -53,7 +53,7 @@ from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.published_log import PublishedLog
-from controlplane.service.rates import Places, Rates
+from controlplane.service.rates import Rates, SharedPlaces
 from controlplane.service.readiness import Readiness
 from controlplane.service.receipts import Receipts
 from controlplane.service.requests import Requests
@@ -63,6 +63,7 @@ from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
+from controlplane.service.timestamps import STRANGERS, Timestamps
 from controlplane.service.view import Views
 from controlplane.service.witnesses import Witnesses
 from controlplane.service.witnessing import Witnessing
@@ -254,7 +255,7 @@ class Services:
         store: Store,
         master_key: MasterKey,
         clock: Clock,
-        places: Places | None,
+        places: SharedPlaces | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
         machine, clock = clock, Time(store, clock)
@@ -274,7 +275,7 @@ class Services:
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
-        self._rates = Rates(places)
+        self._rates = Rates(None if places is None else places.callers)
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
@@ -292,6 +293,8 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
+        strangers = Rates(None if places is None else places.timestamps, STRANGERS)
+        self.timestamps = Timestamps(store, keys, self._writer, strangers, clock)
         self._log_signing = log_signing = LogSigning(store, keys, clock)
         self.log_keys = LogKeys(store)
         self.published_log = PublishedLog(store, log_signing, clock)
@@ -368,7 +371,7 @@ def open_services(
     location: Location,
     clock: Clock = now,
     most_connections: int | None = None,
-    places: Places | None = None,
+    places: SharedPlaces | None = None,
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,

@@ -447,6 +447,21 @@ class JobRow(Model):
         table_name = "jobs"
 
 
+class TimestampingRow(Model):
+    """A key pair of timestamping with its certificate; without `handle` the private half is
+    gone."""
+
+    id = TextField(primary_key=True)
+    role = TextField()
+    certificate = BlobField()
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "timestamping"
+
+
 class LogKeyRow(Model):
     """That the checkpoints of one instance of the store are signed with; without `handle` the
     private half is gone. `origin` is null until the first checkpoint fixes it."""
@@ -525,10 +540,10 @@ class WitnessRow(Model):
 
 
 class WitnessStandingRow(Model):
-    """`size`, `line`, `signed_at`: of the last cosignature."""
+    """`note`, `line`, `signed_at`: of the last cosignature."""
 
     witness_id = TextField(primary_key=True)
-    size = BigIntegerField(null=True)
+    note = TextField(null=True)
     line = TextField(null=True)
     signed_at = TextField(null=True)
     succeeded_at = TextField(null=True)

@@ -180,3 +180,17 @@ def test_a_signature_that_was_changed_in_the_store_is_not_shown(
     assert "witness.example" in whole
     assert api.get("/v1/log/checkpoint").text == whole[: whole.index("— witness.example")]
     assert api.get("/v1/log/checkpoint", query_string="witnessed=1").status_code == 409
+
+
+def test_what_the_log_did_not_sign_is_not_signed_for_a_witness(
+    api: Api, services: Services, witness: Witness
+) -> None:
+    """Not even a checkpoint of a size that the log has: the witness may be of one mind with who
+    writes to the store."""
+    services.witnessing.submit_to_all()
+    note = api.get("/v1/log/checkpoint").text
+    root = note.split("\n")[2]
+    with services._store.write() as database:
+        statement = f"UPDATE witness_standings SET note = replace(note, '{root}', '{'A' * 43}=')"
+        ask(database, statement, ())
+    assert api.get("/v1/log/checkpoint", query_string="witnessed=1").status_code == 409
