@@ -40,8 +40,8 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """Of a checkpoint; `note`: what the log signed of it. `line`: of a signed note, without its line
-    feed; `at`: by the witness's clock."""
+    """Of a checkpoint; `note`: what the log signed of it. `line`: of a signed note, without its
+    line feed; `at`: by the witness's clock."""
 
     note: str
     line: str
