@@ -14,6 +14,7 @@ from controlplane.domain.warnings import (
     ApiKeyEnds,
     CertificateEnds,
     IssuerEnds,
+    KeyWaits,
     NobodyAgrees,
     SameName,
     SignerWarning,
@@ -65,6 +66,12 @@ def say_warning(warning: SignerWarning) -> str:
             return (
                 f"The issuing certificate {warning.issuer!r} {when}: nothing that rests on it "
                 "signs from then on, and its CA needs a new one."
+            )
+        case KeyWaits():
+            return (
+                "A new key waits for its certificate: take the request to its CA (sealwright "
+                f"signer csr {warning.signer}) and install what comes (sealwright signer "
+                f"install-certificate {warning.signer} --chain FILE.pem)."
             )
         case WeakKey():
             return warning.why

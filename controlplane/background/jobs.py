@@ -35,4 +35,11 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             timedelta(hours=1),
             services.timestamps.renew_due,
         ),
+        Job(
+            "renew-certificates",
+            "Renews certificates when settings renew-before says so; makes the request where "
+            "another CA certifies.",
+            timedelta(hours=1),
+            services.renewals.renew_due,
+        ),
     )

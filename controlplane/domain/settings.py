@@ -16,6 +16,7 @@ from controlplane.domain.ranges import Range
 T = TypeVar("T")
 
 APPROVAL_HOLD = Range(0, 30 * 86_400)  # seconds
+RENEWAL = Range(0, 180 * 86_400)  # seconds
 
 
 class RequirePolicy(StrEnum):
@@ -42,10 +43,10 @@ def _read_switch(text: str) -> bool:
     return text == "on"
 
 
-def _read_approval_hold(text: str) -> timedelta:
+def _read_span(text: str, within: Range) -> timedelta:
     seconds = parse(text)
-    if seconds not in APPROVAL_HOLD:
-        raise ValueError(f"{text} is longer than {spell(APPROVAL_HOLD.most)}")
+    if seconds not in within:
+        raise ValueError(f"{text} is longer than {spell(within.most)}")
     return timedelta(seconds=seconds)
 
 
@@ -105,7 +106,7 @@ HOLD = Setting(
     f"a duration, 0 to {spell(APPROVAL_HOLD.most)}",
     "24h",
     "How long an API key approves nothing that somebody else made for who had one before.",
-    _read_approval_hold,
+    lambda text: _read_span(text, APPROVAL_HOLD),
 )
 TIMESTAMP_FROM = Setting(
     "timestamp-from",
@@ -137,6 +138,14 @@ LOG_ORIGIN = Setting(
     read_origin,
 )
 
+RENEW_BEFORE = Setting(
+    "renew-before",
+    f"a duration, 0 to {spell(RENEWAL.most)}; 0: never",
+    "30d",
+    "How long before its end a certificate is renewed, in the last third of its life.",
+    lambda text: _read_span(text, RENEWAL),
+)
+
 SETTINGS: tuple[Setting[Any], ...] = (
     REQUIRE_POLICY,
     FOUR_EYES,
@@ -145,5 +154,6 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LOG_ORIGIN,
     TIMESTAMP_FROM,
     TIMESTAMP_POLICY,
+    RENEW_BEFORE,
 )
 BY_NAME: Mapping[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -30,6 +30,13 @@ class IssuerEnds:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyWaits:
+    """A new key of an external signer, for its certificate."""
+
+    signer: str
+
+
+@dataclass(frozen=True, slots=True)
 class WeakKey:
     """`why`: a sentence, that of its kind."""
 
@@ -63,7 +70,7 @@ class ApiKeyEnds:
     days: int
 
 
-SignerWarning = CertificateEnds | IssuerEnds | WeakKey | Misfit | SameName | NobodyAgrees
+SignerWarning = CertificateEnds | IssuerEnds | KeyWaits | WeakKey | Misfit | SameName | NobodyAgrees
 
 
 def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:

@@ -56,6 +56,7 @@ from controlplane.service.published_log import PublishedLog
 from controlplane.service.rates import Rates, SharedPlaces
 from controlplane.service.readiness import Readiness
 from controlplane.service.receipts import Receipts
+from controlplane.service.renewals import Renewals
 from controlplane.service.requests import Requests
 from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
@@ -307,6 +308,7 @@ class Services:
         self.log_readers = LogReaders(store, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
+        self.renewals = Renewals(store, keys, authority, clock)
         self.jobs = Jobs(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
