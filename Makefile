@@ -141,10 +141,13 @@ forks: build native-build
 	@SEALWRIGHT_FORKS=$(FORKS) $(VENV)/bin/pytest -n $(JOBS) tests/hosts/test_fork_storm.py
 
 # What the tests do with a few kills, often enough to hit each point of a commit; and for each ten
-# kills a disk that is full, and a database that is cut off.
+# kills a disk that is full, a database that is cut off, and a round of callers who use up a quota.
 KILLS ?= 200
 kills: build
-	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
+	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) \
+	  SEALWRIGHT_ROUNDS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
+	  tests/invariants/test_a_quota_is_exact.py \
+	  tests/invariants/test_no_signature_without_its_row.py \
 	  tests/invariants/test_killed_again_and_again.py \
 	  tests/invariants/test_the_store_fails_again_and_again.py
 

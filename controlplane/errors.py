@@ -46,6 +46,9 @@ class Code(StrEnum):
     SIGNER_DISABLED = "signer_disabled"
     SIGNER_PENDING = "signer_pending"
 
+    # What the built-in CA cannot do any more.
+    ISSUER_ENDS = "issuer_ends"
+
     # What is not there, or not for the caller to see.
     API_KEY_NOT_FOUND = "api_key_not_found"
     ENROLMENT_UNKNOWN = "enrolment_unknown"

@@ -104,6 +104,17 @@ class PostgresqlServer:
             raise RuntimeError(done.stderr)
         return done.stdout
 
+    def run_when_nobody_reads(self, statement: str, *, database: str) -> None:
+        """What locks tables that a server reads now and then: again after a deadlock with it."""
+        while True:
+            try:
+                self.run(statement, database=database)
+            except RuntimeError as fault:
+                if "deadlock detected" not in str(fault):
+                    raise
+            else:
+                return
+
     def _process_wait(self, seconds: float) -> None:
         assert self._process is not None
         try:

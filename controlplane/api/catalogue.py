@@ -24,6 +24,7 @@ class CatalogueEntry(Shown, frozen=True):
     certificate: bytes | None
     certificate_serial: str | None
     not_after: datetime | None
+    usable_until: datetime | None
     issuers: list[HexSha256]
 
 
@@ -77,5 +78,6 @@ def _entry(of: CatalogueSigner) -> CatalogueEntry:
         certificate=None if certificate is None else certificate.der,
         certificate_serial=None if certificate is None else certificate.serial,
         not_after=None if certificate is None else certificate.not_after,
+        usable_until=None if certificate is None else certificate.usable_until,
         issuers=of.issuers,
     )

@@ -208,7 +208,7 @@ class Certificates:
         if named:
             each = GaugeMetricFamily(
                 "sealwright_certificate_expiry_seconds",
-                "Seconds until a signer's certificate ends.",
+                "Seconds until a signer's certificate, or one that it rests on, ends.",
                 labels=["signer"],
             )
             for name, seconds in left:
@@ -239,7 +239,7 @@ class Certificates:
             page = self._signers.list(_OBSERVER, PageRequest(PAGE.most, cursor))
             for each in page.items:
                 if each.signer.certificate is not None:
-                    yield each.signer.name, each.signer.certificate.not_after
+                    yield each.signer.name, each.signer.certificate.usable_until
             cursor = page.next
             if cursor is None:
                 return

@@ -63,6 +63,12 @@ class ExportQuery(Body, frozen=True):
     ) = None
 
 
+class ReceiptQuery(Body, frozen=True):
+    witnessed: (
+        Annotated[bool, Meta(description="with a checkpoint that a witness signed")] | None
+    ) = None
+
+
 class PssParameters(Shown, frozen=True):
     mgf_hash: HashAlgorithm
     salt_length: int
@@ -192,11 +198,13 @@ class OperationReceiptResource:
 
     @endpoint(
         "Show the receipt of an operation (C2SP tlog-proof)",
-        refusals=(Code.OPERATION_NOT_FOUND,),
+        refusals=(Code.OPERATION_NOT_FOUND, Code.NOT_WITNESSED_YET),
         media_type="text/plain; charset=utf-8",
     )
-    def on_get(self, caller: Caller, operation_id: str) -> Answer[bytes]:
-        return Answer(Encoded(self._receipts.of_row(caller, operation_id).encode()))
+    def on_get(self, caller: Caller, operation_id: str, query: ReceiptQuery) -> Answer[bytes]:
+        witnessed = bool(query.witnessed)
+        receipt = self._receipts.of_row(caller, operation_id, witnessed=witnessed)
+        return Answer(Encoded(receipt.encode()))
 
 
 class OperationsExportResource(Resource):

@@ -13,6 +13,7 @@ from controlplane.domain.policy import count
 from controlplane.domain.warnings import (
     ApiKeyEnds,
     CertificateEnds,
+    IssuerEnds,
     NobodyAgrees,
     SameName,
     SignerWarning,
@@ -59,6 +60,12 @@ def say_warning(warning: SignerWarning) -> str:
     match warning:
         case CertificateEnds():
             return f"The certificate {_say_when(warning.at, warning.days)}: renew it."
+        case IssuerEnds():
+            when = _say_when(warning.at, warning.days)
+            return (
+                f"The issuing certificate {warning.issuer!r} {when}: nothing that rests on it "
+                "signs from then on, and its CA needs a new one."
+            )
         case WeakKey():
             return warning.why
         case NobodyAgrees():

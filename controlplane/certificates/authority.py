@@ -21,11 +21,13 @@ from controlplane.certificates.reading import describe
 from controlplane.certificates.subject import to_name
 from controlplane.domain.model import Certificate
 from controlplane.domain.subject import Subject
+from controlplane.errors import Code, Refused
 
 ROOT_YEARS = 25
 INTERMEDIATE_YEARS = 15
 TIMESTAMPING_DAYS = 4106  # never more than 135 months (CSBR 6.3.2)
 _CLOCK_SKEW = timedelta(minutes=5)
+_SHORTEST = timedelta(days=1) - 2 * _CLOCK_SKEW
 _SERIAL_BITS = 127  # a positive INTEGER of 16 octets
 
 
@@ -86,10 +88,18 @@ def issue_timestamping_leaf(
 def issue_leaf(
     issuer: Issuer, public_key: bytes, subject: Subject, days: int, now: datetime
 ) -> Certificate:
-    """For a signer; `public_key` is DER SubjectPublicKeyInfo. Never outlives its issuer."""
+    """For a signer; `public_key` is DER SubjectPublicKeyInfo. Never outlives its issuers; Refused
+    issuer_ends where it would last for less than a day."""
     authority = issuer.chain[0]
     start = now - _CLOCK_SKEW
-    end = min(start + timedelta(days=days), authority.not_valid_after_utc)
+    first = min(issuer.chain, key=lambda each: each.not_valid_after_utc)
+    end = min(start + timedelta(days=days), first.not_valid_after_utc)
+    if end - now < _SHORTEST:
+        raise Refused(
+            Code.ISSUER_ENDS,
+            f"The certificate {first.subject.rfc4514_string()!r} of the built-in CA ends at "
+            f"{first.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}: it certifies nothing any more.",
+        )
     key = cast("CertificatePublicKeyTypes", load_der_public_key(public_key))  # else a TypeError
     builder = (
         _identify_issuer(_builder(to_name(subject), authority.subject, key, start, end), authority)

@@ -21,6 +21,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.validity import first_issuer_end
 from controlplane.errors import Code
 
 
@@ -219,6 +220,12 @@ class Certificate:
     not_after: datetime
     der: bytes
     chain: tuple[bytes, ...]  # DER, the leaf's issuer first, root last
+
+    @property
+    def usable_until(self) -> datetime:
+        """From then on it, or a certificate that it rests on, has ended."""
+        issuer = first_issuer_end(self.chain)
+        return self.not_after if issuer is None else min(self.not_after, issuer.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,7 +512,7 @@ class Signer(SignerDescription):
             return SignerStatus.DISABLED
         if self.certificate is None:
             return SignerStatus.PENDING
-        if now >= self.certificate.not_after:
+        if now >= self.certificate.usable_until:
             return SignerStatus.EXPIRED
         return SignerStatus.ACTIVE
 

@@ -3,6 +3,7 @@ and sign that. Pure."""
 
 import hashlib
 import ipaddress
+import re
 from base64 import b64decode, b64encode
 from binascii import Error
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ _KEY_OCTETS = 32
 _ID_OCTETS = 4
 _LONGEST_KEY = 512  # characters
 _LONGEST_URL = 255
+_SIZE = re.compile(r"[^\n]*\n([0-9]{1,19})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,18 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """Of the checkpoint of this size. `line`: of a signed note, without its line feed; `at`: by the
-    witness's clock."""
+    """Of a checkpoint; `note`: what the log signed of it. `line`: of a signed note, without its
+    line feed; `at`: by the witness's clock."""
 
-    size: int
+    note: str
     line: str
     at: datetime
+
+    @property
+    def size(self) -> int:
+        """That the note says; 0 where it says none."""
+        size = _SIZE.match(self.note)
+        return 0 if size is None else int(size[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,12 @@ from peewee import Database
 from controlplane.audit.checkpoint import Checkpoint
 from controlplane.domain.instant import Clock
 from controlplane.domain.text import shorten, storable
-from controlplane.domain.tree import root_at
 from controlplane.domain.witness import Cosignature, Standing, Witness
 from controlplane.errors import Code, Refused
 from controlplane.service.log_signing import LogSigning
 from controlplane.service.published_log import PublishedLog
 from controlplane.store import witnesses as rows
 from controlplane.store.database import Store
-from controlplane.store.tiles import Tiles
-from controlplane.store.transaction import transaction_of
 from controlplane.witnesses.exchange import Answered, post
 from controlplane.witnesses.protocol import find_cosignature, read_size, submission
 
@@ -67,15 +64,20 @@ class Witnessing:
     def last_witnessed(self, least: int) -> Checkpoint:
         """The last checkpoint that a witness signed, with those signatures; of so many entries at
         least. Refused 409 not_witnessed_yet, 500 state_altered."""
-        with self._store.read() as database:
-            found = self._find_witnessed(database)
-        if found is None or found.size < least:
+        found = self.find_witnessed(least)
+        if found is None:
             raise Refused(
                 Code.NOT_WITNESSED_YET,
                 "No witness has signed a checkpoint of the log with this row yet; that happens "
                 "once a minute, where there are witnesses (sealwright log witness list).",
             )
         return found
+
+    def find_witnessed(self, least: int) -> Checkpoint | None:
+        """The same; None: there is none. Refused 500 state_altered."""
+        with self._store.read() as database:
+            found = self._find_witnessed(database)
+        return None if found is None or found.size < least else found
 
     def with_cosignatures(self, checkpoint: Checkpoint) -> Checkpoint:
         """The same, with those that there are."""
@@ -107,7 +109,7 @@ class Witnessing:
         if answer.status != 200:
             unknown = f"It answered with status {answer.status}; redirects are not followed."
             raise ValueError(_REFUSALS.get(answer.status, unknown))
-        return find_cosignature(answer.body, witness.key, _text_of(checkpoint), checkpoint.size)
+        return find_cosignature(answer.body, witness.key, checkpoint.note)
 
     def _ask(self, witness: Witness, old: int, checkpoint: Checkpoint) -> Answered:
         proof = self._published.consistency(old, checkpoint.size) if old else []
@@ -120,19 +122,18 @@ class Witnessing:
                 rows.put_standing(database, witness.id, standing)
 
     def _find_witnessed(self, database: Database) -> Checkpoint | None:
-        size = transaction_of(database).root.size
-        sizes = {
-            standing.cosignature.size
-            for standing in rows.standings(database).values()
-            if standing.cosignature is not None and 0 < standing.cosignature.size <= size
-        }
-        if not sizes or not self._signing.begun(database):
+        """The newest that this log signed: a witness's word alone makes none."""
+        if not self._signing.begun(database):
             return None
-        for each in sorted(sizes, reverse=True):
-            root = root_at(each, Tiles(database, each).node)
-            bare = self._signing.sign(each, root)
-            cosigned = self._cosigned(database, bare)
-            if cosigned != bare:
+        signed = [
+            checkpoint
+            for standing in rows.standings(database).values()
+            if standing.cosignature is not None
+            and (checkpoint := self._signing.read(standing.cosignature.note)) is not None
+        ]
+        for each in sorted(signed, key=lambda checkpoint: checkpoint.size, reverse=True):
+            cosigned = self._cosigned(database, each)
+            if cosigned != each:
                 return cosigned
         return None
 
@@ -151,15 +152,11 @@ class Witnessing:
 
 
 def _is_signed(found: Cosignature | None, witness: Witness, checkpoint: Checkpoint) -> bool:
-    if found is None or found.size != checkpoint.size:
+    if found is None or found.note != checkpoint.note:
         return False
     line = f"{found.line}\n".encode()
     try:
-        find_cosignature(line, witness.key, _text_of(checkpoint), checkpoint.size)
+        find_cosignature(line, witness.key, checkpoint.note)
     except ValueError:
         return False
     return True
-
-
-def _text_of(checkpoint: Checkpoint) -> str:
-    return checkpoint.note.partition("\n\n")[0] + "\n"

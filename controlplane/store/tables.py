@@ -430,6 +430,23 @@ class AuthorityRow(Model):
         table_name = "authorities"
 
 
+class JobRow(Model):
+    name = TextField(primary_key=True)
+    does = TextField()
+    every_seconds = IntegerField()
+    next_at = TextField()
+    node = TextField()
+    process = IntegerField()
+    ran_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failures = IntegerField()
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+
+
 class TimestampingRow(Model):
     """A key pair of timestamping with its certificate; without `handle` the private half is
     gone."""
@@ -471,23 +488,6 @@ class CheckpointRow(Model):
 
     class Meta:
         table_name = "checkpoints"
-
-
-class JobRow(Model):
-    name = TextField(primary_key=True)
-    does = TextField()
-    every_seconds = IntegerField()
-    next_at = TextField()
-    node = TextField()
-    process = IntegerField()
-    ran_at = TextField(null=True)
-    succeeded_at = TextField(null=True)
-    failures = IntegerField()
-    failed_at = TextField(null=True)
-    failure = TextField(null=True)
-
-    class Meta:
-        table_name = "jobs"
 
 
 class OperationRow(Model):
@@ -540,10 +540,10 @@ class WitnessRow(Model):
 
 
 class WitnessStandingRow(Model):
-    """`size`, `line`, `signed_at`: of the last cosignature."""
+    """`note`, `line`, `signed_at`: of the last cosignature."""
 
     witness_id = TextField(primary_key=True)
-    size = BigIntegerField(null=True)
+    note = TextField(null=True)
     line = TextField(null=True)
     signed_at = TextField(null=True)
     succeeded_at = TextField(null=True)

@@ -10,9 +10,9 @@ from controlplane.store.tables import WitnessRow, WitnessStandingRow
 
 _PUT = """
     INSERT INTO witness_standings
-    (witness_id, size, line, signed_at, succeeded_at, failed_at, failure)
+    (witness_id, note, line, signed_at, succeeded_at, failed_at, failure)
     VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (witness_id) DO UPDATE SET size = excluded.size, line = excluded.line,
+    ON CONFLICT (witness_id) DO UPDATE SET note = excluded.note, line = excluded.line,
     signed_at = excluded.signed_at, succeeded_at = excluded.succeeded_at,
     failed_at = excluded.failed_at, failure = excluded.failure
 """
@@ -51,15 +51,15 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
     signed = standing.cosignature
     times = (standing.succeeded_at, standing.failed_at)
     succeeded_at, failed_at = (None if at is None else to_text(at) for at in times)
-    said = (None, None, None) if signed is None else (signed.size, signed.line, to_text(signed.at))
+    said = (None, None, None) if signed is None else (signed.note, signed.line, to_text(signed.at))
     values = (witness_id, *said, succeeded_at, failed_at, standing.failure)
     ask(database, place(database, _PUT), values)
 
 
 def _read(row: WitnessStandingRow) -> Standing:
     signed = None
-    if row.size is not None and row.line is not None and row.signed_at is not None:
-        signed = Cosignature(row.size, row.line, from_text(row.signed_at))
+    if row.note is not None and row.line is not None and row.signed_at is not None:
+        signed = Cosignature(row.note, row.line, from_text(row.signed_at))
     succeeded_at, failed_at = (
         None if text is None else from_text(text) for text in (row.succeeded_at, row.failed_at)
     )

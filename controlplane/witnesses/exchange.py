@@ -19,14 +19,14 @@ class Answered:
     body: bytes
 
 
-def post(url: str, body: bytes, tls: ssl.SSLContext | None = None) -> Answered:
-    """`tls`: None for what the system trusts. Redirects are answers like others, proxies of the
+def post(url: str, body: bytes) -> Answered:
+    """Over TLS as the system trusts others. Redirects are answers like others, proxies of the
     environment are not asked. OSError, in words."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection: HTTPConnection
     if parts.scheme == "https":
-        context = tls or ssl.create_default_context()
+        context = ssl.create_default_context()
         connection = HTTPSConnection(host, parts.port, timeout=_WAIT_SECONDS, context=context)
     else:
         connection = HTTPConnection(host, parts.port, timeout=_WAIT_SECONDS)
@@ -35,7 +35,7 @@ def post(url: str, body: bytes, tls: ssl.SSLContext | None = None) -> Answered:
         return _exchange(connection, parts.path or "/", body)
     except TimeoutError:
         raise OSError("it does not answer in time") from None
-    except HTTPException:
+    except (HTTPException, ConnectionAbortedError, ConnectionResetError, BrokenPipeError):
         raise OSError("it does not speak HTTP, or broke off") from None
     finally:
         connection.close()
@@ -53,6 +53,8 @@ def _exchange(connection: HTTPConnection, path: str, body: bytes) -> Answered:
         content = answer.read(_MOST_OCTETS + 1)
         if len(content) > _MOST_OCTETS:
             raise OSError("its answer is too large")
+        if answer.length:
+            raise OSError("it broke off")
         return Answered(answer.status, content)
     finally:
         end.cancel()

@@ -31,9 +31,10 @@ def read_size(body: bytes) -> int:
     return int(digits)
 
 
-def find_cosignature(body: bytes, key: WitnessKey, text: str, size: int) -> Cosignature:
-    """Of an answer 200: that by this key over the text of the checkpoint; lines of other keys are
-    ignored. ValueError, in words, where there is none that holds."""
+def find_cosignature(body: bytes, key: WitnessKey, note: str) -> Cosignature:
+    """Of an answer 200: that by this key over the text of the checkpoint, which is this signed
+    note; lines of other keys are ignored. ValueError, in words, where there is none that holds."""
+    text = note.partition("\n\n")[0] + "\n"
     try:
         lines = body.decode().split("\n")
     except UnicodeDecodeError:
@@ -41,7 +42,7 @@ def find_cosignature(body: bytes, key: WitnessKey, text: str, size: int) -> Cosi
     for line in lines:
         signature = _signature_by(key, line)
         if signature is not None:
-            return Cosignature(size, line, _verify(key, signature, text))
+            return Cosignature(note, line, _verify(key, signature, text))
     raise ValueError(f"the answer has no signature by {key.name} ({key.id.hex()})")
 
 

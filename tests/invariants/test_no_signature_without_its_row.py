@@ -1,5 +1,6 @@
 """Invariant 1: whatever happens to the processes that sign, a released signature has its row."""
 
+import os
 import random
 import sqlite3
 from contextlib import closing
@@ -11,6 +12,8 @@ from controlplane.audit.verification import verify_lines
 from controlplane.domain.operation import Operation
 from tests.invariants.conftest import Released, Start
 from tests.world import World
+
+ROUNDS = int(os.environ.get("SEALWRIGHT_ROUNDS", "3"))
 
 
 def rows(world: World) -> dict[str, Operation]:
@@ -41,7 +44,7 @@ def test_many_threads_in_many_processes_lose_no_row(world: World, start: Start) 
     assert_recorded(released, recorded)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_killed_at_any_point_it_has_released_nothing_without_a_row(
     world: World, start: Start, seed: int
 ) -> None:

@@ -3,6 +3,7 @@ since, or only carries the signature somewhere, does not."""
 
 import io
 import json
+import random
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from tests.tools.tool import Workbench
 
 __all__ = ["verify"]
 
-FORMATS = ("JAR", "APK v1", "APK v2", "APK v3", "PE", "CAB", "CMS")
+FORMATS = ("JAR", "APK v1", "APK v2", "APK v3", "PE", "CAB", "MSI", "CMS")
 CONTENT = b"what is signed\n" * 1000
 each_format = pytest.mark.parametrize("format_", FORMATS)
 
@@ -44,6 +45,8 @@ class Signed:
 
 
 Sign = Callable[..., Signed]
+_payloads: list[bytes] = []
+"""What is in the MSI."""
 _made: dict[tuple[str, str], Signed] = {}
 
 
@@ -83,6 +86,8 @@ def _sign(bench: Workbench, format_: str) -> bytes:
             return (bench.folder / "app.p7s").read_bytes()
     kind = {"PE": "exe", "CAB": "cab", "MSI": "msi"}[format_]
     {"exe": make_exe, "cab": make_cab, "msi": make_msi}[kind](bench, f"app.{kind}")
+    if kind == "msi":
+        _payloads.append((bench.folder / "inside.bin").read_bytes())
     must_script(bench, osslsigncode_script(kind, Access.CONFIGURED))
     return (bench.folder / f"signed.{kind}").read_bytes()
 
@@ -123,6 +128,9 @@ def covered(format_: str, octets: bytes) -> Iterator[int]:
                         yield from range(
                             start, start + entry.compress_size, 1 + entry.compress_size // 15
                         )
+        case ["MSI"]:
+            start = octets.index(_payloads[0][:500])
+            yield from range(start, start + 100_000, 5000)
         case ["CMS"]:
             start = octets.index(CONTENT)
             yield from range(start, start + len(CONTENT), 500)
@@ -149,6 +157,28 @@ def test_a_file_bent_in_one_octet_does_not_hold(sign: Sign, tmp_path: Path, form
     assert len(places) > 15
     for place in places:
         assert holds(signed, bent(signed.octets, place), tmp_path) is None, place
+
+
+@each_format
+def test_a_file_bent_anywhere_is_refused_or_says_the_same(
+    sign: Sign, tmp_path: Path, format_: str
+) -> None:
+    octets = sign(format_).octets
+    chosen = random.Random(format_)  # noqa: S311  # the same each time
+    size = len(octets)
+    places = [chosen.randrange(min(size, 600)) for _ in range(15)]
+    places += [size - 1 - chosen.randrange(min(size, 3000)) for _ in range(25)]
+    for place in places:
+        cut = octets[:place] + octets[place + 1 :]
+        raised = octets[:place] + b"\xff" + octets[place + 1 :]
+        for other in (bent(octets, place), raised, cut):
+            if holds(sign(format_), other, tmp_path) is not None and format_ in {"JAR", "APK v1"}:
+                assert content(other) == content(octets)
+
+
+def content(octets: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 @each_format
@@ -201,13 +231,12 @@ def test_whoever_has_the_file_verifies_a_receipt_with_it(
 
 def rewritten(octets: bytes, change: Callable[[dict[str, bytes]], None]) -> bytes:
     """With other entries, in an archive that is sound."""
-    with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
+    entries = content(octets)
     change(entries)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)
+        for name, octets in entries.items():
+            archive.writestr(name, octets)
     return packed.getvalue()
 
 

@@ -20,7 +20,7 @@ _STATEMENTS = [
     """
     CREATE TABLE witness_standings (
         witness_id TEXT PRIMARY KEY,
-        size BIGINT,
+        note TEXT,
         line TEXT,
         signed_at TEXT,
         succeeded_at TEXT,

@@ -242,6 +242,7 @@ class Signer(msgspec.Struct, frozen=True):
     locality: str | None = None
     country: str | None = None
     deletes_at: datetime | None = None
+    usable_until: datetime | None = None
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
@@ -595,6 +596,7 @@ class CatalogueSigner(msgspec.Struct, frozen=True):
     role: str | None
     key: str
     not_after: datetime | None
+    usable_until: datetime | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@ signature and leads to it as the verifiers of its format go."""
 
 import hashlib
 import mmap
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sealwright.receipt.row import Row
 
 BY_HASH = "hash"
 _PIECE = 1 << 20
+_DAMAGED = (struct.error, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading a file raises whose numbers or DER make no sense."""
 
 
 def check_digest(row: Row, digest: bytes) -> None:
@@ -50,6 +53,8 @@ def check_file(row: Row, path: Path, signature: Path | None = None) -> str:
                 return _check_format(row, octets)
         except MisfitError as fault:
             raise NotValidError(Reason.FILE_DIFFERS, f"{path.name} {fault}") from None
+        except _DAMAGED:
+            raise NotValidError(Reason.FILE_DIFFERS, f"{path.name} is damaged") from None
 
 
 def check_signature_made(row: Row) -> None:
@@ -102,6 +107,13 @@ def _check_cab(octets: memoryview, row: Row) -> str:
     return "CAB"
 
 
+def _check_msi(octets: memoryview, row: Row) -> str:
+    from sealwright.receipt.artifact.msi import check_msi
+
+    check_msi(octets, row)
+    return "MSI"
+
+
 def _check_cms(octets: memoryview, row: Row) -> str:
     from sealwright.receipt.artifact.cms import check_signature, parse_signed_data
     from sealwright.receipt.artifact.pem import from_pem
@@ -122,6 +134,7 @@ _FORMATS: dict[bytes, Callable[[memoryview, Row], str]] = {
     b"PK\3\4": _check_zip,
     b"MZ": _check_pe,
     b"MSCF": _check_cab,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _check_msi,
     b"-----BEGIN ": _check_cms,
     b"\x30": _check_cms,
 }

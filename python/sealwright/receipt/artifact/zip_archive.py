@@ -18,7 +18,8 @@ _CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFFFFFF
 _EXTRA_64 = 1
-_ENCRYPTED, _DESCRIPTOR = 1, 8
+_DESCRIPTOR = 8
+_NEWEST = 63  # that a reader has to know
 _KNOWN_FLAGS = 0x080E  # compression level, descriptor, names in UTF-8
 
 
@@ -150,7 +151,7 @@ def _list_entries(octets: memoryview, directory: _Directory) -> Iterator[_Listed
     place, count = directory.start, 0
     while place < directory.end:
         head = _CENTRAL.unpack_from(octets, place)
-        if head[0] != b"PK\1\2":
+        if head[0] != b"PK\1\2" or head[2] > _NEWEST:
             raise _bent("its directory is damaged")
         flags, method, crc, compressed, size = head[3], head[4], *head[7:10]
         name_size, extra_size, comment_size = head[10:13]
@@ -185,13 +186,14 @@ def _extra_64(extra: memoryview, fields: tuple[int, int, int]) -> tuple[int, int
 
 def _read_local(octets: memoryview, listed: _Listed) -> tuple[Entry, int]:
     """And where the next one begins."""
-    signature, _, flags, method, _, _, crc, compressed, size, name_size, extra_size = (
+    signature, version, flags, method, _, _, crc, compressed, size, name_size, extra_size = (
         _LOCAL.unpack_from(octets, listed.offset)
     )
     name_at = listed.offset + _LOCAL.size
     name = listed.raw_name.decode()
     if (
         signature != b"PK\3\4"
+        or version > _NEWEST
         or (flags, method) != (listed.flags, listed.method)
         or octets[name_at : name_at + name_size] != listed.raw_name
         or "\0" in name
