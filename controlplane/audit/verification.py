@@ -36,7 +36,7 @@ class Verification:
     known here, and so cannot be checked. `since`: the number of the row that the first one
     follows, which stands for all before it; `earlier`: how many approvals before it were taken as
     they are named. `tree_root`: of the log's tree over the rows up to the size that was asked for;
-    None where the log does not have them all, or they are not whole."""
+    None where none was, the log does not have them all, or they are not sound."""
 
     rows: int
     intact: bool
@@ -141,7 +141,7 @@ class Walk:
     def end(self) -> Verification:
         if self._missing:
             self._spoilt(self._rows + 1)
-        has_tree = self.is_sound and self._begin == START and self._rows >= self._tree_size
+        has_tree = 0 < self._tree_size <= self._rows and self.is_sound and self._begin == START
         return Verification(
             self._rows - self._begin.sequence,
             self.is_sound,
