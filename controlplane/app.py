@@ -33,6 +33,9 @@ from controlplane.api import (
     sign,
     signers,
     state,
+    tiles,
+    timestamps,
+    witnesses,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
@@ -46,7 +49,7 @@ from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
-from controlplane.service.rates import Places
+from controlplane.service.rates import SharedPlaces
 
 App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
@@ -127,8 +130,10 @@ def routes(
         ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
+        ("/v1/timestamp", timestamps.TimestampResource(services.timestamps)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
         ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        *_tree_routes(services),
         ("/v1/operations", operations.OperationsResource(rows)),
         ("/v1/operations/export", operations.OperationsExportResource(rows)),
         ("/v1/operations/head", operations.OperationsHeadResource(rows)),
@@ -139,6 +144,20 @@ def routes(
             operations.OperationReceiptResource(services.receipts),
         ),
         ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
+    ]
+
+
+def _tree_routes(services: Services) -> list[tuple[str, object]]:
+    """What the log is to outsiders."""
+    readers, published = services.log_readers, services.published_log
+    checkpoint = tiles.LogCheckpointResource(readers, published, services.witnessing)
+    return [
+        ("/v1/log/checkpoint", checkpoint),
+        ("/v1/log/tile/entries/{place:path}", tiles.LogEntriesResource(readers, published)),
+        ("/v1/log/tile/{level}/{place:path}", tiles.LogTileResource(readers, published)),
+        ("/v1/log/consistency", tiles.LogConsistencyResource(readers, published)),
+        ("/v1/log/witnesses", witnesses.WitnessesResource(services.witnesses)),
+        ("/v1/log/witnesses/{witness_id}", witnesses.WitnessResource(services.witnesses)),
     ]
 
 
@@ -168,7 +187,7 @@ class Process:
         self,
         location: Location,
         metrics_directory: Path | None,
-        places: Places | None,
+        places: SharedPlaces | None,
         *,
         threads: int,
         metrics_named: bool,

@@ -65,6 +65,7 @@ class Code(StrEnum):
     SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
     SUSPENSION_NOT_FOUND = "suspension_not_found"
+    WITNESS_NOT_FOUND = "witness_not_found"
 
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
@@ -97,6 +98,8 @@ class Code(StrEnum):
     SIGNER_NOT_EXTERNAL = "signer_not_external"
     STEP_CHANGED = "step_changed"
     TOO_MANY_PENDING = "too_many_pending"
+    NOT_WITNESSED_YET = "not_witnessed_yet"
+    WITNESS_EXISTS = "witness_exists"
 
     # What the server cannot do, or not now.
     CLOCK_BEHIND = "clock_behind"

@@ -46,7 +46,7 @@ class CatalogueResource:
     def on_get(self, request: Request, caller: Caller) -> Answer[Catalogue]:
         rendered = self._catalogue.rendered(caller, _render)
         headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache"}
-        if _names(request.get_header("If-None-Match"), rendered.etag):
+        if names_etag(request.get_header("If-None-Match"), rendered.etag):
             return Answer(status=304, headers=headers)
         return Answer(Encoded(rendered.body), headers=headers)
 
@@ -55,7 +55,7 @@ def _render(content: CatalogueContent) -> bytes:
     return msgspec.json.encode(_catalogue(content))
 
 
-def _names(if_none_match: str | None, etag: str) -> bool:
+def names_etag(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110 §13.1.2: weak comparison against any of the list."""
     candidates = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
     return any(each in (etag, "*") for each in candidates)

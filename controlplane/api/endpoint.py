@@ -76,11 +76,17 @@ class Endpoint:
     otherwise: Mapping[Code, int]  # the status of a refusal, where it is not that of its code
     largest_body: int  # bytes
     media_type: str  # of the answer
+    takes: str  # the media type of the body
     hints: Mapping[str, Any]
 
     @property
     def body(self) -> type[msgspec.Struct] | None:
-        return self.hints.get("body")
+        """None also of octets."""
+        return None if self.takes_octets else self.hints.get("body")
+
+    @property
+    def takes_octets(self) -> bool:
+        return self.hints.get("body") is bytes
 
     @property
     def query(self) -> type[msgspec.Struct] | None:
@@ -101,14 +107,17 @@ def endpoint(
     otherwise: Mapping[Code, int] = MappingProxyType({}),
     largest_body: int = SMALL_BODY,
     media_type: str = JSON,
+    takes: str = JSON,
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
     """`summary` names the operation for people; statuses and refusals are what the document
-    promises. `media_type`: of an answer that is not JSON; the method returns it as `Encoded`."""
+    promises. `media_type`: of an answer that is not JSON; the method returns it as `Encoded`.
+    `takes`: of a body that is not JSON; the method gets it as `bytes`."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
         described = Endpoint(
             *(summary, status, also, refusals, proposes, otherwise, largest_body, media_type),
+            takes,
             hints,
         )
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
@@ -125,6 +134,8 @@ def endpoint(
                 given["caller"] = req.context.caller
             if "idempotency_key" in hints:
                 given["idempotency_key"] = read_idempotency_key(req)
+            if described.takes_octets:
+                given["body"] = await read_body(req, largest_body, takes)
             if decoder is not None:
                 content = check_body(await read_body(req, largest_body))
                 given["body"] = decode(decoder, content)
@@ -146,8 +157,8 @@ def endpoint(
     return decorate
 
 
-async def read_body(req: Request, largest: int) -> bytes:
-    """The bytes of a JSON body; none count as the empty object."""
+async def read_body(req: Request, largest: int, wanted: str = JSON) -> bytes:
+    """The bytes of a body of this media type; of JSON, none count as the empty object."""
     if req.get_header("Transfer-Encoding") is not None:
         raise Refused(Code.LENGTH_REQUIRED, "A body needs a Content-Length.")
     length = req.content_length or 0
@@ -156,11 +167,11 @@ async def read_body(req: Request, largest: int) -> bytes:
             Code.PAYLOAD_TOO_LARGE, f"The body may be {largest} bytes long, not {length}."
         )
     if length == 0:
-        return b"{}"
+        return b"{}" if wanted == JSON else b""
     media_type = (req.content_type or "").partition(";")[0].strip().lower()
-    if media_type != JSON:
+    if media_type != wanted:
         raise Refused(
-            Code.UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", field="Content-Type"
+            Code.UNSUPPORTED_MEDIA_TYPE, f"The body must be {wanted}.", field="Content-Type"
         )
     data = await req.stream.read(length)
     if len(data) != length:

@@ -63,6 +63,12 @@ class ExportQuery(Body, frozen=True):
     ) = None
 
 
+class ReceiptQuery(Body, frozen=True):
+    witnessed: (
+        Annotated[bool, Meta(description="with a checkpoint that a witness signed")] | None
+    ) = None
+
+
 class PssParameters(Shown, frozen=True):
     mgf_hash: HashAlgorithm
     salt_length: int
@@ -149,6 +155,13 @@ class Head(Shown, frozen=True):
     row_hash: HexSha256
 
 
+class End(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows up to there; null where the store's own note of
+    it is not in its form."""
+
+    tree_root: HexSha256 | None
+
+
 class Resource:
     """Base: the audit log's use cases."""
 
@@ -185,11 +198,13 @@ class OperationReceiptResource:
 
     @endpoint(
         "Show the receipt of an operation (C2SP tlog-proof)",
-        refusals=(Code.OPERATION_NOT_FOUND,),
+        refusals=(Code.OPERATION_NOT_FOUND, Code.NOT_WITNESSED_YET),
         media_type="text/plain; charset=utf-8",
     )
-    def on_get(self, caller: Caller, operation_id: str) -> Answer[bytes]:
-        return Answer(Encoded(self._receipts.of_row(caller, operation_id).encode()))
+    def on_get(self, caller: Caller, operation_id: str, query: ReceiptQuery) -> Answer[bytes]:
+        witnessed = bool(query.witnessed)
+        receipt = self._receipts.of_row(caller, operation_id, witnessed=witnessed)
+        return Answer(Encoded(receipt.encode()))
 
 
 class OperationsExportResource(Resource):
@@ -203,8 +218,8 @@ class OperationsExportResource(Resource):
 
 class OperationsHeadResource(Resource):
     @endpoint("The end of the audit chain", refusals=(Code.READER_REQUIRED,))
-    def on_get(self, caller: Caller) -> Head:
-        return made(Head, self._audit.head(caller))
+    def on_get(self, caller: Caller) -> End:
+        return made(End, self._audit.end(caller))
 
 
 def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:

@@ -30,4 +30,16 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             timedelta(hours=1),
             services.renewals.renew_due,
         ),
+        Job(
+            "witness-log",
+            "Sends the published checkpoint of the log to its witnesses, and keeps what they sign.",
+            timedelta(minutes=1),
+            services.witnessing.submit_to_all,
+        ),
+        Job(
+            "renew-timestamping",
+            "Makes the next key of timestamps and destroys the one before, after 450 days.",
+            timedelta(hours=1),
+            services.timestamps.renew_due,
+        ),
     )

@@ -1,4 +1,5 @@
-"""The built-in CA: a root, an intermediate that issues, and certificates for code signing.
+"""The built-in CA: a root, an intermediate that issues, and certificates for code signing; and the
+same for timestamps, under the same root.
 
 All on P-384: as strong as the strongest signer, made in no time, and read by every verifier that
 knows the CA/B Forum's code-signing rules.
@@ -24,6 +25,7 @@ from controlplane.errors import Code, Refused
 
 ROOT_YEARS = 25
 INTERMEDIATE_YEARS = 15
+TIMESTAMPING_DAYS = 4106  # never more than 135 months (CSBR 6.3.2)
 _CLOCK_SKEW = timedelta(minutes=5)
 _SHORTEST = timedelta(days=1) - 2 * _CLOCK_SKEW
 _SERIAL_BITS = 127  # a positive INTEGER of 16 octets
@@ -55,6 +57,34 @@ def make_intermediate(
     return _finish_authority(builder, root.key, path_length=0)
 
 
+def make_timestamping_intermediate(
+    root: Issuer, public_key: CertificatePublicKeyTypes, now: datetime
+) -> x509.Certificate:
+    """As long as the root: what it issues has to outlive what that signs by ten years."""
+    issuer = root.chain[0]
+    start, end = now - _CLOCK_SKEW, issuer.not_valid_after_utc
+    builder = _builder(_authority_name("Timestamping CA"), issuer.subject, public_key, start, end)
+    builder = _identify_issuer(builder, issuer).add_extension(_TIME_STAMPING, critical=False)
+    return _finish_authority(builder, root.key, path_length=0)
+
+
+def issue_timestamping_leaf(
+    issuer: Issuer, public_key: CertificatePublicKeyTypes, now: datetime
+) -> x509.Certificate:
+    """For a unit that signs timestamps (RFC 3161 §2.3: the one extended key usage, critical)."""
+    authority = issuer.chain[0]
+    start = now - _CLOCK_SKEW
+    end = min(start + timedelta(days=TIMESTAMPING_DAYS), authority.not_valid_after_utc)
+    name = _authority_name("Timestamping")
+    return (
+        _identify_issuer(_builder(name, authority.subject, public_key, start, end), authority)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signatures=True), critical=True)
+        .add_extension(_TIME_STAMPING, critical=True)
+        .sign(issuer.key, certificate_hash(issuer.key))
+    )
+
+
 def issue_leaf(
     issuer: Issuer, public_key: bytes, subject: Subject, days: int, now: datetime
 ) -> Certificate:
@@ -81,6 +111,7 @@ def issue_leaf(
 
 
 _CODE_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+_TIME_STAMPING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
 
 
 def _authority_name(role: str) -> x509.Name:
@@ -135,7 +166,7 @@ def _finish_authority(
 
 
 def _key_usage(*, signatures: bool) -> x509.KeyUsage:
-    """For a leaf that signs code, or else for an authority."""
+    """For a leaf, or else for an authority."""
     return x509.KeyUsage(
         digital_signature=signatures,
         content_commitment=False,

@@ -10,6 +10,7 @@ class Purpose(StrEnum):
     SIGNER = "signer"
     AUTHORITY = "authority"
     LOG = "log"
+    TIMESTAMPING = "timestamping"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class CredentialKind(StrEnum):
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
+    TIMESTAMP = "timestamp"
 
 
 class Outcome(StrEnum):

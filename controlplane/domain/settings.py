@@ -1,6 +1,7 @@
 """What admins set for the whole installation: one table, which the API and docs/operations.md show
 as it is. A value is text where it is set, stored and shown."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from controlplane.domain.duration import parse, spell
 from controlplane.domain.log_key import read_origin
+from controlplane.domain.network import Network, is_within, parse_network
 from controlplane.domain.ranges import Range
 
 T = TypeVar("T")
@@ -54,6 +56,37 @@ def _read_required(text: str) -> RequirePolicy:
     return RequirePolicy(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Those without an API key who get something. `networks`: that they call from; None: from
+    anywhere."""
+
+    networks: tuple[Network, ...] | None
+
+    def admit(self, address: str | None) -> bool:
+        """`address` None: a unix socket."""
+        return self.networks is None or is_within(address, self.networks)
+
+
+def _read_strangers(text: str) -> Strangers:
+    if text == "any":
+        return Strangers(None)
+    if text == "none":
+        return Strangers(())
+    return Strangers(tuple(parse_network(each.strip()) for each in text.split(",")))
+
+
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38}))+")
+_MOST_OID = 128  # characters
+
+
+def _read_oid(text: str) -> str:
+    arcs = text.split(".")
+    if not _OID.fullmatch(text) or len(text) > _MOST_OID or (arcs[0] != "2" and int(arcs[1]) > 39):
+        raise ValueError(f"{text!r} is none")
+    return text
+
+
 REQUIRE_POLICY = Setting(
     "require-policy",
     "none|any|protected",
@@ -74,6 +107,20 @@ HOLD = Setting(
     "24h",
     "How long an API key approves nothing that somebody else made for who had one before.",
     lambda text: _read_span(text, APPROVAL_HOLD),
+)
+TIMESTAMP_FROM = Setting(
+    "timestamp-from",
+    "any, none, or networks (CIDR) with commas between them",
+    "any",
+    "Where calls for a timestamp may come from without an API key.",
+    _read_strangers,
+)
+TIMESTAMP_POLICY = Setting(
+    "timestamp-policy",
+    "an OID",
+    "1.3.6.1.4.1.32473.1",
+    "The policy that timestamps name, and that a request may ask for; the default is an example.",
+    _read_oid,
 )
 
 LOG_PUBLIC = Setting(
@@ -106,5 +153,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LOG_PUBLIC,
     LOG_ORIGIN,
     RENEW_BEFORE,
+    TIMESTAMP_FROM,
+    TIMESTAMP_POLICY,
 )
 BY_NAME: Mapping[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -52,14 +52,19 @@ def root_of(frontier: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Growth:
-    """What leaves made of a tree that had `before` of them, and this frontier. `full`: nodes that
-    became full, by level and index; the leaves are among them."""
+    """What `leaves` made of a tree that had `before` of them, and this frontier. `tiles`: level and
+    position of those (C2SP tlog-tiles) that became full, and the hash over each; lower ones
+    first."""
 
     before: int
     frontier_before: bytes
-    size: int
+    leaves: Sequence[bytes]
     frontier: bytes
-    full: Mapping[tuple[int, int], bytes]
+    tiles: Sequence[tuple[int, int, bytes]]
+
+    @property
+    def size(self) -> int:
+        return self.before + len(self.leaves)
 
     @cached_property
     def root(self) -> bytes:
@@ -67,46 +72,66 @@ class Growth:
 
     def inclusion(self, index: int) -> list[bytes]:
         """Of one of these leaves, in the tree as it is after them."""
-        return inclusion(index, self.size, self._node)
-
-    def full_tiles(self) -> list[tuple[int, int, bytes]]:
-        """Level and index of the tiles (C2SP tlog-tiles) that became full, and the node over each;
-        lower ones first."""
-        return [
-            (level // TILE_LEVELS - 1, index, hash_)
-            for (level, index), hash_ in sorted(self.full.items())
-            if level and level % TILE_LEVELS == 0
-        ]
-
-    def _node(self, level: int, index: int) -> bytes:
-        known = self.full.get((level, index))
-        return self._left[level, index] if known is None else known
+        return inclusion(index, self.size, lambda level, index: self.nodes[level, index])
 
     @cached_property
-    def _left(self) -> Mapping[tuple[int, int], bytes]:
-        """The nodes of the frontier before."""
+    def nodes(self) -> Mapping[tuple[int, int], bytes]:
+        """Those of the frontier before, and those that became full, by level and index."""
         levels = [level for level in range(self.before.bit_length()) if self.before >> level & 1]
         hashes = reversed(split_hashes(self.frontier_before))
-        return {
+        nodes = {
             (level, (self.before >> level) - 1): hash_
             for level, hash_ in zip(levels, hashes, strict=True)
         }
+        for index, hash_ in enumerate(self.leaves, self.before):
+            at, level = index, 0
+            nodes[0, index] = hash_
+            while at & 1:
+                hash_ = node_hash(nodes[level, at - 1], hash_)
+                at, level = at >> 1, level + 1
+                nodes[level, at] = hash_
+        return nodes
 
 
 def grow(size: int, frontier: bytes, row_hashes: Iterable[str]) -> Growth:
     """ValueError of what is no hash."""
-    before = size
-    hashes = split_hashes(frontier)
-    full = {}
-    for row_hash in row_hashes:
-        hash_ = full[0, size] = leaf_hash(row_hash)
-        size += 1
-        level, rest = 0, size
-        while not rest & 1:
-            level, rest = level + 1, rest >> 1
-            hash_ = full[level, rest - 1] = sha256(b"\x01" + hashes.pop() + hash_).digest()
+    hashes, tiles = split_hashes(frontier), []
+    leaves = [sha256(b"\x00" + bytes.fromhex(each)).digest() for each in row_hashes]
+    for index, hash_ in enumerate(leaves, size):
+        at, level = index, 0
+        while at & 1:
+            hash_ = sha256(b"\x01" + hashes.pop() + hash_).digest()
+            at, level = at >> 1, level + 1
+            if level % TILE_LEVELS == 0:
+                tiles.append((level // TILE_LEVELS - 1, at, hash_))
         hashes.append(hash_)
-    return Growth(before, frontier, size, b"".join(hashes), full)
+    return Growth(size, frontier, leaves, b"".join(hashes), tiles)
+
+
+class Cover:
+    """Leaves in order, from any on, as the fewest full nodes; stretches of them can be joined."""
+
+    def __init__(self) -> None:
+        self._nodes: list[tuple[int, int, bytes]] = []
+
+    def add_leaf(self, index: int, row_hash: str) -> None:
+        """ValueError of what is no hash."""
+        self._add(0, index, leaf_hash(row_hash))
+
+    def join(self, following: "Cover") -> None:
+        for level, index, hash_ in following._nodes:
+            self._add(level, index, hash_)
+
+    def root(self) -> bytes:
+        """Of the tree, where they begin with its first leaf."""
+        return root_of(b"".join(hash_ for _, _, hash_ in self._nodes))
+
+    def _add(self, level: int, index: int, hash_: bytes) -> None:
+        nodes = self._nodes
+        while index & 1 and nodes and nodes[-1][:2] == (level, index - 1):
+            hash_ = node_hash(nodes.pop()[2], hash_)
+            level, index = level + 1, index >> 1
+        nodes.append((level, index, hash_))
 
 
 def root_at(size: int, node: Node) -> bytes:

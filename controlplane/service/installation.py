@@ -44,6 +44,7 @@ from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
 from controlplane.service.log import Log
 from controlplane.service.log_keys import LogKeys, create_log_key
+from controlplane.service.log_readers import LogReaders
 from controlplane.service.log_signing import LogSigning
 from controlplane.service.members import Members
 from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
@@ -52,7 +53,7 @@ from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
 from controlplane.service.published_log import PublishedLog
-from controlplane.service.rates import Places, Rates
+from controlplane.service.rates import Rates, SharedPlaces
 from controlplane.service.readiness import Readiness
 from controlplane.service.receipts import Receipts
 from controlplane.service.renewals import Renewals
@@ -63,7 +64,10 @@ from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
+from controlplane.service.timestamps import STRANGERS, Timestamps
 from controlplane.service.view import Views
+from controlplane.service.witnesses import Witnesses
+from controlplane.service.witnessing import Witnessing
 from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
@@ -252,7 +256,7 @@ class Services:
         store: Store,
         master_key: MasterKey,
         clock: Clock,
-        places: Places | None,
+        places: SharedPlaces | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
         machine, clock = clock, Time(store, clock)
@@ -272,7 +276,7 @@ class Services:
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
-        self._rates = Rates(places)
+        self._rates = Rates(None if places is None else places.callers)
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
@@ -290,11 +294,18 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        log_signing = LogSigning(store, keys, clock)
+        strangers = Rates(None if places is None else places.timestamps, STRANGERS)
+        self.timestamps = Timestamps(store, keys, self._writer, strangers, clock)
+        self._log_signing = log_signing = LogSigning(store, keys, clock)
         self.log_keys = LogKeys(store)
         self.published_log = PublishedLog(store, log_signing, clock)
-        self.receipts = Receipts(store, Log(store, clock), log_signing, self.published_log)
+        self.witnesses = Witnesses(store, gate)
+        self.witnessing = Witnessing(store, log_signing, self.published_log, clock)
+        self.receipts = Receipts(
+            *(store, Log(store, clock), log_signing, self.published_log, self.witnessing)
+        )
         self.signing = Signing(store, views, keys, self._writer, self._rates, clock, self.receipts)
+        self.log_readers = LogReaders(store, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
         self.renewals = Renewals(store, keys, authority, clock)
@@ -327,7 +338,8 @@ class Services:
 
     def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
         """From now on, until it is closed; `failed` is called when that fails."""
-        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
+        file = AnchorFile(path, self._master_key)
+        self._noting = Noting(self._store, file, self._log_signing, failed)
 
     def erase_due(self) -> None:
         """What is gone by now; whoever changes anything does so too."""
@@ -361,7 +373,7 @@ def open_services(
     location: Location,
     clock: Clock = now,
     most_connections: int | None = None,
-    places: Places | None = None,
+    places: SharedPlaces | None = None,
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,

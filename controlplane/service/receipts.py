@@ -3,6 +3,7 @@ store."""
 
 import structlog
 
+from controlplane.audit.checkpoint import Checkpoint
 from controlplane.audit.hashing import hash_row
 from controlplane.audit.receipt import make_receipt
 from controlplane.audit.row import hashed_octets
@@ -14,6 +15,7 @@ from controlplane.service.log import Log
 from controlplane.service.log_signing import LogSigning
 from controlplane.service.published_log import PublishedLog
 from controlplane.service.visibility import limited
+from controlplane.service.witnessing import Witnessing
 from controlplane.store.database import Store
 from controlplane.store.state import altered
 
@@ -22,12 +24,18 @@ _log = structlog.get_logger()
 
 class Receipts:
     def __init__(
-        self, store: Store, log: Log, signing: LogSigning, published: PublishedLog
+        self,
+        store: Store,
+        log: Log,
+        signing: LogSigning,
+        published: PublishedLog,
+        witnessing: Witnessing,
     ) -> None:
         self._store = store
         self._log = log
         self._signing = signing
         self._published = published
+        self._witnessing = witnessing
 
     @property
     def is_ready(self) -> bool:
@@ -51,16 +59,27 @@ class Receipts:
             _log.error("receipt_missing", operation_id=operation.entry.id, code=refused.code)
             return None
 
-    def of_row(self, caller: Caller, name: str) -> str:
-        """`name`: id or sequence number of an operation that the caller may see. Refused 404
-        operation_not_found; 500 state_altered, 503 store_unavailable."""
-        return self.of_operation(self._log.get(name, limited(caller.identity)))
+    def of_row(self, caller: Caller, name: str, *, witnessed: bool = False) -> str:
+        """`name`: id or sequence number of an operation that the caller may see. `witnessed`: with
+        a checkpoint that a witness signed; otherwise that where there is one. Refused 404
+        operation_not_found; 409 not_witnessed_yet; 500 state_altered, 503 store_unavailable."""
+        operation = self._log.get(name, limited(caller.identity))
+        if witnessed:
+            checkpoint = self._witnessing.last_witnessed(operation.sequence)
+            return self._proven_by(operation, checkpoint)
+        return self.of_operation(operation)
 
     def of_operation(self, operation: Operation) -> str:
         """That is committed."""
-        checkpoint, index = self._published.checkpoint(), operation.sequence - 1
-        if checkpoint.size <= index:
+        checkpoint = self._witnessing.find_witnessed(operation.sequence)
+        if checkpoint is None:
+            checkpoint = self._published.checkpoint()
+        if checkpoint.size < operation.sequence:
             checkpoint = self._published.publish()
+        return self._proven_by(operation, checkpoint)
+
+    def _proven_by(self, operation: Operation, checkpoint: Checkpoint) -> str:
+        index = operation.sequence - 1
         with self._store.read() as database:
             path = self._published.inclusion(database, index, operation.row_hash, checkpoint)
         octets = hashed_octets(operation)

@@ -72,6 +72,7 @@ _KINDS = (
     Kind(tables.GroupMemberRow, ("signer_id", "group_id"), whole=True, listed=True),
     Kind(tables.AuthorityRow, ("id",), listed=True),
     Kind(tables.LogKeyRow, ("id",), listed=True),
+    Kind(tables.TimestampingRow, ("id",), listed=True),
     Kind(tables.PolicyRow, ("name",), listed=True),
     Kind(tables.PolicyApproverRow, ("policy_id", "identity"), listed=True),
     Kind(tables.PolicyGroupRow, ("policy_id", "group_id"), whole=True, listed=True),
@@ -89,6 +90,7 @@ _KINDS = (
     Kind(tables.ProposalRow, ("id",), listed=True),
     Kind(tables.ProposalApproverRow, ("proposal_id", "identity")),
     Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True, listed=True),
+    Kind(tables.WitnessRow, ("id",), listed=True),
 )
 
 KINDS: Mapping[type[Model], Kind] = {kind.table: kind for kind in _KINDS}

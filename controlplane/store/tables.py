@@ -447,6 +447,21 @@ class JobRow(Model):
         table_name = "jobs"
 
 
+class TimestampingRow(Model):
+    """A key pair of timestamping with its certificate; without `handle` the private half is
+    gone."""
+
+    id = TextField(primary_key=True)
+    role = TextField()
+    certificate = BlobField()
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "timestamping"
+
+
 class LogKeyRow(Model):
     """That the checkpoints of one instance of the store are signed with; without `handle` the
     private half is gone. `origin` is null until the first checkpoint fixes it."""
@@ -510,3 +525,30 @@ class OperationRow(Model):
 
     class Meta:
         table_name = "operations"
+
+
+class WitnessRow(Model):
+    """`key`: as the witness prints it."""
+
+    id = TextField(primary_key=True)
+    url = TextField()
+    key = TextField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "witnesses"
+
+
+class WitnessStandingRow(Model):
+    """`note`, `line`, `signed_at`: of the last cosignature."""
+
+    witness_id = TextField(primary_key=True)
+    note = TextField(null=True)
+    line = TextField(null=True)
+    signed_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "witness_standings"

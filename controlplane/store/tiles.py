@@ -4,6 +4,8 @@ level of every eighth. What is not full yet is read off the rows, and off the ti
 Nothing proves a tile by itself: who builds something of it holds that against the root of the tree.
 """
 
+from collections.abc import Iterator, Sequence
+
 from peewee import Database
 
 from controlplane.domain.tree import (
@@ -22,6 +24,9 @@ _KEEP = (
     "INSERT INTO tiles (level, position, root, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _HASHES = "SELECT hashes FROM tiles WHERE level = ? AND position = ?"
+_TILE = "SELECT root, hashes FROM tiles WHERE level = ? AND position = ?"
+_BEYOND = "SELECT position FROM tiles WHERE level = ? AND position >= ? ORDER BY position"
+_ABOVE = "SELECT level, position FROM tiles WHERE level >= ? ORDER BY level, position"
 _ROOTS = (
     "SELECT root FROM tiles WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
 )
@@ -30,12 +35,8 @@ _ROOTS = (
 def keep_full(database: Database, growth: Growth) -> None:
     """Within the write that this growth is of. One that does not fit the tree, because somebody
     wrote to what it is made of, is left out: signing goes on, and who asks for it hears of it."""
-    for level, position, root in growth.full_tiles():
-        first = position * TILE_WIDTH
-        places = range(first, first + TILE_WIDTH)
-        hashes = [growth.full.get((level * TILE_LEVELS, each), b"") for each in places]
-        if not all(hashes):
-            hashes = _read(database, level, position, TILE_WIDTH)
+    for level, position, root in growth.tiles:
+        hashes = _read(database, level, position, TILE_WIDTH, growth)
         if len(hashes) == TILE_WIDTH and root_over(hashes) == root:
             values = (level, position, root, b"".join(hashes))
             ask(database, place(database, _KEEP), values)
@@ -90,15 +91,45 @@ class Tiles:
         return hashes
 
 
-def _read(database: Database, level: int, position: int, width: int) -> list[bytes]:
-    """Off what it is made of, as far as that can be read."""
+def find_strange(database: Database, size: int) -> Iterator[str]:
+    """Names of the tiles of a tree of this size that are not what they are made of, or missing; and
+    of those that are too many."""
+    level, count = 0, size // TILE_WIDTH
+    while count:
+        for position in range(count):
+            values = (level, position)
+            row = ask(database, place(database, _TILE), values).fetchone()
+            hashes = _read(database, level, position, TILE_WIDTH)
+            if (
+                len(hashes) != TILE_WIDTH
+                or row is None
+                or (bytes(row[0]), bytes(row[1])) != (root_over(hashes), b"".join(hashes))
+            ):
+                yield _name(level, position)
+        values = (level, count)
+        for (position,) in ask(database, place(database, _BEYOND), values).fetchall():
+            yield _name(level, position)
+        level, count = level + 1, count // TILE_WIDTH
+    for above, position in ask(database, place(database, _ABOVE), (level,)).fetchall():
+        yield _name(above, position)
+
+
+def _read(
+    database: Database, level: int, position: int, width: int, growth: Growth | None = None
+) -> list[bytes]:
+    """Off what it is made of, as far as that can be read. `growth`: that is known already."""
     first = position * TILE_WIDTH
     if level:
         values = (level - 1, first, first + width)
         rows = ask(database, place(database, _ROOTS), values).fetchall()
         return [bytes(root) for (root,) in rows]
+    known: Sequence[bytes] = ()
+    if growth is not None:
+        begin = first - growth.before
+        known = growth.leaves[max(0, begin) : max(0, begin + width)]
+    unknown = row_hashes(database, first, first + width - len(known))
     try:
-        return [leaf_hash(each) for each in row_hashes(database, first, first + width)]
+        return [*(leaf_hash(each) for each in unknown), *known]
     except ValueError:
         return []
 

@@ -18,7 +18,7 @@ from controlplane.domain.ranges import DELETION
 from controlplane.domain.subject import Subject
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import new_admin_key
-from tests.world import World, a_call
+from tests.world import A_TIMESTAMP_QUERY, World, a_call
 
 USER = IdentityKind.USER
 LEAD = Step("lead", 2, ("ann", "bob", "dora"))
@@ -156,6 +156,8 @@ class Everything:
         for _ in range(2):
             to.signing.sign(self["eve"], a_call("release"))
         to.signing.sign(self["ci"], a_call("quick"))
+        to.timestamps.answer(None, None, A_TIMESTAMP_QUERY)
+        to.timestamps.answer(self["ci"], "192.0.2.7", A_TIMESTAMP_QUERY)
 
     def _proposals(self) -> None:
         world, to = self.world, self.world.services

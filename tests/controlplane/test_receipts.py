@@ -83,7 +83,7 @@ def test_receipts_are_for_who_may_see_the_row(api: Api, ci: str) -> None:
 
 def test_tiles_make_no_difference(api: Api, ci: str, log_key: str) -> None:
     """A log beyond two full tiles."""
-    receipts = []
+    receipts: list[str] = []
     while len(receipts) < 2 * TILE_WIDTH + 5:
         receipts.append(api.sign("release", ci, receipt=True).json["receipt"])
     for text in receipts[:: TILE_WIDTH // 8]:

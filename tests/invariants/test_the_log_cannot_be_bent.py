@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from controlplane.service.anchors import read_standing, write_anew
 from controlplane.service.installation import proven_store
 from controlplane.service.location import Location
 from controlplane.store.tables import OperationRow
+from tests.cli.conftest import run_in_this_process
 from tests.invariants.bent import BAD, BENDS, DROP_TRIGGERS, Bend
 from tests.invariants.callers import sign
 from tests.postgresql import PostgresqlServer
@@ -93,7 +93,7 @@ class Copy:
         """In the database itself, behind the server's back."""
         if self.postgresql is not None:
             assert self.database is not None
-            self.postgresql.run(statements, database=self.database)
+            self.postgresql.run_when_nobody_reads(statements, database=self.database)
             return
         with closing(sqlite3.connect(self.plane.folder / "data" / "sealwright.db")) as connection:
             connection.executescript(statements)
@@ -125,19 +125,18 @@ class Verdict:
 
 def verify(plane: ControlPlane, *arguments: str) -> Verdict:
     """By the real command, which says the same to people and to machines."""
-    command = plane.command("audit", "verify", *arguments)
-    environment = plane.environment()
+    named = {"SEALWRIGHT_URL": plane.url, "SEALWRIGHT_API_KEY": plane.admin_key}
     for_machines, for_people = (
-        subprocess.run(each, env=environment, capture_output=True, text=True, check=False)
-        for each in ([*command, "--json"], command)
+        run_in_this_process("audit", "verify", *arguments, *how, environment=named)
+        for how in (["--json"], [])
     )
-    assert for_machines.stdout, for_machines.stderr
-    verdict = json.loads(for_machines.stdout)
-    found = re.search(r"^first bad sequence +(\d+)$", for_people.stdout, re.MULTILINE)
+    assert for_machines.out, for_machines.err
+    verdict = for_machines.json()
+    found = re.search(r"^first bad sequence +(\d+)$", for_people.out, re.MULTILINE)
     assert (int(found[1]) if found else None) == verdict["first_bad_sequence"]
-    assert for_people.returncode == for_machines.returncode
-    assert ("warning" in for_people.stderr) == ("warning" in for_machines.stderr)
-    return Verdict(for_machines.returncode, verdict["intact"], verdict["first_bad_sequence"])
+    assert for_people.code == for_machines.code
+    assert ("warning" in for_people.err) == ("warning" in for_machines.err)
+    return Verdict(for_machines.code, verdict["intact"], verdict["first_bad_sequence"])
 
 
 SOUND = Verdict(0, intact=True, first_bad=None)

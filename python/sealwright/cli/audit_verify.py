@@ -5,6 +5,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -23,7 +24,7 @@ from sealwright.client.objects import State
 
 if TYPE_CHECKING:
     from controlplane.audit.verification import Verification
-    from sealwright.client.objects import Head
+    from sealwright.client.objects import LogEnd
 
 _NO_SUCH_ROW = "operation_not_found"
 
@@ -87,22 +88,36 @@ def verify(
     if with_state and file is not None:
         raise click.UsageError("--state is of a server: an exported FILE has no state.")
     expected = [expect_head] if expect_head is not None else []
-    told: Head | None = None
+    told: LogEnd | None = None
     if file is None:
         told = source().operations_head().value
         pieces = _watched(_rows(source, since_head), None if since_head else told.sequence)
-        chain = verify_export(pieces, *expected, told.row_hash, since=since_head)
+        chain = verify_export(
+            pieces, *expected, told.row_hash, since=since_head, tree_size=told.sequence
+        )
     else:
         pieces = check_is_export(pieces_of(file), file.name)
         pieces = _watched(pieces, _size_of(file), len)
         chain = verify_export(pieces, *expected, since=since_head)
+    fits_tree = _fits_tree(chain, told)
+    chain = replace(chain, intact=chain.intact and fits_tree)
     state = source().state().value if with_state else None
     _tell(chain, state)
+    if not fits_tree:
+        warn(
+            "the tree in the store is not that of these rows: receipts and checkpoints of it are "
+            "not to be trusted"
+        )
     _warn(chain, expected, since_head, told)
     if state is not None and state.altered:
         warn("what was altered is refused until it is as the log says: see docs/security.md")
     if not chain.intact or (state is not None and state.altered):
         click.get_current_context().exit(1)
+
+
+def _fits_tree(chain: "Verification", told: "LogEnd | None") -> bool:
+    """Whether the store's own note of the tree is what the rows give, as far as both are there."""
+    return told is None or chain.tree_root is None or chain.tree_root == told.tree_root
 
 
 def _rows(source: SourceOf, since_head: str | None) -> Iterable[bytes]:
@@ -138,7 +153,7 @@ def _tell(chain: "Verification", state: State | None) -> None:
 
 
 def _warn(
-    chain: "Verification", expected: list[str], since_head: str | None, told: "Head | None"
+    chain: "Verification", expected: list[str], since_head: str | None, told: "LogEnd | None"
 ) -> None:
     if chain.since is not None:
         warn(

@@ -24,6 +24,7 @@ _COMMANDS = {
     "proposal": "sealwright.cli.proposal:proposal",
     "grant": "sealwright.cli.grant:grant",
     "audit": "sealwright.cli.audit:audit",
+    "receipt": "sealwright.cli.receipt:receipt",
     "log": "sealwright.cli.log:log",
     "backup": "sealwright.cli.backup:backup",
     "restore": "sealwright.cli.restore:restore",

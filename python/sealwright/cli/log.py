@@ -2,6 +2,8 @@
 
 import click
 
+from sealwright.cli.log_check import check
+from sealwright.cli.log_witness import witness
 from sealwright.cli.options import Group, client
 from sealwright.cli.output import show
 from sealwright.client.objects import LogKeys
@@ -19,6 +21,10 @@ def key() -> None:
     Its first part is the log's origin, which the first checkpoint fixes.
     """
     show(client().log_keys(), _show)
+
+
+log.add_command(check)
+log.add_command(witness)
 
 
 def _show(keys: LogKeys) -> None:

@@ -528,6 +528,32 @@ class Head(msgspec.Struct, frozen=True):
     row_hash: str
 
 
+class ConsistencyProof(msgspec.Struct, frozen=True):
+    hashes: list[bytes]
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """`name`: of its key. `size`: entries of the last checkpoint that it signed; `failure`: of the
+    last try."""
+
+    id: str
+    name: str
+    url: str
+    key: str
+    created_at: datetime
+    size: int | None = None
+    signed_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str | None = None
+
+
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """A page of one; `head`: the end of the log when it was made."""
 
