@@ -3,6 +3,7 @@
 import time
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -33,6 +34,7 @@ from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
+from controlplane.service.witnesses import Witnesses
 
 _ALTERED = "sealwright_state_altered"
 _MOST_ALTERED = 100  # objects that a process tells apart
@@ -253,6 +255,16 @@ def _clock_behind(span: timedelta) -> Metric:
     )
 
 
+def _witnesses(witnesses: Witnesses) -> Iterator[Metric]:
+    """Nothing while the store cannot be read."""
+    with suppress(Refused):
+        yield GaugeMetricFamily(
+            "sealwright_witnesses_failing",
+            "Witnesses of the log that did not sign the last checkpoint which they were sent.",
+            value=witnesses.count_failing(),
+        )
+
+
 def _build_info() -> Metric:
     build = GaugeMetricFamily("sealwright_build_info", "1.", labels=["version"])
     build.add_metric([product_version()], 1)
@@ -293,7 +305,8 @@ class MetricsResource:
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
         behind = _clock_behind(self._services.clock_behind())
-        more = chain(self._certificates.metrics(named=named), [behind])
+        witnesses = _witnesses(self._services.witnesses)
+        more = chain(self._certificates.metrics(named=named), [behind], witnesses)
         return self._metrics.render(more, named=named)
 
 

@@ -24,13 +24,6 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             services.erase_due,
         ),
         Job(
-            "renew-certificates",
-            "Renews certificates when settings renew-before says so; makes the request where "
-            "another CA certifies.",
-            timedelta(hours=1),
-            services.renewals.renew_due,
-        ),
-        Job(
             "witness-log",
             "Sends the published checkpoint of the log to its witnesses, and keeps what they sign.",
             timedelta(minutes=1),
@@ -41,5 +34,12 @@ def jobs_of(services: Services) -> tuple[Job, ...]:
             "Makes the next key of timestamps and destroys the one before, after 450 days.",
             timedelta(hours=1),
             services.timestamps.renew_due,
+        ),
+        Job(
+            "renew-certificates",
+            "Renews certificates when settings renew-before says so; makes the request where "
+            "another CA certifies.",
+            timedelta(hours=1),
+            services.renewals.renew_due,
         ),
     )

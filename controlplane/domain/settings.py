@@ -152,8 +152,8 @@ SETTINGS: tuple[Setting[Any], ...] = (
     HOLD,
     LOG_PUBLIC,
     LOG_ORIGIN,
-    RENEW_BEFORE,
     TIMESTAMP_FROM,
     TIMESTAMP_POLICY,
+    RENEW_BEFORE,
 )
 BY_NAME: Mapping[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -168,6 +168,9 @@ def test_one_that_is_not_there_is_told_of(api: Api, services: Services, log_key:
         add(api, witness)
     services.witnessing.submit_to_all()
     assert "refused" in str(listed(api)["failure"])
+    metrics = api.call_unchecked("GET", "/metrics", key=None).text
+    assert "\nsealwright_witnesses_failing 1.0\n" in metrics
+    assert "witness.example" not in metrics
 
 
 def test_a_signature_that_was_changed_in_the_store_is_not_shown(

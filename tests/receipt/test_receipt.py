@@ -108,7 +108,7 @@ server saw.
 
 def test_it_says_what_was_not_checked(log: Log, verify: Verify) -> None:
     said = verify(log.receipt(4, [(Key("w", 4), AT)]), log, json=False).out
-    assert "1 signatures by keys that were not given: not checked" in said
+    assert "signatures by keys that were not given: 1, not checked" in said
     assert "Whether others are shown the same log was not checked" in said
     assert "Whether it is about your file was not checked" in said
 

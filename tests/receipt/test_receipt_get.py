@@ -122,3 +122,12 @@ def test_a_row_that_there_is_not_has_none(released: Released) -> None:
     ended = released.admin.run("receipt", "get", "018f0000-0000-7000-8000-000000000000", "--json")
     assert ended.code == 1
     assert '"operation_not_found"' in ended.err
+
+
+def test_a_witnessed_one_is_refused_until_there_is_one(released: Released, tmp_path: Path) -> None:
+    file = tmp_path / "release.tlog-proof"
+    ended = released.get("--witnessed", "--out", file)
+    assert ended.code == 1
+    assert "code not_witnessed_yet" in ended.err
+    assert "sealwright log witness list" in ended.err
+    assert not file.exists()

@@ -327,6 +327,20 @@ def test_the_signature_in_a_comment_in_an_entry_or_as_text_is_none(
         assert holds(signed, octets, tmp_path) is None
 
 
+@pytest.mark.parametrize(("format_", "begins"), [("PE", b"\x30\x82"), ("CAB", b"\x30\x82")])
+def test_a_signature_taken_out_of_its_file_is_none(
+    sign: Sign, tmp_path: Path, format_: str, begins: bytes
+) -> None:
+    """Though what is in it is what was signed."""
+    octets = sign(format_).octets
+    where = 64 + 24 + 112 + 32 if format_ == "PE" else 44
+    (place,) = struct.unpack_from("<I", octets, where)
+    signature = octets[place + 8 * (format_ == "PE") :]
+    assert signature.startswith(begins)
+    (length,) = struct.unpack_from(">H", signature, 2)
+    assert holds(sign(format_), signature[: length + 4], tmp_path) is None
+
+
 def test_a_signature_is_not_carried_over_to_another_image(sign: Sign, tmp_path: Path) -> None:
     signed = sign("PE")
     (place,) = struct.unpack_from("<I", signed.octets, 64 + 24 + 112 + 32)

@@ -36,7 +36,7 @@ _PAGE = 100
 @click.option(
     "--witnessed",
     is_flag=True,
-    help="Only one whose checkpoint all witnesses have signed: some minutes after the row.",
+    help="Only one whose checkpoint a witness has signed: a minute after the row, or two.",
 )
 @click.option(
     "--disclose",

@@ -83,9 +83,10 @@ def _who(verified: Verified) -> _Lines:
 def _actor(row: Row, enrolment: Proven | None) -> str:
     said = [row.actor or "the server's own machine"]
     if row.credential is not None:
+        article = "an" if row.credential.kind.startswith("a") else "a"
         issuer = f" made by {row.credential.issued_by}" if row.credential.issued_by else ""
         said.append(
-            f"with an {row.credential.kind}{issuer}, {_age(row.credential.age_seconds)} old"
+            f"with {article} {row.credential.kind}{issuer}, {_age(row.credential.age_seconds)} old"
         )
         if row.credential.enrolled:
             said.append("that nobody else ever saw")
@@ -139,7 +140,7 @@ def _log(proven: Proven, log_key: VerifierKey) -> _Lines:
     for witness in proven.witnesses:
         yield "witness", f"{witness.by} saw that log, {_moment(witness.at)} by its clock"
     if proven.others:
-        yield "others", f"{proven.others} signatures by keys that were not given: not checked"
+        yield "others", f"signatures by keys that were not given: {proven.others}, not checked"
     yield "row", f"{proven.row.id}, hash {proven.hashed.row_hash.hex()}"
 
 

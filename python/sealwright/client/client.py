@@ -456,7 +456,7 @@ class Client(Caller):
         self._send("DELETE", f"/v1/log/witnesses/{part(witness_id)}")
 
     def receipt(self, operation_id: str, *, witnessed: bool = False) -> str:
-        """A C2SP tlog-proof. `witnessed`: refused until all witnesses have signed its
+        """A C2SP tlog-proof. `witnessed`: refused until a witness has signed its
         checkpoint."""
         query = "?witnessed=1" if witnessed else ""
         path = f"/v1/operations/{part(operation_id)}/receipt{query}"

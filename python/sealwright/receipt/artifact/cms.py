@@ -11,7 +11,9 @@ from sealwright.receipt.artifact.misfit import MisfitError
 from sealwright.receipt.artifact.signed import HASHES, check_signed, spellings
 from sealwright.receipt.row import Row
 
-DATA = "1.2.840.113549.1.7.1"
+_FILES = ("1.2.840.113549.1.7.1", "1.3.6.1.4.1.311.10.1")
+"""The content that is a file of its own: data, and a catalogue of files (.cat). Whatever else is
+signed is about something outside of it."""
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _SET_OF = b"\x31"
 _CONTENT_TYPE, _MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
@@ -70,6 +72,17 @@ def check_signature(row: Row, signed: SignedData, content: bytes | None = None) 
     if len(signers) != 1:
         raise MisfitError("does not carry the signature of this row")
     check_signer(signers[0], signed, content, _of_row(row))
+
+
+def check_file_content(row: Row, signed: SignedData, content: bytes | None = None) -> None:
+    """The same, of a signature that is a file of its own, or beside one.
+
+    Raises:
+        MisfitError: it is not, or is part of another format.
+    """
+    if signed.content_type not in _FILES:
+        raise MisfitError("is a signature out of a file of another format")
+    check_signature(row, signed, content)
 
 
 Check = Callable[[bytes, bytes], None]

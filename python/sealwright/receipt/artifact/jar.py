@@ -71,6 +71,8 @@ def _check_entries(archive: Archive, manifest: bytes) -> None:
         if name == MANIFEST or _OF_SIGNATURE.fullmatch(name):
             continue
         if name.endswith("/") and not entry.size:
+            for _ in archive.pieces(entry):
+                pass  # there is nothing behind what says that it is empty
             continue
         if not _check_digests(sections.pop(name, {}), "-digest", archive.pieces(entry)):
             raise MisfitError(
