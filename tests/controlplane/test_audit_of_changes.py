@@ -514,6 +514,8 @@ CHANGES = {
 }
 
 READS = {
+    "jobs.list",
+    "jobs.on_record",
     "audit.explain",
     "audit.report",
     "state.verify",
@@ -559,6 +561,10 @@ NOTED = {"notices.mark_seen"}
 """What each key was told of is no change of anything else."""
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 OF_TIMESTAMPS = {"timestamps.answer", "timestamps.renew_due"}  # test_timestamps.py
+OF_THE_BACKGROUND = {  # test_background.py, test_renewals.py
+    *("jobs.election", "jobs.leave", "jobs.note", "jobs.now", "jobs.take_over"),
+    "renewals.renew_due",
+}
 OF_THE_CLOCK = {"clock_acceptance.accept"}  # test_clock.py
 OF_A_ROLLBACK = {"suspensions.confirm", "suspensions.confirm_all"}  # test_suspensions.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
@@ -611,7 +617,15 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    elsewhere = PROPOSALS | NOTED | OF_STRANGERS | OF_TIMESTAMPS | OF_THE_CLOCK | OF_A_ROLLBACK
+    elsewhere = (
+        PROPOSALS
+        | OF_THE_BACKGROUND
+        | NOTED
+        | OF_STRANGERS
+        | OF_TIMESTAMPS
+        | OF_THE_CLOCK
+        | OF_A_ROLLBACK
+    )
     changes = {change.use_case for change in CHANGES.values()}
     assert offered == changes | elsewhere | READS | SIGNS
 
