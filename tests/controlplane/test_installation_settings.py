@@ -44,6 +44,7 @@ def test_each_has_its_default_until_it_is_set(api: Api) -> None:
         "four-eyes": "off",
         "log-origin": "sealwright.example/",
         "log-public": "off",
+        "renew-before": "30d",
         "require-policy": "none",
         "timestamp-from": "any",
         "timestamp-policy": "1.3.6.1.4.1.32473.1",
