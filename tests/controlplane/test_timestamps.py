@@ -23,6 +23,7 @@ from controlplane.service.installation import Services, initialise, open_service
 from controlplane.service.location import Location
 from controlplane.service.timestamping import UNIT_DAYS
 from controlplane.store.tables import TimestampingRow
+from controlplane.timestamps import der
 from controlplane.timestamps.request import RejectedError, parse
 from tests.controlplane.conftest import Api, Installation
 from tests.world import SetClock, by_hand
@@ -77,6 +78,39 @@ def an_imprint(name: str, digest: bytes, **parameters: Any) -> dict[str, Any]:
 def _bent(place: int, octets: bytes) -> bytes:
     whole = a_request()
     return whole[:place] + octets + whole[place + len(octets) :]
+
+
+def _by_hand(imprint: bytes, *fields: bytes) -> bytes:
+    return der.sequence(b"\x02\x01\x01", imprint, *fields)
+
+
+_SHA256 = der.object_identifier("2.16.840.1.101.3.4.2.1")
+_ALGORITHM = der.sequence(_SHA256)
+_DIGEST = der.octets(DIGEST)
+_IMPRINT = der.sequence(_ALGORITHM, _DIGEST)
+_HALVES = der.octets(DIGEST[:16]) + der.octets(DIGEST[16:])
+NOT_DER = {
+    "imprint of three fields": _by_hand(der.sequence(_ALGORITHM, _DIGEST, der.octets(b"more"))),
+    "hash of two parameters": _by_hand(der.sequence(der.sequence(_SHA256, der.NULL * 2), _DIGEST)),
+    "NULL with content": _by_hand(der.sequence(der.sequence(_SHA256, b"\x05\x03abc"), _DIGEST)),
+    "parameters that are no NULL": _by_hand(
+        der.sequence(der.sequence(_SHA256, der.octets(b"more")), _DIGEST)
+    ),
+    "imprint of no stated length": _by_hand(b"\x30\x80" + _ALGORITHM + _DIGEST + b"\0\0"),
+    "digest in pieces": _by_hand(der.sequence(_ALGORITHM, der.element(0x24, _HALVES))),
+    "nonce of no octets": _by_hand(_IMPRINT, b"\x02\x00"),
+    "nonce with zeros before it": _by_hand(_IMPRINT, b"\x02\x04\0\0\0\x01"),
+    "nonce with ones before it": _by_hand(_IMPRINT, b"\x02\x02\xff\xff"),
+    "TRUE that is not all ones": _by_hand(_IMPRINT, b"\x01\x01\x01"),
+    "TRUE of two octets": _by_hand(_IMPRINT, b"\x01\x02\xff\xff"),
+    "FALSE, the default": _by_hand(_IMPRINT, b"\x01\x01\x00"),
+    "a field more": _by_hand(_IMPRINT, der.octets(b"more")),
+    "fields in another order": _by_hand(_IMPRINT, der.TRUE, der.integer(5)),
+    "policy of no octets": _by_hand(_IMPRINT, b"\x06\x00"),
+    "policy with zeros before it": _by_hand(_IMPRINT, b"\x06\x03\x2a\x80\x03"),
+    "version with zeros before it": der.sequence(b"\x02\x02\x00\x01", _IMPRINT),
+    "longer length than is needed": b"\x30\x81" + _by_hand(_IMPRINT)[1:],
+}
 
 
 def ask(api: Api, content: bytes, **more: Any) -> Any:
@@ -156,7 +190,7 @@ class TestAToken:
         assert said["message_imprint"]["hash_algorithm"]["algorithm"] == name
 
     def test_has_no_nonce_where_none_was_sent_and_any_that_was(self, shared: Api) -> None:
-        for nonce in (None, 0, -1, 2**160, -(2**64)):
+        for nonce in (None, 0, -1, -128, -129, 2**160 - 1, -(2**64), -(2**63)):
             assert told(signed(shared, a_request(nonce=nonce)))["nonce"] == nonce
 
     def test_has_a_serial_number_that_nobody_can_guess(self, shared: Api) -> None:
@@ -231,6 +265,15 @@ class TestARejection:
     def test_of_what_is_no_request(self, shared: Api, content: bytes) -> None:
         assert rejected(shared, content) == "bad_data_format"
 
+    @pytest.mark.parametrize("bent", NOT_DER)
+    def test_of_what_is_a_request_in_part_or_not_in_der(self, shared: Api, bent: str) -> None:
+        """Or strangers would choose what we sign, and get tokens that nobody reads."""
+        assert rejected(shared, NOT_DER[bent]) == "bad_data_format"
+
+    def test_of_a_nonce_of_more_than_anybody_needs(self, shared: Api) -> None:
+        for nonce in (2**160, -(2**160) - 1, 2**1000):
+            assert rejected(shared, a_request(nonce=nonce)) == "bad_data_format"
+
     def test_of_another_version(self, shared: Api) -> None:
         assert rejected(shared, a_request(version=2)) == "bad_request"
 
@@ -279,7 +322,7 @@ class TestARejection:
     @given(st.binary(max_size=200) | st.builds(_bent, st.integers(0, 90), st.binary(max_size=3)))
     def test_is_all_that_comes_of_any_octets(self, content: bytes) -> None:
         with suppress(RejectedError):
-            parse(content)
+            assert parse(content).encode() == content
 
 
 class TestWhatHttpRefuses:
