@@ -411,6 +411,56 @@ class TestStrangers:
         clock.advance(seconds=1)
         assert stranger(api, "192.0.2.99").status_code == 200
 
+    @pytest.mark.parametrize(
+        "junk", [b"junk", a_request(req_policy=OTHER_POLICY), a_request(version=2)]
+    )
+    def test_use_up_nothing_of_the_others_with_what_gets_none(
+        self, api: Api, clock: SetClock, junk: bytes
+    ) -> None:
+        clock.freeze()
+        for number in range(70):
+            rejected(api, junk, key=None, remote_addr=f"192.0.2.{number}")
+        for number in range(60):
+            assert stranger(api, f"198.51.100.{number}").status_code == 200
+
+    @pytest.mark.parametrize("content", [b"junk", a_request()])
+    def test_are_bounded_by_where_they_are_too(
+        self, api: Api, clock: SetClock, content: bytes
+    ) -> None:
+        clock.freeze()
+
+        def call(address: str) -> int:
+            return int(ask(api, content, key=None, remote_addr=address).status_code)
+
+        assert [call("192.0.2.1") for _ in range(60)] == [200] * 60
+        refused = ask(api, content, key=None, remote_addr="192.0.2.1")
+        assert (refused.status_code, refused.json["code"]) == (429, "too_many_calls")
+        assert "from one address" in refused.json["title"]
+        assert refused.headers["retry-after"] == "2"
+        clock.advance(seconds=2)
+        assert [call("192.0.2.1") for _ in range(2)] == [200, 429]
+
+    def test_leave_some_to_others_however_long_one_of_them_asks(
+        self, api: Api, clock: SetClock
+    ) -> None:
+        clock.freeze()
+        for _ in range(60):
+            stranger(api, "192.0.2.1")
+        for _ in range(30):
+            clock.advance(seconds=2)
+            for _ in range(3):
+                stranger(api, "192.0.2.1")
+            assert stranger(api, "198.51.100.1").status_code == 200
+
+    def test_are_in_one_place_with_all_ipv6_addresses_of_a_link(
+        self, api: Api, clock: SetClock
+    ) -> None:
+        clock.freeze()
+        for number in range(60):
+            rejected(api, b"junk", key=None, remote_addr=f"2001:db8::{number}:1")
+        assert ask(api, b"junk", key=None, remote_addr="2001:db8::99:1").status_code == 429
+        rejected(api, b"junk", key=None, remote_addr="2001:db8:0:1::1")
+
     def test_come_from_where_it_is_allowed(self, api: Api, clock: SetClock) -> None:
         clock.freeze()
         set_ = {"value": "192.0.2.0/24,2001:db8::/32"}
