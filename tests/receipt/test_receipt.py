@@ -129,6 +129,53 @@ def test_a_denied_call_is_not_taken_for_a_signature(verify: Verify) -> None:
     assert reason(verify, log.receipt(1), log, "--digest", "00") == "nothing_signed"
 
 
+def test_a_timestamp_is_said_to_be_one_and_not_taken_for_a_signature(verify: Verify) -> None:
+    details = {"at": "2026-01-31T08:00:00.000000Z", "policy": "1.2.3"}
+    row = row_octets(
+        kind="timestamp",
+        outcome="succeeded",
+        hash="sha256",
+        digest=encoded(bytes.fromhex(DIGEST)),
+        object="51ed",
+        certificate_serial="7ff5",
+        details=details,
+    )
+    log = Log(rows=[row])
+    text = log.receipt(1)
+    ended = verify(text, log, json=False)
+    assert ended.code == 0
+    assert ended.out.startswith(
+        f"""\
+Valid: row 1 stands in the log sealwright.example/tests.
+Nobody signed anything by it: it is a timestamp, for which anybody may ask.
+
+timestamp    serial 51ed
+digest       {DIGEST}
+             (sha256)
+certificate  serial 7ff5
+time in it   2026-01-31T08:00:00.000000Z
+policy       1.2.3
+when         2026-01-31T08:00:00Z, by the server's clock
+by           a caller without an API key
+"""
+    )
+    assert reason(verify, text, log, "--digest", DIGEST) == "nothing_signed"
+    refused = verify(text, log, "--digest", DIGEST, json=False)
+    assert "the row is of a timestamp" in " ".join(refused.out.split())
+
+
+def test_who_made_a_row_without_an_actor_is_said_by_its_kind(verify: Verify) -> None:
+    """Nor is a kind that a later version may have taken for one of these."""
+    for kind, title, by in (
+        ("change", "change", "the server's own machine"),
+        ("oath", "row of kind oath", "nobody whom the row names"),
+    ):
+        log = Log(rows=[row_octets(kind=kind, object="x")])
+        lines = verify(log.receipt(1), log, json=False).out.splitlines()
+        assert lines[2].split("  ")[0] == title
+        assert any(line.startswith("by ") and line.endswith(by) for line in lines)
+
+
 # What does not.
 
 

@@ -10,7 +10,7 @@ import click
 from sealwright.cli.text import printable
 from sealwright.receipt.fault import NotValidError
 from sealwright.receipt.note import VerifierKey
-from sealwright.receipt.row import Client, Row
+from sealwright.receipt.row import CHANGE, SIGN, TIMESTAMP, Client, Row
 from sealwright.receipt.verification import Decision, Proven, Verified
 
 _COLUMNS = 80
@@ -28,8 +28,10 @@ def tell_valid(
     _paragraph(
         f"Valid: row {row.sequence} stands in the log {verified.proven.receipt.checkpoint.origin}."
     )
-    if row.kind == "sign" and not row.is_signature:
+    if row.kind == SIGN and not row.is_signature:
         _paragraph(f"Nothing was signed: the call was {row.outcome} ({row.reason}).")
+    if row.kind == TIMESTAMP:
+        _paragraph("Nobody signed anything by it: it is a timestamp, for which anybody may ask.")
     click.echo()
     _facts(
         [
@@ -56,20 +58,27 @@ def tell_invalid(verified: Verified | None, fault: NotValidError) -> None:
 
 
 def _what(row: Row) -> _Lines:
-    if row.kind != "sign":
-        yield "change", " ".join(filter(None, [row.action, row.object]))
-        if row.signer is not None:
-            yield "signer", row.signer
-        for name, value in (row.details or {}).items():
-            if value is not None:
-                yield name.replace("_", " "), str(value)
-        return
+    if row.kind == TIMESTAMP:
+        yield "timestamp", f"serial {row.object}"
+    elif row.kind != SIGN:
+        title = row.kind if row.kind == CHANGE else f"row of kind {row.kind}"
+        yield title, " ".join(filter(None, [row.action, row.object]))
     if row.digest is not None:
-        yield "digest", f"{row.digest.hex()} ({row.hash}, {row.scheme})"
+        made_with = ", ".join(filter(None, [row.hash, row.scheme]))
+        yield "digest", f"{row.digest.hex()} ({made_with})"
     if row.certificate_serial is not None:
-        yield "certificate", f"serial {row.certificate_serial}, of signer {row.signer}"
+        of = f", of signer {row.signer}" if row.signer is not None else ""
+        yield "certificate", f"serial {row.certificate_serial}{of}"
     elif row.signer is not None:
         yield "signer", row.signer
+    if row.kind != SIGN:
+        for name, value in (row.details or {}).items():
+            if value is not None:
+                yield _DETAILS.get((row.kind, name), name.replace("_", " ")), str(value)
+
+
+_DETAILS = {(TIMESTAMP, "at"): "time in it"}
+"""Those that their name does not explain."""
 
 
 def _who(verified: Verified) -> _Lines:
@@ -81,7 +90,7 @@ def _who(verified: Verified) -> _Lines:
 
 
 def _actor(row: Row, enrolment: Proven | None) -> str:
-    said = [row.actor or "the server's own machine"]
+    said = [row.actor or _NOBODY.get(row.kind, "nobody whom the row names")]
     if row.credential is not None:
         article = "an" if row.credential.kind.startswith("a") else "a"
         issuer = f" made by {row.credential.issued_by}" if row.credential.issued_by else ""
@@ -93,6 +102,10 @@ def _actor(row: Row, enrolment: Proven | None) -> str:
     if enrolment is not None:
         said.append(f"enrolled in row {enrolment.row.sequence}, whose receipt is here")
     return ", ".join(said)
+
+
+_NOBODY = {CHANGE: "the server's own machine", TIMESTAMP: "a caller without an API key"}
+"""Who it was where a row of this kind has no actor."""
 
 
 def _age(seconds: int) -> str:

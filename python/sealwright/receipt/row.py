@@ -8,6 +8,8 @@ import msgspec
 
 from sealwright.receipt.fault import NotValidError, Reason
 
+SIGN, CHANGE, TIMESTAMP = "sign", "change", "timestamp"
+"""The kinds of rows that are known here."""
 SUCCEEDED = "succeeded"
 APPROVING = frozenset(("request:approve", "proposal:approve", "grant:create"))
 """The actions of the rows that `approvals` name."""
@@ -77,7 +79,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def is_signature(self) -> bool:
-        return self.kind == "sign" and self.outcome == SUCCEEDED
+        return self.kind == SIGN and self.outcome == SUCCEEDED
 
 
 class _Row1(Row, frozen=True, forbid_unknown_fields=True, kw_only=True):

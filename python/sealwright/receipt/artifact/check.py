@@ -10,7 +10,7 @@ from pathlib import Path
 from sealwright.receipt.artifact.misfit import MisfitError
 from sealwright.receipt.artifact.signed import digest_hash
 from sealwright.receipt.fault import NotValidError, Reason
-from sealwright.receipt.row import Row
+from sealwright.receipt.row import TIMESTAMP, Row
 
 BY_HASH = "hash"
 _PIECE = 1 << 20
@@ -62,6 +62,11 @@ def check_signature_made(row: Row) -> None:
     Raises:
         NotValidError: nothing was signed by this row.
     """
+    if row.kind == TIMESTAMP:  # for which strangers ask, of anything
+        raise NotValidError(
+            Reason.NOTHING_SIGNED,
+            "the row is of a timestamp: it says when a digest was there, not that it was signed",
+        )
     if not row.is_signature or row.digest is None or row.signature is None:
         raise NotValidError(Reason.NOTHING_SIGNED, "the row is not of a signature that was made")
 
