@@ -20,6 +20,7 @@ from tests.receipt.composing import Log, octets_of
 from tests.receipt.conftest import Verify, verify
 from tests.server import ControlPlane
 from tests.tools.artifacts import apk, make_cab, make_exe, make_msi
+from tests.tools.der_tree import Node, tree
 from tests.tools.matrix import ShellFor
 from tests.tools.recipes import Access, must_script, recipe
 from tests.tools.test_apksigner import FIRST_LEVEL
@@ -485,6 +486,98 @@ def test_a_signature_is_not_carried_over_to_another_image(sign: Sign, tmp_path: 
     struct.pack_into("<I", other, 64 + 24 + 64, 0)  # no checksum
     assert place < len(other)
     assert holds(signed, bytes(other), tmp_path) is None
+
+
+# CMS: what has room beside what is signed.
+
+MORE = Node(0x04, b"<script>")
+
+
+def bent_trees(octets: bytes, bend: Callable[[Node], None]) -> Iterator[bytes]:
+    """One for each value; only the outermost of certificates' own, which say what they say."""
+    for number, _ in enumerate(uncovered(tree(octets))):
+        root = tree(octets)
+        bend(list(uncovered(root))[number])
+        assert root.encode() != octets
+        yield root.encode()
+
+
+def uncovered(root: Node) -> Iterator[Node]:
+    yield root
+    for each in root.inside or ():
+        if each.tag == 0xA0 and each.inside and len(each.inside[0].inside or ()) == 3:
+            yield each  # certificates
+        else:
+            yield from uncovered(each)
+
+
+def append(node: Node) -> None:
+    if node.inside is None:
+        node.content += b"\0"
+    else:
+        node.inside.append(MORE)
+
+
+def spell(how: str) -> Callable[[Node], None]:
+    def bend(node: Node) -> None:
+        node.spelling = how
+
+    return bend
+
+
+@pytest.mark.parametrize("bend", [append, spell("long"), spell("indefinite")])
+def test_a_cms_with_another_field_or_spelling_anywhere_does_not_hold(
+    sign: Sign, tmp_path: Path, bend: Callable[[Node], None]
+) -> None:
+    signed = sign("CMS")
+    count = 0
+    for octets in bent_trees(signed.octets, bend):
+        assert holds(signed, octets, tmp_path) is None, f"value {count}"
+        count += 1
+    assert count > 30
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Node(0xA1, b"", [MORE]),  # revocation lists
+        Node(0xA1, b"", []),
+        Node(0xA0, b"", [Node(0x30, b"", []) for _ in range(2)]),  # certificates again
+    ],
+)
+def test_a_cms_with_optional_fields_does_not_hold(sign: Sign, tmp_path: Path, field: Node) -> None:
+    signed = sign("CMS")
+    for where in (-1, 3, 4):
+        root = tree(signed.octets)
+        signed_data = (root.inside or [])[1].inside or []
+        (signed_data[0].inside or []).insert(where, field)
+        assert holds(signed, root.encode(), tmp_path) is None
+
+
+@pytest.mark.parametrize("type_", ["2a864886f70d010910020e", "2b060104018237030301", "2a0304"])
+def test_an_unsigned_attribute_that_is_no_timestamp_does_not_hold(
+    sign: Sign, tmp_path: Path, type_: str
+) -> None:
+    signed = sign("CMS")
+    for token in (MORE, tree(signed.octets)):
+        root = tree(signed.octets)
+        signer = ((root.inside or [])[1].inside or [])[0].inside or []
+        attribute = Node(0x30, b"", [Node(6, bytes.fromhex(type_)), Node(0x31, b"", [token])])
+        ((signer[-1].inside or [])[0].inside or []).append(Node(0xA1, b"", [attribute]))
+        assert holds(signed, root.encode(), tmp_path) is None
+
+
+def test_what_is_large_in_a_signature_is_refused_before_it_is_read(
+    sign: Sign, tmp_path: Path
+) -> None:
+    """Empty certificates by the hundred thousand, and an object identifier of a megabyte."""
+    signed = sign("CMS")
+    for size, tag in ((17, 0xA0), (1 << 17, 0xA0), (1 << 20, 0x06)):
+        root = tree(signed.octets)
+        signed_data = ((root.inside or [])[1].inside or [])[0].inside or []
+        content = b"\x30\0" * size if tag == 0xA0 else b"\xff" * size
+        signed_data[3 if tag == 0xA0 else 0] = Node(tag, content)
+        assert holds(signed, root.encode(), tmp_path) is None
 
 
 # Detached.

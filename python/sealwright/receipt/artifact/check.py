@@ -114,18 +114,18 @@ def _check_msi(octets: memoryview, row: Row) -> str:
 
 
 def _check_cms(octets: memoryview, row: Row) -> str:
-    from sealwright.receipt.artifact.cms import check_file_content, parse_signed_data
+    from sealwright.receipt.artifact.cms import check_file_content, read_signature
     from sealwright.receipt.artifact.pem import from_pem
 
-    check_file_content(row, parse_signed_data(from_pem(bytes(octets))))
+    check_file_content(row, read_signature(row, from_pem(bytes(octets))))
     return "CMS"
 
 
 def _check_detached(row: Row, octets: memoryview, signature: bytes) -> str:
-    from sealwright.receipt.artifact.cms import check_file_content, parse_signed_data
+    from sealwright.receipt.artifact.cms import check_file_content, read_signature
     from sealwright.receipt.artifact.pem import from_pem
 
-    check_file_content(row, parse_signed_data(from_pem(signature)), bytes(octets))
+    check_file_content(row, read_signature(row, from_pem(signature)), bytes(octets))
     return "detached CMS"
 
 

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from sealwright.receipt.artifact.cms import check_signature, parse_signed_data
+from sealwright.receipt.artifact.cms import check_signature, read_signature
 from sealwright.receipt.artifact.misfit import MisfitError
 from sealwright.receipt.artifact.zip_archive import Archive
 from sealwright.receipt.base64_text import from_base64
@@ -53,7 +53,7 @@ def _find_signature(archive: Archive, row: Row) -> bytes:
     if len(files) != 1 or len(blocks) != 1 or _stem(files[0]) != _stem(blocks[0]):
         raise MisfitError("has not just the two files of one signature")
     file = archive.read(files[0], _LARGEST)
-    check_signature(row, parse_signed_data(archive.read(blocks[0], _LARGEST_BLOCK)), file)
+    check_signature(row, read_signature(row, archive.read(blocks[0], _LARGEST_BLOCK)), file)
     return file
 
 
