@@ -488,6 +488,28 @@ def test_a_signature_is_not_carried_over_to_another_image(sign: Sign, tmp_path: 
     assert holds(signed, bytes(other), tmp_path) is None
 
 
+# MSI: what has room beside streams.
+
+
+def test_an_msi_with_anything_where_no_stream_is_does_not_hold(sign: Sign, tmp_path: Path) -> None:
+    """Sectors that are free, behind the ends of streams, entries that are not used, the header."""
+    signed = sign("MSI")
+    octets = signed.octets
+    size = 512
+    assert len(octets) % size == 0
+    for place in (8, 34, 40, 56):
+        assert holds(signed, bent(octets, place), tmp_path) is None, f"header {place}"
+    zeros = [start for start in range(size, len(octets), 64) if not any(octets[start:][:64])]
+    assert zeros
+    for start in zeros:
+        for place in (start, start + 63):
+            assert holds(signed, bent(octets, place), tmp_path) is None, place
+    (directory,) = struct.unpack_from("<I", octets, 48)
+    for start in range((directory + 1) * size, (directory + 2) * size, 128):
+        for place in (63, 96):
+            assert holds(signed, bent(octets, start + place), tmp_path) is None, (start, place)
+
+
 # CMS: what has room beside what is signed.
 
 MORE = Node(0x04, b"<script>")
