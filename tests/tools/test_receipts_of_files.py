@@ -6,8 +6,10 @@ import json
 import random
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.receipt.composing import Log, octets_of
 from tests.receipt.conftest import Verify, verify
 from tests.server import ControlPlane
 from tests.tools.artifacts import apk, make_cab, make_exe, make_msi
+from tests.tools.der_tree import Node, tree
 from tests.tools.matrix import ShellFor
 from tests.tools.recipes import Access, must_script, recipe
 from tests.tools.test_apksigner import FIRST_LEVEL
@@ -307,6 +310,140 @@ def test_a_jar_that_streams_and_archives_read_differently_does_not_hold(
     assert holds(signed, alone.getvalue() + octets, tmp_path) is None
 
 
+def with_headers(
+    octets: bytes,
+    *,
+    central: bytes = b"",
+    local: bytes = b"",
+    comment: bytes = b"",
+    attributes: int = 0,
+    between: bytes = b"",
+    more: tuple[str, ...] = (),
+) -> bytes:
+    """The same entries, of which the last one that is signed has this in its headers, and
+    directories of these names."""
+    packed, directory = io.BytesIO(), io.BytesIO()
+    entries = content(octets) | dict.fromkeys(more, b"")
+    for name, of_it in entries.items():
+        special = name == "hello.txt"
+        extras = [each if special else b"" for each in (local, central, comment)]
+        (first, second, said) = extras
+        numbers = (zlib.crc32(of_it), len(of_it), len(of_it), len(name))
+        place = packed.tell()
+        packed.write(struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 33, *numbers, len(first)))
+        packed.write(name.encode() + first + of_it)
+        head = (b"PK\1\2", 0x31E, 20, 0, 0, 0, 33, *numbers, len(second), len(said), 0, 0)
+        directory.write(struct.pack("<4s6H3I5H", *head))
+        directory.write(struct.pack("<II", attributes if special else 0, place))
+        directory.write(name.encode() + second + said)
+    packed.write(between)
+    ends = (len(entries), len(entries), len(directory.getvalue()), packed.tell(), 0)
+    return (
+        packed.getvalue() + directory.getvalue() + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, *ends)
+    )
+
+
+def extra(kind: int, value: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(value)) + value
+
+
+OTHER_NAME = extra(0x7075, b"\1" + struct.pack("<I", zlib.crc32(b"hello.txt")) + b"../evil.sh")
+TIMES = extra(0x5455, b"\1" + bytes(4))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"local": TIMES, "central": TIMES},
+        {"local": extra(0x5455, b"\3" + bytes(8)) + extra(0x7875, b"\1\4abcd\4abcd")},
+        {"central": extra(0xCAFE, b"")},
+        {"local": extra(0xD935, b"\4\0" + bytes(3))},
+        {"local": bytes(3)},
+        {"attributes": 0o100644 << 16},
+        {"more": ("META-INF/",)},
+    ],
+)
+def test_times_owners_and_padding_of_a_jar_are_let_pass(
+    sign: Sign, tmp_path: Path, headers: dict[str, Any]
+) -> None:
+    signed = sign("JAR")
+    assert holds(signed, with_headers(signed.octets, **headers), tmp_path) == "JAR"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"local": OTHER_NAME, "central": OTHER_NAME},
+        {"local": OTHER_NAME},
+        {"central": OTHER_NAME},
+        {"local": extra(0xFAFA, bytes(60_000))},
+        {"central": extra(0xFAFA, b"")},
+        {"central": TIMES + TIMES},
+        {"local": extra(0x5455, b"\1" + bytes(40))},
+        {"local": extra(0x5455, b"\xff" + bytes(40))},
+        {"local": extra(0x7875, b"\1\x40" + bytes(64) + b"\0")},
+        {"local": extra(0x000A, b"more" + bytes(28))},
+        {"local": extra(0xCAFE, b"more")},
+        {"local": extra(0xD935, b"\4\0more")},
+        {"local": extra(0x0001, b"more" * 4)},
+        {"central": extra(0x0001, bytes(8))},
+        {"central": bytes(3)},
+        {"local": b"mo"},
+        {"local": struct.pack("<HH", 0xCAFE, 9)},
+        {"comment": b"<script>"},
+        {"attributes": 0o120777 << 16},
+        {"between": b"more"},
+        {"more": ("../../tmp/more/",)},
+        {"more": ("META-INF/versions/9/",)},
+        {"more": ("hello.txt/",)},
+        {"more": ("/",)},
+    ],
+)
+def test_a_jar_with_anything_else_in_its_headers_does_not_hold(
+    sign: Sign, tmp_path: Path, headers: dict[str, Any]
+) -> None:
+    signed = sign("JAR")
+    assert holds(signed, with_headers(signed.octets, **headers), tmp_path) is None
+
+
+def signing_block(*pairs: tuple[int, bytes]) -> bytes:
+    body = b"".join(struct.pack("<QI", len(value) + 4, id_) + value for id_, value in pairs)
+    size = struct.pack("<Q", len(body) + 24)
+    return size + body + size + b"APK Sig Block 42"
+
+
+def test_a_jar_with_a_signing_block_of_anything_does_not_hold(sign: Sign, tmp_path: Path) -> None:
+    signed = sign("JAR")
+    block = signing_block((0x1234, bytes(100_000)))
+    assert holds(signed, with_headers(signed.octets, between=block), tmp_path) is None
+
+
+def test_an_apk_with_more_in_its_signing_block_does_not_hold(sign: Sign, tmp_path: Path) -> None:
+    signed = sign("APK v2")
+    octets = signed.octets
+    (start,) = struct.unpack_from("<I", octets, len(octets) - 6)
+    (size,) = struct.unpack_from("<Q", octets, start - 24)
+    block = octets[start - size : start - 24]
+    pairs = []
+    while block:
+        length, id_ = struct.unpack_from("<QI", block)
+        pairs.append((id_, block[12 : 8 + length]))
+        block = block[8 + length :]
+
+    def with_block(*pairs: tuple[int, bytes]) -> bytes:
+        made = octets[: start - size - 8] + signing_block(*pairs)
+        return made + octets[start:-6] + struct.pack("<I", len(made)) + octets[-2:]
+
+    own = [pair for pair in pairs if pair[0] == 0x7109871A]
+    assert holds(signed, with_block(*own), tmp_path) == "APK v2"
+    assert holds(signed, with_block(*own, (0x42726577, bytes(99))), tmp_path) == "APK v2"
+    others = [(0xF05368C0, own[0][1]), (0xF05368C0, bytes(4)), (0x42726577, b"more"), (1, b"")]
+    others.append((0xF05368C0, struct.pack("<I", 0)))
+    for other in others:
+        assert holds(signed, with_block(*own, other), tmp_path) is None, other
+
+
 # Signatures that merely lie there.
 
 
@@ -351,6 +488,120 @@ def test_a_signature_is_not_carried_over_to_another_image(sign: Sign, tmp_path: 
     assert holds(signed, bytes(other), tmp_path) is None
 
 
+# MSI: what has room beside streams.
+
+
+def test_an_msi_with_anything_where_no_stream_is_does_not_hold(sign: Sign, tmp_path: Path) -> None:
+    """Sectors that are free, behind the ends of streams, entries that are not used, the header."""
+    signed = sign("MSI")
+    octets = signed.octets
+    size = 512
+    assert len(octets) % size == 0
+    for place in (8, 34, 40, 56):
+        assert holds(signed, bent(octets, place), tmp_path) is None, f"header {place}"
+    zeros = [start for start in range(size, len(octets), 64) if not any(octets[start:][:64])]
+    assert zeros
+    for start in zeros:
+        for place in (start, start + 63):
+            assert holds(signed, bent(octets, place), tmp_path) is None, place
+    (directory,) = struct.unpack_from("<I", octets, 48)
+    for start in range((directory + 1) * size, (directory + 2) * size, 128):
+        for place in (63, 96):
+            assert holds(signed, bent(octets, start + place), tmp_path) is None, (start, place)
+
+
+# CMS: what has room beside what is signed.
+
+MORE = Node(0x04, b"<script>")
+
+
+def bent_trees(octets: bytes, bend: Callable[[Node], None]) -> Iterator[bytes]:
+    """One for each value; only the outermost of certificates' own, which say what they say."""
+    for number, _ in enumerate(uncovered(tree(octets))):
+        root = tree(octets)
+        bend(list(uncovered(root))[number])
+        assert root.encode() != octets
+        yield root.encode()
+
+
+def uncovered(root: Node) -> Iterator[Node]:
+    yield root
+    for each in root.inside or ():
+        if each.tag == 0xA0 and each.inside and len(each.inside[0].inside or ()) == 3:
+            yield each  # certificates
+        else:
+            yield from uncovered(each)
+
+
+def append(node: Node) -> None:
+    if node.inside is None:
+        node.content += b"\0"
+    else:
+        node.inside.append(MORE)
+
+
+def spell(how: str) -> Callable[[Node], None]:
+    def bend(node: Node) -> None:
+        node.spelling = how
+
+    return bend
+
+
+@pytest.mark.parametrize("bend", [append, spell("long"), spell("indefinite")])
+def test_a_cms_with_another_field_or_spelling_anywhere_does_not_hold(
+    sign: Sign, tmp_path: Path, bend: Callable[[Node], None]
+) -> None:
+    signed = sign("CMS")
+    count = 0
+    for octets in bent_trees(signed.octets, bend):
+        assert holds(signed, octets, tmp_path) is None, f"value {count}"
+        count += 1
+    assert count > 30
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Node(0xA1, b"", [MORE]),  # revocation lists
+        Node(0xA1, b"", []),
+        Node(0xA0, b"", [Node(0x30, b"", []) for _ in range(2)]),  # certificates again
+    ],
+)
+def test_a_cms_with_optional_fields_does_not_hold(sign: Sign, tmp_path: Path, field: Node) -> None:
+    signed = sign("CMS")
+    for where in (-1, 3, 4):
+        root = tree(signed.octets)
+        signed_data = (root.inside or [])[1].inside or []
+        (signed_data[0].inside or []).insert(where, field)
+        assert holds(signed, root.encode(), tmp_path) is None
+
+
+@pytest.mark.parametrize("type_", ["2a864886f70d010910020e", "2b060104018237030301", "2a0304"])
+def test_an_unsigned_attribute_that_is_no_timestamp_does_not_hold(
+    sign: Sign, tmp_path: Path, type_: str
+) -> None:
+    signed = sign("CMS")
+    for token in (MORE, tree(signed.octets)):
+        root = tree(signed.octets)
+        signer = ((root.inside or [])[1].inside or [])[0].inside or []
+        attribute = Node(0x30, b"", [Node(6, bytes.fromhex(type_)), Node(0x31, b"", [token])])
+        ((signer[-1].inside or [])[0].inside or []).append(Node(0xA1, b"", [attribute]))
+        assert holds(signed, root.encode(), tmp_path) is None
+
+
+def test_what_is_large_in_a_signature_is_refused_before_it_is_read(
+    sign: Sign, tmp_path: Path
+) -> None:
+    """Empty certificates by the hundred thousand, and an object identifier of a megabyte."""
+    signed = sign("CMS")
+    for size, tag in ((17, 0xA0), (1 << 17, 0xA0), (1 << 20, 0x06)):
+        root = tree(signed.octets)
+        signed_data = ((root.inside or [])[1].inside or [])[0].inside or []
+        content = b"\x30\0" * size if tag == 0xA0 else b"\xff" * size
+        signed_data[3 if tag == 0xA0 else 0] = Node(tag, content)
+        assert holds(signed, root.encode(), tmp_path) is None
+
+
 # Detached.
 
 
@@ -371,3 +622,34 @@ def test_a_detached_signature_holds_with_its_file_only(sign: Sign, tmp_path: Pat
 def test_an_empty_file_and_an_unknown_format_do_not_hold(sign: Sign, tmp_path: Path) -> None:
     for octets in (b"", b"P", b"PK\3\4", b"MZ", b"MSCF", b"0", b"-----BEGIN ", bytes(100)):
         assert holds(sign("JAR"), octets, tmp_path) is None
+
+
+@pytest.mark.parametrize("format_", ["CMS", "JAR", "APK v2"])
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ("06072a8648ce3d0201", "06072a8648ce3d0263"),  # a kind of key that nobody knows
+        ("06082a8648ce3d030107", "06082a8648ce3d030163"),  # a curve
+        ("a003020102", "a003020109"),  # a version
+    ],
+)
+def test_a_certificate_that_no_library_reads_is_said_to_be_damaged(
+    sign: Sign, tmp_path: Path, format_: str, there: str, instead: str
+) -> None:
+    signed = sign(format_)
+    octets = signed.octets
+    if format_ == "JAR":
+        octets = rewritten(
+            octets,
+            lambda entries: entries.update(
+                {
+                    name: of_it.replace(bytes.fromhex(there), bytes.fromhex(instead))
+                    for name, of_it in entries.items()
+                    if name.endswith(".EC")
+                }
+            ),
+        )
+    else:
+        octets = octets.replace(bytes.fromhex(there), bytes.fromhex(instead))
+    assert octets != signed.octets
+    assert holds(signed, octets, tmp_path) is None

@@ -1,5 +1,8 @@
 """APK Signature Schemes v2 and v3 (source.android.com, "APK signing"): a block between the entries
-and the directory of a ZIP archive, with the hashes of all that is around it."""
+and the directory of a ZIP archive, with the hashes of all that is around it.
+
+Stricter than its verifiers: the row is that of the newest scheme, which they look at first, and the
+others, for older ones, have the same certificate; in the block there is nothing else."""
 
 import hashlib
 import struct
@@ -12,7 +15,9 @@ from sealwright.receipt.artifact.zip_archive import Archive
 from sealwright.receipt.row import Row
 
 _MAGIC = b"APK Sig Block 42"
-_SCHEMES = {0x7109871A: "v2", 0xF05368C0: "v3", 0x1B93AD61: "v3.1"}
+_SCHEMES = {0x1B93AD61: "v3.1", 0xF05368C0: "v3", 0x7109871A: "v2"}
+"""The newest first."""
+_PADDING = 0x42726577
 _HASHES = {
     0x0101: "sha256",
     0x0102: "sha512",
@@ -98,29 +103,60 @@ def check_apk(archive: Archive, row: Row) -> str:
         MisfitError: none of these schemes leads to the row's signature.
     """
     block = check_block(archive)
-    for id_, scheme in _SCHEMES.items():
-        for signer in _Reader(block.values.get(id_, memoryview(_NOTHING))).fields():
-            reader = _Reader(signer)
-            signed = reader.field()
-            if scheme != _V2:
-                reader.take(_LEVELS)  # the first and the last API level, which are signed too
-            for signature in reader.fields():
-                algorithm, octets = struct.unpack_from("<I", signature)[0], signature[8:]
-                if bytes(octets) in spellings(row):
-                    _check(archive, block, row, bytes(signed), algorithm)
-                    return scheme
-    raise MisfitError("does not carry the signature of this row")
-
-
-def _check(archive: Archive, block: _Block, row: Row, signed: bytes, algorithm: int) -> None:
-    reader = _Reader(memoryview(signed))
-    digests = {struct.unpack_from("<I", each)[0]: bytes(each[8:]) for each in reader.fields()}
-    certificates = reader.fields()
-    if not certificates or algorithm not in _HASHES or algorithm not in digests:
+    signers = {
+        scheme: _signer(block.values[id_], scheme)
+        for id_, scheme in _SCHEMES.items()
+        if id_ in block.values
+    }
+    newest = next(iter(signers), None)
+    if newest is None:
+        raise MisfitError("carries no signature that covers all of it")
+    signer = signers[newest]
+    if any(other.certificate != signer.certificate for other in signers.values()):
+        raise MisfitError("is signed with several certificates")
+    if signer.signature not in spellings(row):
+        raise MisfitError(f"does not carry the signature of this row as APK {newest}")
+    if _HASHES.get(signer.algorithm) is None or signer.algorithm not in signer.digests:
         raise MisfitError("is signed in a way that is not known here")
-    check_signed(row, signed, bytes(certificates[0]))
-    if digests[algorithm] != _content_digest(archive, block, _HASHES[algorithm]):
+    check_signed(row, signer.signed, signer.certificate)
+    if signer.digests[signer.algorithm] != _content_digest(
+        archive, block, _HASHES[signer.algorithm]
+    ):
         raise MisfitError("was changed after it was signed")
+    return newest
+
+
+class _Signer(msgspec.Struct, frozen=True):
+    """`digests`: by the id of their algorithm; `certificate`: DER."""
+
+    signed: bytes
+    algorithm: int
+    signature: bytes
+    digests: dict[int, bytes]
+    certificate: bytes
+
+
+def _signer(value: memoryview, scheme: str) -> _Signer:
+    """The one that there is, with its one signature."""
+    outer = _Reader(value)
+    signers = outer.fields()
+    if len(signers) != 1 or outer:
+        raise MisfitError("is signed by another number of signers than one")
+    reader = _Reader(signers[0])
+    signed = reader.field()
+    if scheme != _V2:
+        reader.take(_LEVELS)  # the first and the last API level, which are signed too
+    signatures = reader.fields()
+    reader.field()  # the certificate's key
+    inner = _Reader(signed)
+    digests = {struct.unpack_from("<I", each)[0]: bytes(each[8:]) for each in inner.fields()}
+    certificates = inner.fields()
+    if len(signatures) != 1 or not certificates or reader:
+        raise MisfitError("is signed in a way that is not known here")
+    (algorithm,) = struct.unpack_from("<I", signatures[0])
+    return _Signer(
+        bytes(signed), algorithm, bytes(signatures[0][8:]), digests, bytes(certificates[0])
+    )
 
 
 def _content_digest(archive: Archive, block: _Block, name: str) -> bytes:
@@ -151,7 +187,10 @@ def _values(rest: memoryview) -> dict[int, memoryview]:
         length, id_ = _PAIR.unpack_from(rest)
         if not 4 <= length <= len(rest) - 8 or id_ in values:
             raise _damaged()
-        values[id_] = rest[_PAIR.size : 8 + length]
+        value = rest[_PAIR.size : 8 + length]
+        if id_ not in _SCHEMES and (id_ != _PADDING or any(value)):
+            raise MisfitError("has something in its APK signing block that no signature is for")
+        values[id_] = value
         rest = rest[8 + length :]
     return values
 

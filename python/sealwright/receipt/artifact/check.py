@@ -3,7 +3,6 @@ signature and leads to it as the verifiers of its format go."""
 
 import hashlib
 import mmap
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from sealwright.receipt.row import TIMESTAMP, Row
 
 BY_HASH = "hash"
 _PIECE = 1 << 20
-_DAMAGED = (struct.error, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What reading a file raises whose numbers or DER make no sense."""
 
 
 def check_digest(row: Row, digest: bytes) -> None:
@@ -53,7 +50,9 @@ def check_file(row: Row, path: Path, signature: Path | None = None) -> str:
                 return _check_format(row, octets)
         except MisfitError as fault:
             raise NotValidError(Reason.FILE_DIFFERS, f"{path.name} {fault}") from None
-        except _DAMAGED:
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever libraries raise of what makes no sense to them
             raise NotValidError(Reason.FILE_DIFFERS, f"{path.name} is damaged") from None
 
 
@@ -120,18 +119,18 @@ def _check_msi(octets: memoryview, row: Row) -> str:
 
 
 def _check_cms(octets: memoryview, row: Row) -> str:
-    from sealwright.receipt.artifact.cms import check_file_content, parse_signed_data
+    from sealwright.receipt.artifact.cms import check_file_content, read_signature
     from sealwright.receipt.artifact.pem import from_pem
 
-    check_file_content(row, parse_signed_data(from_pem(bytes(octets))))
+    check_file_content(row, read_signature(row, from_pem(bytes(octets))))
     return "CMS"
 
 
 def _check_detached(row: Row, octets: memoryview, signature: bytes) -> str:
-    from sealwright.receipt.artifact.cms import check_file_content, parse_signed_data
+    from sealwright.receipt.artifact.cms import check_file_content, read_signature
     from sealwright.receipt.artifact.pem import from_pem
 
-    check_file_content(row, parse_signed_data(from_pem(signature)), bytes(octets))
+    check_file_content(row, read_signature(row, from_pem(signature)), bytes(octets))
     return "detached CMS"
 
 

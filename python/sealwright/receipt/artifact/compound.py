@@ -1,5 +1,7 @@
 """Compound files ([MS-CFB]), read so that each sector has one owner: what no stream and no table
-owns has to be marked free, and streams share nothing; nothing stands behind the last one."""
+owns has to be marked free and to be zeros, as has what is left of a sector behind a stream's end,
+and streams share nothing; nothing stands behind the last one. Entries and header have zeros where
+they say nothing. So nothing has room in it but streams, names and times."""
 
 import struct
 from collections.abc import Iterator
@@ -10,13 +12,19 @@ from sealwright.receipt.artifact.misfit import MisfitError
 
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 _HEADER = struct.Struct("<8s16sHHHHH6sIIIIIIIII")
+_NOTHING = bytes(16)
+_CUTOFF = 4096
+_MINORS = {0x3B, 0x3E, 0x21}
 _FREE, _END, _TABLE, _DOUBLE = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 _NO_ENTRY = 0xFFFFFFFF
 _ENTRY = struct.Struct("<64sHBBIII16sIQQIQ")
+_NEIGHBOURS_AT = 68
+_OLD = 3
 _STORAGE, _STREAM, _ROOT = 1, 2, 5
 _SMALL_SHIFT = 6
 _SHIFTS = {3: 9, 4: 12}
 """By the major version: a sector is two to the power of this."""
+_HEADER_SIZE = 512
 _LITTLE_ENDIAN = 0xFFFE
 _DEEPEST = 64
 
@@ -60,11 +68,14 @@ def read_compound(octets: memoryview) -> Storage:
 class _Compound:
     def __init__(self, octets: memoryview) -> None:
         head = _HEADER.unpack_from(octets)
-        major, order, shift, small = head[3:7]
-        (tables, directory, _, self._cutoff, small_table, _, doubles, double_count) = head[9:17]
+        class_id, minor, major, order, shift, small, reserved = head[1:8]
+        (in_directory, tables, directory, _, self._cutoff, small_table, small_tables) = head[8:15]
+        doubles, double_count = head[15:17]
         if head[0] != MAGIC or (order, small) != (_LITTLE_ENDIAN, _SMALL_SHIFT):
             raise _damaged()
-        if _SHIFTS.get(major) != shift:
+        if _SHIFTS.get(major) != shift or minor not in _MINORS or self._cutoff != _CUTOFF:
+            raise _damaged()
+        if class_id != _NOTHING or any(reserved) or any(octets[_HEADER_SIZE : 1 << shift]):
             raise _damaged()
         self._octets = octets
         self._size = 1 << shift
@@ -72,25 +83,47 @@ class _Compound:
         self._next = self._read_table(tables, doubles, double_count)
         entries = self._chain(directory)
         self._entries = [_listed(entries, place) for place in range(0, len(entries), _ENTRY.size)]
+        if in_directory not in {0, len(entries) >> shift} or (in_directory and major == _OLD):
+            raise _damaged()
         self._seen: set[int] = set()
         self._small_next = _numbers(self._chain(small_table)) if small_table != _END else []
+        if small_tables << shift != len(self._small_next) * 4:
+            raise _damaged()
         root = self._entries[0]
         if root.kind != _ROOT:
             raise _damaged()
-        self._small = self._chain(root.start)[: root.size] if root.size else b""
+        self._small = self._chain(root.start) if root.size else b""
+        if not 0 <= len(self._small) - root.size < self._size:
+            raise _damaged()
         self._small_owned: set[int] = set()
 
     def root(self) -> Storage:
         root = self._storage(0, 0)
         for number, following in enumerate(self._next):
-            if following != _FREE and number not in self._owned:
+            if number in self._owned:
+                continue
+            is_there = number < len(self._octets) // self._size - 1
+            if following != _FREE or (is_there and any(self._sector(number))):
                 raise _damaged()
+        self._check_small()
         if max(self._owned) + 2 != len(self._octets) // self._size:  # the header is before all
             raise _damaged()
         for number, each in enumerate(self._entries):
             if each.kind and number not in self._seen:
                 raise _damaged()
         return root
+
+    def _check_small(self) -> None:
+        unit = 1 << _SMALL_SHIFT
+        for number, following in enumerate(self._small_next):
+            # Tools that sign leave ends of chains there, of a signature that was.
+            if number not in self._small_owned and following not in {_FREE, _END}:
+                raise _damaged()
+        for number in range(-(-len(self._small) // unit)):
+            if number not in self._small_owned and any(
+                self._small[number * unit : (number + 1) * unit]
+            ):
+                raise _damaged()
 
     def _read_table(self, count: int, double: int, double_count: int) -> list[int]:
         places = list(struct.unpack_from("<109I", self._octets, _HEADER.size))
@@ -182,16 +215,31 @@ class _Compound:
             small = listed.size < self._cutoff
             content = (self._small_chain if small else self._chain)(listed.start)
         unit = 1 << _SMALL_SHIFT if listed.size < self._cutoff else self._size
-        if not 0 <= len(content) - listed.size < unit:
+        if not 0 <= len(content) - listed.size < unit or any(content[listed.size :]):
             raise _damaged()
         return Stream(listed.name, content[: listed.size])
 
 
 def _listed(entries: bytes, place: int) -> _Listed:
-    name, length, kind, _, left, right, child, class_id, _, _, _, start, size = _ENTRY.unpack_from(
-        entries, place
+    octets = entries[place : place + _ENTRY.size]
+    name, length, kind, colour, left, right, child, class_id, state, *times, start, size = (
+        _ENTRY.unpack(octets)
     )
-    if kind and (not 2 <= length <= len(name) or length % 2):
+    if not kind:
+        # Its neighbours are said to be none, or are zeros too.
+        if any(octets[:_NEIGHBOURS_AT] + octets[_NEIGHBOURS_AT + 12 :]) or not (
+            {left, right, child} <= {0, _NO_ENTRY}
+        ):
+            raise _damaged()
+    elif (
+        not 2 <= length <= len(name)
+        or length % 2
+        or any((*name[length - 2 :], state))
+        or colour > 1
+        or not (size or start in {0, _END})
+        or (kind == _STORAGE and size)
+        or (kind == _STREAM and (child != _NO_ENTRY or class_id != _NOTHING or any(times)))
+    ):
         raise _damaged()
     return _Listed(name[: max(length - 2, 0)], kind, left, right, child, class_id, start, size)
 

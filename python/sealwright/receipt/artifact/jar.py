@@ -8,9 +8,10 @@ one signature.
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
-from sealwright.receipt.artifact.cms import check_signature, parse_signed_data
+from sealwright.receipt.artifact.cms import check_signature, read_signature
 from sealwright.receipt.artifact.misfit import MisfitError
 from sealwright.receipt.artifact.zip_archive import Archive
 from sealwright.receipt.base64_text import from_base64
@@ -19,8 +20,8 @@ from sealwright.receipt.row import Row
 MANIFEST = "META-INF/MANIFEST.MF"
 _OF_SIGNATURE = re.compile(r"META-INF/[^/]+\.(SF|RSA|EC)")
 """What no digest is of: a signature file, and its block."""
-_LARGEST = 256 << 20
-"""Octets of a manifest or a signature file."""
+_LARGEST, _LARGEST_BLOCK = 64 << 20, 256 << 10
+"""Octets of a manifest or a signature file; of its block."""
 _HASHES = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 Section = dict[str, str]
 """Attributes by name in lower case."""
@@ -52,7 +53,7 @@ def _find_signature(archive: Archive, row: Row) -> bytes:
     if len(files) != 1 or len(blocks) != 1 or _stem(files[0]) != _stem(blocks[0]):
         raise MisfitError("has not just the two files of one signature")
     file = archive.read(files[0], _LARGEST)
-    check_signature(row, parse_signed_data(archive.read(blocks[0], _LARGEST)), file)
+    check_signature(row, read_signature(row, archive.read(blocks[0], _LARGEST_BLOCK)), file)
     return file
 
 
@@ -67,10 +68,11 @@ def _check_entries(archive: Archive, manifest: bytes) -> None:
         if name is None or name in sections:
             raise MisfitError(f"has a manifest with two sections of {name!a}")
         sections[name] = section
+    files = sorted(name for name in archive.entries if not name.endswith("/"))
     for name, entry in archive.entries.items():
         if name == MANIFEST or _OF_SIGNATURE.fullmatch(name):
             continue
-        if name.endswith("/") and not entry.size:
+        if name.endswith("/") and not entry.size and _has_file_in(name, files):
             for _ in archive.pieces(entry):
                 pass  # there is nothing behind what says that it is empty
             continue
@@ -83,17 +85,25 @@ def _check_entries(archive: Archive, manifest: bytes) -> None:
             raise MisfitError(f"lacks the entry {name!a}, which was signed")
 
 
+def _has_file_in(directory: str, files: list[str]) -> bool:
+    """`files`: sorted. Nobody signs directories: those alone may be there that files are in."""
+    place = bisect_left(files, directory)
+    return place < len(files) and files[place].startswith(directory)
+
+
 def _check_digests(section: Section, suffix: str, pieces: "Iterator[bytes] | list[bytes]") -> bool:
     """Whether there is a digest of SHA-2, and all there are fit."""
     wanted = {}
     for java, name in _HASHES.items():
         if (value := section.get(f"{java.lower()}{suffix}")) is not None:
             wanted[name] = _octets(value)
+    if not wanted:
+        return False  # before anything is inflated
     hashed = [hashlib.new(name) for name in wanted]
     for piece in pieces:
         for each in hashed:
             each.update(piece)
-    return bool(wanted) and [each.digest() for each in hashed] == list(wanted.values())
+    return [each.digest() for each in hashed] == list(wanted.values())
 
 
 def _octets(text: str) -> bytes | None:

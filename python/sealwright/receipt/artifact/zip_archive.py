@@ -1,13 +1,15 @@
 """ZIP archives that every reader reads alike (APPNOTE.TXT 6.3): from the first octet to the last
 one entry after another, then perhaps an APK's signing block, then the directory, without gaps,
-prefixes, comments, or two entries of one name."""
+prefixes, comments, or two entries of one name; what headers have beside is known."""
 
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sealwright.receipt.artifact.misfit import MisfitError
+from sealwright.receipt.artifact.zip_extra import KIND_64, ExtraError, read_extra
 
 STORED, DEFLATED = 0, 8
 _PIECE = 1 << 20
@@ -17,10 +19,11 @@ _LOCATOR_64 = struct.Struct("<4sIQI")
 _CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFFFFFF
-_EXTRA_64 = 1
-_DESCRIPTOR = 8
+_DESCRIPTOR, _UTF_8 = 0x0008, 0x0800
 _NEWEST = 63  # that a reader has to know
 _KNOWN_FLAGS = 0x080E  # compression level, descriptor, names in UTF-8
+_IS_TEXT = 1  # the only internal attribute
+_EMPTY_DEFLATED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class _Listed:
     raw_name: bytes
     flags: int
     method: int
+    time: tuple[int, int]
+    attributes: int
     crc: int
     compressed: int
     size: int
@@ -153,40 +158,41 @@ def _list_entries(octets: memoryview, directory: _Directory) -> Iterator[_Listed
         head = _CENTRAL.unpack_from(octets, place)
         if head[0] != b"PK\1\2" or head[2] > _NEWEST:
             raise _bent("its directory is damaged")
-        flags, method, crc, compressed, size = head[3], head[4], *head[7:10]
-        name_size, extra_size, comment_size = head[10:13]
-        offset = head[16]
+        flags, method, time, crc, compressed, size = head[3], head[4], head[5:7], *head[7:10]
+        name_size, extra_size, comment_size, disk, internal, attributes, offset = head[10:]
         place += _CENTRAL.size
         name = bytes(octets[place : place + name_size])
-        extra = octets[place + name_size : place + name_size + extra_size]
-        large = _extra_64(extra, (size, compressed, offset))
-        size, compressed, offset = large
-        place += name_size + extra_size + comment_size
+        if comment_size or disk or internal & ~_IS_TEXT:
+            raise _bent(f"the entry {name!a} has a comment, or is of several parts")
+        extra = _extra(octets[place + name_size : place + name_size + extra_size], name)
+        size, compressed, offset = _large(extra, (size, compressed, offset))
+        place += name_size + extra_size
         count += 1
-        yield _Listed(name, flags, method, crc, compressed, size, offset)
+        yield _Listed(name, flags, method, time, attributes, crc, compressed, size, offset)
     if place != directory.end or count != directory.count:
         raise _bent("its directory is damaged")
 
 
-def _extra_64(extra: memoryview, fields: tuple[int, int, int]) -> tuple[int, int, int]:
+def _extra(octets: memoryview, name: bytes, *, is_local: bool = False) -> dict[int, bytes]:
+    try:
+        return read_extra(bytes(octets), is_local=is_local)
+    except ExtraError as fault:
+        raise _bent(f"the entry {name!a} has {fault}") from None
+
+
+def _large(extra: dict[int, bytes], fields: tuple[int, int, int]) -> tuple[int, int, int]:
     """Size, compressed size and offset, from the extra field where they are too large."""
-    if _FULL_32 not in fields:
-        return fields
-    place = 0
-    while place + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, place)
-        place += 4
-        if kind == _EXTRA_64:
-            there = iter(struct.unpack_from(f"<{length // 8}Q", extra, place))
-            full = [next(there, -1) if field == _FULL_32 else field for field in fields]
-            return full[0], full[1], full[2]
-        place += length
-    raise _bent("its directory is damaged")
+    octets = extra.get(KIND_64, b"")
+    if len(octets) != 8 * fields.count(_FULL_32):
+        raise _bent("its directory is damaged")
+    there = iter(struct.unpack(f"<{len(octets) // 8}Q", octets))
+    size, compressed, offset = (next(there) if each == _FULL_32 else each for each in fields)
+    return size, compressed, offset
 
 
 def _read_local(octets: memoryview, listed: _Listed) -> tuple[Entry, int]:
     """And where the next one begins."""
-    signature, version, flags, method, _, _, crc, compressed, size, name_size, extra_size = (
+    signature, version, flags, method, *time, crc, compressed, size, name_size, extra_size = (
         _LOCAL.unpack_from(octets, listed.offset)
     )
     name_at = listed.offset + _LOCAL.size
@@ -194,14 +200,18 @@ def _read_local(octets: memoryview, listed: _Listed) -> tuple[Entry, int]:
     if (
         signature != b"PK\3\4"
         or version > _NEWEST
-        or (flags, method) != (listed.flags, listed.method)
+        or (flags, method, *time) != (listed.flags, listed.method, *listed.time)
         or octets[name_at : name_at + name_size] != listed.raw_name
         or "\0" in name
+        or not (name.isascii() or flags & _UTF_8)
     ):
         raise _bent(f"the entry {name!a} says two things of itself")
+    _check_kind(name, listed)
     if flags & ~_KNOWN_FLAGS or method not in {STORED, DEFLATED}:
         raise _bent(f"the entry {name!a} is encrypted, or packed in a way that is not known")
     data = name_at + name_size + extra_size
+    extra = _extra(octets[name_at + name_size : data], listed.raw_name, is_local=True)
+    _check_local_64(extra, (compressed, size), listed)
     after = data + listed.compressed
     said = (crc, compressed, size)
     if flags & _DESCRIPTOR:
@@ -220,6 +230,32 @@ def _read_local(octets: memoryview, listed: _Listed) -> tuple[Entry, int]:
     if after > len(octets) or listed.compressed < 0 or listed.size < 0:
         raise _bent(f"the entry {name!a} is damaged")
     return Entry(name, method, listed.crc, listed.compressed, listed.size, data), after
+
+
+def _check_kind(name: str, listed: _Listed) -> None:
+    """A file, or a directory with nothing in it that could be read."""
+    kind = stat.S_IFMT(listed.attributes >> 16)
+    if name.endswith("/"):
+        empty = _EMPTY_DEFLATED if listed.method == DEFLATED else 0
+        if kind not in {0, stat.S_IFDIR} or listed.size or listed.compressed > empty:
+            raise _bent(f"the directory {name!a} is something else too")
+    elif kind not in {0, stat.S_IFREG}:
+        raise _bent(f"the entry {name!a} is no file")
+    elif listed.flags & _DESCRIPTOR and listed.method == STORED and listed.size:
+        raise _bent(f"where the entry {name!a} ends is said behind it only")
+
+
+def _check_local_64(extra: dict[int, bytes], said: tuple[int, int], listed: _Listed) -> None:
+    """The extra field may say the sizes again, or nothing where they are said behind the entry."""
+    octets = extra.get(KIND_64, b"")
+    if len(octets) not in {0, 16} or (_FULL_32 in said and not octets):
+        raise _bent(f"the entry {listed.raw_name!a} says two things of itself")
+    known = {0, listed.size} if listed.flags & _DESCRIPTOR else {listed.size}
+    packed = {0, listed.compressed} if listed.flags & _DESCRIPTOR else {listed.compressed}
+    if octets:
+        size, compressed = struct.unpack("<QQ", octets)
+        if size not in known or compressed not in packed:
+            raise _bent(f"the entry {listed.raw_name!a} says two things of itself")
 
 
 def _descriptor_size(octets: memoryview, place: int, listed: _Listed, name: str) -> int:
