@@ -64,7 +64,7 @@ from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
-from controlplane.service.timestamps import STRANGERS, Timestamps
+from controlplane.service.timestamps import Strangers, Timestamps
 from controlplane.service.view import Views
 from controlplane.service.witnesses import Witnesses
 from controlplane.service.witnessing import Witnessing
@@ -294,7 +294,7 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        strangers = Rates(None if places is None else places.timestamps, STRANGERS)
+        strangers = Strangers.within(places)
         self.timestamps = Timestamps(store, keys, self._writer, strangers, clock)
         self._log_signing = log_signing = LogSigning(store, keys, clock)
         self.log_keys = LogKeys(store)

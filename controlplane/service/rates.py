@@ -1,6 +1,7 @@
 """How fast one identity may make calls that do not sign: each leaves a row for ever, or costs the
 others their time, and a loop of them must end."""
 
+import math
 import mmap
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,16 +26,18 @@ class Places(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SharedPlaces:
-    """Memory for `Rates`: of callers, and of all strangers who want timestamps together."""
+    """Memory for `Rates`: of callers, and of strangers who want timestamps, by where they call from
+    and all together."""
 
     callers: Places
+    strangers: Places
     timestamps: Places
 
 
 def shared_places() -> SharedPlaces:
     """That the processes forked from this one share."""
-    memory = memoryview(mmap.mmap(-1, (_PLACES + 1) * _OCTETS)).cast("d")
-    return SharedPlaces(memory[:_PLACES], memory[_PLACES:])
+    memory = memoryview(mmap.mmap(-1, (2 * _PLACES + 1) * _OCTETS)).cast("d")
+    return SharedPlaces(memory[:_PLACES], memory[_PLACES : 2 * _PLACES], memory[2 * _PLACES :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Rates:
         if owed > self._bound.burst + 1:
             return 0.0
         if owed > self._bound.burst - 0.5:
-            raise Refused(Code.TOO_MANY_CALLS, self._bound.title, retry_after=1)
+            one_more = math.ceil(1 / self._bound.a_second)
+            raise Refused(Code.TOO_MANY_CALLS, self._bound.title, retry_after=one_more)
         return debt
 
     def _place(self, caller: str) -> int:

@@ -9,7 +9,6 @@ from controlplane.audit.receipt import make_receipt
 from controlplane.audit.row import hashed_octets
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Operation
-from controlplane.errors import Refused
 from controlplane.service.commit import Written
 from controlplane.service.log import Log
 from controlplane.service.log_signing import LogSigning
@@ -55,8 +54,8 @@ class Receipts:
         """None where it cannot be had now: what it is for stands, and it can be had later."""
         try:
             return self.of_operation(operation)
-        except Refused as refused:
-            _log.error("receipt_missing", operation_id=operation.entry.id, code=refused.code)
+        except Exception:  # noqa: BLE001  # whatever it is, the signature goes out
+            _log.exception("receipt_missing", operation_id=operation.entry.id)
             return None
 
     def of_row(self, caller: Caller, name: str, *, witnessed: bool = False) -> str:

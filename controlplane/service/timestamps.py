@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 import structlog
 from peewee import Database
@@ -11,13 +12,14 @@ from controlplane.certificates.reading import format_serial
 from controlplane.domain.identifier import new_id
 from controlplane.domain.instant import to_text
 from controlplane.domain.model import Caller, Client, OperationKind, Outcome
+from controlplane.domain.network import place_of
 from controlplane.domain.operation import Entry
 from controlplane.domain.settings import TIMESTAMP_FROM, TIMESTAMP_POLICY
 from controlplane.errors import Code, Refused
 from controlplane.keys.backend import KeyBackend, KeyUnusableError
 from controlplane.service.changes import confirm
 from controlplane.service.commit import Row, Writer, Written, write_rows
-from controlplane.service.rates import Bound, Rates
+from controlplane.service.rates import Bound, Rates, SharedPlaces
 from controlplane.service.time import Time
 from controlplane.service.timestamping import find_unit, is_due, renew
 from controlplane.store.database import Store, read_epoch
@@ -26,11 +28,17 @@ from controlplane.timestamps.request import Failure, RejectedError, Request, par
 from controlplane.timestamps.response import grant, reject
 from controlplane.timestamps.token import ACCURACY_SECONDS, Told, Unit, make_token
 
-STRANGERS = Bound(
+_TOGETHER = Bound(
     60,
     1.0,
     "Callers without an API key get 60 timestamps a minute together, and have had them; try again "
     "later, or call with a key.",
+)
+_FROM_ONE_PLACE = Bound(
+    60,
+    0.5,  # half of what there is, so that nobody alone can take all of it for ever
+    "Callers without an API key ask for 60 timestamps at once from one address, and then for 30 a "
+    "minute; try again later, or call with a key.",
 )
 _MOST_MOVES = 5  # of the epoch, during a call
 _TOLERATED = timedelta(seconds=ACCURACY_SECONDS)  # that the clock stands behind the log
@@ -46,11 +54,27 @@ class _Made:
     row: Row
 
 
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """`calls`: by where they come from, whatever they get. `timestamps`: of all together, counted
+    where nothing of the request is in the way of one, so that who gets none uses up none of the
+    others'."""
+
+    calls: Rates
+    timestamps: Rates
+
+    @classmethod
+    def within(cls, places: SharedPlaces | None) -> Self:
+        """None: of this process alone."""
+        if places is None:
+            return cls(Rates(None, _FROM_ONE_PLACE), Rates(None, _TOGETHER))
+        return cls(Rates(places.strangers, _FROM_ONE_PLACE), Rates(places.timestamps, _TOGETHER))
+
+
 class Timestamps:
     def __init__(
-        self, store: Store, keys: KeyBackend, writer: Writer, strangers: Rates, time: Time
+        self, store: Store, keys: KeyBackend, writer: Writer, strangers: Strangers, time: Time
     ) -> None:
-        """`strangers`: bounded by STRANGERS."""
         self._store = store
         self._keys = keys
         self._writer = writer
@@ -65,6 +89,8 @@ class Timestamps:
             self._admit_stranger(address)
         try:
             request = parse(content)
+            if caller is None:
+                self._count_stranger(request)
             return grant(self._stamp(caller, address, request))
         except RejectedError as rejected:
             return reject(rejected.failure, rejected.why)
@@ -95,7 +121,13 @@ class Timestamps:
                 "Nobody gets a timestamp from here without an API key (the setting "
                 f"{TIMESTAMP_FROM.name}).",
             )
-        self._strangers.count("timestamps", self._clock())
+        self._strangers.calls.count(place_of(address), self._clock())
+
+    def _count_stranger(self, request: Request) -> None:
+        """Refused 429. Raises RejectedError: no timestamp, and not counted."""
+        with self._store.read() as database:
+            self._policy_for(database, request)
+        self._strangers.timestamps.count("timestamps", self._clock())
 
     def _stamp(self, caller: Caller | None, address: str | None, request: Request) -> bytes:
         for _ in range(_MOST_MOVES):
@@ -128,13 +160,7 @@ class Timestamps:
         """None: there is no unit that may sign."""
         if caller is not None:
             confirm(database, caller)
-        if self._clock.behind() > _TOLERATED:
-            raise _without_time()
-        policy = read_setting(database, TIMESTAMP_POLICY)
-        if request.policy not in (None, policy):
-            raise RejectedError(
-                Failure.UNACCEPTED_POLICY, f"Timestamps are given under the policy {policy} alone."
-            )
+        policy = self._policy_for(database, request)
         at = self._clock()
         unit = find_unit(database, self._keys, at)
         if unit is None:
@@ -143,6 +169,17 @@ class Timestamps:
         entry = _entry(caller, address, request, unit, told, at)
         row = Row(entry, read_epoch(database), bind=False, accepted=self._clock.accepted)
         return _Made(make_token(unit, request, told), row)
+
+    def _policy_for(self, database: Database, request: Request) -> str:
+        """Under which there can be a token now. Raises RejectedError."""
+        if self._clock.behind() > _TOLERATED:
+            raise _without_time()
+        policy = read_setting(database, TIMESTAMP_POLICY)
+        if request.policy not in (None, policy):
+            raise RejectedError(
+                Failure.UNACCEPTED_POLICY, f"Timestamps are given under the policy {policy} alone."
+            )
+        return policy
 
 
 def _without_time() -> RejectedError:

@@ -16,6 +16,7 @@ from controlplane.errors import Code, Refused, invalid, not_found
 from controlplane.service import consents, cursor
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Gate, Ruling
+from controlplane.store import log_keys
 from controlplane.store import witnesses as rows
 from controlplane.store.database import Store
 
@@ -72,6 +73,11 @@ class AddWitness(Change[Witness]):
         if any(each.key.text == self.key for each in rows.list_all(database)):
             title = f"There is a witness with this key of {witness.key.name} already."
             raise Refused(Code.WITNESS_EXISTS, title)
+        if witness.key.name in {each.origin for each in log_keys.list_all(database)}:
+            title = (
+                f"key: {witness.key.name} is the name of a log of this server, not of a witness."
+            )
+            raise invalid("key", title)
         details = {"id": self.id, "url": witness.url, "key": self.key}
 
         def apply(database: Database, caller: Caller, at: datetime) -> Witness:

@@ -27,7 +27,7 @@ def read(database: Database) -> Published | None:
     row = CheckpointRow.select().where(CheckpointRow.id == _ID).first(database)
     try:
         return None if row is None else Published(row.note, from_text(row.published_at))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 

@@ -12,8 +12,10 @@ _JOB = shared(JobRecord, JobRow)
 
 
 def list_all(database: Database) -> list[JobRecord]:
-    """By name."""
-    return [_JOB.read(row) for row in JobRow.select().order_by(JobRow.name).execute(database)]
+    """By name; without those that cannot be read, because somebody wrote to them."""
+    found = JobRow.select().order_by(JobRow.name).execute(database)
+    read = [_read(row) for row in found]
+    return [each for each in read if each is not None]
 
 
 def put(database: Database, jobs: Collection[JobRecord]) -> None:
@@ -24,3 +26,10 @@ def put(database: Database, jobs: Collection[JobRecord]) -> None:
 
 def keep_only(database: Database, names: Collection[str]) -> None:
     JobRow.delete().where(JobRow.name.not_in(list(names))).execute(database)
+
+
+def _read(row: JobRow) -> JobRecord | None:
+    try:
+        return _JOB.read(row)
+    except (ValueError, TypeError):
+        return None

@@ -79,12 +79,12 @@ class Tiles:
         return known
 
     def _fetch(self, level: int, position: int) -> list[bytes]:
-        width = self.width(level, position)
+        width, hashes = self.width(level, position), None
         if width == TILE_WIDTH:
             values = (level, position)
             row = ask(self._database, place(self._database, _HASHES), values).fetchone()
-            hashes = [] if row is None else split_hashes(bytes(row[0]))
-        else:
+            hashes = None if row is None else split_hashes(bytes(row[0]))
+        if hashes is None:  # or it is gone, which keeps nobody from a proof
             hashes = _read(self._database, level, position, width)
         if len(hashes) != width or any(len(each) != HASH_OCTETS for each in hashes):
             raise altered(_name(level, position))

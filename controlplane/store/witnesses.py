@@ -43,7 +43,8 @@ def list_all(database: Database) -> list[Witness]:
 
 
 def standings(database: Database) -> dict[str, Standing]:
-    """By the id of the witness. Nothing proves them but the signature in each."""
+    """By the id of the witness. Nothing proves them but the signature in each; one that cannot be
+    read is as if it were not there."""
     return {row.witness_id: _read(row) for row in WitnessStandingRow.select().execute(database)}
 
 
@@ -57,10 +58,13 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
 
 
 def _read(row: WitnessStandingRow) -> Standing:
-    signed = None
-    if row.note is not None and row.line is not None and row.signed_at is not None:
-        signed = Cosignature(row.note, row.line, from_text(row.signed_at))
-    succeeded_at, failed_at = (
-        None if text is None else from_text(text) for text in (row.succeeded_at, row.failed_at)
-    )
+    try:
+        signed = None
+        if row.note is not None and row.line is not None and row.signed_at is not None:
+            signed = Cosignature(row.note, row.line, from_text(row.signed_at))
+        succeeded_at, failed_at = (
+            None if text is None else from_text(text) for text in (row.succeeded_at, row.failed_at)
+        )
+    except (ValueError, TypeError):
+        return Standing()
     return Standing(signed, succeeded_at, failed_at, row.failure)

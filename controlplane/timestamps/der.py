@@ -5,11 +5,12 @@ from datetime import datetime
 
 SEQUENCE = 0x30
 SET = 0x31
-_INTEGER, _BITS, _OCTETS, _NULL, _OID = 0x02, 0x03, 0x04, 0x05, 0x06
+_BOOLEAN, _INTEGER, _BITS, _OCTETS, _NULL, _OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 _TEXT, _TIME = 0x0C, 0x18
 _CONSTRUCTED_IN_CONTEXT = 0xA0
 
 NULL = bytes([_NULL, 0])
+TRUE = bytes([_BOOLEAN, 1, 0xFF])
 
 
 def element(tag: int, *contents: bytes) -> bytes:
@@ -37,7 +38,8 @@ def in_context(number: int, *contents: bytes) -> bytes:
 
 
 def integer(value: int) -> bytes:
-    return element(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    bits = (value if value >= 0 else ~value).bit_length()  # beside that of the sign
+    return element(_INTEGER, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def octets(value: bytes) -> bytes:

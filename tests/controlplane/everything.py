@@ -25,6 +25,11 @@ LEAD = Step("lead", 2, ("ann", "bob", "dora"))
 SECURITY = Step("security", 1, ("carol",))
 CREW = Step("crew", 1, ("@crew", "carol"))
 
+WITNESS = (
+    "https://witness.example",
+    "witness.example+0080fed4+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+)
+
 
 @dataclass
 class Everything:
@@ -79,6 +84,7 @@ class Everything:
         to.groups.remove(world.admin, "crew", "eve")
         to.groups.delete(world.admin, "gone")
         to.settings.set(world.admin, "approval-hold", "1h")
+        to.witnesses.add(world.admin, *WITNESS)
 
     def _enrol(self, name: str, role: ServerRole | None = None) -> None:
         to = self.world.services

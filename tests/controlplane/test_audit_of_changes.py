@@ -36,6 +36,7 @@ from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key
 from controlplane.service.location import Location
 from controlplane.service.misfits import find_misfits
+from tests.controlplane.everything import WITNESS
 from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -167,11 +168,6 @@ def edit(**different: object) -> Callable[[Services, Scene, Caller], object]:
 
     return call
 
-
-WITNESS = (
-    "https://witness.example",
-    "witness.example+0080fed4+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
-)
 
 CHANGES = {
     "a user": Change(

@@ -162,9 +162,10 @@ def test_it_goes_on_once_its_head_is_accepted(gone_back: Store) -> None:
     noted, head = json.loads(gone_back.anchor.read_text()), gone_back.head
     gone_back.start(accept=head)
     with gone_back.opened():
-        row = gone_back.world.last_row().entry
+        new_key, row = (each.entry for each in gone_back.world.rows()[:2])
     said = row.details or {}
     assert (row.action, row.actor) == ("installation:rollback", None)
+    assert (new_key.action, new_key.object) == ("log:key", said["instance"])
     assert (row.object, said["reason"]) == (noted["instance"], "store_rolled_back")
     assert (said["noted_sequence"], said["noted_hash"]) == (noted["sequence"], noted["row_hash"])
     assert (said["found_hash"], said["rows_lost"]) == (head, 3)

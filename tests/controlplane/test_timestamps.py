@@ -23,6 +23,7 @@ from controlplane.service.installation import Services, initialise, open_service
 from controlplane.service.location import Location
 from controlplane.service.timestamping import UNIT_DAYS
 from controlplane.store.tables import TimestampingRow
+from controlplane.timestamps import der
 from controlplane.timestamps.request import RejectedError, parse
 from tests.controlplane.conftest import Api, Installation
 from tests.world import SetClock, by_hand
@@ -77,6 +78,39 @@ def an_imprint(name: str, digest: bytes, **parameters: Any) -> dict[str, Any]:
 def _bent(place: int, octets: bytes) -> bytes:
     whole = a_request()
     return whole[:place] + octets + whole[place + len(octets) :]
+
+
+def _by_hand(imprint: bytes, *fields: bytes) -> bytes:
+    return der.sequence(b"\x02\x01\x01", imprint, *fields)
+
+
+_SHA256 = der.object_identifier("2.16.840.1.101.3.4.2.1")
+_ALGORITHM = der.sequence(_SHA256)
+_DIGEST = der.octets(DIGEST)
+_IMPRINT = der.sequence(_ALGORITHM, _DIGEST)
+_HALVES = der.octets(DIGEST[:16]) + der.octets(DIGEST[16:])
+NOT_DER = {
+    "imprint of three fields": _by_hand(der.sequence(_ALGORITHM, _DIGEST, der.octets(b"more"))),
+    "hash of two parameters": _by_hand(der.sequence(der.sequence(_SHA256, der.NULL * 2), _DIGEST)),
+    "NULL with content": _by_hand(der.sequence(der.sequence(_SHA256, b"\x05\x03abc"), _DIGEST)),
+    "parameters that are no NULL": _by_hand(
+        der.sequence(der.sequence(_SHA256, der.octets(b"more")), _DIGEST)
+    ),
+    "imprint of no stated length": _by_hand(b"\x30\x80" + _ALGORITHM + _DIGEST + b"\0\0"),
+    "digest in pieces": _by_hand(der.sequence(_ALGORITHM, der.element(0x24, _HALVES))),
+    "nonce of no octets": _by_hand(_IMPRINT, b"\x02\x00"),
+    "nonce with zeros before it": _by_hand(_IMPRINT, b"\x02\x04\0\0\0\x01"),
+    "nonce with ones before it": _by_hand(_IMPRINT, b"\x02\x02\xff\xff"),
+    "TRUE that is not all ones": _by_hand(_IMPRINT, b"\x01\x01\x01"),
+    "TRUE of two octets": _by_hand(_IMPRINT, b"\x01\x02\xff\xff"),
+    "FALSE, the default": _by_hand(_IMPRINT, b"\x01\x01\x00"),
+    "a field more": _by_hand(_IMPRINT, der.octets(b"more")),
+    "fields in another order": _by_hand(_IMPRINT, der.TRUE, der.integer(5)),
+    "policy of no octets": _by_hand(_IMPRINT, b"\x06\x00"),
+    "policy with zeros before it": _by_hand(_IMPRINT, b"\x06\x03\x2a\x80\x03"),
+    "version with zeros before it": der.sequence(b"\x02\x02\x00\x01", _IMPRINT),
+    "longer length than is needed": b"\x30\x81" + _by_hand(_IMPRINT)[1:],
+}
 
 
 def ask(api: Api, content: bytes, **more: Any) -> Any:
@@ -156,7 +190,7 @@ class TestAToken:
         assert said["message_imprint"]["hash_algorithm"]["algorithm"] == name
 
     def test_has_no_nonce_where_none_was_sent_and_any_that_was(self, shared: Api) -> None:
-        for nonce in (None, 0, -1, 2**160, -(2**64)):
+        for nonce in (None, 0, -1, -128, -129, 2**160 - 1, -(2**64), -(2**63)):
             assert told(signed(shared, a_request(nonce=nonce)))["nonce"] == nonce
 
     def test_has_a_serial_number_that_nobody_can_guess(self, shared: Api) -> None:
@@ -231,6 +265,15 @@ class TestARejection:
     def test_of_what_is_no_request(self, shared: Api, content: bytes) -> None:
         assert rejected(shared, content) == "bad_data_format"
 
+    @pytest.mark.parametrize("bent", NOT_DER)
+    def test_of_what_is_a_request_in_part_or_not_in_der(self, shared: Api, bent: str) -> None:
+        """Or strangers would choose what we sign, and get tokens that nobody reads."""
+        assert rejected(shared, NOT_DER[bent]) == "bad_data_format"
+
+    def test_of_a_nonce_of_more_than_anybody_needs(self, shared: Api) -> None:
+        for nonce in (2**160, -(2**160) - 1, 2**1000):
+            assert rejected(shared, a_request(nonce=nonce)) == "bad_data_format"
+
     def test_of_another_version(self, shared: Api) -> None:
         assert rejected(shared, a_request(version=2)) == "bad_request"
 
@@ -279,7 +322,7 @@ class TestARejection:
     @given(st.binary(max_size=200) | st.builds(_bent, st.integers(0, 90), st.binary(max_size=3)))
     def test_is_all_that_comes_of_any_octets(self, content: bytes) -> None:
         with suppress(RejectedError):
-            parse(content)
+            assert parse(content).encode() == content
 
 
 class TestWhatHttpRefuses:
@@ -367,6 +410,56 @@ class TestStrangers:
         assert ask(api, a_request(), key=api.machine("builder")).status_code == 200
         clock.advance(seconds=1)
         assert stranger(api, "192.0.2.99").status_code == 200
+
+    @pytest.mark.parametrize(
+        "junk", [b"junk", a_request(req_policy=OTHER_POLICY), a_request(version=2)]
+    )
+    def test_use_up_nothing_of_the_others_with_what_gets_none(
+        self, api: Api, clock: SetClock, junk: bytes
+    ) -> None:
+        clock.freeze()
+        for number in range(70):
+            rejected(api, junk, key=None, remote_addr=f"192.0.2.{number}")
+        for number in range(60):
+            assert stranger(api, f"198.51.100.{number}").status_code == 200
+
+    @pytest.mark.parametrize("content", [b"junk", a_request()])
+    def test_are_bounded_by_where_they_are_too(
+        self, api: Api, clock: SetClock, content: bytes
+    ) -> None:
+        clock.freeze()
+
+        def call(address: str) -> int:
+            return int(ask(api, content, key=None, remote_addr=address).status_code)
+
+        assert [call("192.0.2.1") for _ in range(60)] == [200] * 60
+        refused = ask(api, content, key=None, remote_addr="192.0.2.1")
+        assert (refused.status_code, refused.json["code"]) == (429, "too_many_calls")
+        assert "from one address" in refused.json["title"]
+        assert refused.headers["retry-after"] == "2"
+        clock.advance(seconds=2)
+        assert [call("192.0.2.1") for _ in range(2)] == [200, 429]
+
+    def test_leave_some_to_others_however_long_one_of_them_asks(
+        self, api: Api, clock: SetClock
+    ) -> None:
+        clock.freeze()
+        for _ in range(60):
+            stranger(api, "192.0.2.1")
+        for _ in range(30):
+            clock.advance(seconds=2)
+            for _ in range(3):
+                stranger(api, "192.0.2.1")
+            assert stranger(api, "198.51.100.1").status_code == 200
+
+    def test_are_in_one_place_with_all_ipv6_addresses_of_a_link(
+        self, api: Api, clock: SetClock
+    ) -> None:
+        clock.freeze()
+        for number in range(60):
+            rejected(api, b"junk", key=None, remote_addr=f"2001:db8::{number}:1")
+        assert ask(api, b"junk", key=None, remote_addr="2001:db8::99:1").status_code == 429
+        rejected(api, b"junk", key=None, remote_addr="2001:db8:0:1::1")
 
     def test_come_from_where_it_is_allowed(self, api: Api, clock: SetClock) -> None:
         clock.freeze()

@@ -203,6 +203,15 @@ def test_nothing_is_proven_by_a_bent_tile_and_signing_goes_on(world: World) -> N
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_tile_that_is_gone_keeps_nobody_from_a_proof(world: World) -> None:
+    write_rows(world, TILE_WIDTH + 1)
+    bend(world, "DROP TRIGGER tiles_never_deleted", "DELETE FROM tiles")
+    (key,) = world.services.log_keys.list()
+    verify_receipt(world.services.receipts.of_row(world.admin, "3"), key.text)
+    assert world.services.state.verify(world.admin).altered == ("tiles/0/0",)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_the_tree_in_the_head_cannot_be_written_to(world: World) -> None:
     write_rows(world, 5)
     bend(world, "UPDATE audit_head SET frontier = zeroblob(length(frontier))")

@@ -98,7 +98,9 @@ def planes(
             apis.append(
                 Api(
                     opened.enter_context(
-                        open_services(location, places=SharedPlaces(Forgetful(), Forgetful()))
+                        open_services(
+                            location, places=SharedPlaces(*(Forgetful() for _ in range(3)))
+                        )
                     ),
                     admin_key,
                 )

@@ -87,3 +87,10 @@ def test_is_for_admins_and_shown_to_who_reads_everything(api: Api) -> None:
         assert api.post("/v1/log/witnesses", new, key=key).json["code"] == "admin_required"
         refused = api.call("DELETE", f"/v1/log/witnesses/{added['id']}", key=key)
         assert refused.json["code"] == "admin_required"
+
+
+def test_a_witness_has_another_name_than_the_log(api: Api) -> None:
+    """Two keys of one name are told apart by four octets alone."""
+    (log,) = api.get("/v1/log/keys").json["items"]
+    refused = api.post("/v1/log/witnesses", {"url": URL, "key": a_key(log["origin"])})
+    assert (refused.status_code, refused.json["field"]) == (400, "key")

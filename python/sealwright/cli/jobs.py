@@ -23,7 +23,7 @@ def list_(limit: int, cursor: str | None) -> None:
     """
     show_page(
         client().jobs(limit, cursor),
-        ["job", "does", "every", "next", "last run", "last failure", "on"],
+        ["job", "every", "next", "last run", "last failure", "on"],
         _row,
     )
 
@@ -34,7 +34,6 @@ def _row(one: Job) -> list[object]:
         failure = f"{failure} ({one.failures} in a row)"
     return [
         one.name,
-        one.does,
         spell_duration(one.every_seconds),
         moment(one.next_at),
         moment(one.ran_at),
