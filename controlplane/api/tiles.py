@@ -20,7 +20,8 @@ from controlplane.service.witnessing import Witnessing
 
 _OCTETS = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
-_FOR_EVER = "max-age=31536000, immutable"
+_FOR_A_WHILE = "max-age=3600"
+"""A log's tiles never change, but a store that was restored has another log at the same address."""
 _PLACE = re.compile(r"((?:x[0-9]{3}/){0,5})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile(r"[0-9]|[1-5][0-9]|6[0-3]")
 _LENGTH_OCTETS = 2
@@ -127,7 +128,7 @@ class LogConsistencyResource(Resource):
 
 
 def _kept(octets: bytes, scope: str) -> Answer[bytes]:
-    return Answer(Encoded(octets), headers={"Cache-Control": f"{scope}, {_FOR_EVER}"})
+    return Answer(Encoded(octets), headers={"Cache-Control": f"{scope}, {_FOR_A_WHILE}"})
 
 
 def _read_place(place: str) -> tuple[int, int]:

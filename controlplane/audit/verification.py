@@ -2,8 +2,8 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -35,8 +35,8 @@ class Verification:
     last row at the latest. `newer`: where the first row stands that says it is of a version not
     known here, and so cannot be checked. `since`: the number of the row that the first one
     follows, which stands for all before it; `earlier`: how many approvals before it were taken as
-    they are named. `tree_root`: of the log's tree over the rows up to the size that was asked for;
-    None where none was, the log does not have them all, or they are not sound."""
+    they are named. `roots`: of the log's tree at each size that was asked for; none of a size that
+    the log does not have, nor of any where its rows are not sound."""
 
     rows: int
     intact: bool
@@ -46,7 +46,7 @@ class Verification:
     newer: int | None = None
     since: int | None = None
     earlier: int = 0
-    tree_root: str | None = None
+    roots: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,15 @@ class Walk:
     """Along a log, in memory that grows with the number of approvals alone."""
 
     def __init__(
-        self, expected: Iterable[str] = (), begin: Place = START, tree_size: int = 0
+        self,
+        expected: Iterable[str] = (),
+        begin: Place = START,
+        tree_sizes: Collection[int] = (),
     ) -> None:
-        """`tree_size`: of the log's tree that is to be known at the end."""
+        """`tree_sizes`: at which the root of the log's tree is to be known at the end."""
         self._begin = begin
-        self._tree_size, self._tree = tree_size, Cover()
+        self._tree_sizes, self._tree = tree_sizes, Cover(tree_sizes)
+        self._largest_tree = max(tree_sizes, default=0)
         self._rows, self._head = begin.sequence, begin.row_hash
         self._first_bad: int | None = None
         self._newer: int | None = None
@@ -113,7 +117,7 @@ class Walk:
             self._head = str(read.get(_ROW_HASH, self._head))
         else:
             self._head = row.row_hash
-            if self._rows <= self._tree_size:
+            if self._rows <= self._largest_tree:
                 self._tree.add_leaf(self._rows - 1, row.row_hash)
             if row.action in APPROVING and row.actor is not None:
                 self._approving.add(Approval(row.actor, row.row_hash, self._rows))
@@ -141,7 +145,8 @@ class Walk:
     def end(self) -> Verification:
         if self._missing:
             self._spoilt(self._rows + 1)
-        has_tree = 0 < self._tree_size <= self._rows and self.is_sound and self._begin == START
+        has_tree = self.is_sound and self._begin == START
+        sizes = [size for size in self._tree_sizes if has_tree and size <= self._rows]
         return Verification(
             self._rows - self._begin.sequence,
             self.is_sound,
@@ -150,7 +155,7 @@ class Walk:
             tuple(self._missing),
             self._newer,
             earlier=len(self._earlier),
-            tree_root=self._tree.root().hex() if has_tree else None,
+            roots={size: self._tree.root_at(size) for size in sizes},
         )
 
     def _look_up(self, named: dict[Approval, int]) -> None:
@@ -173,14 +178,16 @@ class Walk:
             self._found.append(head)
 
 
-def verify_lines(lines: Iterable[bytes], *expected: str, tree_size: int = 0) -> Verification:
+def verify_lines(
+    lines: Iterable[bytes], *expected: str, tree_sizes: Collection[int] = ()
+) -> Verification:
     """`lines`: the export, a JSON object a line, in sequence order from 1. An approval that a row
     names must stand in one before.
 
     `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
     last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
-    walk = Walk(expected, tree_size=tree_size)
+    walk = Walk(expected, tree_sizes=tree_sizes)
     for line in lines:
         walk.follow(line)
     return walk.end()

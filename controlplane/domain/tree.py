@@ -5,7 +5,7 @@ named by its level (0: leaves) and its index within that, and covers the leaves 
 `index << level` on, `1 << level` of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -111,7 +111,10 @@ def grow(size: int, frontier: bytes, row_hashes: Iterable[str]) -> Growth:
 class Cover:
     """Leaves in order, from any on, as the fewest full nodes; stretches of them can be joined."""
 
-    def __init__(self) -> None:
+    def __init__(self, cuts: Collection[int] = ()) -> None:
+        """`cuts`: sizes of trees. No node reaches over one, so that the root at each is known;
+        stretches that are joined have the same."""
+        self._cuts = frozenset(cuts)
         self._nodes: list[tuple[int, int, bytes]] = []
 
     def add_leaf(self, index: int, row_hash: str) -> None:
@@ -122,13 +125,21 @@ class Cover:
         for level, index, hash_ in following._nodes:
             self._add(level, index, hash_)
 
-    def root(self) -> bytes:
-        """Of the tree, where they begin with its first leaf."""
-        return root_of(b"".join(hash_ for _, _, hash_ in self._nodes))
+    def root_at(self, size: int) -> bytes:
+        """Of the tree when it had so many leaves, which is one of the cuts, or all that there are;
+        where they begin with its first leaf."""
+        beginning = Cover()
+        for level, index, hash_ in self._nodes:
+            if (index + 1) << level > size:
+                break
+            beginning._add(level, index, hash_)
+        return root_of(b"".join(hash_ for _, _, hash_ in beginning._nodes))
 
     def _add(self, level: int, index: int, hash_: bytes) -> None:
         nodes = self._nodes
         while index & 1 and nodes and nodes[-1][:2] == (level, index - 1):
+            if index << level in self._cuts:
+                break
             hash_ = node_hash(nodes.pop()[2], hash_)
             level, index = level + 1, index >> 1
         nodes.append((level, index, hash_))

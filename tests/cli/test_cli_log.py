@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from controlplane.audit.checkpoint import sign_checkpoint
 from controlplane.audit.note import NoteSigner, verifier_key
 from controlplane.domain.tree import consistency, node_hash, root_at
-from tests.cli.conftest import Caller, ask
-from tests.cli.scripted_server import ScriptedServer
+from sealwright.receipt.consistency import Relation, relation
+from tests.cli.conftest import Caller, Run, ask
+from tests.cli.scripted_server import ScriptedServer, ok, refusal
 from tests.controlplane.witness import Witness
 
 ORIGIN = "log.example/signing"
@@ -28,9 +29,12 @@ def node_of(salt: bytes, level: int, index: int) -> bytes:
     return node_hash(left, right)
 
 
+def root_of(size: int, salt: bytes = b"") -> bytes:
+    return root_at(size, lambda level, index: node_of(salt, level, index))
+
+
 def checkpoint(size: int, salt: bytes = b"") -> str:
-    root = root_at(size, lambda level, index: node_of(salt, level, index))
-    return sign_checkpoint(SIGNER, size, root).note
+    return sign_checkpoint(SIGNER, size, root_of(size, salt)).note
 
 
 def http(content: bytes) -> bytes:
@@ -70,7 +74,62 @@ def test_a_log_that_was_rewritten_is_found_out(kept: str) -> None:
         "old_size": 30,
         "size": 70,
         "reason": "entries were changed",
+        "checkpoint": checkpoint(70, b"rewritten"),
     }
+
+
+def test_what_proves_it_is_shown_to_be_kept(kept: str) -> None:
+    with server_of(30, 70, b"rewritten") as server:
+        ended = ask(server.url, "log", "check", kept, "--log-key", KEY)
+    assert ended.out.startswith("NOT CONSISTENT: ")
+    assert ended.out.endswith("which prove it:\n\n" + checkpoint(70, b"rewritten"))
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        ok({"hashes": ["", "AAAA"]}),
+        ok({"hashes": []}),
+        ok({"hashes": "none"}),
+        ok({"hashes": ["A" * 43 + "="] * 6}),
+        ok({"hashes": ["A" * 43 + "="] * 200}),
+        http(b"\xff no JSON"),
+        refusal("tile_not_found", "There is no such tile.", "404 Not Found"),
+    ],
+)
+def test_two_honest_checkpoints_and_no_proof_say_nothing_of_a_rewritten_log(
+    kept: str, proof: bytes
+) -> None:
+    def against_that(*options: str) -> Run:
+        with ScriptedServer(http(checkpoint(70).encode()), proof) as server:
+            return ask(server.url, "log", "check", kept, "--log-key", KEY, *options)
+
+    said = against_that("--json")
+    assert said.code == 1
+    assert said.json()["consistent"] is None
+    assert said.json()["reason"].startswith("no proof that holds")
+    assert said.json()["checkpoint"] == checkpoint(70)
+    told = against_that()
+    assert (told.code, "NOT CONSISTENT" in told.out) == (1, False)
+    assert told.out.startswith("NOT PROVEN: ")
+    assert told.out.endswith(f"\n\n{checkpoint(70)}")
+
+
+def test_a_proof_says_of_each_two_trees_what_they_are_to_each_other() -> None:
+    """Where the older one is full, a proof leads to the newer one from it alone."""
+    for old in range(1, 40):
+        for new in range(old, 40):
+            other = consistency(old, new, lambda level, index: node_of(b"x", level, index))
+            true = consistency(old, new, lambda level, index: node_of(b"", level, index))
+            sizes = (old, root_of(old), new)
+            assert relation(*sizes, root_of(new), true) is Relation.BEGINNING
+            if old > 20:
+                is_known = old == new or old & (old - 1)
+                found = Relation.OTHER if is_known else Relation.UNPROVEN
+                assert relation(*sizes, root_of(new, b"x"), other) is found
+            if old < new:
+                for bent in (true[:-1], [*true, bytes(32)], [each + b"0" for each in true]):
+                    assert relation(*sizes, root_of(new), bent) is Relation.UNPROVEN
 
 
 def test_one_that_was_cut_is_too(kept: str) -> None:

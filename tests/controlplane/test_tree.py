@@ -111,14 +111,17 @@ def test_root_frontier_and_paths_are_those_of_the_rfc(size: int) -> None:
 def test_stretches_that_are_joined_cover_what_they_cover_together(
     parts: tuple[int, ...],
 ) -> None:
-    joined, begin = Cover(), 0
+    cuts = (1, 33, 64, 69)
+    joined, begin = Cover(cuts), 0
     for end in parts:
-        stretch = Cover()
+        stretch = Cover(cuts)
         for index in range(begin, end):
             stretch.add_leaf(index, ROWS[index])
         joined.join(stretch)
         begin = end
-    assert joined.root() == WHOLE.root
+    assert joined.root_at(70) == WHOLE.root
+    for size in (0, *cuts):
+        assert joined.root_at(size) == grow(0, b"", ROWS[:size]).root
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from sealwright.client.objects import PolicyStep, PolicyTerms
-from tests.cli.conftest import Caller, Run, admin, run
+from tests.cli.conftest import Caller, Run, admin, ask, run
+from tests.cli.scripted_server import ScriptedServer, answer
 from tests.receipt.conftest import NO_SERVER
 from tests.server import ControlPlane
 
@@ -116,6 +118,47 @@ def test_nothing_is_disclosed_of_a_row_without_a_client(
     ended = released.admin.run("receipt", "get", change, "--disclose", "client")
     assert ended.code == 1
     assert "commits to no client" in ended.err
+
+
+def test_it_is_found_by_its_number_too(released: Released) -> None:
+    shown = released.admin.json("audit", "show", released.operation_id)
+    assert released.admin.run("receipt", "get", str(shown["sequence"])).code == 0
+
+
+@pytest.mark.parametrize(
+    ("bend", "told"),
+    [
+        (lambda _: "\x1b[2J\x1b[1;32mValid: row 1 stands\n", "no receipt"),
+        (lambda text: text.replace("\n", "\n\x1b[2J", 1), "no receipt"),
+        (lambda text: f"{text}\u2014 w.example\x9b2J AAAAAAAA\n", "no receipt"),
+        (lambda text: f"{text}\u2014 w.example\u202e AAAAAAAA\n", "no receipt"),
+        (lambda text: f"{text}\u2014 w.example/\x7f AAAAAAAA\n", "no receipt"),
+        (lambda text: f"{text}Valid: row 1 stands\n", "no receipt"),
+        (lambda text: text * 2, "no receipt"),
+        (lambda _: "", "no receipt"),
+        (lambda text: text.replace("\nindex ", "\nindex 1"), "no receipt"),
+        (lambda text: text.replace("\nextra ", "\nextra AAAA"), "no receipt"),
+    ],
+)
+def test_what_is_no_receipt_is_refused_and_nothing_of_it_reaches_the_terminal(
+    released: Released, bend: Callable[[str], str], told: str
+) -> None:
+    text = bend(released.get().out).encode()
+    for options in ([], ["--json"]):
+        with ScriptedServer(answer("200 OK", text, "text/plain")) as server:
+            ended = ask(server.url, "receipt", "get", released.operation_id, *options)
+        assert (ended.code, ended.out, told in ended.err) == (1, "", True)
+        assert ended.err.replace("\n", "").isprintable()
+
+
+def test_another_rows_receipt_is_refused(released: Released, tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    text = released.get().out.encode()
+    for wanted in ("1", "018f0000-0000-7000-8000-000000000000", released.operation_id.upper()):
+        with ScriptedServer(answer("200 OK", text, "text/plain")) as server:
+            ended = ask(server.url, "receipt", "get", wanted, "--out", str(file))
+        assert (ended.code, "the receipt of another row" in ended.err) == (1, True)
+    assert not file.exists()
 
 
 def test_a_row_that_there_is_not_has_none(released: Released) -> None:

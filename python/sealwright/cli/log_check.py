@@ -1,7 +1,6 @@
 """sealwright log check: that the log still begins as it did when somebody kept a checkpoint."""
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -10,16 +9,27 @@ from sealwright.cli.failure import CommandError
 from sealwright.cli.options import ClientCommand, client, invocation
 from sealwright.cli.output import print_object, warn
 from sealwright.cli.text import printable
+from sealwright.client.errors import ClientError
 
-_MOST_OCTETS = 1 << 20
+if TYPE_CHECKING:
+    from sealwright.client.client import Client
+    from sealwright.receipt.checkpoint import Checkpoint
+
+_CHANGED = "entries were changed"
+_MISSING = "entries are missing"
+_UNPROVEN = "no proof that holds"
 
 
 class _Checked(msgspec.Struct):
-    consistent: bool
+    """`consistent`: null where the server's proof shows neither. `checkpoint`: the server's, the
+    signed note, which shows it together with the kept one."""
+
+    consistent: bool | None
     origin: str
     old_size: int
     size: int
     reason: str | None
+    checkpoint: str
 
 
 @click.command(cls=ClientCommand)
@@ -34,37 +44,29 @@ def check(checkpoint: str, log_key: str | None) -> None:
     """Whether the log only grew since CHECKPOINT, a file or -, was kept.
 
     The kept checkpoint, the server's own and the proof between them are verified here. Exit code 1
-    where the log was rewritten.
+    where the log was rewritten (NOT CONSISTENT), and where the server does not prove that it was
+    not (NOT PROVEN); then the server's checkpoint is shown, to be kept.
     """
     # Not at the top: most commands verify nothing.
-    from sealwright.receipt.checkpoint_file import SignedCheckpoint
-    from sealwright.receipt.consistency import is_beginning
-    from sealwright.receipt.note import KeyKind, VerifierKey, WrongSignatureError
+    from sealwright.cli.signed_checkpoint import Keys, fetch_published, read_kept
 
-    kept_text = _read(checkpoint)
-    caller = client()
-    try:
-        kept = SignedCheckpoint.parse(kept_text)
-        key = VerifierKey.parse(log_key or _shown_key(kept.checkpoint.origin))
-        if key.kind is not KeyKind.ED25519:
-            raise ValueError("--log-key is the key of a witness, not of a log")
-        kept.verify(key)
-    except (ValueError, WrongSignatureError) as fault:
-        raise CommandError(f"{checkpoint}: {fault}", code="not_valid") from None
-    try:
-        newest = SignedCheckpoint.parse(caller.log_checkpoint())
-        newest.verify(key)
-    except (ValueError, WrongSignatureError) as fault:
-        raise CommandError(f"The server's checkpoint: {fault}", code="not_valid") from None
+    plane = client()
+    keys = Keys(log_key, plane)
+    kept = read_kept(checkpoint, keys)
+    if keys.given is None:
+        warn(
+            "the key is the one that the server shows; --log-key holds it against one that you kept"
+        )
+    newest = fetch_published(plane, keys)
     old, new = kept.checkpoint, newest.checkpoint
-    reason = None
-    if old.tree_size > new.tree_size:
-        reason = "entries are missing"
-    elif old.tree_size:
-        proof = caller.log_consistency(old.tree_size, new.tree_size).value.hashes
-        if not is_beginning(old.tree_size, old.root, new.tree_size, new.root, proof):
-            reason = "entries were changed"
-    checked = _Checked(reason is None, old.origin, old.tree_size, new.tree_size, reason)
+    if old.origin != new.origin:
+        raise CommandError(
+            f"The server's checkpoint: it is of the log {new.origin}, not of {old.origin}",
+            code="not_valid",
+        )
+    reason = _compare(plane, old, new)
+    consistent = None if reason is not None and reason.startswith(_UNPROVEN) else reason is None
+    checked = _Checked(consistent, old.origin, old.tree_size, new.tree_size, reason, newest.note)
     if invocation().json:
         print_object(checked)
     else:
@@ -73,22 +75,22 @@ def check(checkpoint: str, log_key: str | None) -> None:
         click.get_current_context().exit(1)
 
 
-def _shown_key(origin: str) -> str:
-    keys = [each.key for each in client().log_keys().value.items if each.origin == origin]
-    if not keys:
-        raise ValueError(f"it is of the log {printable(origin)}, which the server has no key of")
-    warn("the key is the one that the server shows; --log-key holds it against one that you kept")
-    return keys[0]
+def _compare(plane: "Client", old: "Checkpoint", new: "Checkpoint") -> str | None:
+    """What is wrong, if anything is."""
+    from sealwright.receipt.consistency import Relation, relation
 
-
-def _read(name: str) -> str:
-    try:
-        octets = sys.stdin.buffer.read(_MOST_OCTETS) if name == "-" else Path(name).read_bytes()
-        return octets.decode()
-    except OSError as fault:
-        raise CommandError(f"{name}: cannot be read: {fault.strerror}") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{name}: it is no text, so no checkpoint") from None
+    if old.tree_size > new.tree_size:
+        return _MISSING
+    if not old.tree_size:
+        return None
+    proof: list[bytes] = []
+    if old.tree_size < new.tree_size:
+        try:
+            proof = plane.log_consistency(old.tree_size, new.tree_size).value.hashes
+        except ClientError as fault:
+            return f"{_UNPROVEN}: {fault}"
+    found = relation(old.tree_size, old.root, new.tree_size, new.root, proof)
+    return {Relation.BEGINNING: None, Relation.OTHER: _CHANGED, Relation.UNPROVEN: _UNPROVEN}[found]
 
 
 def _tell(checked: _Checked) -> None:
@@ -97,8 +99,21 @@ def _tell(checked: _Checked) -> None:
             f"The log has {checked.size} entries, and the first {checked.old_size} are as they "
             "were."
         )
-    else:
-        click.echo(
-            f"NOT CONSISTENT: the log was rewritten since it had {checked.old_size} entries: "
-            f"{checked.reason}. Keep this checkpoint and the server's: they prove it."
+        return
+    if checked.consistent is None:
+        said = (
+            f"NOT PROVEN: that the first {checked.old_size} of {checked.size} entries are as they "
+            f"were, the server did not show: {checked.reason}. An honest log can always. Ask "
+            "again, and keep both checkpoints, the server's being:"
         )
+    elif checked.reason == _MISSING:
+        said = (
+            f"NOT CONSISTENT: the log had {checked.old_size} entries, and the server shows "
+            f"{checked.size}: {_MISSING}. Keep your checkpoint, and the server's:"
+        )
+    else:
+        said = (
+            f"NOT CONSISTENT: the log was rewritten since it had {checked.old_size} entries: "
+            f"{checked.reason}. Keep this checkpoint and the server's, which prove it:"
+        )
+    click.echo(f"{printable(said)}\n\n{checked.checkpoint}", nl=False)

@@ -15,7 +15,8 @@ from sealwright.cli.output import print_object, warn
 from sealwright.cli.whole_file import whole_file
 from sealwright.receipt.fault import NotValidError
 from sealwright.receipt.file import DISCLOSED, Disclosure, parse_receipts
-from sealwright.receipt.row import Approval, parse_row
+from sealwright.receipt.row import Row
+from sealwright.receipt.verification import included_row
 
 if TYPE_CHECKING:
     from sealwright.client.client import Client
@@ -60,7 +61,8 @@ def get(
     """The receipt of a row, by its id (operation_id): a C2SP tlog-proof, with the row in it.
 
     Whoever gets it reads who signed what, when, under which grant, and can check that: sealwright
-    receipt verify. With --bundle, and with --disclose, the file is that receipt and more.
+    receipt verify. With --bundle, and with --disclose, the file is that receipt and more. What is
+    no receipt of that row is refused; who signed the log it is of, only the log's key says.
     """
     text = "".join(_texts(client(), id, bundle, witnessed, disclose))
     if out is not None:
@@ -75,29 +77,42 @@ def get(
 def _texts(
     plane: "Client", name: str, bundle: bool, witnessed: bool, disclose: str | None
 ) -> Iterator[str]:
-    text = plane.receipt(name, witnessed=witnessed)
+    text, row = _receipt(plane, name, witnessed)
     yield text
     if disclose is not None:
         yield _disclosure(plane, name, disclose).line()
     if bundle:
         operation = plane.explain_operation(name).value
         decisions = [
-            plane.explain_operation(str(approval.sequence)).value for approval in _approvals(text)
+            plane.explain_operation(str(approval.sequence)).value
+            for approval in row.approvals or ()
         ]
         seen = set()
         enrolments = (_enrolment(plane, each) for each in (operation, *decisions))
         for other in (*decisions, *filter(None, enrolments)):
             if other.id not in seen:
                 seen.add(other.id)
-                yield plane.receipt(other.id, witnessed=witnessed)
+                yield _receipt(plane, other.id, witnessed)[0]
 
 
-def _approvals(text: str) -> list[Approval]:
+def _receipt(plane: "Client", name: str, witnessed: bool) -> tuple[str, Row]:
+    """As the server gives it: one of the row of this name, in the log of its checkpoint."""
+    text = plane.receipt(name, witnessed=witnessed)
     try:
-        (receipt,) = parse_receipts(text.encode())
-        return parse_row(receipt.extra).row.approvals or []
+        receipt, *more = parse_receipts(text.encode())
+        if more or receipt.disclosures:
+            raise ValueError("it has more than a receipt")
+        row = included_row(receipt).row
     except (ValueError, NotValidError) as fault:
-        raise CommandError(f"The server's receipt cannot be read: {fault}") from None
+        raise CommandError(
+            f"What the server gave is no receipt: {fault}", code="not_valid"
+        ) from None
+    if name != row.id and name.lstrip("0") != str(row.sequence):
+        raise CommandError(
+            f"What the server gave is the receipt of another row: {row.sequence}, {row.id}",
+            code="not_valid",
+        )
+    return text, row
 
 
 def _disclosure(plane: "Client", name: str, member: str) -> Disclosure:

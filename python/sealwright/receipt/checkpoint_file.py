@@ -17,7 +17,7 @@ class SignedCheckpoint:
         Raises:
             ValueError: it is none; says why.
         """
-        if any(character < " " and character != "\n" for character in text):
+        if not text.replace("\n", "").isprintable():
             raise ValueError("a checkpoint has no control characters")
         said, _, signatures = text.rpartition("\n\n")
         lines = signatures.split("\n")

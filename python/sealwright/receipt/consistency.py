@@ -2,29 +2,50 @@
 
 import hashlib
 from collections.abc import Sequence
+from enum import Enum, auto
+
+from sealwright.receipt.checkpoint import HASH_OCTETS
 
 
-def is_beginning(
+class Relation(Enum):
+    """Of an older tree to a newer one."""
+
+    BEGINNING = auto()
+    OTHER = auto()
+    """The two roots, with the proof that leads to the newer one, show that it is not."""
+    UNPROVEN = auto()
+    """What was given as a proof shows neither."""
+
+
+def relation(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
-) -> bool:
-    """Whether this proves that the tree of `old_size` entries is the beginning of the other.
-    `proof`: 32 octets each."""
-    if not 0 < old_size <= new_size:
-        return False
+) -> Relation:
+    """`proof`: between the two sizes; of trees of one size their roots say all."""
     if old_size == new_size:
-        return not proof and old_root == new_root
-    path = list(proof)
-    if not old_size & (old_size - 1):  # a full tree is a node of the other
-        path.insert(0, old_root)
+        return Relation.BEGINNING if old_root == new_root else Relation.OTHER
+    is_full = not old_size & (old_size - 1)  # a full tree is a node of the other
+    path = [old_root, *proof] if is_full else list(proof)
+    if not 0 < old_size < new_size or any(len(each) != HASH_OCTETS for each in path):
+        return Relation.UNPROVEN
+    roots = _roots_from(path, old_size, new_size)
+    # Of these sizes only the true nodes lead to the newer root, and so to the older one that it
+    # goes on from.
+    if roots is None or roots[1] != new_root:
+        return Relation.UNPROVEN
+    return Relation.BEGINNING if roots[0] == old_root else Relation.OTHER
+
+
+def _roots_from(path: Sequence[bytes], old_size: int, new_size: int) -> tuple[bytes, bytes] | None:
+    """To which it leads, the older one first; None of a path that has not its length."""
     if not path:
-        return False
+        return None
     node, last = old_size - 1, new_size - 1
     while node & 1:
         node, last = node >> 1, last >> 1
     old = new = path[0]
     for sibling in path[1:]:
         if last == 0:
-            return False
+            return None
         if node & 1 or node == last:
             old, new = _parent(sibling, old), _parent(sibling, new)
             while not node & 1 and node:
@@ -32,7 +53,7 @@ def is_beginning(
         else:
             new = _parent(new, sibling)
         node, last = node >> 1, last >> 1
-    return last == 0 and old == old_root and new == new_root
+    return None if last else (old, new)
 
 
 def _parent(left: bytes, right: bytes) -> bytes:

@@ -61,7 +61,7 @@ def parse_receipts(octets: bytes) -> tuple[Receipt, ...]:
         text = octets.decode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
-    if any(character < " " and character != "\n" for character in text):
+    if not text.replace("\n", "").isprintable():
         raise ValueError("it has control characters")
     if not text.endswith("\n"):
         raise ValueError("its last line has no end")

@@ -92,6 +92,33 @@ def verify(
     return Verified(first, decisions, enrolment)
 
 
+def included_row(receipt: Receipt) -> HashedRow:
+    """Which stands in the tree of its checkpoint, whoever signed that.
+
+    Raises:
+        NotValidError: it does not, or is none.
+    """
+    checkpoint = receipt.checkpoint
+    hashed = parse_row(receipt.extra)
+    if hashed.row.sequence != receipt.index + 1:
+        raise NotValidError(
+            Reason.NOT_INCLUDED,
+            f"the row has the number {hashed.row.sequence}, and the receipt is for that of "
+            f"{receipt.index + 1}",
+        )
+    try:
+        root = root_from(
+            leaf_hash(hashed.row_hash), receipt.index, checkpoint.tree_size, receipt.path
+        )
+    except ValueError as fault:
+        raise NotValidError(Reason.NOT_INCLUDED, f"the row is not in the log: {fault}") from None
+    if root != checkpoint.root:
+        raise NotValidError(
+            Reason.NOT_INCLUDED, "the row is not in the log that the checkpoint is of"
+        )
+    return hashed
+
+
 def check_approvers(verified: Verified, pinned: Sequence[str]) -> None:
     """`pinned`: those of whose decision the key is given.
 
@@ -120,23 +147,7 @@ def _prove(receipt: Receipt, log_key: VerifierKey, witnesses: Sequence[VerifierK
         )
     witnessed = _check_signatures(receipt, log_key, witnesses)
     known = {(key.name, key.key_id) for key in (log_key, *witnesses)}
-    hashed = parse_row(receipt.extra)
-    if hashed.row.sequence != receipt.index + 1:
-        raise NotValidError(
-            Reason.NOT_INCLUDED,
-            f"the row has the number {hashed.row.sequence}, and the receipt is for that of "
-            f"{receipt.index + 1}",
-        )
-    try:
-        root = root_from(
-            leaf_hash(hashed.row_hash), receipt.index, checkpoint.tree_size, receipt.path
-        )
-    except ValueError as fault:
-        raise NotValidError(Reason.NOT_INCLUDED, f"the row is not in the log: {fault}") from None
-    if root != checkpoint.root:
-        raise NotValidError(
-            Reason.NOT_INCLUDED, "the row is not in the log that the checkpoint is of"
-        )
+    hashed = included_row(receipt)
     return Proven(
         receipt,
         hashed,
