@@ -20,7 +20,7 @@ from controlplane.service.witnessing import Witnessing
 
 _OCTETS = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
-_FOR_A_WHILE = "max-age=3600"
+_FOR_A_WHILE = "max-age=3600, immutable"
 """A log's tiles never change, but a store that was restored has another log at the same address."""
 _PLACE = re.compile(r"((?:x[0-9]{3}/){0,5})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile(r"[0-9]|[1-5][0-9]|6[0-3]")

@@ -134,9 +134,9 @@ def test_what_never_changes_is_kept_for_a_while_and_what_changes_is_asked_for_ag
     again = api.get("/v1/log/checkpoint", headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
     tile = api.get("/v1/log/tile/0/000.p/1")
-    assert tile.headers["cache-control"] == "private, max-age=3600"
+    assert tile.headers["cache-control"] == "private, max-age=3600, immutable"
     entries = api.get("/v1/log/tile/entries/000.p/1")
-    assert entries.headers["cache-control"] == "private, max-age=3600"
+    assert entries.headers["cache-control"] == "private, max-age=3600, immutable"
     missing = api.get("/v1/log/tile/0/009")
     assert missing.headers["cache-control"] == "no-store"
 
@@ -169,7 +169,7 @@ def test_it_is_for_who_reads_everything_until_the_log_is_public(api: Api) -> Non
     assert statuses(api, machine) == statuses(api, None) == [200] * 4
     assert statuses(api, "swk_" + "A" * 43) == [401] * 4
     tile = api.get("/v1/log/tile/0/000.p/1", key=None)
-    assert tile.headers["cache-control"] == "public, max-age=3600"
+    assert tile.headers["cache-control"] == "public, max-age=3600, immutable"
 
     api.call("PUT", "/v1/settings/log-public", {"value": "off"})
     assert statuses(api, None) == [401] * 4
