@@ -25,8 +25,10 @@ class Published:
 def read(database: Database) -> Published | None:
     """None also where what stands there cannot be read."""
     row = CheckpointRow.select().where(CheckpointRow.id == _ID).first(database)
+    if row is None or type(row.note) is not str:
+        return None
     try:
-        return None if row is None else Published(row.note, from_text(row.published_at))
+        return Published(row.note, from_text(row.published_at))
     except (ValueError, TypeError):
         return None
 

@@ -60,7 +60,7 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
 def _read(row: WitnessStandingRow) -> Standing:
     try:
         signed = None
-        if row.note is not None and row.line is not None and row.signed_at is not None:
+        if type(row.note) is str and type(row.line) is str and row.signed_at is not None:
             signed = Cosignature(row.note, row.line, from_text(row.signed_at))
         succeeded_at, failed_at = (
             None if text is None else from_text(text) for text in (row.succeeded_at, row.failed_at)

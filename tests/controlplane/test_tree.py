@@ -33,7 +33,7 @@ from controlplane.store.state import read_root, row_hashes
 from controlplane.store.tiles import Tiles
 from tests.controlplane.golden import HEAD_V1
 from tests.controlplane.test_upgrade import OLDER, Old, old
-from tests.controlplane.tlog import verify_receipt
+from tests.controlplane.tlog import open_note, verify_receipt
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World
 
@@ -209,6 +209,18 @@ def test_a_tile_that_is_gone_keeps_nobody_from_a_proof(world: World) -> None:
     (key,) = world.services.log_keys.list()
     verify_receipt(world.services.receipts.of_row(world.admin, "3"), key.text)
     assert world.services.state.verify(world.admin).altered == ("tiles/0/0",)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("said", ["'x'", "x'ff'", "replace(note, 'A', 'B')", "''"])
+def test_a_checkpoint_that_somebody_wrote_is_not_published(world: World, said: str) -> None:
+    (key,) = world.services.log_keys.list()
+    note = world.services.published_log.checkpoint().note
+    bend(world, f"UPDATE checkpoints SET note = {said}")
+    assert open_note(world.services.published_log.checkpoint().note, key.text)
+    bend(world, "UPDATE checkpoints SET published_at = 'never'")
+    assert open_note(world.services.published_log.checkpoint().note, key.text)
+    assert open_note(note, key.text)
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
