@@ -1,12 +1,14 @@
 """What a receipt says, in words for whoever was given it; 80 columns."""
 
-import textwrap
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
+from sealwright.cli.columns import padded, width, wrapped
 from sealwright.cli.text import printable
 from sealwright.receipt.fault import NotValidError
 from sealwright.receipt.note import VerifierKey
@@ -14,6 +16,7 @@ from sealwright.receipt.row import CHANGE, SIGN, TIMESTAMP, Client, Row
 from sealwright.receipt.verification import Decision, Proven, Verified
 
 _COLUMNS = 80
+_MOST_ROOM = 30
 _Lines = Iterator[tuple[str, str]]
 
 
@@ -180,19 +183,20 @@ def _not_checked(verified: Verified, digest: bytes | None, artifact: Path | None
 
 
 def _facts(pairs: Sequence[tuple[str, str]]) -> None:
-    """Values are wrapped beside their names."""
-    width = max(len(name) for name, _ in pairs) + 2
-    for name, value in pairs:
-        click.echo(
-            textwrap.fill(
-                printable(value),
-                _COLUMNS,
-                initial_indent=printable(name).ljust(width),
-                subsequent_indent=" " * width,
-                break_on_hyphens=False,
-            )
-        )
+    """Values are wrapped beside their names: no line of a value looks like a name's."""
+    names = [printable(name) for name, _ in pairs]
+    room = min(max(map(width, names)) + 2, _MOST_ROOM)
+    for name, (_, value) in zip(names, pairs, strict=True):
+        beside = padded(name, room) if width(name) < room else f"{name} "
+        click.echo(wrapped(printable(value), _columns(), beside, " " * room))
 
 
 def _paragraph(text: str) -> None:
-    click.echo(textwrap.fill(printable(text), _COLUMNS, break_on_hyphens=False))
+    click.echo(wrapped(printable(text), _columns()))
+
+
+def _columns() -> int:
+    """Those of the terminal, if it is narrower: it would wrap lines itself, to their beginning."""
+    if not sys.stdout.isatty():
+        return _COLUMNS
+    return min(_COLUMNS, max(get_terminal_size((_COLUMNS, 24)).columns, 2 * _MOST_ROOM))
