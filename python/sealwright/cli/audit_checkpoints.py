@@ -123,7 +123,7 @@ def warn_of(held: Sequence[Held], rows: int) -> None:
         )
         warn(
             f"the checkpoint of {place} {what}: whoever has a receipt was shown another "
-            "log. Keep the rows (audit export) and this checkpoint: they prove it"
+            "log. Keep the rows (audit export) and this checkpoint"
         )
         click.echo(each.signed.note, err=True, nl=False)
 

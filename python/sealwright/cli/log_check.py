@@ -88,7 +88,7 @@ def _compare(plane: "Client", old: "Checkpoint", new: "Checkpoint") -> str | Non
         try:
             proof = plane.log_consistency(old.tree_size, new.tree_size).value.hashes
         except ClientError as fault:
-            return f"{_UNPROVEN}: {fault}"
+            return f"{_UNPROVEN}: {str(fault).rstrip('.')}"
     found = relation(old.tree_size, old.root, new.tree_size, new.root, proof)
     return {Relation.BEGINNING: None, Relation.OTHER: _CHANGED, Relation.UNPROVEN: _UNPROVEN}[found]
 
