@@ -3,7 +3,22 @@
 from base64 import b64encode
 from collections.abc import Sequence
 
+from controlplane.audit.hashing import FIRST_LINES
+from controlplane.audit.row import Row1, canonical_bytes, encode_sorted
+from controlplane.domain.operation import Operation
+
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"
+_MEMBERS_1 = set(Row1.__struct_fields__) - {"sequence", "previous_hash", "row_hash"}
+
+
+def hashed_octets(operation: Operation) -> bytes:
+    """Of a row of any version: SHA-256 of them is `row_hash`, where nobody changed the row."""
+    entry, previous = operation.entry, operation.previous_hash
+    if operation.version == 1:
+        row = {name: getattr(entry, name) for name in _MEMBERS_1}
+        row |= {"sequence": operation.sequence, "previous_hash": previous}
+        return FIRST_LINES[1] + encode_sorted(row)
+    return canonical_bytes(operation.sequence, entry, operation.commitments, previous)
 
 
 def make_receipt(canonical: bytes, index: int, path: Sequence[bytes], checkpoint: str) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from controlplane.audit.hashing import FIRST_LINES, SALT_OCTETS, commit
-from controlplane.domain.operation import Operation
 
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
 """As JSON with keys sorted, no white space, nothing escaped that need not be, in UTF-8."""
@@ -146,7 +145,6 @@ _MEMBERS = tuple(
     if name not in BESIDE and name not in (*_PLACE, *_HASHES, "credential")
 )
 _FLAT = (*_PLACE, *_HASHES, "credential", *_MEMBERS)
-_MEMBERS_1 = set(Row1.__struct_fields__) - {"sequence", "previous_hash", "row_hash"}
 _members = attrgetter(*_MEMBERS)
 _hashes = attrgetter(*_HASHES)
 _open_members = attrgetter(*_OPEN_MEMBERS)
@@ -162,16 +160,6 @@ def canonical_bytes(sequence: int, row: Any, commitments: Any, previous_hash: st
     open_ = None if credential is None else _Open(*_open_members(credential))
     flat = (sequence, 2, previous_hash, *_hashes(commitments), open_, *_members(row))
     return FIRST_LINES[2] + encode_as_listed(_Hashed(*_by_name(flat)))
-
-
-def hashed_octets(operation: Operation) -> bytes:
-    """Those of any version: SHA-256 of them is `row_hash`, where nobody changed the row."""
-    entry, previous = operation.entry, operation.previous_hash
-    if operation.version == 1:
-        row = {name: getattr(entry, name) for name in _MEMBERS_1}
-        row |= {"sequence": operation.sequence, "previous_hash": previous}
-        return FIRST_LINES[1] + encode_sorted(row)
-    return canonical_bytes(operation.sequence, entry, operation.commitments, previous)
 
 
 def canonical_bytes_1(row: Row1) -> bytes | None:

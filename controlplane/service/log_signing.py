@@ -31,7 +31,7 @@ class LogSigning:
         self._clock = clock
         self._lock = Lock()
         self._signed: OrderedDict[int, Checkpoint] = OrderedDict()
-        self._read = Checkpoint("", 0, b"", "")
+        self._read: Checkpoint | None = None
         self._signer: NoteSigner | None = None
 
     @property
@@ -82,7 +82,7 @@ class LogSigning:
     def read(self, note: str) -> Checkpoint | None:
         """None unless this log signed it."""
         known = self._read
-        if known.note == note:
+        if known is not None and known.note == note:
             return known
         found = read_checkpoint(self._ready(), note)
         if found is not None:

@@ -5,8 +5,7 @@ import structlog
 
 from controlplane.audit.checkpoint import Checkpoint
 from controlplane.audit.hashing import hash_row
-from controlplane.audit.receipt import make_receipt
-from controlplane.audit.row import hashed_octets
+from controlplane.audit.receipt import hashed_octets, make_receipt
 from controlplane.domain.model import Caller
 from controlplane.domain.operation import Operation
 from controlplane.service.commit import Written

@@ -18,17 +18,15 @@ _PUT = """
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    note: str
+    note: str  # whoever reads it holds it against the log's key
     at: datetime
 
 
 def read(database: Database) -> Published | None:
     """None also where what stands there cannot be read."""
-    row = CheckpointRow.select().where(CheckpointRow.id == _ID).first(database)
-    if row is None or type(row.note) is not str:
-        return None
     try:
-        return Published(row.note, from_text(row.published_at))
+        row = CheckpointRow.select().where(CheckpointRow.id == _ID).first(database)
+        return None if row is None else Published(row.note, from_text(row.published_at))
     except (ValueError, TypeError):
         return None
 

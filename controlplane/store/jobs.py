@@ -13,7 +13,10 @@ _JOB = shared(JobRecord, JobRow)
 
 def list_all(database: Database) -> list[JobRecord]:
     """By name; without those that cannot be read, because somebody wrote to them."""
-    found = JobRow.select().order_by(JobRow.name).execute(database)
+    try:
+        found = list(JobRow.select().order_by(JobRow.name).execute(database))
+    except (ValueError, TypeError):  # octets that are no text
+        return []
     read = [_read(row) for row in found]
     return [each for each in read if each is not None]
 

@@ -45,7 +45,11 @@ def list_all(database: Database) -> list[Witness]:
 def standings(database: Database) -> dict[str, Standing]:
     """By the id of the witness. Nothing proves them but the signature in each; one that cannot be
     read is as if it were not there."""
-    return {row.witness_id: _read(row) for row in WitnessStandingRow.select().execute(database)}
+    try:
+        found = list(WitnessStandingRow.select().execute(database))
+    except (ValueError, TypeError):  # octets that are no text
+        return {}
+    return {row.witness_id: _read(row) for row in found}
 
 
 def put_standing(database: Database, witness_id: str, standing: Standing) -> None:
@@ -60,7 +64,7 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
 def _read(row: WitnessStandingRow) -> Standing:
     try:
         signed = None
-        if type(row.note) is str and type(row.line) is str and row.signed_at is not None:
+        if row.note is not None and row.line is not None and row.signed_at is not None:
             signed = Cosignature(row.note, row.line, from_text(row.signed_at))
         succeeded_at, failed_at = (
             None if text is None else from_text(text) for text in (row.succeeded_at, row.failed_at)
