@@ -18,6 +18,7 @@ from controlplane.service.jobs import Jobs
 TELL_SECONDS = 30.0
 """What is on record of a job that goes well is as old as that at most."""
 _LONGEST = 500  # characters of a failure
+_KEEPS_CONNECTION = timedelta(seconds=5)  # to the store, which takes memory, between two runs
 _log = structlog.get_logger()
 
 
@@ -35,6 +36,8 @@ class Runner:
         """Returns when it is over, after the run that is under way."""
         while not over.wait(max(0.0, self._due - time.monotonic())):
             self._run_once()
+            if self._job.every > _KEEPS_CONNECTION:
+                self._jobs.leave()
         self._jobs.leave()
 
     def _run_once(self) -> None:

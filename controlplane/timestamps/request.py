@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from asn1crypto import core, tsp
-
 from controlplane.algorithms.hashes import HashAlgorithm
 from controlplane.timestamps import der
 
@@ -99,6 +97,9 @@ def parse(content: bytes) -> Request:
 def _read(content: bytes) -> Request:
     """What it asks, if it is one. Raises RejectedError for what is asked of nobody here, and what
     asn1crypto raises."""
+    # Not at the top: it takes some megabytes of each process, and few are asked.
+    from asn1crypto import core, tsp
+
     asked = tsp.TimeStampReq.load(content, strict=True)
     if int(asked["version"]) != _VERSION:
         raise RejectedError(

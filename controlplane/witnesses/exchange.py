@@ -3,10 +3,13 @@
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
 from threading import Timer
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 _WAIT_SECONDS = 5.0  # for a connection, and for each part of an answer
 _WHOLE_SECONDS = 15.0
@@ -22,6 +25,9 @@ class Answered:
 def post(url: str, body: bytes) -> Answered:
     """Over TLS as the system trusts others. Redirects are answers like others, proxies of the
     environment are not asked. OSError, in words."""
+    # Not at the top: it takes some megabytes of each process, and one has witnesses to ask.
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection: HTTPConnection
@@ -41,7 +47,7 @@ def post(url: str, body: bytes) -> Answered:
         connection.close()
 
 
-def _exchange(connection: HTTPConnection, path: str, body: bytes) -> Answered:
+def _exchange(connection: "HTTPConnection", path: str, body: bytes) -> Answered:
     """Each part of a trickle comes in time: so the whole has an end of its own."""
     link: socket = connection.sock
     end = Timer(_WHOLE_SECONDS, _cut, (link,))
