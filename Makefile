@@ -12,6 +12,11 @@ NATIVE := $(shell find native CMakeLists.txt CMakePresets.json -type f)
 NATIVE_TESTS := $(shell find tests/native -type f)
 FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts/c/*)
 
+# What is compiled of Python is kept, whatever this shell has by default: the tests start processes by
+# the hundred, of 800 modules each.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
   python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
   test-portable format clean
@@ -101,7 +106,8 @@ python-tests: build
 FOREIGN := $(CURDIR)/build/foreign
 GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
   go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
-test-foreign: build $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki)
+test-foreign: build \
+  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck)
 	@$(VENV)/bin/pytest -q tests/foreign
 $(FOREIGN)/bin/jsign: $(wildcard tests/foreign/jsign/*)
 	@mvn -q -B -f tests/foreign/jsign/pom.xml -Dmaven.repo.local=$(FOREIGN)/maven \
@@ -112,6 +118,11 @@ $(FOREIGN)/bin/relic: $(wildcard tests/foreign/relic/go.*)
 	@cd tests/foreign/relic && $(GO_BUILD) -o $@ github.com/sassoftware/relic/v8
 $(FOREIGN)/bin/sign-with-crypto11: $(wildcard tests/foreign/go/go.* tests/foreign/go/*/*.go)
 	@cd tests/foreign/go && $(GO_BUILD) -o $(@D)/ ./...
+# Readers of the log, and a witness.
+$(FOREIGN)/bin/read-log: $(wildcard tests/foreign/log/go.* tests/foreign/log/*/*.go)
+	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ ./...
+$(FOREIGN)/bin/fsck: $(wildcard tests/foreign/log/go.*)
+	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ tool
 $(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tests/foreign/cryptoki/src/*)
 	@CARGO_HOME=$(FOREIGN)/cargo cargo build -q --locked -j $(JOBS) \
 	  --manifest-path tests/foreign/cryptoki/Cargo.toml --target-dir $(FOREIGN)/cryptoki
@@ -130,10 +141,13 @@ forks: build native-build
 	@SEALWRIGHT_FORKS=$(FORKS) $(VENV)/bin/pytest -n $(JOBS) tests/hosts/test_fork_storm.py
 
 # What the tests do with a few kills, often enough to hit each point of a commit; and for each ten
-# kills a disk that is full, and a database that is cut off.
+# kills a disk that is full, a database that is cut off, and a round of callers who use up a quota.
 KILLS ?= 200
 kills: build
-	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
+	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) \
+	  SEALWRIGHT_ROUNDS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
+	  tests/invariants/test_a_quota_is_exact.py \
+	  tests/invariants/test_no_signature_without_its_row.py \
 	  tests/invariants/test_killed_again_and_again.py \
 	  tests/invariants/test_the_store_fails_again_and_again.py
 

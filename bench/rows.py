@@ -39,7 +39,7 @@ _CREDENTIAL = Credential(
 )
 
 
-def _entries(actor: str, signer: str) -> Iterator[Entry]:
+def entries(actor: str, signer: str) -> Iterator[Entry]:
     """Signatures that succeeded, as the sign path writes them; the bytes of one stand for all."""
     while True:
         yield Entry(
@@ -64,9 +64,9 @@ def _entries(actor: str, signer: str) -> Iterator[Entry]:
 
 def fill(store: Store, number: int, actor: str, signer: str) -> None:
     """At the end of the log of a store that may be in use."""
-    entries = islice(_entries(actor, signer), number)
+    following = islice(entries(actor, signer), number)
     with store.closing():
-        while some := list(islice(entries, _AT_ONCE)):
+        while some := list(islice(following, _AT_ONCE)):
             with store.write() as database:
                 append(database, some)
 
@@ -74,7 +74,7 @@ def fill(store: Store, number: int, actor: str, signer: str) -> None:
 def chain(number: int) -> Iterator[Operation]:
     """A log of its own, from its first row."""
     head = _FIRST
-    for entry in islice(_entries("builder", "release"), number):
+    for entry in islice(entries("builder", "release"), number):
         operation = link(head, entry)
         head = Head(operation.sequence, operation.row_hash)
         yield operation

@@ -35,6 +35,7 @@ from bench import (  # noqa: E402  # after the path is set
     staged,
     systems,
     table,
+    tree,
     verification,
 )
 from bench.table import Row  # noqa: E402  # the same
@@ -52,6 +53,7 @@ SECTIONS = {
     "tools": "tools, from start to end",
     "size": "a full store",
     "verify": "the audit log, offline",
+    "tree": "the log as a tree",
     "local": "calls that ask nobody",
     "crowd": "a thousand signers",
     "memory": "the module",
@@ -118,6 +120,11 @@ class Bench:
                 number = 10_000_000 if self._options.long else 1_000_000
                 small, full = (self._sealwright(stack) for _ in range(2))
                 yield from size.measure(small, full, number, seconds, _ROUNDS)
+            case "tree":
+                number = 10_000_000 if self._options.long else 1_000_000
+                small, full = (self._sealwright(stack) for _ in range(2))
+                scratch = _folder(stack)
+                yield from tree.measure(small, full, number, scratch, seconds, _ROUNDS)
             case "verify":
                 yield from verification.measure(self.scratch, _VERIFIED)
             case "local":

@@ -18,6 +18,8 @@ from controlplane.api import (
     groups,
     health,
     identities,
+    jobs,
+    log,
     members,
     notices,
     operations,
@@ -31,18 +33,23 @@ from controlplane.api import (
     sign,
     signers,
     state,
+    tiles,
+    timestamps,
+    witnesses,
 )
 from controlplane.api.endpoint import Run
 from controlplane.api.metrics import Metrics, MetricsResource, product_version
 from controlplane.api.middleware import Authentication, RequestId
 from controlplane.api.openapi import OpenApi
 from controlplane.audit.writer import settle
+from controlplane.background.background import Background
+from controlplane.background.jobs import MOST, jobs_of
 from controlplane.errors import Code, Refused
 from controlplane.service.commit import Settled
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import Services, open_services
 from controlplane.service.location import Location
-from controlplane.service.rates import Places
+from controlplane.service.rates import SharedPlaces
 
 App = falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]
 
@@ -51,7 +58,7 @@ def routes(
     services: Services, metrics: Metrics, *, metrics_named: bool = False
 ) -> list[tuple[str, object]]:
     """Every address that is served, with what serves it."""
-    who, certs, log = services.identities, services.signers, services.audit
+    who, certs, rows = services.identities, services.signers, services.audit
     codes = services.enrolments
     return [
         ("/v1/health/live", health.LiveResource()),
@@ -80,6 +87,7 @@ def routes(
         ),
         ("/v1/state", state.StateResource(services.state)),
         ("/v1/recovery/accept-clock", clock.AcceptClockResource(services.clock_acceptance)),
+        ("/v1/jobs", jobs.JobsResource(services.jobs)),
         ("/v1/settings", settings.SettingsResource(services.settings)),
         ("/v1/settings/{name}", settings.SettingResource(services.settings)),
         ("/v1/signers", signers.SignersResource(certs)),
@@ -122,13 +130,34 @@ def routes(
         ("/v1/grants/{grant_id}", grants.GrantResource(services.grants)),
         ("/v1/grants/{grant_id}/revoke", grants.GrantRevokeResource(services.grants)),
         ("/v1/ca/certificate", signers.CaCertificateResource(certs)),
+        ("/v1/timestamp", timestamps.TimestampResource(services.timestamps)),
         ("/v1/catalogue", catalogue.CatalogueResource(services.catalogue)),
-        ("/v1/operations", operations.OperationsResource(log)),
-        ("/v1/operations/export", operations.OperationsExportResource(log)),
-        ("/v1/operations/head", operations.OperationsHeadResource(log)),
-        ("/v1/operations/report", reports.ReportResource(log)),
-        ("/v1/operations/{operation_id}", operations.OperationResource(log)),
-        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(log)),
+        ("/v1/log/keys", log.LogKeysResource(services.log_keys)),
+        *_tree_routes(services),
+        ("/v1/operations", operations.OperationsResource(rows)),
+        ("/v1/operations/export", operations.OperationsExportResource(rows)),
+        ("/v1/operations/head", operations.OperationsHeadResource(rows)),
+        ("/v1/operations/report", reports.ReportResource(rows)),
+        ("/v1/operations/{operation_id}", operations.OperationResource(rows)),
+        (
+            "/v1/operations/{operation_id}/receipt",
+            operations.OperationReceiptResource(services.receipts),
+        ),
+        ("/v1/operations/{operation_id}/report", reports.OperationReportResource(rows)),
+    ]
+
+
+def _tree_routes(services: Services) -> list[tuple[str, object]]:
+    """What the log is to outsiders."""
+    readers, published = services.log_readers, services.published_log
+    checkpoint = tiles.LogCheckpointResource(readers, published, services.witnessing)
+    return [
+        ("/v1/log/checkpoint", checkpoint),
+        ("/v1/log/tile/entries/{place:path}", tiles.LogEntriesResource(readers, published)),
+        ("/v1/log/tile/{level}/{place:path}", tiles.LogTileResource(readers, published)),
+        ("/v1/log/consistency", tiles.LogConsistencyResource(readers, published)),
+        ("/v1/log/witnesses", witnesses.WitnessesResource(services.witnesses)),
+        ("/v1/log/witnesses/{witness_id}", witnesses.WitnessResource(services.witnesses)),
     ]
 
 
@@ -158,7 +187,7 @@ class Process:
         self,
         location: Location,
         metrics_directory: Path | None,
-        places: Places | None,
+        places: SharedPlaces | None,
         *,
         threads: int,
         metrics_named: bool,
@@ -171,8 +200,10 @@ class Process:
         self._metrics_named = metrics_named
         self._anchor = anchor
         self._threads = Threads(threads)
-        self._most_connections = threads + 2  # the writer's, and that of the last uses
+        # Besides: the writer's, that of the last uses, and one for each job.
+        self._most_connections = threads + 2 + MOST
         self._services: Services | None = None
+        self._background: Background | None = None
 
     def closed(self) -> App:
         """While the store cannot be opened: alive, and nothing else."""
@@ -195,11 +226,14 @@ class Process:
         )
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again and again stops everything
+        self._background = Background(jobs_of(self._services), self._services.jobs, self._metrics)
         return app
 
     def close(self) -> None:
         """Returns when everything under way is done."""
         self._threads.close()
+        if self._background is not None:
+            self._background.close()
         if self._services is not None:
             self._services.close()
 

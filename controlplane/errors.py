@@ -46,6 +46,9 @@ class Code(StrEnum):
     SIGNER_DISABLED = "signer_disabled"
     SIGNER_PENDING = "signer_pending"
 
+    # What the built-in CA cannot do any more.
+    ISSUER_ENDS = "issuer_ends"
+
     # What is not there, or not for the caller to see.
     API_KEY_NOT_FOUND = "api_key_not_found"
     ENROLMENT_UNKNOWN = "enrolment_unknown"
@@ -53,6 +56,8 @@ class Code(StrEnum):
     GROUP_NOT_FOUND = "group_not_found"
     IDENTITY_NOT_FOUND = "identity_not_found"
     MEMBER_NOT_FOUND = "member_not_found"
+    TILE_NOT_FOUND = "tile_not_found"
+    LOG_HAS_BEGUN = "log_has_begun"
     OPERATION_NOT_FOUND = "operation_not_found"
     POLICY_NOT_FOUND = "policy_not_found"
     PROPOSAL_NOT_FOUND = "proposal_not_found"
@@ -60,6 +65,7 @@ class Code(StrEnum):
     SETTING_NOT_FOUND = "setting_not_found"
     SIGNER_NOT_FOUND = "signer_not_found"
     SUSPENSION_NOT_FOUND = "suspension_not_found"
+    WITNESS_NOT_FOUND = "witness_not_found"
 
     # What contradicts what is there.
     ALREADY_DECIDED = "already_decided"
@@ -92,6 +98,8 @@ class Code(StrEnum):
     SIGNER_NOT_EXTERNAL = "signer_not_external"
     STEP_CHANGED = "step_changed"
     TOO_MANY_PENDING = "too_many_pending"
+    NOT_WITNESSED_YET = "not_witnessed_yet"
+    WITNESS_EXISTS = "witness_exists"
 
     # What the server cannot do, or not now.
     CLOCK_BEHIND = "clock_behind"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from controlplane.service.installation import initialise
+from controlplane.service.location import Location
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 from sealwright.client.objects import Identity, Operation, Signer
@@ -20,10 +22,6 @@ from sealwright.client.objects import Identity, Operation, Signer
 START_SECONDS = 60
 STOP_SECONDS = 30
 COMMAND = [sys.executable, "-m", "sealwright.cli"]
-
-
-class _Initialised(msgspec.Struct):
-    api_key: str
 
 
 class _Listening(msgspec.Struct):
@@ -60,16 +58,10 @@ class ControlPlane:
     def install(
         cls, folder: Path, *serve_options: str, database: str | None = None
     ) -> "ControlPlane":
-        """`database`: a URL; None for the SQLite file that is made by default."""
-        chosen = [] if database is None else ["--database", database]
-        done = subprocess.run(
-            [*COMMAND, "init", "--json", "--data-dir", str(folder / "data"), *chosen],
-            env=surroundings(folder),
-            capture_output=True,
-            check=True,
-        )
-        admin = msgspec.json.decode(done.stdout, type=_Initialised)
-        return cls(folder, admin.api_key, serve_options)
+        """`database`: a URL; None for the SQLite file that is made by default. What `sealwright
+        init` does, without its process."""
+        made = initialise(Location(folder / "data", database))
+        return cls(folder, made.api_key, serve_options)
 
     def join(self, folder: Path, database: str) -> "ControlPlane":
         """Another node of the same store, not started."""

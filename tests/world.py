@@ -41,6 +41,10 @@ from controlplane.service.signers import SignerView
 from controlplane.store.state import State
 
 DIGEST = hashlib.sha256(b"release.jar").digest()
+A_TIMESTAMP_QUERY = bytes.fromhex(
+    "303902010130" + "31300d060960864801650304020105000420" + DIGEST.hex() + "0101ff"
+)
+"""In DER (RFC 3161 §2.4.1): for that digest, with the chain."""
 
 
 def a_call(signer: str = "release", **different: object) -> SignCall:

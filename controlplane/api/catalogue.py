@@ -24,6 +24,7 @@ class CatalogueEntry(Shown, frozen=True):
     certificate: bytes | None
     certificate_serial: str | None
     not_after: datetime | None
+    usable_until: datetime | None
     issuers: list[HexSha256]
 
 
@@ -45,7 +46,7 @@ class CatalogueResource:
     def on_get(self, request: Request, caller: Caller) -> Answer[Catalogue]:
         rendered = self._catalogue.rendered(caller, _render)
         headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache"}
-        if _names(request.get_header("If-None-Match"), rendered.etag):
+        if names_etag(request.get_header("If-None-Match"), rendered.etag):
             return Answer(status=304, headers=headers)
         return Answer(Encoded(rendered.body), headers=headers)
 
@@ -54,7 +55,7 @@ def _render(content: CatalogueContent) -> bytes:
     return msgspec.json.encode(_catalogue(content))
 
 
-def _names(if_none_match: str | None, etag: str) -> bool:
+def names_etag(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110 §13.1.2: weak comparison against any of the list."""
     candidates = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
     return any(each in (etag, "*") for each in candidates)
@@ -77,5 +78,6 @@ def _entry(of: CatalogueSigner) -> CatalogueEntry:
         certificate=None if certificate is None else certificate.der,
         certificate_serial=None if certificate is None else certificate.serial,
         not_after=None if certificate is None else certificate.not_after,
+        usable_until=None if certificate is None else certificate.usable_until,
         issuers=of.issuers,
     )

@@ -45,9 +45,9 @@ _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
 @dataclass(frozen=True, slots=True)
 class Encoded(Generic[T]):
-    """A body that was encoded before."""
+    """A body that was encoded before: JSON, or what the endpoint answers in its place."""
 
-    json: bytes
+    octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,18 @@ class Endpoint:
     proposes: bool  # 202 where others have to agree first
     otherwise: Mapping[Code, int]  # the status of a refusal, where it is not that of its code
     largest_body: int  # bytes
+    media_type: str  # of the answer
+    takes: str  # the media type of the body
     hints: Mapping[str, Any]
 
     @property
     def body(self) -> type[msgspec.Struct] | None:
-        return self.hints.get("body")
+        """None also of octets."""
+        return None if self.takes_octets else self.hints.get("body")
+
+    @property
+    def takes_octets(self) -> bool:
+        return self.hints.get("body") is bytes
 
     @property
     def query(self) -> type[msgspec.Struct] | None:
@@ -99,14 +106,19 @@ def endpoint(
     proposes: bool = False,
     otherwise: Mapping[Code, int] = MappingProxyType({}),
     largest_body: int = SMALL_BODY,
+    media_type: str = JSON,
+    takes: str = JSON,
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[None]]]:
     """`summary` names the operation for people; statuses and refusals are what the document
-    promises."""
+    promises. `media_type`: of an answer that is not JSON; the method returns it as `Encoded`.
+    `takes`: of a body that is not JSON; the method gets it as `bytes`."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         hints = get_type_hints(method)
         described = Endpoint(
-            summary, status, also, refusals, proposes, otherwise, largest_body, hints
+            *(summary, status, also, refusals, proposes, otherwise, largest_body, media_type),
+            takes,
+            hints,
         )
         decoder = msgspec.json.Decoder(described.body) if described.body is not None else None
         is_quick = iscoroutinefunction(method)
@@ -122,6 +134,8 @@ def endpoint(
                 given["caller"] = req.context.caller
             if "idempotency_key" in hints:
                 given["idempotency_key"] = read_idempotency_key(req)
+            if described.takes_octets:
+                given["body"] = await read_body(req, largest_body, takes)
             if decoder is not None:
                 content = check_body(await read_body(req, largest_body))
                 given["body"] = decode(decoder, content)
@@ -131,10 +145,10 @@ def endpoint(
                 name = min(req.params)
                 raise invalid(name, f"{name}: nothing of that name is asked for here.")
             if is_quick:
-                _write(resp, status, _encoded(await method(resource, **given)), req.context.run)
-                return
-            answer = await req.context.run(lambda: _encoded(method(resource, **given)))
-            _write(resp, status, answer, req.context.run)
+                answer = _encoded(await method(resource, **given))
+            else:
+                answer = await req.context.run(lambda: _encoded(method(resource, **given)))
+            _write(resp, described, answer, req.context.run)
 
         respond.__doc__ = summary
         respond.endpoint = described  # type: ignore[attr-defined]
@@ -143,8 +157,8 @@ def endpoint(
     return decorate
 
 
-async def read_body(req: Request, largest: int) -> bytes:
-    """The bytes of a JSON body; none count as the empty object."""
+async def read_body(req: Request, largest: int, wanted: str = JSON) -> bytes:
+    """The bytes of a body of this media type; of JSON, none count as the empty object."""
     if req.get_header("Transfer-Encoding") is not None:
         raise Refused(Code.LENGTH_REQUIRED, "A body needs a Content-Length.")
     length = req.content_length or 0
@@ -153,11 +167,11 @@ async def read_body(req: Request, largest: int) -> bytes:
             Code.PAYLOAD_TOO_LARGE, f"The body may be {largest} bytes long, not {length}."
         )
     if length == 0:
-        return b"{}"
+        return b"{}" if wanted == JSON else b""
     media_type = (req.content_type or "").partition(";")[0].strip().lower()
-    if media_type != JSON:
+    if media_type != wanted:
         raise Refused(
-            Code.UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", field="Content-Type"
+            Code.UNSUPPORTED_MEDIA_TYPE, f"The body must be {wanted}.", field="Content-Type"
         )
     data = await req.stream.read(length)
     if len(data) != length:
@@ -227,18 +241,18 @@ def _encoded(answer: object) -> Answer[Any] | Stream:
     return replace(answer, body=Encoded(msgspec.json.encode(answer.body)))
 
 
-def _write(resp: Response, status: int, answer: Answer[Any] | Stream, run: Run) -> None:
-    resp.status = status
+def _write(resp: Response, described: Endpoint, answer: Answer[Any] | Stream, run: Run) -> None:
+    resp.status = described.status
     if isinstance(answer, Stream):
         resp.content_type = "application/x-ndjson"
         resp.stream = _pieces(answer.lines, run)
         return
-    resp.status = answer.status or status
+    resp.status = answer.status or described.status
     for name, value in answer.headers.items():
         resp.set_header(name, value)
     if isinstance(answer.body, Encoded):
-        resp.content_type = JSON
-        resp.data = answer.body.json
+        resp.content_type = described.media_type
+        resp.data = answer.body.octets
 
 
 async def _pieces(lines: Iterator[bytes], run: Run) -> AsyncIterator[bytes]:

@@ -3,13 +3,14 @@
 import time
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 
 from falcon.asgi import Request, Response
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
@@ -33,6 +34,7 @@ from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
+from controlplane.service.witnesses import Witnesses
 
 _ALTERED = "sealwright_state_altered"
 _MOST_ALTERED = 100  # objects that a process tells apart
@@ -63,6 +65,32 @@ class Metrics:
             "sealwright_anchor_failures",
             "Times that the end of the audit log could not be noted outside of the store.",
             registry=self._registry,
+        )
+        self._job_runs = Counter(
+            "sealwright_job_runs",
+            "Runs of each job of the background, by whether they failed.",
+            ("job", "outcome"),
+            registry=self._registry,
+        )
+        self._job_seconds = Counter(
+            "sealwright_job_seconds",
+            "Seconds that the runs of each job took.",
+            ("job",),
+            registry=self._registry,
+        )
+        self._job_late = Gauge(
+            "sealwright_job_late_seconds",
+            "Seconds after it was due that the last run of each job began.",
+            ("job",),
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._job_succeeded = Gauge(
+            "sealwright_job_last_success_timestamp_seconds",
+            "When a run of each job of the background ended last without a failure.",
+            ("job",),
+            registry=self._registry,
+            multiprocess_mode="max",
         )
         self._altered = Counter(
             "sealwright_state_altered",
@@ -100,6 +128,13 @@ class Metrics:
 
     def count_anchor_failure(self) -> None:
         self._anchor_failures.inc()
+
+    def observe_run(self, job: str, *, failed: bool, seconds: float, late: float) -> None:
+        self._job_runs.labels(job, "failed" if failed else "succeeded").inc()
+        self._job_seconds.labels(job).inc(seconds)
+        self._job_late.labels(job).set(late)
+        if not failed:
+            self._job_succeeded.labels(job).set_to_current_time()
 
     def count_altered(self, what: str) -> None:
         """Whoever writes to the store must not be able to make metrics grow."""
@@ -175,7 +210,7 @@ class Certificates:
         if named:
             each = GaugeMetricFamily(
                 "sealwright_certificate_expiry_seconds",
-                "Seconds until a signer's certificate ends.",
+                "Seconds until a signer's certificate, or one that it rests on, ends.",
                 labels=["signer"],
             )
             for name, seconds in left:
@@ -206,7 +241,7 @@ class Certificates:
             page = self._signers.list(_OBSERVER, PageRequest(PAGE.most, cursor))
             for each in page.items:
                 if each.signer.certificate is not None:
-                    yield each.signer.name, each.signer.certificate.not_after
+                    yield each.signer.name, each.signer.certificate.usable_until
             cursor = page.next
             if cursor is None:
                 return
@@ -218,6 +253,16 @@ def _clock_behind(span: timedelta) -> Metric:
         "Seconds that the server's clock stands behind the last row of the log.",
         value=span.total_seconds(),
     )
+
+
+def _witnesses(witnesses: Witnesses) -> Iterator[Metric]:
+    """Nothing while the store cannot be read."""
+    with suppress(Refused):
+        yield GaugeMetricFamily(
+            "sealwright_witnesses_failing",
+            "Witnesses of the log that did not sign the last checkpoint which they were sent.",
+            value=witnesses.count_failing(),
+        )
 
 
 def _build_info() -> Metric:
@@ -260,7 +305,8 @@ class MetricsResource:
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
         behind = _clock_behind(self._services.clock_behind())
-        more = chain(self._certificates.metrics(named=named), [behind])
+        witnesses = _witnesses(self._services.witnesses)
+        more = chain(self._certificates.metrics(named=named), [behind], witnesses)
         return self._metrics.render(more, named=named)
 
 

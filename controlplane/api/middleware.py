@@ -73,6 +73,8 @@ class Authentication:
         if getattr(resource, "public", False):
             return
         key, address = read_api_key(req), req.context.address
+        if key is None and getattr(resource, "takes_strangers", False):
+            return  # the service says whether they may
         if getattr(resource, "confirms_caller", False):
             req.context.caller = self._services.identities.recognise(key, address)
             if req.context.caller is not None:

@@ -29,6 +29,7 @@ Routes = Iterable[tuple[str, object]]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_CONVERTER = re.compile(r":\w+\}")  # what the framework makes of a part of the path
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SUCCESSES = {
     200: "Done.",
@@ -49,7 +50,11 @@ def document(routes: Routes, version: str) -> Schema:
     paths: dict[str, Schema] = {}
     for template, method, found, public in served:
         paths.setdefault(template, {})[method] = _operation(template, method, found, public)
-    for template, resource in routes:
+    for route, resource in routes:
+        template = _CONVERTER.sub("}", route)
+        if getattr(resource, "takes_strangers", False):
+            for described in paths[template].values():
+                described["security"] = [{"apiKey": []}, {}]
         if plain := getattr(resource, "content_type", None):
             refusals = getattr(resource, "refusals", EVERYWHERE)
             paths[template] = {"get": _plain(template, plain, refusals)}
@@ -91,7 +96,8 @@ class OpenApi:
 
 
 def _endpoints(routes: Routes) -> Iterator[tuple[str, str, Endpoint, bool]]:
-    for template, resource in routes:
+    for route, resource in routes:
+        template = _CONVERTER.sub("}", route)
         for method in _METHODS:
             found = getattr(getattr(resource, f"on_{method}", None), "endpoint", None)
             if isinstance(found, Endpoint):
@@ -103,7 +109,7 @@ def _structs(served: list[tuple[str, str, Endpoint, bool]]) -> list[Any]:
         each
         for _, _, found, _ in served
         for each in (found.body, _answered(found))
-        if each is not None and each is not Stream
+        if each is not None and each is not Stream and each is not bytes
     ]
 
 
@@ -143,6 +149,8 @@ def _operation(template: str, method: str, found: Endpoint, public: bool) -> Sch
             "required": bool(_required(found.body)),
             "content": {JSON: {"schema": _reference(found.body)}},
         }
+    if found.takes_octets:
+        described["requestBody"] = {"required": True, "content": {found.takes: {"schema": {}}}}
     if public:
         described["security"] = []
     return described
@@ -155,6 +163,9 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
         responses[str(status)] = {"description": _SUCCESSES[status]}
         if answered is Stream:
             responses[str(status)]["content"] = {"application/x-ndjson": {"schema": {}}}
+        elif answered is bytes and status != 304:
+            media_type = found.media_type.partition(";")[0]
+            responses[str(status)]["content"] = {media_type: {"schema": {}}}
         elif answered is not None and status != 304:
             responses[str(status)]["content"] = {JSON: {"schema": _reference(answered)}}
     if found.proposes:
@@ -165,7 +176,7 @@ def _responses(found: Endpoint, public: bool) -> Mapping[str, Schema]:
         refusals.update(_OF_A_PROPOSAL)
     if not public:
         refusals.update(OF_A_CALLER)
-    if found.body is not None:
+    if found.body is not None or found.takes_octets:
         refusals.update(OF_A_BODY)
     return {**responses, **_refused(refusals, found.otherwise)}
 

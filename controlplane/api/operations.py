@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from controlplane.api.endpoint import Stream, endpoint
+from controlplane.api.endpoint import Answer, Encoded, Stream, endpoint
 from controlplane.api.pages import Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter, check_time
@@ -28,6 +28,7 @@ from controlplane.domain.operation import OperationFilter, Unreadable
 from controlplane.domain.page import PageRequest
 from controlplane.errors import Code
 from controlplane.service.audit import Audit
+from controlplane.service.receipts import Receipts
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
 
@@ -59,6 +60,12 @@ class ExportQuery(Body, frozen=True):
             str, Meta(pattern=SHA256, description="from the operation on that has this `row_hash`")
         ]
         | None
+    ) = None
+
+
+class ReceiptQuery(Body, frozen=True):
+    witnessed: (
+        Annotated[bool, Meta(description="with a checkpoint that a witness signed")] | None
     ) = None
 
 
@@ -148,6 +155,13 @@ class Head(Shown, frozen=True):
     row_hash: HexSha256
 
 
+class End(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows up to there; null where the store's own note of
+    it is not in its form."""
+
+    tree_root: HexSha256 | None
+
+
 class Resource:
     """Base: the audit log's use cases."""
 
@@ -176,6 +190,23 @@ class OperationResource(Resource):
         return operation(self._audit.get(caller, operation_id))
 
 
+class OperationReceiptResource:
+    shows_evidence = True
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+
+    @endpoint(
+        "Show the receipt of an operation (C2SP tlog-proof)",
+        refusals=(Code.OPERATION_NOT_FOUND, Code.NOT_WITNESSED_YET),
+        media_type="text/plain; charset=utf-8",
+    )
+    def on_get(self, caller: Caller, operation_id: str, query: ReceiptQuery) -> Answer[bytes]:
+        witnessed = bool(query.witnessed)
+        receipt = self._receipts.of_row(caller, operation_id, witnessed=witnessed)
+        return Answer(Encoded(receipt.encode()))
+
+
 class OperationsExportResource(Resource):
     @endpoint(
         "Every operation in order, one JSON object a line",
@@ -187,8 +218,8 @@ class OperationsExportResource(Resource):
 
 class OperationsHeadResource(Resource):
     @endpoint("The end of the audit chain", refusals=(Code.READER_REQUIRED,))
-    def on_get(self, caller: Caller) -> Head:
-        return made(Head, self._audit.head(caller))
+    def on_get(self, caller: Caller) -> End:
+        return made(End, self._audit.end(caller))
 
 
 def export_lines(rows: Iterator[domain.Operation | Unreadable]) -> Iterator[bytes]:

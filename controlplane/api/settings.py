@@ -50,6 +50,7 @@ class SettingResource(Resource):
             Code.ADMIN_REQUIRED,
             Code.SETTING_NOT_FOUND,
             Code.POLICY_REQUIRED,
+            Code.LOG_HAS_BEGUN,
             Code.POLICY_CANNOT_BE_MET,
         ),
         proposes=True,

@@ -3,17 +3,18 @@
 import asyncio
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import msgspec
 from falcon.asgi import Request
+from msgspec import UNSET
 
 from controlplane.algorithms.kinds import MOST_OCTETS
 from controlplane.api import to_sign, words
 from controlplane.api.endpoint import Run, decode, endpoint, read_body
 from controlplane.api.metrics import Metrics
 from controlplane.api.octets import LARGEST_MESSAGE, read_octets
-from controlplane.api.structs import made
 from controlplane.domain.model import (
     Caller,
     Client,
@@ -72,7 +73,7 @@ class SignResource:
     ) -> to_sign.Signature:
         said = body.client or to_sign.SigningClient()
         client = Client(address=request.context.address, **msgspec.structs.asdict(said))
-        call = _parse(name, body, client, idempotency_key)
+        call = replace(_parse(name, body, client, idempotency_key), receipt=body.receipt)
         try:
             signed = await self._carry_out(self._signing.steps(caller, call), request.context.run)
         except Refused as refused:
@@ -81,7 +82,12 @@ class SignResource:
                 raise words.say_in_full(refused) from refused
             raise
         self._metrics.count_signed(call.scheme)
-        return made(to_sign.Signature, signed)
+        return to_sign.Signature(
+            signed.signature,
+            signed.operation_id,
+            signed.certificate_serial,
+            UNSET if signed.receipt is None else signed.receipt,
+        )
 
     async def on_unauthenticated(self, request: Request, refused: Refused, name: str) -> None:
         """Somebody who is known and not let in leaves a row by a call to sign, whatever else is

@@ -95,6 +95,7 @@ class Signer(Shown, frozen=True):
     external: bool
     certificate_serial: str | None
     not_after: datetime | None
+    usable_until: datetime | None
     created_at: datetime
     deletes_at: datetime | None
     role: MemberRole | None
@@ -159,6 +160,7 @@ class SignersResource(Resource):
             Code.COMMON_NAME_USED,
             Code.POLICY_CANNOT_BE_MET,
             Code.POLICY_REQUIRED,
+            Code.ISSUER_ENDS,
         ),
     )
     def on_post(self, caller: Caller, body: CreateSigner) -> SignerInFull:
@@ -229,7 +231,12 @@ class SignerPolicyResource(Resource):
 class SignerRenewResource(Resource):
     @endpoint(
         "Give a signer a new key pair and certificate",
-        refusals=(Code.ADMIN_REQUIRED, Code.SIGNER_NOT_FOUND, Code.SIGNER_DELETING),
+        refusals=(
+            Code.ADMIN_REQUIRED,
+            Code.SIGNER_NOT_FOUND,
+            Code.SIGNER_DELETING,
+            Code.ISSUER_ENDS,
+        ),
     )
     def on_post(self, caller: Caller, name: str, body: RenewSigner) -> SignerInFull:
         return _signer_in_full(self._signers.renew(caller, name, body.days))
@@ -307,6 +314,7 @@ def _of_signer(of: SignerView) -> dict[str, object]:
         "policy": None if policy is None else policy.name,
         "certificate_serial": None if certificate is None else certificate.serial,
         "not_after": None if certificate is None else certificate.not_after,
+        "usable_until": None if certificate is None else certificate.usable_until,
         "role": of.role,
         "warnings": [words.say_warning(each) for each in of.warnings],
     }

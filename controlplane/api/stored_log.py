@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from controlplane.api import reports
-from controlplane.api.operations import Head, OperationsQuery, export_lines, operation
+from controlplane.api.operations import End, OperationsQuery, export_lines, operation
 from controlplane.api.pages import items
 from controlplane.api.state import State
 from controlplane.api.structs import made
@@ -41,8 +41,8 @@ class StoredLog:
     def explain(self, name: str) -> bytes:
         return msgspec.json.encode(reports.reported(self._log.explain(name, None)))
 
-    def head(self) -> bytes:
-        return msgspec.json.encode(made(Head, self._log.head()))
+    def end(self) -> bytes:
+        return msgspec.json.encode(made(End, self._log.end()))
 
     def export(self, since_head: str | None) -> Iterator[bytes]:
         return export_lines(self._log.export(since_head))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from controlplane.algorithms.hashes import RealHash
 from controlplane.algorithms.kinds import MOST_SALT
@@ -53,9 +53,13 @@ class Sign(ToSign, frozen=True, forbid_unknown_fields=True):
     digest."""
 
     client: SigningClient | None = None
+    receipt: bool = False
 
 
 class Signature(Shown, frozen=True):
+    """`receipt`: where one was asked for, and the log can sign now; a C2SP tlog-proof."""
+
     signature: bytes
     operation_id: str
     certificate_serial: str
+    receipt: str | UnsetType = UNSET

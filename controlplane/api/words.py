@@ -13,6 +13,8 @@ from controlplane.domain.policy import count
 from controlplane.domain.warnings import (
     ApiKeyEnds,
     CertificateEnds,
+    IssuerEnds,
+    KeyWaits,
     NobodyAgrees,
     SameName,
     SignerWarning,
@@ -59,6 +61,18 @@ def say_warning(warning: SignerWarning) -> str:
     match warning:
         case CertificateEnds():
             return f"The certificate {_say_when(warning.at, warning.days)}: renew it."
+        case IssuerEnds():
+            when = _say_when(warning.at, warning.days)
+            return (
+                f"The issuing certificate {warning.issuer!r} {when}: nothing that rests on it "
+                "signs from then on, and its CA needs a new one."
+            )
+        case KeyWaits():
+            return (
+                "A new key waits for its certificate: take the request to its CA (sealwright "
+                f"signer csr {warning.signer}) and install what comes (sealwright signer "
+                f"install-certificate {warning.signer} --chain FILE.pem)."
+            )
         case WeakKey():
             return warning.why
         case NobodyAgrees():

@@ -10,7 +10,7 @@ from peewee import Database
 from controlplane.audit.hashing import NEWEST, SALT_OCTETS, commit, hash_row
 from controlplane.audit.row import canonical_bytes, encode_sorted
 from controlplane.domain.operation import Commitments, Entry, Head, Operation
-from controlplane.store import operations
+from controlplane.store import operations, tiles
 from controlplane.store.transaction import transaction_of
 
 _SALTS = 3 * SALT_OCTETS
@@ -70,4 +70,6 @@ def append(database: Database, entries: Sequence[Entry]) -> list[Operation]:
         appended.append(operation)
     root = transaction.follow(head, [each.row_hash for each in appended], changed)
     operations.append(database, appended, root)
+    if transaction.growth is not None:
+        tiles.keep_full(database, transaction.growth)
     return appended

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import chain, islice
@@ -29,6 +29,7 @@ def verify_export(
     *expected: str,
     since: str | None = None,
     processes: int | None = None,
+    tree_sizes: Collection[int] = (),
 ) -> Verification:
     """As `verify_lines`, of an export in pieces of any length; memory is bounded by the number of
     processes and of approvals. `processes`: as many as there are CPUs.
@@ -36,6 +37,8 @@ def verify_export(
     `since`: the hash of a row that is known to be good. It is checked to have this hash, and the
     rows after it as ever; those before it are passed over, and approvals in them taken as named.
     Where no row says that it has this hash, none is checked, and it is missing.
+
+    `tree_sizes`: as `Walk` has them; nothing is known of them with `since`.
     """
     chunks = chunks_of(pieces)
     since = None if since == START.row_hash else since
@@ -45,12 +48,12 @@ def verify_export(
     if since is not None and not some:
         return Verification(0, False, None, START.row_hash, (since,))
     begin = START if since is None else _begin_of(some[0]) or START
-    walk = Walk(expected, begin)
+    walk = Walk(expected, begin, tree_sizes)
     more = processes or len(os.sched_getaffinity(0))
     if len(some) < 2 or more < 2:
         _follow_all(walk, chain(some, chunks))
     else:
-        with _workers(more, expected) as workers:
+        with _workers(more, expected, tree_sizes) as workers:
             _share(walk, chain(some, chunks), workers)
     found = walk.end()
     if since is None:
@@ -72,13 +75,15 @@ def _follow_all(walk: Walk, chunks: Iterable[bytes]) -> None:
 class _Worker:
     """A process that walks one chunk at a time."""
 
-    def __init__(self, expected: Sequence[str], others: Sequence["_Worker"]) -> None:
+    def __init__(
+        self, expected: Sequence[str], tree_sizes: Collection[int], others: Sequence["_Worker"]
+    ) -> None:
         """`others`: those that were started before. Raises OSError, ValueError."""
         self._ours, theirs = get_context("fork").Pipe()
         self._room = mmap(-1, LARGEST)  # shared: a pipe would cost a tenth of the checking
         ours = [self._ours, *(other._ours for other in others)]
         self._process = get_context("fork").Process(
-            target=_serve, args=(theirs, ours, self._room, expected), daemon=True
+            target=_serve, args=(theirs, ours, self._room, expected, tree_sizes), daemon=True
         )
         with closing(theirs):
             self._process.start()
@@ -104,7 +109,9 @@ class _Worker:
 
 
 @contextmanager
-def _workers(number: int, expected: Sequence[str]) -> Iterator[list[_Worker]]:
+def _workers(
+    number: int, expected: Sequence[str], tree_sizes: Collection[int]
+) -> Iterator[list[_Worker]]:
     """None where there can be no other processes. They hear nothing of Ctrl-C, which is told to
     all of a terminal's: this one ends them."""
     workers: list[_Worker] = []
@@ -112,7 +119,7 @@ def _workers(number: int, expected: Sequence[str]) -> Iterator[list[_Worker]]:
     try:
         with suppress(OSError, ValueError):
             for _ in range(number):
-                workers.append(_Worker(expected, workers))
+                workers.append(_Worker(expected, tree_sizes, workers))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
     try:
@@ -149,7 +156,11 @@ def _join_next(walk: Walk, sent: deque[tuple[_Worker, bytes]]) -> _Worker:
 
 
 def _serve(
-    theirs: Connection, ours: Sequence[Connection], room: mmap, expected: Sequence[str]
+    theirs: Connection,
+    ours: Sequence[Connection],
+    room: mmap,
+    expected: Sequence[str],
+    tree_sizes: Collection[int],
 ) -> None:
     """Ends with the process that started it: nobody but that one holds its ends of the pipes. It
     leaves without Python's ceremony, since other threads may have held locks when it began."""
@@ -158,18 +169,20 @@ def _serve(
         for each in ours:
             each.close()
         while True:
-            theirs.send(_walk_alone(room[: theirs.recv()], expected))
+            theirs.send(_walk_alone(room[: theirs.recv()], expected, tree_sizes))
     except (EOFError, OSError):
         pass
     finally:
         os._exit(0)
 
 
-def _walk_alone(chunk: bytes, expected: Sequence[str]) -> Stretch | None:
+def _walk_alone(
+    chunk: bytes, expected: Sequence[str], tree_sizes: Collection[int]
+) -> Stretch | None:
     begin = _begin_of(chunk)
     if begin is None:
         return None
-    walk = Walk(expected, begin)
+    walk = Walk(expected, begin, tree_sizes)
     for line in chunk.split(b"\n"):
         walk.follow(line)
         if not walk.is_sound:

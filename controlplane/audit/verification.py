@@ -2,8 +2,8 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,6 +20,7 @@ from controlplane.audit.row import (
     encode_as_listed,
     is_committed,
 )
+from controlplane.domain.tree import Cover
 
 _FIRST_HASH = "0" * 64
 _ROW_HASH = "row_hash"
@@ -34,7 +35,8 @@ class Verification:
     last row at the latest. `newer`: where the first row stands that says it is of a version not
     known here, and so cannot be checked. `since`: the number of the row that the first one
     follows, which stands for all before it; `earlier`: how many approvals before it were taken as
-    they are named."""
+    they are named. `roots`: of the log's tree at each size that was asked for; none of a size that
+    the log does not have, nor of any where its rows are not sound."""
 
     rows: int
     intact: bool
@@ -44,6 +46,7 @@ class Verification:
     newer: int | None = None
     since: int | None = None
     earlier: int = 0
+    roots: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Stretch:
     """Rows that follow one another without a fault, if they stand where they say: between two
     places. `earlier`: approvals that they name and that stand before them, if they do, with the
     first row to name each. `approving`: those that stand in them. `found`: of the expected heads.
+    `tree`: what they are in the log's tree.
     """
 
     begin: Place
@@ -69,13 +73,22 @@ class Stretch:
     approving: set[Approval]
     earlier: dict[Approval, int]
     found: list[str]
+    tree: Cover
 
 
 class Walk:
     """Along a log, in memory that grows with the number of approvals alone."""
 
-    def __init__(self, expected: Iterable[str] = (), begin: Place = START) -> None:
+    def __init__(
+        self,
+        expected: Iterable[str] = (),
+        begin: Place = START,
+        tree_sizes: Collection[int] = (),
+    ) -> None:
+        """`tree_sizes`: at which the root of the log's tree is to be known at the end."""
         self._begin = begin
+        self._tree_sizes, self._tree = tree_sizes, Cover(tree_sizes)
+        self._largest_tree = max(tree_sizes, default=0)
         self._rows, self._head = begin.sequence, begin.row_hash
         self._first_bad: int | None = None
         self._newer: int | None = None
@@ -104,6 +117,8 @@ class Walk:
             self._head = str(read.get(_ROW_HASH, self._head))
         else:
             self._head = row.row_hash
+            if self._rows <= self._largest_tree:
+                self._tree.add_leaf(self._rows - 1, row.row_hash)
             if row.action in APPROVING and row.actor is not None:
                 self._approving.add(Approval(row.actor, row.row_hash, self._rows))
             if not isinstance(row, Row1) and row.approvals:
@@ -116,6 +131,7 @@ class Walk:
             return False
         self._look_up(stretch.earlier)
         self._approving |= stretch.approving
+        self._tree.join(stretch.tree)
         self._rows, self._head = stretch.end.sequence, stretch.end.row_hash
         for head in stretch.found:
             self._find(head)
@@ -124,11 +140,13 @@ class Walk:
     def stretch(self) -> Stretch:
         """What was walked, which was sound."""
         end = Place(self._rows, self._head)
-        return Stretch(self._begin, end, self._approving, self._earlier, self._found)
+        return Stretch(self._begin, end, self._approving, self._earlier, self._found, self._tree)
 
     def end(self) -> Verification:
         if self._missing:
             self._spoilt(self._rows + 1)
+        has_tree = self.is_sound and self._begin == START
+        sizes = [size for size in self._tree_sizes if has_tree and size <= self._rows]
         return Verification(
             self._rows - self._begin.sequence,
             self.is_sound,
@@ -137,6 +155,7 @@ class Walk:
             tuple(self._missing),
             self._newer,
             earlier=len(self._earlier),
+            roots={size: self._tree.root_at(size) for size in sizes},
         )
 
     def _look_up(self, named: dict[Approval, int]) -> None:
@@ -159,14 +178,16 @@ class Walk:
             self._found.append(head)
 
 
-def verify_lines(lines: Iterable[bytes], *expected: str) -> Verification:
+def verify_lines(
+    lines: Iterable[bytes], *expected: str, tree_sizes: Collection[int] = ()
+) -> Verification:
     """`lines`: the export, a JSON object a line, in sequence order from 1. An approval that a row
     names must stand in one before.
 
     `expected`: heads that were noted elsewhere, while the log was that long. A log that lost its
     last rows, or that was written anew, is sound in itself: only such a head shows it.
     """
-    walk = Walk(expected)
+    walk = Walk(expected, tree_sizes=tree_sizes)
     for line in lines:
         walk.follow(line)
     return walk.end()

@@ -10,6 +10,8 @@ class Action(StrEnum):
     INSTALLATION_REPAIR = "installation:repair"
     INSTALLATION_ANCHOR = "installation:anchor"
     INSTALLATION_ROLLBACK = "installation:rollback"
+    LOG_KEY = "log:key"
+    LOG_BEGIN = "log:begin"
     RECOVERY_CONFIRM = "recovery:confirm"
     RECOVERY_ACCEPT_CLOCK = "recovery:accept_clock"
     SETTINGS_SET = "settings:set"
@@ -26,6 +28,7 @@ class Action(StrEnum):
     GROUP_DELETE = "group:delete"
     GROUP_ADD = "group:add"
     GROUP_REMOVE = "group:remove"
+    TIMESTAMPING_RENEW = "timestamping:renew"
     SIGNER_CREATE = "signer:create"
     SIGNER_INSTALL_CERTIFICATE = "signer:install_certificate"
     SIGNER_RENEW = "signer:renew"
@@ -54,6 +57,8 @@ class Action(StrEnum):
     PROPOSAL_REJECT = "proposal:reject"
     PROPOSAL_CANCEL = "proposal:cancel"
     PROPOSAL_WITHDRAW = "proposal:withdraw"
+    WITNESS_ADD = "witness:add"
+    WITNESS_REMOVE = "witness:remove"
 
     @property
     def verb(self) -> str:

@@ -41,9 +41,9 @@ class Place(Struct, frozen=True, omit_defaults=True):
         return None in (self.system, other.system) or self.system == other.system
 
 
-class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`root`: the tag that the head had, in hex. `admins`: the ids of the API keys by which admins
-    could call."""
+    could call. `checkpoint`: of the log's tree, a signed note, once the log has begun."""
 
     instance: str
     sequence: int
@@ -52,6 +52,7 @@ class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
     root: str
     place: Place = field(name="store")
     admins: tuple[str, ...]
+    checkpoint: str | None = None
 
     @property
     def head(self) -> Head:

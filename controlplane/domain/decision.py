@@ -14,9 +14,11 @@ from controlplane.domain.model import (
     MemberRole,
     Policy,
     ServerRole,
+    Signer,
     SignerStatus,
 )
 from controlplane.domain.permissions import may_see_signer
+from controlplane.domain.validity import first_issuer_end
 from controlplane.errors import Code, Refused, not_found
 
 LASTING = frozenset(
@@ -105,7 +107,7 @@ def decide(given: Circumstances) -> Allowed | Denied:
         case SignerStatus.EXPIRED:
             return _deny(
                 Code.CERTIFICATE_EXPIRED,
-                f"The certificate of the signer {signer.name!r} has expired; it must be renewed.",
+                _say_end(signer, given.now),
             )
     if signer.certificate is None:
         return _deny(Code.SIGNER_PENDING, f"The signer {signer.name!r} has no certificate yet.")
@@ -153,6 +155,17 @@ def _decide_by_policy(
         Code.NO_ACTIVE_GRANT,
         f"{given.identity.name} has no open grant for the signer {keyed.signer.name!r}, which the "
         f"policy {policy.name!r} asks for.",
+    )
+
+
+def _say_end(signer: Signer, now: datetime) -> str:
+    certificate = signer.certificate
+    issuer = None if certificate is None else first_issuer_end(certificate.chain)
+    if certificate is None or issuer is None or now >= certificate.not_after:
+        return f"The certificate of the signer {signer.name!r} has expired; it must be renewed."
+    return (
+        f"The certificate of the signer {signer.name!r} rests on that of {issuer.issuer!r}, which "
+        f"expired at {issuer.at:%Y-%m-%dT%H:%M:%SZ}; it needs one of another issuer."
     )
 
 

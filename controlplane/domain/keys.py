@@ -9,6 +9,8 @@ from controlplane.domain.model import Signer
 class Purpose(StrEnum):
     SIGNER = "signer"
     AUTHORITY = "authority"
+    LOG = "log"
+    TIMESTAMPING = "timestamping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class KeyReference:
     """`handle` means something to the key backend only: here the encrypted key itself."""
 
     id: str
-    owner: str  # id of the signer or authority
+    owner: str  # id of the signer or authority, instance of the log
     purpose: Purpose
     public_key: bytes  # DER SubjectPublicKeyInfo
     handle: bytes

@@ -21,6 +21,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.names import GROUP_MARK
 from controlplane.domain.network import Network, is_within
 from controlplane.domain.signer import SignerDescription
+from controlplane.domain.validity import first_issuer_end
 from controlplane.errors import Code
 
 
@@ -91,6 +92,7 @@ class CredentialKind(StrEnum):
 class OperationKind(StrEnum):
     SIGN = "sign"
     CHANGE = "change"
+    TIMESTAMP = "timestamp"
 
 
 class Outcome(StrEnum):
@@ -218,6 +220,12 @@ class Certificate:
     not_after: datetime
     der: bytes
     chain: tuple[bytes, ...]  # DER, the leaf's issuer first, root last
+
+    @property
+    def usable_until(self) -> datetime:
+        """From then on it, or a certificate that it rests on, has ended."""
+        issuer = first_issuer_end(self.chain)
+        return self.not_after if issuer is None else min(self.not_after, issuer.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,7 +512,7 @@ class Signer(SignerDescription):
             return SignerStatus.DISABLED
         if self.certificate is None:
             return SignerStatus.PENDING
-        if now >= self.certificate.not_after:
+        if now >= self.certificate.usable_until:
             return SignerStatus.EXPIRED
         return SignerStatus.ACTIVE
 
@@ -539,10 +547,14 @@ class SignCall(ToSign):
     client: Client
     certificate_serial: str | None
     idempotency_key: str | None
+    receipt: bool = False  # whether one is wanted with the signature
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
+    """`receipt`: a C2SP tlog-proof; None where none was asked for, or can be had now."""
+
     signature: bytes
     operation_id: str
     certificate_serial: str
+    receipt: str | None = None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from controlplane.domain.misfit import Misfit, find_misfit
 from controlplane.domain.model import ApiKey, KeyAlgorithm, Signer
+from controlplane.domain.validity import first_issuer_end
 
 SOON = timedelta(days=30)
 KEY_ENDS_SOON = timedelta(days=14)
@@ -17,6 +18,22 @@ class CertificateEnds:
 
     at: datetime
     days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerEnds:
+    """One that the certificate rests on; `at` and `days` as of CertificateEnds."""
+
+    issuer: str
+    at: datetime
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWaits:
+    """A new key of an external signer, for its certificate."""
+
+    signer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +70,27 @@ class ApiKeyEnds:
     days: int
 
 
-SignerWarning = CertificateEnds | WeakKey | Misfit | SameName | NobodyAgrees
+SignerWarning = CertificateEnds | IssuerEnds | KeyWaits | WeakKey | Misfit | SameName | NobodyAgrees
 
 
 def warnings_of(signer: Signer, now: datetime) -> tuple[SignerWarning, ...]:
     """None for a healthy signer."""
     found: list[SignerWarning] = []
     if signer.certificate is not None:
-        end = signer.certificate.not_after
-        if end <= now:
-            found.append(CertificateEnds(end, None))
-        elif end - now <= SOON:
-            found.append(CertificateEnds(end, (end - now).days))
+        end, issuer = signer.certificate.not_after, first_issuer_end(signer.certificate.chain)
+        if end - now <= SOON:
+            found.append(CertificateEnds(end, _days_until(end, now)))
+        if issuer is not None and issuer.at - now <= SOON:
+            found.append(IssuerEnds(issuer.issuer, issuer.at, _days_until(issuer.at, now)))
     if (why := signer.key.kind.warning) is not None:
         found.append(WeakKey(signer.key, why))
     if (misfit := find_misfit(signer)) is not None:
         found.append(misfit)
     return tuple(found)
+
+
+def _days_until(end: datetime, now: datetime) -> int | None:
+    return None if end <= now else (end - now).days
 
 
 def find_ending(identity: str, keys: Iterable[ApiKey], now: datetime) -> tuple[ApiKeyEnds, ...]:

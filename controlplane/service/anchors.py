@@ -11,7 +11,8 @@ from controlplane.domain.anchor import Anchor, Standing, find_mismatch
 from controlplane.domain.instant import Clock, now
 from controlplane.errors import Refused
 from controlplane.service.anchor_file import AnchorFile, Spoilt
-from controlplane.store import identities, installations, operations
+from controlplane.service.log_signing import LogSigning
+from controlplane.store import checkpoints, identities, installations, operations
 from controlplane.store.database import Store
 from controlplane.store.transaction import transaction_of
 
@@ -35,8 +36,11 @@ def read_standing(store: Store, database: Database) -> Standing:
     )
 
 
-def note(store: Store, file: AnchorFile, clock: Clock = now) -> Anchor:
-    """As it stands now. Raises OSError; Refused as reading the store; Strays."""
+def note(
+    store: Store, file: AnchorFile, clock: Clock = now, signing: LogSigning | None = None
+) -> Anchor:
+    """As it stands now; with `signing`, and a log that has begun, its checkpoint is too. Raises
+    OSError; Refused as reading the store; Strays."""
     with file.locked(), store.read() as database:
         standing = read_standing(store, database)
         with suppress(Spoilt):
@@ -44,13 +48,26 @@ def note(store: Store, file: AnchorFile, clock: Clock = now) -> Anchor:
             mismatch = None if noted is None else find_mismatch(noted, standing)
             if mismatch is not None:
                 raise Strays(mismatch.why)
-        return write_anew(database, file, standing, clock)
+        checkpoint = _sign(database, signing)
+        return write_anew(database, file, standing, clock, checkpoint)
+
+
+def _sign(database: Database, signing: LogSigning | None) -> str | None:
+    if signing is None or not signing.begun(database):
+        return None
+    return signing.sign_head(database).note
 
 
 def write_anew(
-    database: Database, file: AnchorFile, standing: Standing, clock: Clock = now
+    database: Database,
+    file: AnchorFile,
+    standing: Standing,
+    clock: Clock = now,
+    checkpoint: str | None = None,
 ) -> Anchor:
-    """Whatever was noted before. Raises OSError."""
+    """Whatever was noted before. `checkpoint`: None: the published one. Raises OSError."""
+    if checkpoint is None and (published := checkpoints.read(database)) is not None:
+        checkpoint = published.note
     anchor = Anchor(
         instance=standing.instance,
         sequence=standing.head.sequence,
@@ -59,6 +76,7 @@ def write_anew(
         root=standing.root,
         place=standing.place,
         admins=identities.ids_of_admin_keys(database, clock()),
+        checkpoint=checkpoint,
     )
     file.write(anchor)
     return anchor
@@ -72,8 +90,11 @@ class Noting:
     """A thread of each process of a server: the one whose turn it is notes what all have written.
     What fails is in the log, and counted; no call waits for it."""
 
-    def __init__(self, store: Store, file: AnchorFile, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, file: AnchorFile, signing: LogSigning, failed: Callable[[], None]
+    ) -> None:
         self._store = store
+        self._signing = signing
         self._file = file
         self._failed = failed
         self._noted = 0  # the row up to which this process has seen it done
@@ -100,7 +121,7 @@ class Noting:
         if seen == self._noted:
             return
         try:
-            self._noted = note(self._store, self._file).sequence
+            self._noted = note(self._store, self._file, signing=self._signing).sequence
         except (OSError, Strays, Refused) as fault:
             cause = getattr(fault, "cause", None) or str(fault)
             self._failed()

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from controlplane.domain import permissions
 from controlplane.domain.instant import Clock
 from controlplane.domain.model import Caller
-from controlplane.domain.operation import Head, Operation, OperationFilter, Unreadable
+from controlplane.domain.operation import Operation, OperationFilter, Unreadable
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.report import Reported
-from controlplane.service.log import Log, Report
+from controlplane.service.log import End, Log, Report
 from controlplane.service.visibility import limited
 from controlplane.store.database import Store
 
@@ -43,7 +43,7 @@ class Audit:
         permissions.require_reader(caller.identity, "export the audit log")
         return self._log.export(since_head)
 
-    def head(self, caller: Caller) -> Head:
+    def end(self, caller: Caller) -> End:
         """Refused 403 unless server admin or auditor."""
         permissions.require_reader(caller.identity, "read the head of the audit log")
-        return self._log.head()
+        return self._log.end()

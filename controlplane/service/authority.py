@@ -46,6 +46,10 @@ class Authority:
         issuer = Issuer(self._keys.open(stored[0].key), chain)
         return issue_leaf(issuer, public_key, subject, days, self._clock())
 
+    def usable_until(self) -> datetime:
+        """No certificate that it issues lasts longer."""
+        return min(parse_certificate(each.certificate).not_valid_after_utc for each in self._load())
+
     def pem(self) -> str:
         """The intermediate, then the root."""
         return "".join(to_pem(each.certificate) for each in self._load())

@@ -140,7 +140,7 @@ def _end(views: Iterable[SignerView]) -> datetime | None:
 def _end_of(view: SignerView) -> datetime | None:
     signer = view.signer
     if view.status is SignerStatus.ACTIVE and signer.certificate is not None:
-        return signer.certificate.not_after
+        return signer.certificate.usable_until
     return signer.deletes_at
 
 

@@ -97,7 +97,7 @@ def change(
     signer: str | None = None,
     details: Details | None = None,
 ) -> Entry:
-    """No caller: somebody on the server's own machine."""
+    """No caller: somebody on the server's own machine, or the server by itself."""
     return Entry(
         id=new_id(),
         created_at=at,

@@ -13,16 +13,20 @@ from controlplane.audit.log import append
 from controlplane.domain.clock import NOTICED, AcceptedClock, least_time
 from controlplane.domain.model import Grant
 from controlplane.domain.operation import Entry, Operation
+from controlplane.domain.tree import Growth
 from controlplane.store import grants, operations
 from controlplane.store.database import read_epoch, read_head
 from controlplane.store.grants import ALTERED
+from controlplane.store.transaction import transaction_of
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The row is durable once the write it was made in is."""
+    """The row is durable once the write it was made in is. `growth`: what its batch made of the
+    log's tree."""
 
     operation: Operation
+    growth: Growth | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ def write_rows(database: Database, taken: Sequence[Row]) -> list[Result]:
             results.append(None)
     grants.use_up(database, used)
     written = iter(append(database, entries))
-    return [Written(next(written)) if result is None else result for result in results]
+    growth = transaction_of(database).growth
+    return [Written(next(written), growth) if result is None else result for result in results]
 
 
 def _is_too_early(row: Row, latest: datetime | None) -> bool:

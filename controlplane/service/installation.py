@@ -39,16 +39,24 @@ from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
 from controlplane.service.identities import Identities
 from controlplane.service.identity_creation import NewIdentity, insert_identity
+from controlplane.service.jobs import Jobs
 from controlplane.service.last_use import LastUses
 from controlplane.service.location import Location
+from controlplane.service.log import Log
+from controlplane.service.log_keys import LogKeys, create_log_key
+from controlplane.service.log_readers import LogReaders
+from controlplane.service.log_signing import LogSigning
 from controlplane.service.members import Members
 from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS, settle_misfits
 from controlplane.service.new_credentials import insert_key
 from controlplane.service.notices import Notices
 from controlplane.service.policies import Policies
 from controlplane.service.proposals import Proposals
-from controlplane.service.rates import Places, Rates
+from controlplane.service.published_log import PublishedLog
+from controlplane.service.rates import Rates, SharedPlaces
 from controlplane.service.readiness import Readiness
+from controlplane.service.receipts import Receipts
+from controlplane.service.renewals import Renewals
 from controlplane.service.requests import Requests
 from controlplane.service.settings import Settings
 from controlplane.service.signers import Signers
@@ -56,7 +64,10 @@ from controlplane.service.signing import Signing
 from controlplane.service.state_check import StateCheck
 from controlplane.service.suspensions import Suspensions
 from controlplane.service.time import Time
+from controlplane.service.timestamps import Strangers, Timestamps
 from controlplane.service.view import Views
+from controlplane.service.witnesses import Witnesses
+from controlplane.service.witnessing import Witnessing
 from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
@@ -95,6 +106,13 @@ def initialise(location: Location, admin: str = FIRST_ADMIN) -> NewIdentity:
                 _note(location, store, master_key)
                 location.remember()
                 return created
+
+
+def read_log_key(location: Location) -> str:
+    """That verifies the log's checkpoints, as verifiers take it. Refused as `open_services`."""
+    store = proven_store(location)
+    with store.closing():
+        return LogKeys(store).list()[0].text
 
 
 def join(location: Location) -> None:
@@ -238,7 +256,7 @@ class Services:
         store: Store,
         master_key: MasterKey,
         clock: Clock,
-        places: Places | None,
+        places: SharedPlaces | None,
         deliver: Callable[[commit.Settled], None],
     ) -> None:
         machine, clock = clock, Time(store, clock)
@@ -258,7 +276,7 @@ class Services:
         self._readiness = Readiness(self._try_to_write)
         self._writer = commit.Writer(store, commit.write_rows, deliver)
         self._clock = clock
-        self._rates = Rates(places)
+        self._rates = Rates(None if places is None else places.callers)
         self._last_uses = LastUses(store, clock)
         gate = Gate(store, clock)
         self.identities = Identities(store, gate, views, clock)
@@ -276,9 +294,22 @@ class Services:
         self.proposals = Proposals(store, clock)
         self.suspensions = Suspensions(store, gate, clock)
         self.explanations = Explanations(store, clock)
-        self.signing = Signing(store, views, keys, self._writer, self._rates, clock)
+        strangers = Strangers.within(places)
+        self.timestamps = Timestamps(store, keys, self._writer, strangers, clock)
+        self._log_signing = log_signing = LogSigning(store, keys, clock)
+        self.log_keys = LogKeys(store)
+        self.published_log = PublishedLog(store, log_signing, clock)
+        self.witnesses = Witnesses(store, gate)
+        self.witnessing = Witnessing(store, log_signing, self.published_log, clock)
+        self.receipts = Receipts(
+            *(store, Log(store, clock), log_signing, self.published_log, self.witnessing)
+        )
+        self.signing = Signing(store, views, keys, self._writer, self._rates, clock, self.receipts)
+        self.log_readers = LogReaders(store, self._rates, clock)
         self.catalogue = Catalogue(store, clock)
         self.audit = Audit(store, clock)
+        self.renewals = Renewals(store, keys, authority, clock)
+        self.jobs = Jobs(store, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -304,14 +335,14 @@ class Services:
     def _try_to_write(self) -> None:
         with self._store.trial(_READY_SECONDS) as database:
             check_current(database)
-            erase_due(database, self._clock())
 
     def keep_anchor(self, path: Path, failed: Callable[[], None]) -> None:
         """From now on, until it is closed; `failed` is called when that fails."""
-        self._noting = Noting(self._store, AnchorFile(path, self._master_key), failed)
+        file = AnchorFile(path, self._master_key)
+        self._noting = Noting(self._store, file, self._log_signing, failed)
 
     def erase_due(self) -> None:
-        """What is gone by now; whoever else writes does so too."""
+        """What is gone by now; whoever changes anything does so too."""
         with self._store.read() as database:
             due = find_due(database, self._clock())
         if due:
@@ -342,7 +373,7 @@ def open_services(
     location: Location,
     clock: Clock = now,
     most_connections: int | None = None,
-    places: Places | None = None,
+    places: SharedPlaces | None = None,
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
@@ -355,8 +386,6 @@ def open_services(
     try:
         master_key = trust(location, store)
         services = Services(store, master_key, clock, places, deliver)
-        with suppress(Refused):  # nothing can be written now: whoever writes next does it
-            services.erase_due()
     except BaseException:
         store.close()
         raise
@@ -419,7 +448,7 @@ def existing_store(location: Location, most_connections: int | None = None) -> S
 
 
 def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
-    at = now()
+    at, instance = now(), token_hex(16)
     with store.write() as database:
         migrate(database)
         Installation.insert(
@@ -427,10 +456,12 @@ def _fill(store: Store, master_key: MasterKey, admin: str) -> NewIdentity:
             epoch=1,
             master_key_check=master_key.check_value(),
             created_at=to_text(at),
-            instance=token_hex(16),
+            instance=instance,
             anchored_at=to_text(at),
         ).execute(database)
-        create_authority(database, EncryptedKeys(master_key), at)
+        keys = EncryptedKeys(master_key)
+        create_authority(database, keys, at)
+        create_log_key(database, keys, instance, at)
         created = insert_identity(database, _admin(admin, at))
         details = {"id": created.identity.id, "api_key_id": created.api_key_id}
         for _ in bless(database, State(master_key.derive("state"))):

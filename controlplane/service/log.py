@@ -10,12 +10,14 @@ from controlplane.domain.model import Identity
 from controlplane.domain.operation import Head, Operation, OperationFilter, Unreadable
 from controlplane.domain.page import Page, PageRequest
 from controlplane.domain.report import Reported
+from controlplane.domain.tree import HASH_OCTETS, root_of
 from controlplane.errors import not_found
 from controlplane.service import cursor
 from controlplane.service.known_names import check_known
 from controlplane.service.report import report
 from controlplane.store import operations
 from controlplane.store.database import Store, read_noted_head
+from controlplane.store.state import read_root
 
 _END = 2**62  # above every sequence number
 _LOOKED_AT = 100_000  # rows in one transaction
@@ -27,6 +29,16 @@ class Report:
 
     page: Page[Reported]
     head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Of the log, as the store says. `tree_root`: of the tree over all its rows, in hex; None where
+    that is not whole, or not in its form."""
+
+    sequence: int
+    row_hash: str
+    tree_root: str | None
 
 
 class Log:
@@ -90,9 +102,12 @@ class Log:
             first = self._find_head(since_head, last)
         return self._rows(first, last)
 
-    def head(self) -> Head:
+    def end(self) -> End:
         with self._store.evidence() as database:
-            return read_noted_head(database)
+            root = read_root(database)
+        is_whole = root.has_tree and len(root.frontier) == root.size.bit_count() * HASH_OCTETS
+        tree_root = root_of(root.frontier).hex() if is_whole else None
+        return End(root.sequence, root.row_hash, tree_root)
 
     def _find(self, database: Database, name: str, seen_by: Identity | None) -> Operation:
         found = operations.find(database, name)

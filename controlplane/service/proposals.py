@@ -53,6 +53,7 @@ from controlplane.service.signer_changes import (
 from controlplane.service.suspensions import Confirm
 from controlplane.service.time import Time
 from controlplane.service.visibility import limited
+from controlplane.service.witnesses import AddWitness, RemoveWitness
 from controlplane.store import identities
 from controlplane.store import proposals as rows
 from controlplane.store.database import Store, move_epoch
@@ -62,6 +63,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     AddKey,
     AddMember,
     AddToGroup,
+    AddWitness,
     Confirm,
     CreateEnrolment,
     CreateGrant,
@@ -73,6 +75,7 @@ _CHANGES: tuple[type[Change[Any]], ...] = (
     EnableSigner,
     InstallCertificate,
     RemoveFromGroup,
+    RemoveWitness,
     SetPolicy,
     SetSetting,
 )

@@ -16,6 +16,7 @@ from controlplane.domain.policy import count_people
 from controlplane.domain.settings import (
     BY_NAME,
     FOUR_EYES,
+    LOG_ORIGIN,
     REQUIRE_POLICY,
     SETTINGS,
     RequirePolicy,
@@ -25,7 +26,7 @@ from controlplane.errors import Code, Refused, invalid
 from controlplane.service import consents, cursor
 from controlplane.service.changes import record
 from controlplane.service.gate import Change, Gate, Ruling
-from controlplane.store import identities, signers
+from controlplane.store import identities, log_keys, signers
 from controlplane.store import settings as rows
 from controlplane.store.database import Store
 
@@ -66,7 +67,7 @@ class SetSetting(Change[None]):
     """With the first one that binds admins too, four-eyes turns itself on: so no admin loosens it
     alone. Refused 400 (value), 403 admin_required, 404 setting_not_found, 409 policy_required
     where a signer is without the policy that it asks for, policy_cannot_be_met without a second
-    admin."""
+    admin, log_has_begun."""
 
     action: ClassVar[Action] = Action.SETTINGS_SET
 
@@ -88,6 +89,8 @@ class SetSetting(Change[None]):
         if isinstance(wanted, RequirePolicy):
             _refuse_signers_without(database, wanted, at)
         before = rows.read_text(database, setting)
+        if setting is LOG_ORIGIN and before != self.value:
+            _refuse_fixed_origin(database)
 
         def apply(database: Database, caller: Caller, at: datetime) -> None:
             _write(database, caller, setting, self.value, at)
@@ -139,6 +142,15 @@ def _require_second_admin(database: Database, now: datetime) -> None:
             f"who enrolled a key themselves; there {'is one' if ready else 'are none'} "
             "(sealwright identity key add NAME --enrol).",
         )
+
+
+def _refuse_fixed_origin(database: Database) -> None:
+    for key in log_keys.list_all(database):
+        if key.ended_at is None and key.begun_at is not None:
+            raise Refused(
+                Code.LOG_HAS_BEGUN,
+                f"The log has signed checkpoints as {key.origin}: its origin stays for good.",
+            )
 
 
 def _is_ready(database: Database, admin: Identity, now: datetime) -> bool:

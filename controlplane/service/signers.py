@@ -35,6 +35,7 @@ from controlplane.service.authority import Authority
 from controlplane.service.changes import confirm, judged, record
 from controlplane.service.gate import Gate
 from controlplane.service.namesakes import find_namesakes, refuse_common_name
+from controlplane.service.renewals import renew
 from controlplane.service.signer_changes import (
     DeleteSigner,
     EnableSigner,
@@ -48,7 +49,7 @@ from controlplane.service.visibility import (
     find_visible,
     list_visible,
     refuse_deleting,
-    view_of,
+    view_of_stored,
 )
 from controlplane.store import policies
 from controlplane.store import signers as rows
@@ -161,7 +162,7 @@ class Signers:
             now = self._clock()
             stored, role = find_visible(database, caller.identity, name, now)
             changes = policies.changes_of_signer(database, name, stored.signer.policy)
-            (view,) = _warned(database, caller, [view_of(stored.signer, role, now)], now)
+            (view,) = _warned(database, caller, [view_of_stored(stored, role, now)], now)
             unmet = find_nobody(database, stored.signer)
         return replace(view, warnings=(*view.warnings, *unmet), policy_changes=changes)
 
@@ -204,21 +205,7 @@ class Signers:
             if stored.signer.id != signer.id:
                 raise not_found("signer", name)
             refuse_deleting(stored.signer)
-            at = self._clock()
-            rows.insert_key(database, key, at)
-            if certificate is None:
-                rows.set_next_key(database, stored, key)
-            else:
-                rows.use_certificate(database, stored, key, certificate, at)
-            record(
-                database,
-                caller,
-                Action.SIGNER_RENEW,
-                name,
-                at=at,
-                signer=name,
-                details={"certificate_serial": certificate.serial if certificate else None},
-            )
+            renew(database, caller, stored, key, certificate, self._clock(), {})
         return self.get(caller, name)
 
     def delete(

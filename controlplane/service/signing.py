@@ -28,7 +28,7 @@ from controlplane.domain.model import (
     SignCall,
     Signed,
 )
-from controlplane.domain.operation import Entry, Operation
+from controlplane.domain.operation import Entry
 from controlplane.domain.redaction import clean, redact
 from controlplane.errors import Altered, Code, Refused
 from controlplane.keys.backend import KeyBackend
@@ -41,11 +41,13 @@ from controlplane.service.commit import (
     Result,
     Row,
     Writer,
+    Written,
     write_rows,
 )
 from controlplane.service.explanation import find_grant_or_request
 from controlplane.service.identities import RefusedCaller, refuse_unless_current
 from controlplane.service.rates import Rates
+from controlplane.service.receipts import Receipts
 from controlplane.service.time import Time
 from controlplane.service.view import View, ViewMoved, Views, Within, WouldWait
 from controlplane.store import signers
@@ -103,6 +105,7 @@ class Signing:
         writer: Writer,
         rates: Rates,
         time: Time,
+        receipts: Receipts,
     ) -> None:
         self._store = store
         self._views = views
@@ -110,6 +113,7 @@ class Signing:
         self._writer = writer
         self._rates = rates
         self._clock = time
+        self._receipts = receipts
 
     def sign(self, caller: Caller, call: SignCall) -> Signed:
         """As `steps`, waiting in this thread."""
@@ -177,9 +181,9 @@ class Signing:
                 yield Row(entry, None, bind=False)
                 raise fault
             if isinstance(result, Bound):
-                return (yield from self._repeat(attempt, caller, call, result.operation))
+                return (yield from self._repeat(attempt, caller, call, result))
             if not isinstance(attempt.answer, Refused):
-                return attempt.answer
+                return (yield from self._with_receipt(attempt.answer, call, result))
             refused = attempt.answer
             if refused.code is Code.NO_ACTIVE_GRANT:
                 with suppress(Refused):  # the row stands: its answer does too, if it says less
@@ -280,6 +284,16 @@ class Signing:
         )
         return _Attempt(entry, Signed(signature, entry.id, serial), allowed.grant)
 
+    def _with_receipt(self, signed: Signed, call: SignCall, row: Written | Bound) -> Steps:
+        """`row`: that is committed, just now or before."""
+        if not call.receipt:
+            return signed
+        if isinstance(row, Written) and self._receipts.is_ready:
+            receipt = self._receipts.of_written(row)
+        else:
+            receipt = yield Elsewhere(partial(self._receipts.try_of_operation, row.operation))
+        return Signed(signed.signature, signed.operation_id, signed.certificate_serial, receipt)
+
     def _with_what_is_missing(self, refused: Refused, caller: Caller, call: SignCall) -> Refused:
         """For want of a grant: the same refusal, with what to do about it."""
         now = self._clock()
@@ -292,16 +306,17 @@ class Signing:
         missing = list_missing_of_grant(signer, caller.identity.name, now, pending, latest)
         return GrantMissing(refused, missing, pending.id if pending else None)
 
-    def _repeat(self, attempt: _Attempt, caller: Caller, call: SignCall, bound: Operation) -> Steps:
+    def _repeat(self, attempt: _Attempt, caller: Caller, call: SignCall, bound: Bound) -> Steps:
         """The signature that the call's idempotency key is bound to, if it was the same call, and
         its caller could still sign. `attempt`: the same call, decided under the epoch in which the
         key was found bound."""
-        before = bound.entry
+        before = bound.operation.entry
         entry = _entry(caller, call, self._clock())
         signature, serial = before.signature, before.certificate_serial
         if signature is not None and serial is not None and _content(before) == _content(entry):
             if isinstance(attempt.answer, Signed) or attempt.entry.reason not in LASTING:
-                return Signed(signature, before.id, serial)
+                signed = Signed(signature, before.id, serial)
+                return (yield from self._with_receipt(signed, call, bound))
             yield Row(attempt.entry, None, bind=False)
             raise attempt.answer
         refused = Refused(

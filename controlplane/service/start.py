@@ -8,9 +8,13 @@ import structlog
 from controlplane.domain.action import Action
 from controlplane.domain.anchor import NAME
 from controlplane.domain.instant import now
+from controlplane.keys.encrypted import EncryptedKeys
+from controlplane.keys.master_key import load_master_key
 from controlplane.service.changes import record
+from controlplane.service.growing import Tell, grow_tree, log_growth
 from controlplane.service.installation import proven_store, refuse_foreign, upgrade
 from controlplane.service.location import Location
+from controlplane.service.log_keys import provide_log_key
 from controlplane.service.rollback import settle_start
 from controlplane.store.database import Store
 from controlplane.store.schema import Guards, find_guards, put_back
@@ -18,10 +22,13 @@ from controlplane.store.schema import Guards, find_guards, put_back
 _log = structlog.get_logger()
 
 
-def make_ready(location: Location, anchor: Path | None, accepted: str | None) -> Path:
+def make_ready(
+    location: Location, anchor: Path | None, accepted: str | None, tell: Tell = log_growth
+) -> Path:
     """Where the anchor is from now on. `anchor`: None: in the data directory. `accepted`: the head
-    of a store that somebody takes as it is. Refused as `upgrade`, `proven_store` and
-    `settle_start`; state_altered where there are triggers that are not ours."""
+    of a store that somebody takes as it is. `tell` hears how far the tree over a long log has
+    grown. Refused as `upgrade`, `proven_store` and `settle_start`; state_altered where there are
+    triggers that are not ours."""
     beside = location.data_dir / NAME
     is_noted = any(each is not None and each.exists() for each in (anchor, beside))
     upgraded = upgrade(location, accepted, is_noted=is_noted)
@@ -36,6 +43,8 @@ def make_ready(location: Location, anchor: Path | None, accepted: str | None) ->
         anchor = settle_start(store, location.recalled(), anchor, accepted, is_believed=is_believed)
         if guards.missing:
             _put_back(store, guards)
+        grow_tree(store, tell)
+        provide_log_key(store, EncryptedKeys(load_master_key(location.recalled().master_key_path)))
     return anchor
 
 

@@ -9,6 +9,7 @@ from controlplane.store import grants
 from controlplane.store.database import Store
 from controlplane.store.objects import scan
 from controlplane.store.state import State, read_root
+from controlplane.store.tiles import find_strange
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,6 @@ def verify_state(store: Store, state: State) -> StateVerdict:
         except Altered as error:  # then it says what it says, and nothing proves it
             strange.add(error.what)
         strange.update(expected.strange(scan(database)))
+        strange.update(find_strange(database, root.size))
         strange.update(f"grants/{grant_id}" for grant_id in grants.find_misquoting(database))
     return StateVerdict(len(expected.objects()), tuple(sorted(strange)), root.sequence)

@@ -1,6 +1,6 @@
 """Signers as a caller sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from peewee import Database
@@ -8,7 +8,7 @@ from peewee import Database
 from controlplane.domain import permissions
 from controlplane.domain.keys import KeyedSigner
 from controlplane.domain.model import Identity, MemberRole, PolicyChange, Signer, SignerStatus
-from controlplane.domain.warnings import SignerWarning, warnings_of
+from controlplane.domain.warnings import KeyWaits, SignerWarning, warnings_of
 from controlplane.errors import Code, Refused, not_found
 from controlplane.store import members, signers
 
@@ -27,6 +27,14 @@ class SignerView:
 
 def view_of(signer: Signer, role: MemberRole | None, now: datetime) -> SignerView:
     return SignerView(signer, signer.status(now), role, warnings_of(signer, now))
+
+
+def view_of_stored(stored: KeyedSigner, role: MemberRole | None, now: datetime) -> SignerView:
+    """Tells of a key that waits, too."""
+    view = view_of(stored.signer, role, now)
+    if stored.next_key is None:
+        return view
+    return replace(view, warnings=(*view.warnings, KeyWaits(stored.signer.name)))
 
 
 def find_visible(
@@ -48,7 +56,7 @@ def list_visible(
     """By number, those after this one."""
     roles = members.roles_of(database, identity.id)
     found = signers.list_after(database, after, limit, now, seen_by=limited(identity))
-    return [view_of(each.signer, roles.get(each.signer.id), now) for each in found]
+    return [view_of_stored(each, roles.get(each.signer.id), now) for each in found]
 
 
 def refuse_deleting(signer: Signer) -> None:

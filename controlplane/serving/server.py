@@ -17,6 +17,7 @@ from controlplane import logging
 from controlplane.admission.connections import Shares
 from controlplane.api.metrics_directory import metrics_directory
 from controlplane.errors import Code, Refused
+from controlplane.service.growing import Tell, log_growth
 from controlplane.service.location import Location
 from controlplane.service.rates import shared_places
 from controlplane.service.start import make_ready
@@ -37,8 +38,13 @@ def _say_where(url: str) -> None:
     print(f"sealwright is listening on {url}", flush=True)  # noqa: T201
 
 
-def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> None:
-    """Serves until SIGTERM or SIGINT; tells `announce` its URL when it takes calls.
+def serve(
+    settings: Settings,
+    announce: Callable[[str], None] = _say_where,
+    tell: Tell = log_growth,
+) -> None:
+    """Serves until SIGTERM or SIGINT; tells `announce` its URL when it takes calls, and `tell`
+    before that how far the tree over a long log has grown.
 
     Raises:
         Refused: there is no store, the master key is not its key, the store does not fit its
@@ -47,7 +53,7 @@ def serve(settings: Settings, announce: Callable[[str], None] = _say_where) -> N
     """
     logging.configure()
     location = Location(settings.data_dir, settings.database, settings.master_key_file)
-    anchor = make_ready(location, settings.anchor, settings.accepted_rollback)
+    anchor = make_ready(location, settings.anchor, settings.accepted_rollback, tell)
     listener = _listen(settings.bind)
     with metrics_directory(settings.data_dir) as metrics:
         # Read by prometheus_client when it is first imported.

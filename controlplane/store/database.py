@@ -12,6 +12,7 @@ from controlplane.domain.anchor import Place
 from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
+from controlplane.store.election import Election
 from controlplane.store.outages import OUTAGES, Use
 from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
@@ -73,6 +74,10 @@ class Store(ABC):
     @abstractmethod
     def close_thread(self) -> None:
         """Closes what it keeps open for this thread alone, as before its end; raises nothing."""
+
+    @abstractmethod
+    def election(self) -> Election:
+        """Among all processes that work on it, on every node."""
 
     @abstractmethod
     def place(self) -> Place:

@@ -71,6 +71,8 @@ _KINDS = (
     Kind(tables.MemberRow, ("signer_id", "identity_id"), whole=True),
     Kind(tables.GroupMemberRow, ("signer_id", "group_id"), whole=True, listed=True),
     Kind(tables.AuthorityRow, ("id",), listed=True),
+    Kind(tables.LogKeyRow, ("id",), listed=True),
+    Kind(tables.TimestampingRow, ("id",), listed=True),
     Kind(tables.PolicyRow, ("name",), listed=True),
     Kind(tables.PolicyApproverRow, ("policy_id", "identity"), listed=True),
     Kind(tables.PolicyGroupRow, ("policy_id", "group_id"), whole=True, listed=True),
@@ -88,6 +90,7 @@ _KINDS = (
     Kind(tables.ProposalRow, ("id",), listed=True),
     Kind(tables.ProposalApproverRow, ("proposal_id", "identity")),
     Kind(tables.ProposalDecisionRow, ("proposal_id", "step", "approver"), whole=True, listed=True),
+    Kind(tables.WitnessRow, ("id",), listed=True),
 )
 
 KINDS: Mapping[type[Model], Kind] = {kind.table: kind for kind in _KINDS}

@@ -41,7 +41,9 @@ from controlplane.store.tables import OperationRow
 _COLUMNS = tuple(OperationRow._meta.columns)
 _NAMES = ", ".join(_COLUMNS)
 _ROWS_AT_ONCE = 500  # in one statement: within SQLite's limit of variables
-_NEW_HEAD = "sequence = ?, row_hash = ?, at = ?, changed = ?, used = ?, link = ?, root = ?"
+_NEW_HEAD = (
+    "sequence = ?, row_hash = ?, at = ?, changed = ?, used = ?, size = ?, frontier = ?, root = ?"
+)
 _UPDATE_HEAD = f"UPDATE audit_head SET {_NEW_HEAD}"  # noqa: S608  # our own column names
 # One parameter, read by the server itself: no other way costs so little on either side. The count
 # has the rows inserted before the head moves, which their trigger compares them with.
@@ -176,7 +178,7 @@ def append(database: Database, operations: Sequence[Operation], root: Root) -> N
     """
     head = (
         *(root.sequence, root.row_hash, root.at, root.changed),
-        *(root.used, root.link, root.tag),
+        *(root.used, root.size, root.frontier, root.tag),
     )
     if dialect_of(database) is POSTGRESQL:
         rows = _encode([_as_json(each) for each in operations]).decode()

@@ -17,7 +17,9 @@ from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections, Cursor
 from controlplane.store.database import Store, StoreDatabase, in_use
 from controlplane.store.dialect import POSTGRESQL
+from controlplane.store.election import Election
 from controlplane.store.outages import Use
+from controlplane.store.session_election import SessionElection
 from controlplane.store.shape import names_ever
 from controlplane.store.state import READ_ROOT, Root, root_of
 from controlplane.store.transaction import Transactions
@@ -29,6 +31,8 @@ _CONNECT_SECONDS = 5
 _BROKEN_AFTER_SECONDS = 10  # without an acknowledgement of what was sent
 _STATEMENT_SECONDS = 30  # the wait for the lock included
 _COMMIT_SECONDS = 20
+_ENDING_SECONDS = 5  # the server sees that a process is gone a moment after it is
+_LOOK_SECONDS = 0.05
 
 # Whatever the server, the database or the role has by default.
 _SETTINGS = {
@@ -95,7 +99,8 @@ class PostgresqlStore(Store):
         self.name = without_password(url)
         self.database = _Database(url, prefer_psycopg3=True, autoconnect=False)
         self.database.transactions = Transactions()
-        self._connections = Connections(most_connections, _parameters(url))
+        self._parameters = _parameters(url)
+        self._connections = Connections(most_connections, self._parameters)
 
     def exists(self) -> bool:
         with self.read() as database:
@@ -130,16 +135,21 @@ class PostgresqlStore(Store):
             yield database
 
     def _refuse_others(self, database: Database) -> None:
-        cursor = database.execute_sql(_OTHERS)  # type: ignore[no-untyped-call]
-        (others,) = cursor.fetchone()
-        if others:
-            raise in_use(self.name)
+        """Those that are ending may end."""
+        end = time.monotonic() + _ENDING_SECONDS
+        while _count_others(database):
+            if time.monotonic() > end:
+                raise in_use(self.name)
+            time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         self._connections.close()
 
     def close_thread(self) -> None:
         """There is nothing: connections are lent."""
+
+    def election(self) -> Election:
+        return SessionElection(self._parameters)
 
     def place(self) -> Place:
         """What the server says of itself not every role may read."""
@@ -179,6 +189,13 @@ class PostgresqlStore(Store):
             return root_of(cursor.fetchone() or ())  # there is one row
         finally:
             self._connections.give_back(connection)
+
+
+def _count_others(database: Database) -> int:
+    """As of now: within a transaction the server goes on to show what it showed first."""
+    database.execute_sql("SELECT pg_stat_clear_snapshot()")  # type: ignore[no-untyped-call]
+    (others,) = database.execute_sql(_OTHERS).fetchone()  # type: ignore[no-untyped-call]
+    return int(others)
 
 
 def _last_row(cursor: Cursor) -> Root:

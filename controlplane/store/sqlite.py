@@ -12,6 +12,7 @@ from peewee import Database, SqliteDatabase
 from controlplane.domain.anchor import Place
 from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase, in_use
 from controlplane.store.dialect import SQLITE
+from controlplane.store.election import Election, FileElection
 from controlplane.store.file_lock import FileLock
 from controlplane.store.file_system import require_local
 from controlplane.store.outages import Use
@@ -59,8 +60,9 @@ class SqliteStore(Store):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that it keeps, the lock included."""
-        beside = [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm", ".lock")]
+        """All that it keeps, the locks included."""
+        ends = ("-wal", "-shm", ".lock", ".elected")
+        beside = [self.path.with_name(self.path.name + end) for end in ends]
         return (self.path, *beside)
 
     def exists(self) -> bool:
@@ -121,6 +123,9 @@ class SqliteStore(Store):
     def close_thread(self) -> None:
         with suppress(Exception):
             self.database.close()  # forgets the connection whatever comes of closing it
+
+    def election(self) -> Election:
+        return FileElection(self.path.with_name(self.path.name + ".elected"))
 
     def place(self) -> Place:
         path = self.path.resolve()

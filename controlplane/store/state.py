@@ -12,10 +12,10 @@ The sum: of each object a number of 256 bits, which nobody knows without the key
 
 import hmac
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
@@ -25,6 +25,7 @@ from peewee import Database
 
 from controlplane.domain.instant import from_text
 from controlplane.domain.operation import Head
+from controlplane.domain.tree import grow
 from controlplane.errors import Altered, Code, Refused
 from controlplane.store.dialect import place
 from controlplane.store.objects import Found, families_of, scan
@@ -36,7 +37,7 @@ _log = structlog.get_logger()
 HEAD = "audit_head"
 """What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
-    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, root"
+    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root"
     " FROM installation CROSS JOIN audit_head"
 )
 _CHANGES = (
@@ -68,9 +69,10 @@ class Overtaken(Exception):  # noqa: N818  # no error: look again
 @dataclass(frozen=True, slots=True)
 class Root:
     """What the head says. `at`: of the last row, as text. `changed`: the last row that changed an
-    object. `used`: signings under grants, ever. `link`: of a chain over the hashes of the rows, so
-    that who knows an earlier one can tell that this one follows it. `tag`: over all of this and the
-    sum; None in a store that has none yet."""
+    object. `used`: signings under grants, ever. `frontier`: of the Merkle tree over the first
+    `size` rows, so that who knows an earlier one can tell that this one follows it. `link`: what
+    told that before there was a tree; stays until the tree has all rows. `tag`: over all of this
+    and the sum; None in a store that has none yet."""
 
     instance: str
     epoch: int
@@ -80,7 +82,14 @@ class Root:
     changed: int
     used: int
     link: bytes
+    size: int
+    frontier: bytes
     tag: bytes | None
+
+    @property
+    def has_tree(self) -> bool:
+        """Over all rows."""
+        return self.size == self.sequence
 
     @property
     def head(self) -> Head:
@@ -89,16 +98,11 @@ class Root:
 
 def root_of(row: Iterable[Any]) -> Root:
     """Of a row of READ_ROOT."""
-    instance, epoch, sequence, row_hash, at, changed, used, link, tag = row
-    octets = None if tag is None else bytes(tag)
-    return Root(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b""), octets)
-
-
-def follow_links(link: bytes, row_hashes: Iterable[str]) -> bytes:
-    """From one of the chain to the one after these rows."""
-    for row_hash in row_hashes:
-        link = sha256(link + row_hash.encode()).digest()
-    return link
+    instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag = row
+    return Root(
+        *(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b"")),
+        *(size, bytes(frontier or b""), None if tag is None else bytes(tag)),
+    )
 
 
 class Weights:
@@ -118,6 +122,8 @@ class Weights:
     def tag(self, root: Root, total: int) -> bytes:
         said = [root.instance, root.epoch, root.sequence, root.row_hash, root.at, root.changed]
         said += [root.used, root.link.hex(), total.to_bytes(32).hex()]
+        if root.size:
+            said += [root.size, root.frontier.hex()]
         octets = msgspec.json.encode(said)
         return hmac.digest(self._tag_key, octets, "sha256")
 
@@ -322,9 +328,7 @@ class State:
         return hmac.compare_digest(root.tag or b"", self._weights.tag(root, self._total))
 
     def _catch_up(self, database: Database, known: Root, root: Root) -> None:
-        if root.sequence != known.sequence and root.link != follow_links(
-            known.link, _row_hashes(database, known.sequence, root.sequence)
-        ):
+        if root.sequence != known.sequence and not _follows(database, known, root):
             raise _rolled_back(known, root)  # what was known is not what this goes on from
         changes: dict[str, bytes | None] = {}
         uses: dict[str, int] = {}
@@ -438,11 +442,24 @@ def _changes(database: Database, after: int, last: int) -> Iterable[dict[str, by
             raise altered(HEAD) from None
 
 
-def _row_hashes(database: Database, after: int, last: int) -> Iterable[str]:
-    """Hints, as the changes."""
+def row_hashes(database: Database, after: int, last: int) -> Iterator[str]:
+    """In order, of the rows after this one, up to the last. Hints, as the changes."""
     statement = place(database, _ROW_HASHES)
     cursor = database.execute_sql(statement, (after, last))  # type: ignore[no-untyped-call]
     return (str(row_hash) for (row_hash,) in cursor)
+
+
+def _follows(database: Database, known: Root, root: Root) -> bool:
+    """Only a store whose tree has all rows is served."""
+    if not (known.has_tree and root.has_tree):
+        return False
+    try:
+        grown = grow(
+            known.size, known.frontier, row_hashes(database, known.sequence, root.sequence)
+        )
+    except ValueError:
+        return False
+    return (grown.size, grown.frontier) == (root.size, root.frontier)
 
 
 def _rolled_back(known: Root, root: Root) -> Refused:

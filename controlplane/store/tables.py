@@ -430,6 +430,66 @@ class AuthorityRow(Model):
         table_name = "authorities"
 
 
+class JobRow(Model):
+    name = TextField(primary_key=True)
+    does = TextField()
+    every_seconds = IntegerField()
+    next_at = TextField()
+    node = TextField()
+    process = IntegerField()
+    ran_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failures = IntegerField()
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+
+
+class TimestampingRow(Model):
+    """A key pair of timestamping with its certificate; without `handle` the private half is
+    gone."""
+
+    id = TextField(primary_key=True)
+    role = TextField()
+    certificate = BlobField()
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "timestamping"
+
+
+class LogKeyRow(Model):
+    """That the checkpoints of one instance of the store are signed with; without `handle` the
+    private half is gone. `origin` is null until the first checkpoint fixes it."""
+
+    id = TextField(primary_key=True)
+    instance = TextField()
+    origin = TextField(null=True)
+    public_key = BlobField()
+    handle = BlobField(null=True)
+    created_at = TextField()
+    begun_at = TextField(null=True)
+    ended_at = TextField(null=True)
+
+    class Meta:
+        table_name = "log_keys"
+
+
+class CheckpointRow(Model):
+    """The last one that was published, or none; it proves itself."""
+
+    id = IntegerField(primary_key=True)
+    note = TextField()
+    published_at = TextField()
+
+    class Meta:
+        table_name = "checkpoints"
+
+
 class OperationRow(Model):
     sequence = BigIntegerField(primary_key=True)
     id = TextField()
@@ -465,3 +525,30 @@ class OperationRow(Model):
 
     class Meta:
         table_name = "operations"
+
+
+class WitnessRow(Model):
+    """`key`: as the witness prints it."""
+
+    id = TextField(primary_key=True)
+    url = TextField()
+    key = TextField()
+    created_at = TextField()
+
+    class Meta:
+        table_name = "witnesses"
+
+
+class WitnessStandingRow(Model):
+    """`note`, `line`, `signed_at`: of the last cosignature."""
+
+    witness_id = TextField(primary_key=True)
+    note = TextField(null=True)
+    line = TextField(null=True)
+    signed_at = TextField(null=True)
+    succeeded_at = TextField(null=True)
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+    class Meta:
+        table_name = "witness_standings"

@@ -13,6 +13,7 @@ from peewee import Database
 
 from controlplane.domain.instant import to_text
 from controlplane.domain.operation import Head
+from controlplane.domain.tree import Growth, grow
 from controlplane.store.dialect import ask, place
 from controlplane.store.objects import families_of
 from controlplane.store.state import (
@@ -21,12 +22,12 @@ from controlplane.store.state import (
     Root,
     State,
     altered,
-    follow_links,
     read_root,
     root_of,
 )
 
 _SEAL = "UPDATE audit_head SET root = ?"
+_GROW = "UPDATE audit_head SET size = ?, frontier = ?, link = ?"
 _WRITTEN = READ_ROOT.replace(
     " FROM",
     ", (SELECT COUNT(*) FROM operations WHERE operations.sequence > ?"
@@ -60,6 +61,7 @@ class Transaction:
         self._changes: dict[str, bytes | None] = {}
         self._uses: Counter[str] = Counter()
         self._sealed = True
+        self._growth: Growth | None = None
 
     @property
     def root(self) -> Root:
@@ -148,16 +150,40 @@ class Transaction:
         """Rows were appended, up to this head; the root to be written with it. `changed`: the last
         of them that lists objects."""
         root = self.root
+        if root.has_tree:
+            self._growth = grow(root.size, root.frontier, row_hashes)
+            root = replace(root, size=self._growth.size, frontier=self._growth.frontier)
         self._root = replace(
             root,
             sequence=head.sequence,
             row_hash=head.row_hash,
             at=None if head.at is None else to_text(head.at),
             changed=root.changed if changed is None else changed,
-            link=follow_links(root.link, row_hashes),
             tag=None,
         )
         return self._seal()
+
+    @property
+    def growth(self) -> Growth | None:
+        """What the rows that were appended last made of the tree; None while it lacks rows."""
+        return self._growth
+
+    def grow(self, row_hashes: Iterable[str]) -> Growth:
+        """The tree of a log from before there was one takes in the rows that it lacks, in order, or
+        the next of them. Moves the epoch: whoever remembers the root looks again."""
+        root = self.root
+        growth = grow(root.size, root.frontier, row_hashes)
+        is_whole = growth.size == root.sequence
+        self._root = replace(
+            root,
+            size=growth.size,
+            frontier=growth.frontier,
+            link=b"" if is_whole else root.link,
+        )
+        values = (growth.size, growth.frontier, self._root.link)
+        ask(self._database, place(self._database, _GROW), values)
+        self.move_epoch()
+        return growth
 
     def latest(self, at: datetime) -> datetime:
         """This time, or that of the last row, if that is later: in rows it never runs backwards."""

@@ -17,31 +17,31 @@ namespace {
 
 constexpr int kPatience = 100;  // milliseconds for a reader that is merely slow
 
-// Keeps SIGPIPE from this thread, and takes away the one that a write here has raised.
-class NoSigpipe {
+// Keeps a signal from this thread, and takes away the one that a write here has raised.
+class Without {
  public:
-  NoSigpipe() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
+  explicit Without(int signal) noexcept {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, signal);
     sigset_t pending;
     sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    was_pending_ = sigismember(&pending, signal) == 1;
+    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
   }
-  ~NoSigpipe() {
+  ~Without() {
     if (raised_ && !was_pending_) {
       const timespec now{};
-      while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) continue;
+      while (sigtimedwait(&signal_, nullptr, &now) < 0 && errno == EINTR) continue;
     }
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
+  Without(const Without&) = delete;
+  Without& operator=(const Without&) = delete;
 
   void raised() noexcept { raised_ = true; }
 
  private:
-  sigset_t sigpipe_{};
+  sigset_t signal_{};
   sigset_t before_{};
   bool was_pending_ = false;
   bool raised_ = false;
@@ -82,7 +82,7 @@ int clear_of_standard(int fd) noexcept {
 void write_line(int fd, std::string_view line) noexcept {
   pollfd ready{fd, POLLOUT, 0};
   if (::poll(&ready, 1, kPatience) != 1 || (ready.revents & POLLOUT) == 0) return;
-  NoSigpipe quiet;
+  Without quiet(SIGPIPE);
   // As much as is written in one piece, and a line whatever it was cut to.
   std::array<char, PIPE_BUF> cut{};
   if (line.size() > cut.size()) {
@@ -91,6 +91,21 @@ void write_line(int fd, std::string_view line) noexcept {
     line = {cut.data(), cut.size()};
   }
   if (::write(fd, line.data(), line.size()) < 0 && errno == EPIPE) quiet.raised();
+}
+
+int write_all(int fd, std::string_view text) noexcept {
+  Without quiet(SIGXFSZ);
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int fault = errno;
+      if (fault == EFBIG) quiet.raised();
+      return fault;
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
 }
 
 StandardError::StandardError() noexcept {

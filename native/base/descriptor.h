@@ -17,6 +17,9 @@ int clear_of_standard(int fd) noexcept;
 // stopped: a line that cannot be written is lost.
 void write_line(int fd, std::string_view line) noexcept;
 
+// All of it into a file. 0, or why not as an errno (EFBIG without SIGXFSZ for the host).
+int write_all(int fd, std::string_view text) noexcept;
+
 // Whether descriptor 2 is where the host's errors go. A host without one may have a file of its own
 // there, in which a line of ours has no business.
 class StandardError {

@@ -27,7 +27,7 @@ void Log::tell(std::string_view message) const noexcept {
 void Log::put_line(std::string_view message) const noexcept {
   const int saved_errno = errno;
   try {
-    const std::string line = "sealwright: " + escape_controls(mask_api_keys(message)) + "\n";
+    const std::string line = "sealwright: " + escape_controls(mask_credentials(message)) + "\n";
     if (file_.empty() || !put_into_file(line)) put_on_standard_error(line);
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the line is lost
   }

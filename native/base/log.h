@@ -11,9 +11,9 @@
 namespace sealwright {
 
 // Lines are "sealwright: <message>\n", written with one write(2); control characters and anything
-// that looks like an API key (swk_…) are masked. Never throws, never blocks on a lock across fork,
-// never writes to a descriptor 2 that is not the host's standard error. Where the file cannot be
-// opened, lines go to stderr, after one that says so.
+// that looks like a credential (swk_…, swe_…, swt_…) are masked. Never throws, never blocks on a
+// lock across fork, never writes to a descriptor 2 that is not the host's standard error. Where the
+// file cannot be opened, lines go to stderr, after one that says so.
 class Log {
  public:
   Log(LogLevel level, std::string file);  // an empty file: stderr

@@ -1,6 +1,7 @@
 #include "base/redact.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace sealwright {
@@ -8,9 +9,17 @@ namespace {
 
 constexpr std::string_view kKeyPrefix = "swk_";
 constexpr std::size_t kKeyLength = 47;
+constexpr std::array<std::string_view, 3> kPrefixes{kKeyPrefix, "swe_", "swt_"};
 
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// Where the first one starts, or npos.
+std::size_t find_prefix(std::string_view text) {
+  std::size_t first = std::string_view::npos;
+  for (const std::string_view prefix : kPrefixes) first = std::min(first, text.find(prefix));
+  return first;
 }
 
 // Octets at the front of `text` that must not reach a terminal: 0 when it starts harmlessly.
@@ -35,17 +44,19 @@ bool is_api_key(std::string_view text) {
          std::all_of(text.begin() + kKeyPrefix.size(), text.end(), is_alphanumeric);
 }
 
-std::string mask_api_keys(std::string_view text) {
+std::string mask_credentials(std::string_view text) {
   std::string masked;
   masked.reserve(text.size());
   while (true) {
-    const std::size_t at = text.find(kKeyPrefix);
+    const std::size_t at = find_prefix(text);
     if (at == std::string_view::npos) return masked.append(text);
-    masked.append(text.substr(0, at)).append(kKeyPrefix);
+    masked.append(text.substr(0, at + kKeyPrefix.size()));
     text.remove_prefix(at + kKeyPrefix.size());
-    const auto* const end = std::find_if_not(text.begin(), text.end(), is_alphanumeric);
-    if (end != text.begin()) masked.append("***");
-    text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
+    // Up to the next one, whose own letters come after it.
+    const std::string_view whole = text.substr(0, find_prefix(text));
+    const auto* const end = std::find_if_not(whole.begin(), whole.end(), is_alphanumeric);
+    if (end != whole.begin()) masked.append("***");
+    text.remove_prefix(static_cast<std::size_t>(end - whole.begin()));
   }
 }
 

@@ -55,7 +55,8 @@ struct Settings {
   std::chrono::milliseconds list_timeout{15'000};  // for the first list of signers
   Approval approval;
   LogLevel log_level = LogLevel::kWarning;
-  std::string log_file;  // empty: stderr
+  std::string log_file;         // empty: stderr
+  std::string receipts_folder;  // empty: receipts are not asked for
 };
 
 }  // namespace sealwright

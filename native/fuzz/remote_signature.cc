@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             "a signature has its limits");
     require(made->operation_id.empty() || sealwright::remote::is_record_id(made->operation_id),
             "what is logged is an identifier");
+    require(made->receipt.size() <= 262'144, "so has a receipt");
   } else {
     require(made.error().rv == CKR_DEVICE_ERROR, "nonsense is the device's fault");
   }

@@ -17,7 +17,8 @@ Provider::Provider(Settings settings)
     : settings_(std::move(settings)),
       log_(settings_.log_level, settings_.log_file),
       service_(std::make_unique<remote::RemoteSigningService>(
-          std::make_unique<remote::HttpControlPlane>(settings_, log_), settings_.approval, log_)),
+          std::make_unique<remote::HttpControlPlane>(settings_, log_), settings_.approval,
+          settings_.receipts_folder, log_)),
       tokens_(settings_, log_, *service_) {}
 
 }  // namespace sealwright::library

@@ -35,8 +35,8 @@ tl::unexpected<Error> bad_url(std::string_view text, std::string_view why) {
                                                              : 0;
     quoted.replace(start, at - start, "***");
   }
-  return fail(
-      Error::tell(CKR_ARGUMENTS_BAD, "url \"" + mask_api_keys(quoted) + "\": " + std::string(why)));
+  return fail(Error::tell(CKR_ARGUMENTS_BAD,
+                          "url \"" + mask_credentials(quoted) + "\": " + std::string(why)));
 }
 
 bool is_printable(char c) { return c > ' ' && c < 0x7f; }

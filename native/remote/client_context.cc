@@ -130,7 +130,7 @@ std::string mask_command(const std::vector<std::string>& arguments) {
   bool value_is_secret = false;
   for (const std::string& argument : arguments) {
     std::string shown =
-        mask_password_of_url(mask_after(mask_api_keys(argument), "pin-value=", ";&?"));
+        mask_password_of_url(mask_after(mask_credentials(argument), "pin-value=", ";&?"));
     const std::size_t dashes = std::min(argument.find_first_not_of('-'), argument.size());
     const std::size_t end = std::min(argument.find_first_of("=:", dashes), argument.size());
     const std::string_view name = std::string_view(argument).substr(dashes, end - dashes);
@@ -158,7 +158,7 @@ std::string mask_command(const std::vector<std::string>& arguments) {
 
 ClientContext describe_this_process() {
   ClientContext context;
-  context.tool = limited_utf8(mask_api_keys(read_tool()), kShortText);
+  context.tool = limited_utf8(mask_credentials(read_tool()), kShortText);
   context.command = limited_utf8(mask_command(read_arguments()), kCommandText);
   context.hostname = limited_utf8(read_hostname(), kShortText);
   context.os_user = limited_utf8(read_user(), kShortText);

@@ -49,7 +49,7 @@ Error with_old_list(Error error) {
 std::string with_remedy(std::string reason, const std::string& code) {
   const char* remedy = nullptr;
   if (code == "identity_disabled") remedy = "an admin can undo that: sealwright identity enable";
-  if (code == "api_key_revoked" || code == "api_key_unknown") {
+  if (code == "api_key_revoked" || code == "api_key_unknown" || code == "api_key_expired") {
     remedy = "an admin gives out a new one: sealwright identity key add";
   }
   if (remedy == nullptr) return reason;
@@ -113,6 +113,7 @@ HttpControlPlane::HttpControlPlane(const Settings& settings, const Log& log)
     : urls_(endpoints(settings)),
       request_timeout_(settings.request_timeout),
       list_timeout_(settings.list_timeout),
+      wants_receipts_(!settings.receipts_folder.empty()),
       log_(log),
       pool_(files_of(settings.tls), settings.connect_timeout, net::parse_proxy(settings.proxy)) {}
 
@@ -208,9 +209,14 @@ Reply<Signed> HttpControlPlane::sign(const Credential& credential, const std::st
   request.method = "POST";
   request.path = "/v1/signers/" + signer + "/sign";
   request.idempotency_key = std::move(*key);
-  request.body = write_sign_body(certificate_serial, what, client());
-  const Result<net::Response> response =
-      call(credential, request, kAnswerLimit, {kWithoutLimit, request_deadline()});
+  const Effort effort{kWithoutLimit, request_deadline()};
+  request.body = write_sign_body(certificate_serial, what, client(), wants_receipts_);
+  Result<net::Response> response = call(credential, request, kAnswerLimit, effort);
+  if (wants_receipts_ && response && response->status == 400) {
+    // A control plane that knows of no receipts takes the member for a mistake.
+    request.body = write_sign_body(certificate_serial, what, client(), false);
+    response = call(credential, request, kAnswerLimit, effort);
+  }
   if (!response) return unanswered(response.error());
   if (response->status != 200) return refused(*response);
   return reply(parse_signed(response->body), response->status);

@@ -53,6 +53,7 @@ class HttpControlPlane final : public ControlPlane {
   const Result<std::vector<net::Url>> urls_;
   const std::chrono::milliseconds request_timeout_;
   const std::chrono::milliseconds list_timeout_;
+  const bool wants_receipts_;
   const Log& log_;
   net::ConnectionPool pool_;
   std::atomic<std::size_t> preferred_{0};  // index of the url that answered last

@@ -3,12 +3,17 @@
 #include <utility>
 
 #include "remote/approval.h"
+#include "remote/receipts.h"
 
 namespace sealwright::remote {
 
 RemoteSigningService::RemoteSigningService(std::unique_ptr<ControlPlane> plane,
-                                           Settings::Approval approval, const Log& log)
-    : plane_(std::move(plane)), approval_(std::move(approval)), log_(log) {}
+                                           Settings::Approval approval, std::string receipts,
+                                           const Log& log)
+    : plane_(std::move(plane)),
+      approval_(std::move(approval)),
+      receipts_(std::move(receipts)),
+      log_(log) {}
 
 Result<std::unique_ptr<Catalogue>> RemoteSigningService::fetch_catalogue(
     const Credential& credential, const std::optional<std::string>& held) {
@@ -32,6 +37,7 @@ Result<Signed> RemoteSigningService::sign(const Credential& credential, const st
     } while (!answer && answer.error().is_want_of_grant());
   }
   if (!answer) return fail(for_person(signer, answer.error()));
+  if (!receipts_.empty()) keep_receipt(receipts_, signer, *answer, log_);
   return *std::move(answer);
 }
 

@@ -1,9 +1,10 @@
-// SigningService over a ControlPlane: signs, and gets the grant where one is wanting.
+// SigningService over a ControlPlane: signs, gets the grant where one is wanting, keeps receipts.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/log.h"
 #include "base/settings.h"
@@ -16,9 +17,9 @@ namespace sealwright::remote {
 // Any number of threads; one that waits for an approval holds up no other.
 class RemoteSigningService final : public SigningService {
  public:
-  // `log` must outlive this object.
+  // `log` must outlive this object. `receipts`: the folder for them; empty: they are not kept.
   RemoteSigningService(std::unique_ptr<ControlPlane> plane, Settings::Approval approval,
-                       const Log& log);
+                       std::string receipts, const Log& log);
 
   Result<std::unique_ptr<Catalogue>> fetch_catalogue(
       const Credential& credential, const std::optional<std::string>& held) override;
@@ -31,6 +32,7 @@ class RemoteSigningService final : public SigningService {
  private:
   const std::unique_ptr<ControlPlane> plane_;
   const Settings::Approval approval_;
+  const std::string receipts_;
   const Log& log_;
   std::atomic<bool> stopped_{false};
   RecentRefusals refusals_;

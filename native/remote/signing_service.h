@@ -37,6 +37,7 @@ struct Catalogue {
 struct Signed {
   Bytes signature;           // RSA octets (the size of the modulus) or ECDSA r‖s (IEEE P1363)
   std::string operation_id;  // of the audit row; empty: not told
+  std::string receipt = {};  // C2SP tlog-proof; empty: not asked for, or not told
 };
 
 class SigningService {
@@ -55,6 +56,7 @@ class SigningService {
   // Errors: CKR_FUNCTION_REJECTED (denied, or the certificate changed), CKR_DEVICE_REMOVED (404),
   // CKR_USER_NOT_LOGGED_IN (401), CKR_FUNCTION_CANCELED (waited in vain for an approval),
   // CKR_DEVICE_ERROR; those that a person can act on say so.
+  // With `[receipts]`, the receipt is kept there; where that fails, a line says so.
   virtual Result<Signed> sign(const Credential& credential, const std::string& signer,
                               const std::string& certificate_serial,
                               const crypto::DigestToSign& what) = 0;

@@ -23,6 +23,7 @@ constexpr std::size_t kIdText = 64;
 constexpr std::size_t kCertificate = 65'536;  // octets
 constexpr std::size_t kPublicKey = 8'192;
 constexpr std::size_t kSignature = 4096;
+constexpr std::size_t kReceipt = 262'144;  // octets
 constexpr std::size_t kChainLength = 16;
 constexpr std::size_t kTitle = 2'000;
 constexpr std::size_t kText = 65'536;  // what is read of a sentence before it is cut
@@ -299,6 +300,9 @@ Result<Signed> parse_signed(std::string_view body) {
   // For a log alone: no signature is thrown away for it.
   made.operation_id = reader.text_if_any("operation_id", kIdText);
   if (!is_record_id(made.operation_id)) made.operation_id.clear();
+  Reader proof(answer.members(), "answer");
+  made.receipt = proof.text_if_any("receipt", kReceipt);
+  if (!proof.ok()) made.receipt.clear();
   return made;
 }
 
@@ -346,7 +350,7 @@ std::string write_approval_request(const Settings::Approval& terms, const Client
 }
 
 std::string write_sign_body(const std::string& certificate_serial, const crypto::DigestToSign& what,
-                            const ClientContext& client) {
+                            const ClientContext& client, bool with_receipt) {
   json::object body;
   body["scheme"] = what.scheme->name;
   body["hash"] = name_of(what.hash);
@@ -367,6 +371,7 @@ std::string write_sign_body(const std::string& certificate_serial, const crypto:
   add("module_version", client.module_version);
   body["client"] = std::move(about);
   body["certificate_serial"] = certificate_serial;
+  if (with_receipt) body["receipt"] = true;
   return json::serialize(body);
 }
 

@@ -16,8 +16,8 @@ namespace sealwright::remote {
 // Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
 Result<std::unique_ptr<Catalogue>> parse_catalogue(std::string_view body, std::string etag);
 
-// A signature of at most 4096 octets; an operation's id that is absent or no identifier is empty.
-// Errors: CKR_DEVICE_ERROR.
+// A signature of at most 4096 octets; an operation's id that is absent or no identifier is empty,
+// and so is a receipt that is absent, no text or longer than 256 KiB. Errors: CKR_DEVICE_ERROR.
 Result<Signed> parse_signed(std::string_view body);
 
 // RFC 9457; members that are absent or of another type are empty.
@@ -29,7 +29,7 @@ struct Problem {
 Problem parse_problem(std::string_view body);
 
 std::string write_sign_body(const std::string& certificate_serial, const crypto::DigestToSign& what,
-                            const ClientContext& client);
+                            const ClientContext& client, bool with_receipt);
 
 // Errors: CKR_DEVICE_ERROR naming the field. Unknown fields are ignored.
 Result<ApprovalRequest> parse_approval_request(std::string_view body);

@@ -189,6 +189,7 @@ Result<LoadedSettings> load_settings() {
   if (auto done = apply(*draft, loaded); !done) return fail(done.error());
   static_cast<Settings&>(loaded) = std::move(draft->settings);
   if (is_privileged() || loaded.log_file == "/dev/stderr") loaded.log_file.clear();
+  if (is_privileged()) loaded.receipts_folder.clear();
   loaded.has_own_proxy = loaded.proxy.url.has_value();
   if (auto done = settle_proxy(loaded.proxy); !done) return fail(done.error());
   settle_authorities(loaded.tls);

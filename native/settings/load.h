@@ -21,8 +21,8 @@ struct LoadedSettings : Settings {
 
 // The file is the one that SEALWRIGHT_CONFIG names, else ~/.config/sealwright/pkcs11.toml, else
 // /etc/sealwright/pkcs11.toml, else none. The last one counts as absent where the user may not read
-// it and the variables suffice; in a privileged process it is the only one, without variables and
-// without a log file. No url at all is no error here: a module that nobody configured must load.
+// it and the variables suffice; in a privileged process it is the only one, without variables,
+// log file and receipts. No url at all is no error here: a module that nobody configured must load.
 // Errors: CKR_GENERAL_ERROR for the person, naming the file and line, or the variable.
 Result<LoadedSettings> load_settings();
 

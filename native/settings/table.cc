@@ -115,6 +115,12 @@ constexpr std::array kRows = {
         [](Value& value, Draft& into) {
           return to_wait(text(value), into.settings.approval.wait);
         }},
+    Row{"receipts.directory", "SEALWRIGHT_RECEIPTS_DIRECTORY", Form::kPath, kText, "none",
+        "where each signature leaves its receipt, `OPERATION.tlog-proof`; it must be there",
+        [](Value& value, Draft& into) {
+          into.settings.receipts_folder = text(value);
+          return true;
+        }},
     Row{"log.level", "SEALWRIGHT_LOG_LEVEL", Form::kText, kLogLevel, "`warning`",
         "`off`, `error`, `warning`, `info`, `debug`",
         [](Value& value, Draft& into) {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sealwright._native import Settings
 
 _CLOCKS_APART = timedelta(seconds=60)
+_MOST_WITNESSES = 100
 _CERTIFICATE_ENDS_SOON = timedelta(days=30)
 _AWAY = "Check the URL, and that the server runs."
 
@@ -170,11 +171,23 @@ def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
         for sentence in who.warnings:
             yield Finding("api key", State.WARN, sentence)
         yield from _signers(client.catalogue().value.signers)
+        if who.role in ("admin", "auditor"):
+            yield from _witnesses(client)
     except Refused as refusal:
         next_step = "An admin gives out a new one with: sealwright identity key add NAME"
         yield Finding("api key", State.FAIL, f"{url} refuses it: {refusal.title}", next_step)
     except ClientError as fault:
         yield Finding("url", State.FAIL, str(fault), "Try again; if it stays, ask its operator.")
+
+
+def _witnesses(client: Client) -> Iterator[Finding]:
+    """As far as this caller may see them."""
+    for each in client.witnesses(_MOST_WITNESSES).value.items:
+        if each.failure is None:
+            yield Finding("witness", State.OK, f"{each.name} signs the log's checkpoints")
+        else:
+            text = f"{each.name} does not sign the log's checkpoints: {each.failure}"
+            yield Finding("witness", State.WARN, text, "See sealwright log witness list.")
 
 
 def _connection(url: str, settings: "Settings") -> Connection:
@@ -242,7 +255,12 @@ def _signer(signer: CatalogueSigner) -> Finding:
     if signer.role not in {"administrator", "operator"}:
         next_step = f"sealwright member add {signer.name} IDENTITY --role operator"
         return Finding("signers", State.WARN, f"{text}: this identity may not sign", next_step)
-    if signer.not_after and signer.not_after - datetime.now(UTC) < _CERTIFICATE_ENDS_SOON:
+    last = signer.usable_until
+    if last and last - datetime.now(UTC) < _CERTIFICATE_ENDS_SOON:
+        if signer.not_after and last < signer.not_after:
+            next_step = "Its CA needs another issuing certificate."
+            text = f"{text}: one that issued it ends on {last:%Y-%m-%d}"
+            return Finding("signers", State.WARN, text, next_step)
         next_step = f"Renew it: sealwright signer renew {signer.name}"
         return Finding("signers", State.WARN, f"{text}: that is soon", next_step)
     return Finding("signers", State.OK, text)

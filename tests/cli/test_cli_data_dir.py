@@ -90,7 +90,8 @@ def test_it_says_what_the_server_says_and_the_server_goes_on(
     admin.json("identity", "create", "read-beside", "--kind", "machine")
     after = audit(folder, "verify", "--json").json()
     assert after["rows"] == before["rows"] + 1
-    assert after == admin.json("audit", "verify")
+    said = admin.json("audit", "verify")
+    assert after == {name: said[name] for name in after}
     query = ("list", "--actor", "admin", "--limit", "7", "--json")
     assert audit(folder, *query).json() == admin.json("audit", *query)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import KEY, call, run
+from tests.cli.conftest import KEY, ask, call, run
 from tests.cli.scripted_server import ScriptedServer, answer
 
 
@@ -28,18 +28,18 @@ def test_a_server_that_is_down_is_3() -> None:
 
 
 def test_a_socket_that_is_not_there_is_3(tmp_path: Path) -> None:
-    ended = call(f"unix:{tmp_path}/none.sock", "signer", "list")
+    ended = ask(f"unix:{tmp_path}/none.sock", "signer", "list")
     assert ended.code == 3
     assert "no such file or directory" in ended.err
 
 
 def test_a_name_that_does_not_resolve_is_3() -> None:
-    assert call("https://sealwright.invalid", "signer", "list").code == 3
+    assert ask("https://sealwright.invalid", "signer", "list").code == 3
 
 
 def test_the_next_url_is_tried_when_no_connection_can_be_made() -> None:
     with ScriptedServer(answer("200 OK", b'{"items": [], "next": null}')) as server:
-        ended = call(f"http://127.0.0.1:{free_port()},{server.url}", "signer", "list")
+        ended = ask(f"http://127.0.0.1:{free_port()},{server.url}", "signer", "list")
     assert ended.code == 0
     assert len(server.heads) == 1
 
@@ -62,7 +62,7 @@ def test_what_does_not_speak_as_a_control_plane_is_told_so(
     said: bytes, code: int, words: str
 ) -> None:
     with ScriptedServer(said) as server:
-        ended = call(server.url, "signer", "list")
+        ended = ask(server.url, "signer", "list")
     assert ended.code == code, ended.err
     assert words in ended.err
     assert "Traceback" not in ended.err
@@ -72,7 +72,7 @@ def test_redirects_are_never_followed() -> None:
     with ScriptedServer(answer("200 OK", b'{"items": [], "next": null}')) as elsewhere:
         moved = answer("307 Moved", b"", "text/html", f"Location: {elsewhere.url}/v1/signers")
         with ScriptedServer(moved) as server:
-            ended = call(server.url, "signer", "list")
+            ended = ask(server.url, "signer", "list")
     assert ended.code == 1
     assert "redirect" in ended.err
     assert elsewhere.heads == []
@@ -84,7 +84,7 @@ def test_an_export_that_breaks_off_is_no_success() -> None:
         b"Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
     )
     with ScriptedServer(said) as server:
-        ended = call(server.url, "audit", "export")
+        ended = ask(server.url, "audit", "export")
     assert ended.code == 3
     assert ended.out == "{}\n"
 
@@ -105,7 +105,7 @@ def problem(**more: str) -> bytes:
 
 def test_a_refusal_is_told_with_its_code_its_id_and_what_to_do() -> None:
     with ScriptedServer(problem()) as server:
-        ended = call(server.url, "signer", "show", "release")
+        ended = ask(server.url, "signer", "show", "release")
     assert ended.code == 1
     assert ended.out == ""
     assert ended.err == (
@@ -117,7 +117,7 @@ def test_a_refusal_is_told_with_its_code_its_id_and_what_to_do() -> None:
 
 def test_with_json_a_refusal_is_one_object_on_stderr() -> None:
     with ScriptedServer(problem(field="name")) as server:
-        ended = call(server.url, "signer", "show", "release", "--json")
+        ended = ask(server.url, "signer", "show", "release", "--json")
     assert ended.code == 1
     assert ended.out == ""
     assert json.loads(ended.err)["error"] == {
@@ -133,8 +133,8 @@ def test_with_json_a_refusal_is_one_object_on_stderr() -> None:
 def test_what_a_server_says_cannot_draw_on_the_terminal() -> None:
     hostile = problem(title="a\x1b[31mb\u202ec", request_id="\x07", request="\x9b7")
     with ScriptedServer(hostile) as server:
-        ended = call(server.url, "signer", "list")
-        for_machines = call(server.url, "signer", "list", "--json")
+        ended = ask(server.url, "signer", "list")
+        for_machines = ask(server.url, "signer", "list", "--json")
     assert "a\\x1b[31mb\\u202ec" in ended.err
     assert "sealwright request show \\x9b7" in ended.err
     for shown in (ended.err, for_machines.err):
@@ -145,7 +145,7 @@ def test_what_a_server_says_cannot_draw_on_the_terminal() -> None:
 def test_names_are_one_segment_of_a_path_whatever_they_hold() -> None:
     with ScriptedServer(problem()) as server:
         for name in ("../identities", "a/b?c#d", ".."):
-            call(server.url, "signer", "show", "--", name)
+            ask(server.url, "signer", "show", "--", name)
     paths = [head.split()[1] for head in server.heads]
     assert paths == [
         b"/v1/signers/..%2Fidentities",

@@ -18,12 +18,17 @@ from controlplane.domain.ranges import DELETION
 from controlplane.domain.subject import Subject
 from controlplane.service.gate import Proposed
 from controlplane.service.installation import new_admin_key
-from tests.world import World, a_call
+from tests.world import A_TIMESTAMP_QUERY, World, a_call
 
 USER = IdentityKind.USER
 LEAD = Step("lead", 2, ("ann", "bob", "dora"))
 SECURITY = Step("security", 1, ("carol",))
 CREW = Step("crew", 1, ("@crew", "carol"))
+
+WITNESS = (
+    "https://witness.example",
+    "witness.example+0080fed4+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+)
 
 
 @dataclass
@@ -79,6 +84,7 @@ class Everything:
         to.groups.remove(world.admin, "crew", "eve")
         to.groups.delete(world.admin, "gone")
         to.settings.set(world.admin, "approval-hold", "1h")
+        to.witnesses.add(world.admin, *WITNESS)
 
     def _enrol(self, name: str, role: ServerRole | None = None) -> None:
         to = self.world.services
@@ -156,6 +162,8 @@ class Everything:
         for _ in range(2):
             to.signing.sign(self["eve"], a_call("release"))
         to.signing.sign(self["ci"], a_call("quick"))
+        to.timestamps.answer(None, None, A_TIMESTAMP_QUERY)
+        to.timestamps.answer(self["ci"], "192.0.2.7", A_TIMESTAMP_QUERY)
 
     def _proposals(self) -> None:
         world, to = self.world, self.world.services

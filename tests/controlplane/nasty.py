@@ -166,7 +166,10 @@ def _calls(document: Schema, method: str, template: str, described: Schema) -> I
 def body_schema(described: Schema) -> Schema | None:
     if "requestBody" not in described:
         return None
-    schema: Schema = described["requestBody"]["content"]["application/json"]["schema"]
+    content = described["requestBody"]["content"]
+    if "application/json" not in content:
+        return None  # octets, of which the document says nothing
+    schema: Schema = content["application/json"]["schema"]
     return schema
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from controlplane.domain.tree import grow
 from controlplane.service import log
 from tests.controlplane.conftest import Api
 from tests.world import SetClock
@@ -122,7 +123,8 @@ def test_the_export_is_the_whole_chain_in_order(api: Api, ci: str) -> None:
         assert row["previous_hash"] == previous
         previous = row["row_hash"]
     head = api.get("/v1/operations/head").json
-    assert head == {"sequence": rows[-1]["sequence"], "row_hash": previous}
+    assert (head["sequence"], head["row_hash"]) == (rows[-1]["sequence"], previous)
+    assert head["tree_root"] == grow(0, b"", [row["row_hash"] for row in rows]).root.hex()
     assert rows[::-1] == api.rows(limit=1000)
 
 

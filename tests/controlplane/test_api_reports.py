@@ -114,7 +114,8 @@ def test_pages_go_from_the_oldest_to_the_newest_and_name_the_head(api: Api, ci: 
     while True:
         page = api.get("/v1/operations/report", params={"limit": 2} | cursor).json
         seen += [each["sequence"] for each in page["items"]]
-        assert page["head"] == api.get("/v1/operations/head").json
+        end = api.get("/v1/operations/head").json
+        assert page["head"] == {name: end[name] for name in ("sequence", "row_hash")}
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}

@@ -36,6 +36,7 @@ from controlplane.errors import Refused
 from controlplane.service.installation import Services, new_admin_key
 from controlplane.service.location import Location
 from controlplane.service.misfits import find_misfits
+from tests.controlplane.everything import WITNESS
 from tests.world import World
 
 LEAD = Step("lead", 1, ("ann", "bob"))
@@ -244,6 +245,21 @@ CHANGES = {
         "admin",
         lambda to, _, who: to.settings.set(who, "approval-hold", "2d"),
         (Row("settings:set", "approval-hold", None, "before after"),),
+    ),
+    "a witness": Change(
+        "witnesses.add",
+        "admin",
+        lambda to, _, who: to.witnesses.add(who, *WITNESS),
+        (Row("witness:add", "witness.example", None, "id url key"),),
+    ),
+    "a witness that goes": Change(
+        "witnesses.remove",
+        "admin",
+        lambda to, _, who: to.witnesses.remove(who, to.witnesses.add(who, *WITNESS).witness.id),
+        (
+            Row("witness:add", "witness.example", None, "id url key"),
+            Row("witness:remove", "witness.example", None, "id url key"),
+        ),
     ),
     "a group": Change(
         "groups.create",
@@ -514,6 +530,8 @@ CHANGES = {
 }
 
 READS = {
+    "jobs.list",
+    "jobs.on_record",
     "audit.explain",
     "audit.report",
     "state.verify",
@@ -550,14 +568,35 @@ READS = {
     "catalogue.rendered",
     "audit.export",
     "audit.get",
-    "audit.head",
+    "audit.end",
     "audit.list",
+    "log_keys.list",
+    "published_log.consistency",
+    "published_log.entries",
+    "published_log.inclusion",
+    "published_log.read",
+    "published_log.tile",
+    "witnesses.count_failing",
+    "witnesses.list",
+    "witnessing.find_witnessed",
+    "witnessing.last_witnessed",
+    "witnessing.with_cosignatures",
 }
 PROPOSALS = {"proposals.approve", "proposals.cancel", "proposals.reject"}
 """Of whose rows test_proposals tells."""
 NOTED = {"notices.mark_seen"}
 """What each key was told of is no change of anything else."""
+OF_THE_LOG = {  # test_receipts.py, test_tiles.py, test_witnessing.py
+    *("log_readers.admit", "published_log.checkpoint", "published_log.keep_published"),
+    *("published_log.publish", "receipts.of_operation", "receipts.of_row", "receipts.of_written"),
+    *("receipts.try_of_operation", "witnessing.submit_to_all"),
+}
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
+OF_TIMESTAMPS = {"timestamps.answer", "timestamps.renew_due"}  # test_timestamps.py
+OF_THE_BACKGROUND = {  # test_background.py, test_renewals.py
+    *("jobs.election", "jobs.leave", "jobs.note", "jobs.now", "jobs.take_over"),
+    "renewals.renew_due",
+}
 OF_THE_CLOCK = {"clock_acceptance.accept"}  # test_clock.py
 OF_A_ROLLBACK = {"suspensions.confirm", "suspensions.confirm_all"}  # test_suspensions.py
 SIGNS = {"signing.sign", "signing.steps", "signing.hand_in", "signing.record_refused"}
@@ -610,7 +649,16 @@ def test_the_table_has_every_use_case(scene: Scene) -> None:
         for method, _ in inspect.getmembers(use_cases, inspect.ismethod)
         if not method.startswith("_")
     }
-    elsewhere = PROPOSALS | NOTED | OF_STRANGERS | OF_THE_CLOCK | OF_A_ROLLBACK
+    elsewhere = (
+        PROPOSALS
+        | OF_THE_BACKGROUND
+        | NOTED
+        | OF_STRANGERS
+        | OF_THE_LOG
+        | OF_TIMESTAMPS
+        | OF_THE_CLOCK
+        | OF_A_ROLLBACK
+    )
     changes = {change.use_case for change in CHANGES.values()}
     assert offered == changes | elsewhere | READS | SIGNS
 
@@ -772,6 +820,16 @@ REFUSED: dict[str, tuple[str, str, Callable[[Services, Scene, Caller], object]]]
         "setting_not_found",
         "admin",
         lambda to, _, who: to.settings.set(who, "ghost", "on"),
+    ),
+    "witnesses.add": (
+        "invalid_request",
+        "admin",
+        lambda to, _, who: to.witnesses.add(who, "http://elsewhere.example", WITNESS[1]),
+    ),
+    "witnesses.remove": (
+        "witness_not_found",
+        "admin",
+        lambda to, _, who: to.witnesses.remove(who, "ghost"),
     ),
     "groups.create": (
         "group_exists",

@@ -19,6 +19,7 @@ from controlplane.audit.verification import Verification, verify_lines
 from controlplane.domain.identifier import new_id
 from controlplane.domain.model import Approval, HashAlgorithm, OperationKind, Outcome, Scheme
 from controlplane.domain.operation import Entry, Head, Operation
+from controlplane.domain.tree import grow
 
 ROWS = 60
 CHUNK = 6000  # bytes: some rows
@@ -89,6 +90,15 @@ def test_the_export_is_of_many_chunks() -> None:
 
 def test_a_sound_log_is_intact() -> None:
     assert in_two(EXPORT) == Verification(ROWS, True, None, HASHES[-1])
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_roots_of_its_tree_are_told_at_each_size_asked_for(processes: int) -> None:
+    sizes = (0, 1, 33, 47, ROWS)
+    found = verify_export([EXPORT], processes=processes, tree_sizes=(*sizes, ROWS + 1))
+    assert found.roots == {size: grow(0, b"", HASHES[:size]).root for size in sizes}
+    bent = b"".join([*LINES[:50], changed(LINES[50], actor="mallory"), *LINES[51:]])
+    assert not verify_export([bent], processes=processes, tree_sizes=sizes).roots
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from controlplane.api.refusals import status_of
+from controlplane.background.jobs import jobs_of
 from controlplane.domain.model import Caller, GrantState, MemberRole, SignerStatus, Step
 from controlplane.domain.operation import OperationFilter
 from controlplane.domain.page import PageRequest
 from controlplane.domain.ranges import DEFAULT_DELETION, DELETION
 from controlplane.errors import Refused
-from controlplane.service.installation import open_services
 from controlplane.service.signers import Signers
 from tests.world import World, a_call
 
@@ -196,15 +196,12 @@ class TestFromThenOn:
         assert (erased.entry.action, erased.entry.signer) == ("signer:erase", "release")
         assert (erased.entry.actor, erased.entry.api_key_id) == (None, None)
 
-    def test_its_keys_are_erased_by_who_asks_whether_the_server_is_ready(
+    def test_its_keys_are_erased_in_the_background_where_nobody_changes_anything(
         self, world: World
     ) -> None:
-        world.services.check_ready()
+        (job,) = [each for each in jobs_of(world.services) if each.name == "erase-deleted"]
+        job.run()
         assert private_keys(world) == 0
-
-    def test_its_keys_are_erased_when_the_server_starts(self, world: World) -> None:
-        with open_services(world.location, world.clock):
-            assert private_keys(world) == 0
 
     def test_they_are_erased_once(self, world: World) -> None:
         world.identity("zoe")

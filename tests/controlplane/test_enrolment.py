@@ -252,7 +252,7 @@ def test_who_fails_again_and_again_is_held_up_and_nobody_else(
     api: Api, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.freeze()
-    monkeypatch.setattr("controlplane.service.rates.BURST", 3)
+    monkeypatch.setattr("controlplane.service.rates.Bound.burst", 3)
     code = invite(api)
 
     def use(given: str, place: str) -> int:

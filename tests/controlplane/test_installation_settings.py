@@ -39,7 +39,16 @@ def values(api: Api) -> dict[str, str]:
 
 
 def test_each_has_its_default_until_it_is_set(api: Api) -> None:
-    defaults = {"approval-hold": "24h", "four-eyes": "off", "require-policy": "none"}
+    defaults = {
+        "approval-hold": "24h",
+        "four-eyes": "off",
+        "log-origin": "sealwright.example/",
+        "log-public": "off",
+        "renew-before": "30d",
+        "require-policy": "none",
+        "timestamp-from": "any",
+        "timestamp-policy": "1.3.6.1.4.1.32473.1",
+    }
     assert values(api) == defaults
     set_ = api.call("PUT", "/v1/settings/approval-hold", {"value": "48h"})
     assert (set_.status_code, set_.json["value"], set_.json["default"]) == (200, "48h", "24h")
@@ -49,8 +58,8 @@ def test_each_has_its_default_until_it_is_set(api: Api) -> None:
 
 
 def test_a_list_of_them_comes_in_pages(api: Api) -> None:
-    first = api.get("/v1/settings", params={"limit": 2}).json
-    rest = api.get("/v1/settings", params={"limit": 2, "cursor": first["next"]}).json
+    first = api.get("/v1/settings", params={"limit": 4}).json
+    rest = api.get("/v1/settings", params={"limit": 4, "cursor": first["next"]}).json
     names = [each["name"] for each in first["items"] + rest["items"]]
     assert (names, rest["next"]) == (sorted(each.name for each in SETTINGS), None)
 

@@ -180,7 +180,7 @@ class TestAKeyThatWorksFromSomeAddresses:
         self, api: Api, key: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock.freeze()
-        monkeypatch.setattr("controlplane.service.rates.BURST", 3)
+        monkeypatch.setattr("controlplane.service.rates.Bound.burst", 3)
         body = {"scheme": "ecdsa", "hash": "sha256", "digest": "AAAA" * 10 + "AAA="}
         came = [
             api.post("/v1/signers/release/sign", body, key=key, remote_addr=ELSEWHERE).status_code

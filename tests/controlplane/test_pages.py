@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from controlplane.api.pages import items
+from controlplane.domain.job import JobRecord
 from controlplane.domain.page import MAX_OCTETS, Page, PageRequest
 from controlplane.domain.ranges import PAGE
 from controlplane.service.cursor import cut, read_number
+from controlplane.service.installation import Services
 from tests.controlplane.conftest import Api
+from tests.controlplane.test_witnesses_listed import a_key
 
 PEOPLE = [f"{number:02}-{'x' * 61}" for number in range(64)]
 WIDE = "\U0001f600" * 1024  # 4 octets each
@@ -54,9 +57,15 @@ def test_policies_with_many_approvers(api: Api) -> None:
     assert [len(page) for page in pages(api, "/v1/policies", limit=10)] == [10, 10, 4]
 
 
-def test_every_list_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_list_is_bounded(
+    api: Api, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new one is held to it by itself, and only needs two items here."""
     ann = api.user("ann")
+    at = services.jobs.now()
+    services.jobs.take_over([JobRecord(name, "", 1, at, "here", 1) for name in ("one", "two")])
+    for name in ("one.example", "two.example"):
+        api.made("/v1/log/witnesses", {"url": f"https://{name}", "key": a_key(name)})
     for name in ("one", "two"):
         api.made("/v1/groups", {"name": name})
         step = {"name": "lead", "required": 1, "approvers": ["ann"]}

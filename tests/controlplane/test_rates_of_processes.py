@@ -24,7 +24,7 @@ def count_until_refused(rates: Rates, identity: str, now: datetime = NOW) -> int
 
 
 def test_the_bound_is_one_for_all_processes() -> None:
-    places = shared_places()
+    places = shared_places().callers
     child = os.fork()
     if child == 0:
         try:

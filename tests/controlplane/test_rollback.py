@@ -30,6 +30,7 @@ from controlplane.service.location import Location
 from controlplane.service.start import make_ready
 from controlplane.store import rows
 from controlplane.store.tables import Installation
+from tests.controlplane.tlog import open_note
 from tests.postgresql import PostgresqlServer
 from tests.postgresql import postgresql as postgresql
 from tests.world import World, a_call
@@ -161,9 +162,10 @@ def test_it_goes_on_once_its_head_is_accepted(gone_back: Store) -> None:
     noted, head = json.loads(gone_back.anchor.read_text()), gone_back.head
     gone_back.start(accept=head)
     with gone_back.opened():
-        row = gone_back.world.last_row().entry
+        new_key, row = (each.entry for each in gone_back.world.rows()[:2])
     said = row.details or {}
     assert (row.action, row.actor) == ("installation:rollback", None)
+    assert (new_key.action, new_key.object) == ("log:key", said["instance"])
     assert (row.object, said["reason"]) == (noted["instance"], "store_rolled_back")
     assert (said["noted_sequence"], said["noted_hash"]) == (noted["sequence"], noted["row_hash"])
     assert (said["found_hash"], said["rows_lost"]) == (head, 3)
@@ -390,3 +392,41 @@ def test_a_store_from_before_an_accepted_rollback_is_refused(gone_back: Store) -
     assert refusal.code == "store_rolled_back"
     gone_back.start(accept=gone_back.head)
     gone_back.start()
+
+
+def test_the_log_of_a_store_that_was_restored_is_another_one(store: Store) -> None:
+    """So that nothing which it signs contradicts what was signed for rows that are lost."""
+    with store.served() as services:
+        (key,) = services.log_keys.list()
+        note = services.published_log.checkpoint().note
+        store.back_up()
+        store.world.machine_key("late")
+    assert verifies(json.loads(store.anchor.read_text())["checkpoint"], key.text)
+    store.put_back()
+    store.start(accept=store.head)
+    with store.opened() as services:
+        new, former = services.log_keys.list()
+        assert verifies(services.published_log.checkpoint().note, new.text)
+    assert former.text == key.text
+    assert former.log_key.ended_at is not None
+    assert former.log_key.key.handle == b""  # it can never sign again
+    assert new.log_key.origin != former.log_key.origin
+    assert verifies(note, former.text)
+
+
+def test_a_restored_log_does_not_take_the_name_that_it_had(store: Store) -> None:
+    with store.served() as services:
+        services.settings.set(store.world.admin, "log-origin", "log.example.com/signing")
+        services.published_log.checkpoint()
+        store.back_up()
+        store.world.machine_key("late")
+    store.put_back()
+    store.start(accept=store.head)
+    with store.opened() as services:
+        new, former = services.log_keys.list()
+    assert former.log_key.origin == "log.example.com/signing"
+    assert new.log_key.origin == f"log.example.com/signing/{new.log_key.instance}"
+
+
+def verifies(note: str, key: str) -> bool:
+    return open_note(note, key).size > 0

@@ -138,9 +138,9 @@ class TestWhoSees:
 
     def test_only_server_roles_export(self, world: World, audit: Audit, ann: Caller) -> None:
         auditor = world.identity("eve", role=ServerRole.AUDITOR)
-        head = audit.head(auditor)
+        head = audit.end(auditor)
         assert [row.sequence for row in audit.export(auditor)] == list(range(1, head.sequence + 1))
-        for read in (audit.export, audit.head):
+        for read in (audit.export, audit.end):
             with pytest.raises(Refused) as refused:
                 read(ann)
             assert status_of(refused.value.code) == 403
@@ -149,10 +149,10 @@ class TestWhoSees:
         self, world: World, audit: Audit, ann: Caller
     ) -> None:
         rows = audit.export(world.admin)
-        head = audit.head(world.admin)
+        head = audit.end(world.admin)
         sign(world, ann, "a")
         assert [row.sequence for row in rows][-1] == head.sequence
-        assert audit.head(world.admin).sequence == head.sequence + 1
+        assert audit.end(world.admin).sequence == head.sequence + 1
 
     def test_rows_of_one_number_stay_together_at_the_edge_of_a_slice(
         self, world: World, audit: Audit, monkeypatch: pytest.MonkeyPatch
@@ -165,4 +165,4 @@ class TestWhoSees:
             connection.executescript(twice.statements("sqlite"))
         monkeypatch.setattr(operations, "_EXPORT_ROWS", BAD)
         sequences = [row.sequence for row in audit.export(world.admin)]
-        assert sequences == sorted([*range(1, audit.head(world.admin).sequence + 1), BAD])
+        assert sequences == sorted([*range(1, audit.end(world.admin).sequence + 1), BAD])

@@ -59,7 +59,9 @@ UNIQUE = {
     "authorities": ("position",),
     "enrolments": ("hash",),
     "grants": ("request_id",),
+    "log_keys": ("instance", "origin"),
     "signers": ("number",),
+    "witnesses": ("key",),
 }
 """Columns beside names and keys."""
 MAY_BE_EMPTY = ("accepted_clock",)

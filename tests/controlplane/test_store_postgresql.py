@@ -171,6 +171,38 @@ class TestWriters:
             pool.submit(write).result()
 
 
+class TestReplacing:
+    """Another program has the store: a session of our name, in that of a test."""
+
+    OTHER = "sealwright"
+
+    def test_is_refused_while_another_has_the_store(
+        self, url: str, store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgresql_store, "_ENDING_SECONDS", 0)
+        with psycopg.connect(url, application_name=self.OTHER):
+            for attempt in (store.check_alone, store.replacing().__enter__):
+                with pytest.raises(Refused) as refused:
+                    attempt()
+                assert refused.value.code == "store_in_use"
+
+    def test_waits_for_one_that_is_ending(self, url: str, store: PostgresqlStore) -> None:
+        """A process that was waited for has sessions until the server notices."""
+        asked = "SELECT 1 FROM pg_stat_activity WHERE query LIKE %s AND pid NOT IN (%s, %s)"
+        with (
+            ThreadPoolExecutor(1) as pool,
+            psycopg.connect(url, autocommit=True) as watcher,
+            psycopg.connect(url, application_name=self.OTHER) as ending,
+        ):
+            check = pool.submit(store.check_alone)
+            both = (watcher.info.backend_pid, ending.info.backend_pid)
+            while not watcher.execute(asked, ("%pg_stat_%", *both)).fetchone():
+                threading.Event().wait(0.01)
+            assert not check.done()
+            ending.close()
+            check.result()
+
+
 class TestSettings:
     def test_are_pinned_whatever_the_role_has_by_default(
         self, server: PostgresqlServer, url: str, store: PostgresqlStore

@@ -45,6 +45,17 @@ def test_a_second_signature_is_added_and_with_replace_it_is_the_only_one(
     assert "verified signatures: 1" in must_script(bench, replacing)
 
 
+def test_an_exe_gets_a_timestamp_that_osslsigncode_verifies(
+    shell_for: ShellFor, signed_with: SignedWith
+) -> None:
+    bench = shell_for("p256", Access.CONFIGURED)
+    make_exe(bench, "app.exe")
+    said = must_script(bench, recipe("Timestamps", "jsign"))
+    assert OK in said
+    assert "Timestamp Server Signature verification: ok" in said
+    signed_with(TOOL, VERSION, "EXE with timestamp (p256)")
+
+
 def test_without_the_login_that_is_needed_nothing_is_signed(shell_for: ShellFor) -> None:
     bench = shell_for("p256", Access.LOGIN)
     unsigned = make_exe(bench, "app.exe").read_bytes()

@@ -77,6 +77,7 @@ class Machine:
             "request_timeout": "0.1",
             "log_level": "debug",
             "log_file": str(self.home / "variable.log"),
+            "receipts_directory": str(self.home),
         }
 
 
@@ -122,14 +123,20 @@ def assert_refused(ended: Ended, line: str) -> None:
     assert ended.err == f"sealwright: {line}\n"
 
 
-def test_neither_home_nor_variables_nor_log_files_count(
+def test_neither_home_nor_variables_count_and_no_file_is_written(
     machine: Machine, control_plane: ControlPlane
 ) -> None:
-    machine.configure(more=f'[log]\nlevel = "debug"\nfile = "{machine.home}/etc.log"\n')
+    kept = machine.etc / "receipts"
+    kept.mkdir()
+    machine.configure(
+        more=f'[log]\nlevel = "debug"\nfile = "{machine.home}/etc.log"\n'
+        f'[receipts]\ndirectory = "{kept}"\n'
+    )
     ended = machine.sign(**machine.hostile_variables())
     assert ended.code == 0, ended
     verify(control_plane, "p256", ended.signatures)
-    assert not list(machine.home.glob("*.log"))
+    written = {*machine.home.glob("*.log"), *machine.home.glob("*.tlog-proof"), *kept.iterdir()}
+    assert not written
 
 
 def test_the_same_program_without_the_right_heeds_its_user(machine: Machine) -> None:

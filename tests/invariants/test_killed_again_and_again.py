@@ -18,6 +18,7 @@ from tests.invariants.loaded_service import (
     Service,
     figures,
     loadable,
+    run,
     under_load,
     until,
 )
@@ -39,14 +40,20 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
 
 @dataclass
 class Killer:
+    """`folder`: for checkpoints that it keeps, as somebody outside would."""
+
     chance: random.Random
     killed: Counter[str]
+    folder: Path
 
     def strike(self, node: ControlPlane) -> None:
         until(lambda: len(node.workers()) == WORKERS)  # those killed before were replaced
+        kept = self.folder / f"{self.killed.total()}.checkpoint"
+        kept.write_text(node.client().log_checkpoint())
         if self.chance.random() < MAIN_PROCESSES:
             node.kill_main()
             start_again(node)
+            run(node, "log", "check", str(kept))
             self.killed["main processes"] += 1
         else:
             victim = self.chance.choice(node.workers())
@@ -69,13 +76,17 @@ def start_again(node: ControlPlane) -> None:
 
 
 def test_after_kills_at_random_points_clients_and_log_agree(
-    service: Service, capsys: pytest.CaptureFixture[str]
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Tree, chain and state as well, and whatever the log signed before."""
     began = time.monotonic()
-    killer = Killer(random.Random(KILLS), Counter())  # noqa: S311
+    killer = Killer(random.Random(KILLS), Counter(), tmp_path)  # noqa: S311
     with under_load(service) as load:
         while killer.killed.total() < KILLS:
             load.await_more(killer.chance.randrange(1, 150))
             killer.strike(killer.chance.choice(service.nodes))
+    for kept in sorted(tmp_path.glob("*.checkpoint")):
+        run(service.nodes[0], "log", "check", str(kept))
+    run(service.nodes[0], "audit", "verify", "--state")
     with capsys.disabled():
         print(figures(service, load, began, killer.killed))  # noqa: T201  # for a person

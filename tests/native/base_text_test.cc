@@ -95,9 +95,11 @@ TEST(ApiKey, HasOneForm) {
 }
 
 TEST(Masking, HidesKeysWholeOrNot) {
-  EXPECT_EQ(mask_api_keys("a swk_abc, swk_Z9"), "a swk_***, swk_***");
-  EXPECT_EQ(mask_api_keys("swk_ and 43 characters: swk_"), "swk_ and 43 characters: swk_");
-  EXPECT_EQ(mask_api_keys("none"), "none");
+  EXPECT_EQ(mask_credentials("a swk_abc, swk_Z9"), "a swk_***, swk_***");
+  EXPECT_EQ(mask_credentials("swk_ and 43 characters: swk_"), "swk_ and 43 characters: swk_");
+  EXPECT_EQ(mask_credentials("swt_T1 swe_E2,swk_K3"), "swt_*** swe_***,swk_***");
+  EXPECT_EQ(mask_credentials("swk_swt_T1 swe_E2swk_K3"), "swk_swt_*** swe_***swk_***");
+  EXPECT_EQ(mask_credentials("swx_abc sw_abc none"), "swx_abc sw_abc none");
 }
 
 TEST(Escaping, KeepsTextOnOneHarmlessLine) {

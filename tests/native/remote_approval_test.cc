@@ -70,7 +70,7 @@ class ApprovalTest : public ::testing::Test {
     approval.request = given.ask;
     approval.wait = given.wait;
     service_ = std::make_unique<RemoteSigningService>(
-        std::make_unique<HttpControlPlane>(settings, log_), approval, log_);
+        std::make_unique<HttpControlPlane>(settings, log_), approval, "", log_);
     return *service_;
   }
   Result<Signed> sign(const ScriptedServer& server, const Given& given,

@@ -45,7 +45,8 @@ class Client {
   explicit Client(Settings settings, Credential caller = kCaller)
       : caller_(std::move(caller)),
         log_(settings.log_level, ""),
-        service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval, log_) {}
+        service_(std::make_unique<HttpControlPlane>(settings, log_), settings.approval,
+                 settings.receipts_folder, log_) {}
   explicit Client(const ScriptedServer& server) : Client(settings_for({server.url()})) {}
 
   Result<Signed> sign() {

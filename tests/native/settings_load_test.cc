@@ -100,7 +100,8 @@ TEST_F(Config, AFileMaySetEverything) {
       "[signers]\nrelease = 7\n[tls]\nca_file = \"/ca\"\n"
       "[timeouts]\nconnect = 2\nrequest = 1.5\nlist = 7\n"
       "[approval]\nrequest = true\nwindow = \"8h\"\nsignings = 3\njustification = \"why\"\n"
-      "wait = \"10m\"\n[log]\nlevel = \"debug\"\nfile = \"/log\"\n");
+      "wait = \"10m\"\n[log]\nlevel = \"debug\"\nfile = \"/log\"\n"
+      "[receipts]\ndirectory = \"/receipts\"\n");
   const auto settings = load_settings();
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->urls, (std::vector<std::string>{"https://a", "unix:/s"}));
@@ -114,6 +115,7 @@ TEST_F(Config, AFileMaySetEverything) {
   EXPECT_EQ(settings->list_timeout, std::chrono::seconds(7));
   EXPECT_EQ(settings->log_level, LogLevel::kDebug);
   EXPECT_EQ(settings->log_file, "/log");
+  EXPECT_EQ(settings->receipts_folder, "/receipts");
   EXPECT_TRUE(settings->approval.request);
   EXPECT_EQ(settings->approval.window, std::chrono::hours(8));
   EXPECT_EQ(settings->approval.signings, 3U);
@@ -261,12 +263,14 @@ TEST_F(Config, WhatStandsAroundAValueIsNotPartOfIt) {
 
 TEST_F(Config, ARelativePathStartsAtTheFileThatNamesIt) {
   write("secrets/key", kKey);
-  use("api_key_file = \"secrets/key\"\n[tls]\nca_file = \"ca.pem\"\n[log]\nfile = \"log\"\n");
+  use("api_key_file = \"secrets/key\"\n[tls]\nca_file = \"ca.pem\"\n[log]\nfile = \"log\"\n"
+      "[receipts]\ndirectory = \"receipts\"\n");
   const auto settings = load_settings();
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->api_key->reveal(), kKey);
   EXPECT_EQ(settings->tls.ca_file, folder_ / "ca.pem");
   EXPECT_EQ(settings->log_file, folder_ / "log");
+  EXPECT_EQ(settings->receipts_folder, folder_ / "receipts");
 }
 
 TEST_F(Config, ARelativePathInAVariableStartsHere) {

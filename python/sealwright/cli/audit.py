@@ -23,7 +23,9 @@ def audit() -> None:
 
 @audit.command("list")
 @name_options
-@click.option("--kind", type=click.Choice(["sign", "change"]), help="Only this kind of row.")
+@click.option(
+    "--kind", type=click.Choice(["sign", "change", "timestamp"]), help="Only this kind of row."
+)
 @click.option("--outcome", type=click.Choice(["succeeded", "denied", "failed"]))
 @time_options
 @page_options

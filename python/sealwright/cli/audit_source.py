@@ -10,7 +10,7 @@ import msgspec
 
 from sealwright.cli.options import client
 from sealwright.cli.server_side import refusals_told
-from sealwright.client.objects import Head, Operation, Page, Report, ReportedOperation, State
+from sealwright.client.objects import LogEnd, Operation, Page, Report, ReportedOperation, State
 
 if TYPE_CHECKING:
     from sealwright.client.call import Answer
@@ -30,7 +30,7 @@ class Source(Protocol):
 
     def explain_operation(self, name: str) -> "Answer[ReportedOperation]": ...
 
-    def operations_head(self) -> "Answer[Head]": ...
+    def operations_head(self) -> "Answer[LogEnd]": ...
 
     def export_operations(self, since_head: str | None = None) -> Iterator[bytes]: ...
 
@@ -58,8 +58,8 @@ class _Stored:
     def explain_operation(self, name: str) -> "Answer[ReportedOperation]":
         return _answer(ReportedOperation, self._log.explain(name))
 
-    def operations_head(self) -> "Answer[Head]":
-        return _answer(Head, self._log.head())
+    def operations_head(self) -> "Answer[LogEnd]":
+        return _answer(LogEnd, self._log.end())
 
     def export_operations(self, since_head: str | None = None) -> Iterator[bytes]:
         with refusals_told():

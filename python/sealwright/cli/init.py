@@ -23,6 +23,7 @@ class _FirstAdmin(msgspec.Struct):
     created_at: datetime
     api_key_id: str
     data_dir: str
+    log_key: str
     api_key: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -86,6 +87,7 @@ def init(
         with refusals_told():
             create = installation.new_admin_key if new_admin_key else installation.initialise
             admin = create(location)
+            log_key = installation.read_log_key(location)
     except BaseException:
         output.discard()
         raise
@@ -102,11 +104,18 @@ def init(
             created_at=who.created_at,
             api_key_id=admin.api_key_id,
             data_dir=str(data_dir.absolute()),
+            log_key=log_key,
         )
         if key_out is None:
             first.api_key = admin.api_key
         print_object(first)
     else:
-        facts([("data directory", data_dir.absolute()), ("admin", who.name)])
+        facts(
+            [
+                ("data directory", data_dir.absolute()),
+                ("admin", who.name),
+                ("log key", log_key),
+            ]
+        )
         output.tell(admin.api_key)
         _say_how_to_start(data_dir)

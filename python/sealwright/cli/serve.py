@@ -1,6 +1,9 @@
 """sealwright serve: the control plane."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 import msgspec
@@ -8,6 +11,9 @@ import msgspec
 from sealwright.cli.options import LocalCommand, invocation
 from sealwright.cli.output import print_object
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @click.command(cls=LocalCommand)
@@ -94,10 +100,37 @@ def serve(
     except InvalidSettings as faults:
         raise click.UsageError("\n".join(faults.faults)) from None
     with refusals_told():
-        if invocation().json:
-            server.serve(settings, announce=_print_json)
-        else:
-            server.serve(settings)
+        shown: _Shown = {"announce": _print_json} if invocation().json else {}
+        if sys.stderr.isatty():
+            shown["tell"] = _GrowthBar()
+        server.serve(settings, **shown)
+
+
+class _Shown(TypedDict, total=False):
+    announce: Callable[[str], None]
+    tell: Callable[[int, int], None]
+
+
+class _GrowthBar:
+    """On stderr, a terminal: of the tree over a log from before it had one."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    def __call__(self, rows: int, of: int) -> None:
+        if self._progress is None:
+            # Not at the top: rich takes longer to load than most commands to run.
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._progress = Progress(console=Console(stderr=True), redirect_stdout=False)
+            self._progress.start()
+            self._progress.add_task("building the log's tree", total=of)
+        (task,) = self._progress.task_ids
+        self._progress.update(task, completed=rows)
+        if rows == of:
+            self._progress.stop()
+            self._progress = None
 
 
 class _Listening(msgspec.Struct):

@@ -7,6 +7,7 @@ from typing import Unpack
 import msgspec
 
 from sealwright.client.call import Answer, Caller, given, part
+from sealwright.client.errors import UnexpectedAnswerError
 from sealwright.client.objects import (
     AcceptedClock,
     ApiKey,
@@ -14,14 +15,17 @@ from sealwright.client.objects import (
     Certificate,
     Chain,
     Confirmed,
+    ConsistencyProof,
     DisabledIdentity,
     Enrolled,
     Explanation,
     Grant,
     Group,
-    Head,
     Health,
     Identity,
+    Job,
+    LogEnd,
+    LogKeys,
     Member,
     NewApiKey,
     NewEnrolment,
@@ -39,6 +43,7 @@ from sealwright.client.objects import (
     SigningRequest,
     State,
     Suspension,
+    Witness,
 )
 
 
@@ -146,6 +151,9 @@ class Client(Caller):
 
     def settings(self, limit: int, cursor: str | None = None) -> Answer[Page[Setting]]:
         return self._get("/v1/settings", Page[Setting], limit=limit, cursor=cursor)
+
+    def jobs(self, limit: int, cursor: str | None = None) -> Answer[Page[Job]]:
+        return self._get("/v1/jobs", Page[Job], limit=limit, cursor=cursor)
 
     def accept_clock(self) -> Answer[AcceptedClock]:
         return self._call("POST", "/v1/recovery/accept-clock", AcceptedClock)
@@ -427,8 +435,42 @@ class Client(Caller):
         """`name`: its id, or its sequence number."""
         return self._call("GET", f"/v1/operations/{part(name)}/report", ReportedOperation)
 
-    def operations_head(self) -> Answer[Head]:
-        return self._call("GET", "/v1/operations/head", Head)
+    def log_checkpoint(self) -> str:
+        """The published one, as a signed note.
+
+        Raises:
+            ValueError: it is no text.
+        """
+        return self._send("GET", "/v1/log/checkpoint").body.decode()
+
+    def log_consistency(self, old: int, new: int) -> Answer[ConsistencyProof]:
+        return self._get("/v1/log/consistency", ConsistencyProof, old=old, new=new)
+
+    def witnesses(self, limit: int, cursor: str | None = None) -> Answer[Page[Witness]]:
+        return self._get("/v1/log/witnesses", Page[Witness], limit=limit, cursor=cursor)
+
+    def add_witness(self, url: str, key: str) -> Answer[Witness]:
+        return self._call("POST", "/v1/log/witnesses", Witness, {"url": url, "key": key})
+
+    def remove_witness(self, witness_id: str) -> None:
+        self._send("DELETE", f"/v1/log/witnesses/{part(witness_id)}")
+
+    def receipt(self, operation_id: str, *, witnessed: bool = False) -> str:
+        """A C2SP tlog-proof. `witnessed`: refused until a witness has signed its
+        checkpoint."""
+        query = "?witnessed=1" if witnessed else ""
+        path = f"/v1/operations/{part(operation_id)}/receipt{query}"
+        response = self._send("GET", path)
+        try:
+            return response.body.decode()
+        except UnicodeDecodeError:
+            raise UnexpectedAnswerError(f"{response.url} answered {path} with no text") from None
+
+    def operations_head(self) -> Answer[LogEnd]:
+        return self._call("GET", "/v1/operations/head", LogEnd)
+
+    def log_keys(self) -> Answer[LogKeys]:
+        return self._get("/v1/log/keys", LogKeys)
 
     def state(self) -> Answer[State]:
         return self._call("GET", "/v1/state", State)

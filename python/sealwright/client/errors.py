@@ -1,6 +1,9 @@
 """What can go wrong between a caller and the control plane, as words for a person."""
 
-from sealwright.client.objects import ProposedChange
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # commands that call no server start faster without it
+    from sealwright.client.objects import ProposedChange
 
 
 class ClientError(Exception):
@@ -26,7 +29,7 @@ class UnexpectedAnswerError(ClientError):
 class Proposed(ClientError):  # noqa: N818  # an answer, not a fault
     """Nothing changed yet: others have to agree. `body` is the API's own JSON."""
 
-    def __init__(self, change: ProposedChange, body: bytes) -> None:
+    def __init__(self, change: "ProposedChange", body: bytes) -> None:
         super().__init__(f"Proposed as {change.proposal.id}.")
         self.change = change
         self.body = body

@@ -146,6 +146,23 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Job(msgspec.Struct, frozen=True):
+    """What runs in the background. `every_seconds`: between two runs; `failures`: of the last runs,
+    in a row; `failure`: of the last that failed, in words; `node`, `process`: where it runs."""
+
+    name: str
+    does: str
+    every_seconds: int
+    next_at: datetime
+    ran_at: datetime | None
+    succeeded_at: datetime | None
+    failures: int
+    failed_at: datetime | None
+    failure: str | None
+    node: str
+    process: int
+
+
 class Suspension(msgspec.Struct, frozen=True):
     """What a rollback suspended. `kind`: api_key, grant, approval; `identity`: whose it is;
     `signer`: that it is about, None for a key."""
@@ -225,6 +242,7 @@ class Signer(msgspec.Struct, frozen=True):
     locality: str | None = None
     country: str | None = None
     deletes_at: datetime | None = None
+    usable_until: datetime | None = None
     policy: str | None = None
     role: str | None = None
     warnings: list[str] = []
@@ -510,12 +528,54 @@ class Head(msgspec.Struct, frozen=True):
     row_hash: str
 
 
+class ConsistencyProof(msgspec.Struct, frozen=True):
+    hashes: list[bytes]
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """`name`: of its key. `size`: entries of the last checkpoint that it signed; `failure`: of the
+    last try."""
+
+    id: str
+    name: str
+    url: str
+    key: str
+    created_at: datetime
+    size: int | None = None
+    signed_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str | None = None
+
+
+class LogEnd(Head, frozen=True):
+    """`tree_root`: of the Merkle tree over all rows, in hex; None where the store does not say."""
+
+    tree_root: str | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """A page of one; `head`: the end of the log when it was made."""
 
     items: list[ReportedOperation]
     head: Head
     next: str | None = None
+
+
+class LogKey(msgspec.Struct, frozen=True):
+    """`key`: `name+hash+base64` (C2SP signed-note)."""
+
+    key: str
+    origin: str
+    created_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+
+
+class LogKeys(msgspec.Struct, frozen=True):
+    """The one that signs, then those that did."""
+
+    items: list[LogKey]
 
 
 class State(msgspec.Struct, frozen=True):
@@ -536,6 +596,7 @@ class CatalogueSigner(msgspec.Struct, frozen=True):
     role: str | None
     key: str
     not_after: datetime | None
+    usable_until: datetime | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Talking to witnesses (C2SP tlog-witness)."""
