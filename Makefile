@@ -17,7 +17,7 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
-.PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
+.PHONY: help set-up build demo test lint style tidy lock native-build native-tests native-watched \
   python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
   test-portable format clean
 
@@ -35,10 +35,16 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
 	@echo "make format  let the formatters have their way"
 
 set-up:
 	@.ci/set-up
+
+# What is pinned stays, unless LOCK=--upgrade.
+LOCK ?=
+lock: set-up
+	@PYTHON=$(PYTHON) requirements/lock $(LOCK)
 
 # The editable install: Python sources are used in place; native code is built again when it changed.
 build: set-up $(VENV)/.built
