@@ -75,4 +75,4 @@ def _refusal_of(fault: OSError) -> CommandError:
         return CommandError(
             f"The folder that this was started in cannot be used: {why}.", code="no_folder"
         )
-    return CommandError(f"{why}.")
+    return CommandError(f"Its answer cannot be written, or a file not be used: {why}.")
