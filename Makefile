@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .PHONY: help set-up set-up-run set-up-test build demo test lint style tidy lock native-build \
   native-tests native-watched python-tests test-foreign sanitizers forks kills siege fuzz \
-  fuzz-a-minute bench portable test-portable release release-check format clean
+  fuzz-a-minute bench portable test-portable man release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -36,6 +36,9 @@ help:
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
+	@echo "make man     the manual pages, in build/man"
+	@echo "make release        all that is given out, of this commit, signed, in dist/release"
+	@echo "make release-check  whether that verifies: CHECK='--root FILE --log-key KEY'"
 	@echo "make format  let the formatters have their way"
 
 set-up:
