@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
   python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
-  test-portable format clean
+  test-portable image test-image test-packages format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,6 +35,8 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make image       the server as an OCI image, in dist"
+	@echo "make test-image  that image, in runc, as root"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -182,6 +184,13 @@ test-portable: portable build
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
+
+# What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
+image: wheels
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+test-image: image build
+	@$(VENV)/bin/pytest -q tests/image
+test-packages: test-image
 
 format: set-up
 	@$(VENV)/bin/ruff check -q --fix .
