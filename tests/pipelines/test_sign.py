@@ -91,9 +91,7 @@ class TestSigns:
         job.must_sign(**signing, requirement=f"{packed} --hash=sha256:{digest}")
         assert (job.folder / "app.tar.p7s").exists()
 
-    def test_once_somebody_has_approved(
-        self, job: Job, own_plane: ControlPlane
-    ) -> None:
+    def test_once_somebody_has_approved(self, job: Job, own_plane: ControlPlane) -> None:
         client = own_plane.client()
         approver = key_of(client.create_identity("ann", "user").value)
         terms = PolicyTerms(max_signings=5, steps=[PolicyStep("release", 1, ["ann"])])
@@ -223,7 +221,11 @@ class TestSaysWhatIsWrongAndWhatToDo:
     @pytest.mark.parametrize(
         ("variables", "said", "next_step"),
         [
-            ({"api_key": ""}, "there is no API key", "Set SEALWRIGHT_API_KEY from your CI's secrets"),
+            (
+                {"api_key": ""},
+                "there is no API key",
+                "Set SEALWRIGHT_API_KEY from your CI's secrets",
+            ),
             ({"api_key": "two words"}, "what is set as the API key is none", "identity create"),
             ({"api_key": "swk_" + "x" * 43}, "does not take this API key", "identity key add NAME"),
             ({"signer": ""}, "SEALWRIGHT_SIGNER is ''", "Set it to a signer's name"),
@@ -321,4 +323,3 @@ def python_with_pip(folder: Path) -> Path:
 def _has_pip(python: str) -> bool:
     said = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
     return said.returncode == 0
-
