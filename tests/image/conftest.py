@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+IMAGE_USER = 10001
 STRANGER = 12345  # whom the image has never heard of
 SECONDS = 60
 
@@ -23,7 +24,7 @@ class Container:
     unpacked: Path
     folder: Path
     data: Path
-    """What /data is: the only folder that can be written to, the stranger's."""
+    """What /data is: the only folder that can be written to."""
     secrets: Path
     """What /etc/sealwright is: root's."""
 
@@ -112,6 +113,7 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def container(unpacked: Path, tmp_path: Path) -> Container:
     for each in ("containers", "data", "secrets"):
         (tmp_path / each).mkdir(mode=0o755)
-    (tmp_path / "data").chmod(0o700)
-    os.chown(tmp_path / "data", STRANGER, 0)
+    # As a new volume is: the image's, and the group's.
+    os.chown(tmp_path / "data", IMAGE_USER, 0)
+    (tmp_path / "data").chmod(0o770)
     return Container(unpacked, tmp_path / "containers", tmp_path / "data", tmp_path / "secrets")
