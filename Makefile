@@ -17,9 +17,10 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
-.PHONY: help set-up set-up-run set-up-test build demo test lint style tidy lock native-build \
-  native-tests native-watched python-tests test-foreign sanitizers forks kills siege fuzz \
-  fuzz-a-minute bench portable test-portable man release release-check format clean
+.PHONY: help set-up set-up-run set-up-test set-up-image build demo test lint style tidy lock \
+  native-build native-tests native-watched python-tests test-foreign sanitizers forks kills siege \
+  fuzz fuzz-a-minute bench portable test-portable wheels packages man image test-image \
+  test-packages release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,6 +36,8 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make image       the server as an OCI image, in dist"
+	@echo "make test-image  that image, in runc, as root"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
 	@echo "make man     the manual pages, in build/man"
 	@echo "make release        all that is given out, of this commit, signed, in dist/release"
@@ -47,6 +50,8 @@ set-up-run:
 	@.ci/set-up build run
 set-up-test:
 	@.ci/set-up build run test
+set-up-image:
+	@.ci/set-up build image
 
 # What is pinned stays, unless LOCK=--upgrade.
 LOCK ?=
@@ -195,6 +200,13 @@ test-portable: set-up-test portable build
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
+
+# What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
+image: wheels set-up-image
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+test-image: set-up-test image build
+	@$(VENV)/bin/pytest -q tests/image
+test-packages: test-image
 
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
