@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
   python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
-  test-portable format clean
+  test-portable test-pipelines format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,6 +35,7 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make test-pipelines  a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -107,7 +108,8 @@ FOREIGN := $(CURDIR)/build/foreign
 GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
   go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
 test-foreign: build \
-  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck)
+  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck \
+    read-goreleaser)
 	@$(VENV)/bin/pytest -q tests/foreign
 $(FOREIGN)/bin/jsign: $(wildcard tests/foreign/jsign/*)
 	@mvn -q -B -f tests/foreign/jsign/pom.xml -Dmaven.repo.local=$(FOREIGN)/maven \
@@ -123,6 +125,8 @@ $(FOREIGN)/bin/read-log: $(wildcard tests/foreign/log/go.* tests/foreign/log/*/*
 	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ ./...
 $(FOREIGN)/bin/fsck: $(wildcard tests/foreign/log/go.*)
 	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ tool
+$(FOREIGN)/bin/read-goreleaser: $(wildcard tests/foreign/goreleaser/go.* tests/foreign/goreleaser/*/*.go)
+	@cd tests/foreign/goreleaser && $(GO_BUILD) -o $(@D)/ ./...
 $(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tests/foreign/cryptoki/src/*)
 	@CARGO_HOME=$(FOREIGN)/cargo cargo build -q --locked -j $(JOBS) \
 	  --manifest-path tests/foreign/cryptoki/Cargo.toml --target-dir $(FOREIGN)/cryptoki
@@ -182,6 +186,12 @@ test-portable: portable build
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
+
+# What a pipeline's job does in a machine that has nothing but apt.
+test-pipelines: portable build
+	@tests/pipelines/bare/root
+	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
+	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
 
 format: set-up
 	@$(VENV)/bin/ruff check -q --fix .

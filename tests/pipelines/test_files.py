@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from tests.pipelines.conftest import HERE, SCRIPT, SIGNER, Job
+from tests.pipelines.gitlab import INPUT, TEMPLATE, documents, the_job
 
 ACTION = HERE / "action.yml"
 RECIPES = HERE / "docs" / "ci"
-TEMPLATE = RECIPES / "gitlab" / "templates" / "sign" / "template.yml"
 DOCUMENT = HERE / "docs" / "ci.md"
 CONFIGURED = {"SEALWRIGHT_URL", "SEALWRIGHT_SIGNER", "SEALWRIGHT_FOLDER"}
 """What a set-up machine has, for a build that signs by itself."""
@@ -92,60 +92,40 @@ def value_of(action: Any) -> str:
 
 
 class TestGitlab:
-    @pytest.fixture
-    def documents(self) -> list[Any]:
-        return list(yaml.safe_load_all(TEMPLATE.read_text()))
-
-    def test_the_component_keeps_to_gitlabs_schema(self, documents: list[Any]) -> None:
-        header, body = documents
+    def test_the_component_keeps_to_gitlabs_schema(self) -> None:
+        header, body = documents()
         check(header, "gitlab-ci")
         check(body, "gitlab-ci")
         with pytest.raises(jsonschema.ValidationError):
-            check(header | {"spec": {"input": {}}}, "gitlab-ci")
+            check({"spec": {"input": {}}}, "gitlab-ci")
 
-    def test_every_input_is_used_and_none_else(self, documents: list[Any]) -> None:
-        used = re.findall(r"\$\[\[ inputs\.(\w+) \]\]", TEMPLATE.read_text())
-        assert set(used) == set(documents[0]["spec"]["inputs"])
-        assert not any("key" in name for name in used)
+    def test_every_input_is_used_and_none_else(self) -> None:
+        inputs = set(documents()[0]["spec"]["inputs"])
+        assert set(INPUT.findall(TEMPLATE.read_text())) == inputs
+        assert not any("key" in name for name in inputs)
 
     def test_its_script_is_the_one_script(self) -> None:
         """`SEALWRIGHT_WRITE_GOLDEN=1` writes it anew."""
-        text = TEMPLATE.read_text()
+        text, script = TEMPLATE.read_text(), SCRIPT.read_text()
         begin, end = "<< 'SIGN'\n", "      SIGN\n"
         before, rest = text.split(begin)
-        after = rest[rest.index(end) :]
-        lines = SCRIPT.read_text().splitlines()
-        inside = "".join(f"      {line}\n" if line else "\n" for line in lines)
+        inside = "".join(f"      {line}\n" if line else "\n" for line in script.splitlines())
+        wanted = f"{before}{begin}{inside}{rest[rest.index(end) :]}"
         if os.environ.get("SEALWRIGHT_WRITE_GOLDEN"):
-            TEMPLATE.write_text(f"{before}{begin}{inside}{after}")
+            TEMPLATE.write_text(wanted)
         else:
-            assert text == f"{before}{begin}{inside}{after}"
-        assert "$[[" not in inside
-        assert not re.search(r"^\s*SIGN$", SCRIPT.read_text(), re.MULTILINE)
+            assert text == wanted
+        assert "$[[" not in script
+        assert "SIGN" not in script.splitlines()
 
-    def test_its_job_signs(self, documents: list[Any], job: Job, root: str) -> None:
-        header, _ = documents
-        inputs = {
-            name: each.get("default") for name, each in header["spec"]["inputs"].items()
-        } | {
-            "url": job.variables["SEALWRIGHT_URL"],
-            "signer": SIGNER,
-            "module": job.variables["SEALWRIGHT_MODULE"],
-            "files": "*.jar",
-            "packages": "",  # they are here
-        }
-
-        def filled(node: Any) -> Any:
-            """As GitLab does it: in each text by itself, after YAML was read."""
-            if isinstance(node, dict):
-                return {filled(name): filled(each) for name, each in node.items()}
-            if isinstance(node, list):
-                return [filled(each) for each in node]
-            if not isinstance(node, str):
-                return node
-            return re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda found: str(inputs[found[1]]), node)
-
-        signing = filled(documents[1])["sign"]
+    def test_its_job_signs(self, job: Job, root: str) -> None:
+        signing = the_job(
+            url=job.variables["SEALWRIGHT_URL"],
+            signer=SIGNER,
+            module=job.variables["SEALWRIGHT_MODULE"],
+            files="*.jar",
+            packages="",  # they are here
+        )
         job.variables = signing["variables"] | {
             "SEALWRIGHT_API_KEY": job.api_key,
             "CI_JOB_URL": "https://gitlab.example.org/job/1",

@@ -5,13 +5,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from sealwright.client.objects import PolicyStep, PolicyTerms
 from tests.pipelines.conftest import SCRIPT, SIGNER, Job
+from tests.pipelines.wheel import wheel
 from tests.receipt.conftest import Run, ask
 from tests.server import ControlPlane, key_of
 from tests.tools.artifacts import apk, make_exe
@@ -290,22 +290,6 @@ class TestSaysWhatIsWrongAndWhatToDo:
         said, next_step = job.refused(**self.FILES)
         assert said == "1 files are signed, but only 0 receipts came"
         assert "sealwright receipt get" in next_step
-
-
-def wheel(folder: Path, module: Path) -> Path:
-    """A wheel that holds the module, as sealwright-module's does."""
-    path = folder / "sealwright_module-1.0-py3-none-any.whl"
-    info = "sealwright_module-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(module, "sealwright_module/libsealwright-pkcs11.so")
-        archive.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: sealwright-module\nVersion: 1.0\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def python_with_pip(folder: Path) -> Path:
