@@ -17,9 +17,9 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
-.PHONY: help set-up build demo test lint style tidy native-build native-tests native-watched \
-  python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
-  test-portable test-pipelines format clean
+.PHONY: help set-up set-up-run set-up-test build demo test lint style tidy lock native-build \
+  native-tests native-watched python-tests test-foreign sanitizers forks kills siege fuzz \
+  fuzz-a-minute bench portable test-portable test-pipelines release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,11 +35,21 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
-	@echo "make test-pipelines  a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
+	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
+	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
 	@echo "make format  let the formatters have their way"
 
 set-up:
-	@.ci/set-up
+	@.ci/set-up build
+set-up-run:
+	@.ci/set-up build run
+set-up-test:
+	@.ci/set-up build run test
+
+# What is pinned stays, unless LOCK=--upgrade.
+LOCK ?=
+lock: set-up
+	@PYTHON=$(PYTHON) requirements/lock $(LOCK)
 
 # The editable install: Python sources are used in place; native code is built again when it changed.
 build: set-up $(VENV)/.built
@@ -49,10 +59,10 @@ $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 	  -C cmake.define.SEALWRIGHT_WERROR=ON -e .
 	@touch $@
 
-demo: build
+demo: set-up-run build
 	@docs/demo/run
 
-test: style native-tests python-tests native-watched
+test: set-up-test style native-tests python-tests native-watched
 
 # What watches the native code takes longer than all else: once for each state of it. The sum of the
 # state that passed last is committed with it.
@@ -69,7 +79,7 @@ native-watched:
 lint: style
 	@$(MAKE) -j $(JOBS) tidy
 
-style: build
+style: set-up-test build
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -85,7 +95,7 @@ build/tidy/%.ok: %.cc $(HEADERS) .clang-tidy | native-build
 	@clang-tidy --quiet -p build/dev $< 2> >(grep -v 'warnings\? generated' >&2)
 	@touch $@
 
-build/%/build.ninja: CMakeLists.txt CMakePresets.json | set-up
+build/%/build.ninja: CMakeLists.txt CMakePresets.json | set-up-test
 	@cmake --preset $* -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) \
 	  -DPython3_EXECUTABLE=$(CURDIR)/$(PYTHON) \
 	  -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" --no-warn-unused-cli > /dev/null
@@ -99,7 +109,7 @@ native-tests: native-build
 # One process more than there are CPUs: many tests wait, for a deadline or an answer. A test that hangs
 # fails with its name and where it stands, instead of holding up all others.
 TEST_SECONDS ?= 600
-python-tests: build
+python-tests: set-up-test build
 	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS)
 
 # Tools that no Debian package brings, in the versions of the lock files; what is downloaded and built
@@ -107,7 +117,7 @@ python-tests: build
 FOREIGN := $(CURDIR)/build/foreign
 GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
   go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
-test-foreign: build \
+test-foreign: set-up-test build \
   $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck \
     read-goreleaser)
 	@$(VENV)/bin/pytest -q tests/foreign
@@ -134,7 +144,7 @@ $(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tes
 
 # The module's own tests again, with the compiler watching: memory, undefined behaviour, races.
 sanitizers: sanitized-asan sanitized-tsan
-sanitized-%: build/%/build.ninja | set-up
+sanitized-%: build/%/build.ninja
 	@cmake --build build/$* -j $(JOBS)
 	@ctest --test-dir build/$* --output-on-failure -j $(JOBS)
 
@@ -147,7 +157,7 @@ forks: build native-build
 # What the tests do with a few kills, often enough to hit each point of a commit; and for each ten
 # kills a disk that is full, a database that is cut off, and a round of callers who use up a quota.
 KILLS ?= 200
-kills: build
+kills: set-up-test build
 	@SEALWRIGHT_KILLS=$(KILLS) SEALWRIGHT_FAULTS=$$(($(KILLS) / 10)) \
 	  SEALWRIGHT_ROUNDS=$$(($(KILLS) / 10)) $(VENV)/bin/pytest -q \
 	  tests/invariants/test_a_quota_is_exact.py \
@@ -157,7 +167,7 @@ kills: build
 
 # What the tests do of attacks, so many times longer, and each by every way in and on each database.
 SIEGE ?= 10
-siege: build
+siege: set-up-test build
 	@SEALWRIGHT_SIEGE=$(SIEGE) $(VENV)/bin/pytest -q tests/siege
 
 # Inputs that find something new are kept in build/fuzz/corpus, so that the next run starts there.
@@ -171,7 +181,7 @@ fuzz-a-minute:
 	@$(MAKE) fuzz FUZZ_SECONDS=4
 
 BENCH ?=
-bench: build
+bench: set-up-test build
 	@$(PYTHON) bench/run.py $(BENCH)
 
 # The module for other machines than this one: PORTABLE=x86_64-linux-gnu, where make build is for
@@ -181,19 +191,19 @@ portable: set-up
 	@PYTHON=$(CURDIR)/$(PYTHON) JOBS=$(JOBS) native/portable/build $(PORTABLE)
 
 # With the C library of an older system, and with all that the ordinary module is tried with.
-test-portable: portable build
+test-portable: set-up-test portable build
 	@tests/portable/debian-11
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
 
 # What a pipeline's job does in a machine that has nothing but apt.
-test-pipelines: portable build
+test-pipelines: set-up-test portable build
 	@tests/pipelines/bare/root
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
 
-format: set-up
+format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(VENV)/bin/ruff format -q .
 	@clang-format -i $(FORMATTED)

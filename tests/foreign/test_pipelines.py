@@ -92,14 +92,18 @@ def test_goreleaser_reads_how_cosign_signs(job: Job) -> None:
 def test_cosign_signs_as_goreleaser_has_it(set_up: Job) -> None:
     """Where somebody has built it: that takes longer than all else here."""
     if shutil.which("cosign", path=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}") is None:
-        pytest.skip("no cosign: go install -tags pkcs11key github.com/sigstore/cosign/v2/cmd/cosign")
+        pytest.skip(
+            "no cosign: go install -tags pkcs11key github.com/sigstore/cosign/v2/cmd/cosign"
+        )
     set_up.path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
     (set_up.folder / "checksums.txt").write_text("0  app\n")
     read = PROGRAMS / "read-goreleaser"
     words = build(set_up, read, RECIPES / "goreleaser" / ".goreleaser.yaml").strip()
     for name in ("SEALWRIGHT_SIGNER", "SEALWRIGHT_FOLDER"):
         words = words.replace(f"{{{{ .Env.{name} }}}}", set_up.variables[name])
-    words = words.replace("${signature}", "checksums.txt.sig").replace("${artifact}", "checksums.txt")
+    words = words.replace("${signature}", "checksums.txt.sig").replace(
+        "${artifact}", "checksums.txt"
+    )
     build(set_up, *words.split())
     bench = set_up.bench()
     leaf = Path(set_up.variables["SEALWRIGHT_FOLDER"]) / "leaf.pem"

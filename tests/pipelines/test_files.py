@@ -43,7 +43,9 @@ class TestGithub:
     def test_the_action_keeps_to_githubs_schema(self, action: Any) -> None:
         check(action, "github-actions")
         with pytest.raises(jsonschema.ValidationError):
-            check(action | {"runs": {"using": "composite", "steps": [{"run": "x"}]}}, "github-actions")
+            check(
+                action | {"runs": {"using": "composite", "steps": [{"run": "x"}]}}, "github-actions"
+            )
 
     def test_every_input_reaches_the_script_as_a_variable_and_no_other_way(
         self, action: Any
@@ -169,7 +171,10 @@ class TestBuildsThatSignByThemselves:
         pom = ET.parse(RECIPES / "maven" / "pom.xml")  # noqa: S314 - ours
         space = {"m": "http://maven.apache.org/POM/4.0.0"}
         (plugin,) = pom.findall(".//m:plugin", space)
-        settings = {each.tag.partition("}")[2]: each.text for each in plugin.find("m:configuration", space) or ()}
+        settings = {
+            each.tag.partition("}")[2]: each.text
+            for each in plugin.find("m:configuration", space) or ()
+        }
         assert settings["keystore"] == "NONE"
         assert settings["storetype"] == "PKCS11"
         assert settings["protectedAuthenticationPath"] == "true"
@@ -189,7 +194,9 @@ def test_every_recipe_is_on_the_page() -> None:
     page = DOCUMENT.read_text()
     recipes = [path for path in RECIPES.rglob("*") if path.is_file() and "src" not in path.parts]
     missing = [
-        path.relative_to(HERE / "docs") for path in recipes if f"(ci/{path.relative_to(RECIPES)})" not in page
+        path.relative_to(HERE / "docs")
+        for path in recipes
+        if f"(ci/{path.relative_to(RECIPES)})" not in page
     ]
     assert missing == []
 
@@ -206,11 +213,14 @@ def test_workflows_on_the_page_keep_to_githubs_schema() -> None:
     inputs = yaml.safe_load(ACTION.read_text())["inputs"]
     assert len(workflows) >= 2
     for workflow in workflows:
-        check({"on": workflow.pop(True)} | workflow, "github-workflows")  # YAML 1.1 reads "on" as true
+        check(
+            {"on": workflow.pop(True)} | workflow, "github-workflows"
+        )  # YAML 1.1 reads "on" as true
         for step in workflow["jobs"]["sign"]["steps"]:
             if "sealwright" in step.get("uses", ""):
                 assert set(step["with"]) <= set(inputs)
-                assert {name for name, each in inputs.items() if each.get("required")} <= set(step["with"])
+                assert {name for name, each in inputs.items() if each.get("required")} <= set(
+                    step["with"]
+                )
             if "uses" in step:
                 assert re.search(r"@[0-9a-fA-F]{40}\b|@COMMIT$", step["uses"]), step["uses"]
-

@@ -5,14 +5,16 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sealwright.client.objects import PolicyStep, PolicyTerms
+from tests.cli.conftest import Run, ask
 from tests.pipelines.conftest import SCRIPT, SIGNER, Job
 from tests.pipelines.wheel import wheel
-from tests.receipt.conftest import Run, ask
 from tests.server import ControlPlane, key_of
 from tests.tools.artifacts import apk, make_exe
 
@@ -83,7 +85,7 @@ class TestSigns:
         digest = hashlib.sha256(packed.read_bytes()).hexdigest()
         job.bench().write("app.tar", b"app")
         del job.variables["SEALWRIGHT_MODULE"]
-        job.path = f"{python_with_pip(tmp_path)}:{job.path}"
+        job.path = f"{Path(sys.executable).parent}:{job.path}"
         signing = {"tool": "openssl", "files": "app.tar", "timestamp": "no"}
         for wrong in (f"{packed} --hash=sha256:{'0' * 64}", f"{packed}"):
             said, _ = job.refused(**signing, requirement=wrong)
@@ -91,9 +93,7 @@ class TestSigns:
         job.must_sign(**signing, requirement=f"{packed} --hash=sha256:{digest}")
         assert (job.folder / "app.tar.p7s").exists()
 
-    def test_once_somebody_has_approved(
-        self, job: Job, own_plane: ControlPlane
-    ) -> None:
+    def test_once_somebody_has_approved(self, job: Job, own_plane: ControlPlane) -> None:
         client = own_plane.client()
         approver = key_of(client.create_identity("ann", "user").value)
         terms = PolicyTerms(max_signings=5, steps=[PolicyStep("release", 1, ["ann"])])
@@ -218,12 +218,16 @@ class TestASetUpMachine:
 
 
 class TestSaysWhatIsWrongAndWhatToDo:
-    FILES = {"tool": "jarsigner", "files": "app.jar"}
+    FILES: ClassVar = {"tool": "jarsigner", "files": "app.jar"}
 
     @pytest.mark.parametrize(
         ("variables", "said", "next_step"),
         [
-            ({"api_key": ""}, "there is no API key", "Set SEALWRIGHT_API_KEY from your CI's secrets"),
+            (
+                {"api_key": ""},
+                "there is no API key",
+                "Set SEALWRIGHT_API_KEY from your CI's secrets",
+            ),
             ({"api_key": "two words"}, "what is set as the API key is none", "identity create"),
             ({"api_key": "swk_" + "x" * 43}, "does not take this API key", "identity key add NAME"),
             ({"signer": ""}, "SEALWRIGHT_SIGNER is ''", "Set it to a signer's name"),
@@ -283,26 +287,11 @@ class TestSaysWhatIsWrongAndWhatToDo:
         tool = job.temporary / "bin" / "jarsigner"
         tool.parent.mkdir()
         tool.write_text(
-            f'#!/bin/sh\nrmdir "{receipts}"\n{shutil.which("jarsigner")} "$@" && mkdir "{receipts}"\n'
+            f'#!/bin/sh\nrmdir "{receipts}"\n'
+            f'{shutil.which("jarsigner")} "$@" && mkdir "{receipts}"\n'
         )
         tool.chmod(0o755)
         job.path = f"{tool.parent}:{job.path}"
         said, next_step = job.refused(**self.FILES)
         assert said == "1 files are signed, but only 0 receipts came"
         assert "sealwright receipt get" in next_step
-
-
-def python_with_pip(folder: Path) -> Path:
-    """A folder whose python3 has pip, as far as this machine has one at all."""
-    for python in ("/usr/bin/python3", "/usr/local/bin/python3"):
-        if Path(python).exists() and _has_pip(python):
-            return Path(python).parent
-    made = folder / "python"
-    subprocess.run(["python3", "-m", "venv", str(made)], check=True, timeout=120)
-    return made / "bin"
-
-
-def _has_pip(python: str) -> bool:
-    said = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
-    return said.returncode == 0
-

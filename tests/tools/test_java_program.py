@@ -9,7 +9,7 @@ from tests.server import ControlPlane
 from tests.tools import openssl
 from tests.tools.matrix import ShellFor, every_access, every_signer
 from tests.tools.recipes import Access, must_script, recipe
-from tests.tools.summary import JDK, SignedWith, package_version
+from tests.tools.summary import SignedWith, jdk_version
 from tests.tools.tool import Ended, Workbench
 
 SIGN_FROM_THREADS = Path(__file__).parent / "SignFromThreads.java"
@@ -32,7 +32,7 @@ def test_the_java_program_signs_a_file_that_openssl_verifies(
     bench.write("app.bin", os.urandom(1_000_000))
     assert "Verified OK" in must_script(bench, recipe("Java programs"))
     openssl.must_verify(bench, 256, signed="app.bin", signature="app.sig")
-    signed_with("Java program", package_version(JDK), f"file ({signer})")
+    signed_with("Java program", jdk_version(), f"file ({signer})")
 
 
 @pytest.mark.parametrize("access", [Access.CONFIGURED, Access.LOGIN], ids=lambda each: each.value)
@@ -63,7 +63,7 @@ def test_eight_java_threads_share_a_key_and_each_signature_is_made_once(
     assert ended.out.splitlines() == [f"{algorithm} {THREADS * EACH}" for algorithm in algorithms]
     assert len(control_plane.signings(signer)) - before == THREADS * EACH * len(algorithms)
     for algorithm in algorithms:
-        signed_with("Java program", package_version(JDK), f"{algorithm}, 8 threads ({signer})")
+        signed_with("Java program", jdk_version(), f"{algorithm}, 8 threads ({signer})")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.capability import as_user
 from tests.server import ControlPlane, surroundings
 from tests.tools.matrix import ShellFor, every_access, every_signer
 from tests.tools.openssl import must_verify
@@ -51,8 +52,7 @@ class PlainUser(Workbench):
             return super().run(*arguments)
         for path in [self.folder, *self.folder.rglob("*")]:
             os.lchown(path, NOBODY, NOBODY)
-        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        return super().run(*become, *arguments)
+        return super().run(*as_user(NOBODY), *arguments)
 
 
 @pytest.fixture

@@ -2,10 +2,16 @@
 
 import sys
 
+from sealwright.cli.streams import drop_what_is_stuck, open_what_is_closed
+
 
 def main() -> None:
     """Runs the command line and ends the process: 0 done, 1 refused or failed, 2 wrong usage,
     3 server unreachable."""
+    open_what_is_closed()
     from sealwright.cli.run import run
 
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        drop_what_is_stuck()

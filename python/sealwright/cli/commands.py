@@ -10,6 +10,7 @@ from sealwright.cli.options import Group
 _COMMANDS = {
     "init": "sealwright.cli.init:init",
     "serve": "sealwright.cli.serve:serve",
+    "health": "sealwright.cli.health:health",
     "identity": "sealwright.cli.identity:identity",
     "enrol": "sealwright.cli.enrol:enrol",
     "whoami": "sealwright.cli.whoami:whoami",

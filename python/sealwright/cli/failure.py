@@ -103,6 +103,11 @@ NEXT_STEPS = {
     "master_key_wrong": "Name the right file with --master-key-file.",
     "address_unusable": "Give another address with --bind.",
     "overloaded": "Try again in a moment.",
+    "file_unusable": "Let this user at it, or name another place.",
+    "no_stdout": "Give it a stdout that takes it. What was asked for may be done already.",
+    "no_folder": "Go to another folder (cd /), or name files from the root on.",
+    "no_key_out": "Name a new file for it: --key-out FILE",
+    "no_home": "Say where the store is, or is to be: --data-dir DIR",
 }
 
 

@@ -11,6 +11,7 @@ from sealwright.cli.tables import Within, page_items
 
 if TYPE_CHECKING:
     from sealwright.client.client import Client
+    from sealwright.client.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -30,15 +31,18 @@ class Invocation:
     """Those that were made."""
 
     def client(self, *, with_key: bool = True) -> "Client":
-        """
-        Raises:
-            MisconfiguredError: what was said cannot be used.
-        """
+        """Raises MisconfiguredError: what was said cannot be used."""
         # Not at the top: commands that call no server start faster without it.
         from sealwright.client.client import Client
+
+        self.callers.append(Client(self.connection(with_key=with_key)))
+        return self.callers[-1]
+
+    def connection(self, *, with_key: bool) -> "Connection":
+        """Raises MisconfiguredError: what was said cannot be used."""
         from sealwright.client.connection import Connection
 
-        connection = Connection.resolve(
+        return Connection.resolve(
             os.environ,
             url=self.url,
             api_key_file=self.api_key_file,
@@ -48,8 +52,6 @@ class Invocation:
             insecure=self.insecure,
             with_key=with_key,
         )
-        self.callers.append(Client(connection))
-        return self.callers[-1]
 
 
 def invocation() -> Invocation:

@@ -55,6 +55,10 @@ class Client(Caller):
         """Needs no key."""
         return self._call("GET", "/v1/health/live", Health)
 
+    def ready(self) -> Answer[Health]:
+        """Needs no key."""
+        return self._call("GET", "/v1/health/ready", Health)
+
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)
 

@@ -142,6 +142,8 @@ def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
         return HTTPConnectionPool(host, address.port)
     context = trust(connection.ca_file, os.environ)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if connection.any_on_loopback and connection.api_key is None and address.is_local:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
     if (proxy := connection.proxy.way_to(address)) is None:
