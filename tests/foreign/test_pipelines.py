@@ -17,6 +17,7 @@ job = pipelines.job
 machine_key = pipelines.machine_key
 pipeline_plane = pipelines.pipeline_plane
 root = pipelines.root
+trust = pipelines.trust
 
 RECIPES = HERE / "docs" / "ci"
 REPOSITORY = PROGRAMS.parent / "maven"
@@ -57,21 +58,21 @@ def build(job: Job, *command: str | Path) -> str:
     return done.stdout
 
 
-def test_maven_signs_what_it_packages(set_up: Job, root: str) -> None:
+def test_maven_signs_what_it_packages(set_up: Job) -> None:
     need("mvn", "maven")
     shutil.copy(RECIPES / "maven" / "pom.xml", set_up.folder)
     build(set_up, "mvn", "-q", "-B", f"-Dmaven.repo.local={REPOSITORY}", "package")
-    assert set_up.verify_jar(root, "target/app-1.0.jar").splitlines()[0] == "jar verified."
+    assert set_up.verify_jar("target/app-1.0.jar").splitlines()[0] == "jar verified."
     assert len(set_up.receipts()) == 1
 
 
-def test_gradle_signs_what_it_assembles(set_up: Job, root: str) -> None:
+def test_gradle_signs_what_it_assembles(set_up: Job) -> None:
     need("gradle", "gradle")
     shutil.copy(RECIPES / "gradle" / "build.gradle", set_up.folder)
     (set_up.folder / "settings.gradle").write_text("rootProject.name = 'app'\n")
     home = set_up.folder.parent / "gradle"
     build(set_up, "gradle", "--offline", "--no-daemon", "-g", home, "assemble")
-    assert set_up.verify_jar(root, "build/libs/app.jar").splitlines()[0] == "jar verified."
+    assert set_up.verify_jar("build/libs/app.jar").splitlines()[0] == "jar verified."
     assert len(set_up.receipts()) == 1
 
 

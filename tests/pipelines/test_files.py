@@ -57,7 +57,7 @@ class TestGithub:
         assert handed == set(action["inputs"])
         assert set(step["env"]) <= variables_in(SCRIPT.read_text())
 
-    def test_its_step_signs(self, action: Any, job: Job, root: str, tmp_path: Path) -> None:
+    def test_its_step_signs(self, action: Any, job: Job, tmp_path: Path) -> None:
         (step,) = action["runs"]["steps"]
         inputs = {name: each.get("default", "") for name, each in action["inputs"].items()}
         inputs |= {
@@ -78,9 +78,9 @@ class TestGithub:
             "GITHUB_ENV": str(tmp_path / "env"),
         }
         job.jar("app")
-        ended = job.shell(step["run"], shell=step["shell"])
+        ended = job.step(step["run"], by=step["shell"])
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "app.jar") == "jar verified."
+        assert job.verify_jar("app.jar") == "jar verified."
         output = re.fullmatch(r"\$\{\{ steps\.sign\.outputs\.(\w+) \}\}", value_of(action))
         assert output is not None
         told = dict(line.split("=") for line in (tmp_path / "output").read_text().splitlines())
@@ -120,7 +120,7 @@ class TestGitlab:
         assert "$[[" not in script
         assert "SIGN" not in script.splitlines()
 
-    def test_its_job_signs(self, job: Job, root: str) -> None:
+    def test_its_job_signs(self, job: Job) -> None:
         signing = the_job(
             url=job.variables["SEALWRIGHT_URL"],
             signer=SIGNER,
@@ -134,9 +134,9 @@ class TestGitlab:
         }
         job.jar("app")
         script = "\n".join([*signing["before_script"], *signing["script"]])
-        ended = job.shell(f"set -o pipefail\n{script}", shell="bash")
+        ended = job.step(f"set -o pipefail\n{script}", by="bash")
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "app.jar") == "jar verified."
+        assert job.verify_jar("app.jar") == "jar verified."
         kept = [each for path in signing["artifacts"]["paths"] for each in job.folder.glob(path)]
         assert kept == [job.folder / "app.jar", *job.receipts()]
         assert len(job.receipts()) == 1
@@ -145,7 +145,7 @@ class TestGitlab:
 class TestJenkins:
     FILE = RECIPES / "jenkins" / "Jenkinsfile"
 
-    def test_what_its_shell_runs_signs(self, job: Job, root: str) -> None:
+    def test_what_its_shell_runs_signs(self, job: Job) -> None:
         text = self.FILE.read_text()
         set_there = dict(re.findall(r"^ +(SEALWRIGHT_\w+) = '(.*)'$", text, re.MULTILINE))
         assert {*set_there, "SEALWRIGHT_API_KEY"} <= variables_in(SCRIPT.read_text())
@@ -155,9 +155,9 @@ class TestJenkins:
         job.jar("app").rename(job.folder / "build" / "libs" / "app.jar")
         (job.folder / "ci").mkdir()
         (job.folder / "ci" / "sign").write_bytes(SCRIPT.read_bytes())
-        ended = job.shell(step)
+        ended = job.step(step)
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "build/libs/app.jar") == "jar verified."
+        assert job.verify_jar("build/libs/app.jar") == "jar verified."
         assert len(job.receipts()) == 1
 
     def test_groovy_never_reads_the_key(self) -> None:

@@ -69,5 +69,5 @@ def test_a_job_signs_a_jar(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert job.api_key not in done.stdout + done.stderr
-    assert job.verify_jar(root, "app.jar") == "jar verified."
+    assert job.verify_jar("app.jar") == "jar verified."
     assert len(job.receipts()) == 1
