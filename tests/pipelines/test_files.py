@@ -15,12 +15,15 @@ import yaml
 
 from tests.pipelines.conftest import HERE, SCRIPT, SIGNER, Job
 from tests.pipelines.gitlab import INPUT, TEMPLATE, documents, the_job
+from tests.tools.tool import Ended
 
 ACTION = HERE / "action.yml"
 RECIPES = HERE / "docs" / "ci"
 DOCUMENT = HERE / "docs" / "ci.md"
 CONFIGURED = {"SEALWRIGHT_URL", "SEALWRIGHT_SIGNER", "SEALWRIGHT_FOLDER"}
 """What a set-up machine has, for a build that signs by itself."""
+PLAIN = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+"""What GitHub puts an input in the place of."""
 
 
 def check(document: Any, schema: str) -> None:
@@ -53,44 +56,62 @@ class TestGithub:
         """What stands in `run` itself would be read by the shell."""
         (step,) = action["runs"]["steps"]
         assert "${{" not in step["run"]
-        handed = set(re.findall(r"inputs\.([a-z-]+)", " ".join(step["env"].values())))
-        assert handed == set(action["inputs"])
+        handed = [PLAIN.fullmatch(each) for each in step["env"].values()]
+        assert {each[1] for each in handed if each} == set(action["inputs"])
+        assert None not in handed
         assert set(step["env"]) <= variables_in(SCRIPT.read_text())
 
     def test_its_step_signs(self, action: Any, job: Job, tmp_path: Path) -> None:
-        (step,) = action["runs"]["steps"]
-        inputs = {name: each.get("default", "") for name, each in action["inputs"].items()}
-        inputs |= {
-            "url": job.variables["SEALWRIGHT_URL"],
-            "api-key": job.api_key,
-            "signer": SIGNER,
-            "module": job.variables["SEALWRIGHT_MODULE"],
-            "files": "*.jar",
-        }
-        values = {}
-        for name, expression in step["env"].items():
-            plain = re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", expression)
-            values[name] = inputs[plain[1]] if plain else ""
-        job.variables = values | {
-            "GITHUB_ACTION_PATH": str(HERE),
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_OUTPUT": str(tmp_path / "output"),
-            "GITHUB_ENV": str(tmp_path / "env"),
-        }
         job.jar("app")
-        ended = job.step(step["run"], by=step["shell"])
+        ended = run_step(action, job, tmp_path, files="*.jar")
         assert ended.code == 0, ended.out + ended.err
         assert job.verify_jar("app.jar") == "jar verified."
-        output = re.fullmatch(r"\$\{\{ steps\.sign\.outputs\.(\w+) \}\}", value_of(action))
+        output = re.fullmatch(
+            r"\$\{\{ steps\.sign\.outputs\.(\w+) \}\}", action["outputs"]["receipts"]["value"]
+        )
         assert output is not None
         told = dict(line.split("=") for line in (tmp_path / "output").read_text().splitlines())
         assert Path(told[output[1]]) == job.folder / "receipts"
         assert len(job.receipts()) == 1
         assert not (tmp_path / "env").exists()
 
+    def test_without_files_its_step_sets_the_job_up(
+        self, action: Any, job: Job, tmp_path: Path
+    ) -> None:
+        ended = run_step(action, job, tmp_path)
+        assert ended.code == 0, ended.out + ended.err
+        later = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+        assert later["SEALWRIGHT_FOLDER"] == f"{tmp_path}/runner/sealwright"
+        assert later["SEALWRIGHT_API_KEY_FILE"] == f"{tmp_path}/runner/sealwright/api-key"
+        url = "https://github.com/acme/app/actions/runs/42"
+        assert later["SEALWRIGHT_APPROVAL_JUSTIFICATION"] == url
+        assert later.keys() >= CONFIGURED
+        assert job.api_key not in (tmp_path / "env").read_text()
 
-def value_of(action: Any) -> str:
-    return str(action["outputs"]["receipts"]["value"])
+
+def run_step(action: Any, job: Job, tmp_path: Path, **inputs: str) -> Ended:
+    """As the runner does it, with these inputs and those that must be there."""
+    values = {name: each.get("default", "") for name, each in action["inputs"].items()}
+    values |= inputs | {
+        "url": job.variables["SEALWRIGHT_URL"],
+        "api-key": job.api_key,
+        "signer": SIGNER,
+        "module": job.variables["SEALWRIGHT_MODULE"],
+    }
+    (step,) = action["runs"]["steps"]
+    job.variables = {
+        name: PLAIN.sub(lambda found: values[found[1]], each) for name, each in step["env"].items()
+    } | {
+        "GITHUB_ACTION_PATH": str(HERE),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_ENV": str(tmp_path / "env"),
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "acme/app",
+        "GITHUB_RUN_ID": "42",
+        "RUNNER_TEMP": str(tmp_path / "runner"),
+    }
+    return job.step(step["run"], by=step["shell"])
 
 
 class TestGitlab:
@@ -157,7 +178,7 @@ class TestJenkins:
         (job.folder / "ci" / "sign").write_bytes(SCRIPT.read_bytes())
         ended = job.step(step)
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar("build/libs/app.jar") == "jar verified."
+        assert "signed build/libs/app.jar\n" in ended.out
         assert len(job.receipts()) == 1
 
     def test_groovy_never_reads_the_key(self) -> None:

@@ -147,8 +147,7 @@ class TestSigns:
             files="app.tar",
             timestamp="no",
             approval_wait="1m",
-            approval_justification="run 42",
-        )
+        ) | {"CI_JOB_URL": "https://gitlab.example.org/job/42"}
         with subprocess.Popen(
             ["sh", str(SCRIPT)],
             cwd=job.folder,
@@ -162,7 +161,7 @@ class TestSigns:
             line = next(each for each in signing.stderr if "waits" in each or "request" in each)
             (request,) = client.requests(10, state="pending").value.items
             assert request.id in line
-            assert request.justification == "run 42"
+            assert request.justification == "https://gitlab.example.org/job/42"
             own_plane.client(approver).approve_request(request.id)
             out, err = signing.communicate(timeout=60)
         assert signing.returncode == 0, out + err
