@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .PHONY: help set-up set-up-run set-up-test build demo test lint style tidy native-build native-tests \
   native-watched python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
-  test-portable format clean
+  test-portable test-roots format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,6 +35,7 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make test-roots     demo and test in bare roots of Debian 12 and 13, as root and as nobody much"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -186,6 +187,16 @@ test-portable: set-up-test portable build
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
+
+# All of it in roots that hold nothing else, by those who have all rights and by those who have none:
+# ROOTS_OF='trixie:user bookworm:root' ROOTS_MAKE='demo test'. Takes hours.
+ROOTS_OF ?= bookworm:root trixie:root bookworm:container bookworm:user trixie:user
+ROOTS_MAKE ?= demo test
+test-roots:
+	@for each in $(ROOTS_OF); do \
+	  echo "roots: $(ROOTS_MAKE) in $${each%:*}, as $${each#*:}"; \
+	  tests/roots/run $${each%:*} $${each#*:} $(ROOTS_MAKE); \
+	done
 
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
