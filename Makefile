@@ -20,7 +20,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 .PHONY: help set-up set-up-run set-up-test set-up-image build demo test lint style tidy lock \
   native-build native-tests native-watched python-tests test-foreign sanitizers forks kills siege \
   fuzz fuzz-a-minute bench portable test-portable wheels packages man image test-image \
-  test-pipelines test-packages release release-check format clean
+  test-pipelines test-packages test-roots release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -43,6 +43,7 @@ help:
 	@echo "make man     the manual pages, in build/man"
 	@echo "make release        all that is given out, of this commit, signed, in dist/release"
 	@echo "make release-check  whether that verifies: CHECK='--root FILE --log-key KEY'"
+	@echo "make test-roots     demo and test in bare roots of Debian 12 and 13, as root and as nobody much"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -218,6 +219,15 @@ test-pipelines: set-up-test portable build
 	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
 # In bare roots: minutes, and root.
 test-packages: test-image test-pipelines
+# All of it in roots that hold nothing else, by those who have all rights and by those who have none:
+# ROOTS_OF='trixie:user bookworm:root' ROOTS_MAKE='demo test'. Takes hours.
+ROOTS_OF ?= bookworm:root trixie:root bookworm:container bookworm:user trixie:user
+ROOTS_MAKE ?= demo test
+test-roots:
+	@for each in $(ROOTS_OF); do \
+	  echo "roots: $(ROOTS_MAKE) in $${each%:*}, as $${each#*:}"; \
+	  tests/roots/run $${each%:*} $${each#*:} $(ROOTS_MAKE); \
+	done
 
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
