@@ -17,9 +17,10 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
-.PHONY: help set-up set-up-run set-up-test build demo test lint style tidy lock native-build \
-  native-tests native-watched python-tests test-foreign sanitizers forks kills siege fuzz \
-  fuzz-a-minute bench portable test-portable test-pipelines release release-check format clean
+.PHONY: help set-up set-up-run set-up-test set-up-image build demo test lint style tidy lock \
+  native-build native-tests native-watched python-tests test-foreign sanitizers forks kills siege \
+  fuzz fuzz-a-minute bench portable test-portable test-pipelines wheels packages man image \
+  test-image test-packages release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -36,7 +37,12 @@ help:
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
+	@echo "make image       the server as an OCI image, in dist"
+	@echo "make test-image  that image, in runc, as root"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
+	@echo "make man     the manual pages, in build/man"
+	@echo "make release        all that is given out, of this commit, signed, in dist/release"
+	@echo "make release-check  whether that verifies: CHECK='--root FILE --log-key KEY'"
 	@echo "make format  let the formatters have their way"
 
 set-up:
@@ -45,6 +51,8 @@ set-up-run:
 	@.ci/set-up build run
 set-up-test:
 	@.ci/set-up build run test
+set-up-image:
+	@.ci/set-up build image
 
 # What is pinned stays, unless LOCK=--upgrade.
 LOCK ?=
@@ -202,6 +210,14 @@ test-pipelines: set-up-test portable build
 	@tests/pipelines/bare/root
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
+test-packages: test-pipelines
+
+# What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
+image: wheels set-up-image
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+test-image: set-up-test image build
+	@$(VENV)/bin/pytest -q tests/image
+test-packages: test-image
 
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
