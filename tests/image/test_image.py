@@ -71,6 +71,9 @@ def test_without_a_store_or_a_certificate_it_says_what_is_missing(container: Con
     bare = container.run("serve", "--bind", "127.0.0.1:0")
     assert bare.returncode == 1
     assert "There is no store in /data/sealwright/sealwright.db" in bare.stderr
+    bare = container.run("init", "--database", "postgresql://sealwright@127.0.0.1:1/sealwright")
+    assert bare.returncode == 1
+    assert "127.0.0.1" in bare.stderr
     assert "Traceback" not in bare.stderr
 
 
