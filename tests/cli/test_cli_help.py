@@ -124,6 +124,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "recovery detach-policy",
         "module path",
         "module doctor",
+        "setup",
         "completion",
     ]
 

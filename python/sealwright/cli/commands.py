@@ -31,6 +31,7 @@ _COMMANDS = {
     "restore": "sealwright.cli.restore:restore",
     "recovery": "sealwright.cli.recovery:recovery",
     "module": "sealwright.cli.module:module",
+    "setup": "sealwright.cli.setup:setup",
     "completion": "sealwright.cli.completion:completion",
 }
 

@@ -25,10 +25,8 @@ def completion(shell: str) -> None:
 
     Names of signers, policies and the like come from the server, where one is configured.
 
-    \b
-    bash:  sealwright completion bash > ~/.local/share/bash-completion/completions/sealwright
-    zsh:   sealwright completion zsh > ~/.zfunc/_sealwright, a folder of your fpath
-    fish:  sealwright completion fish > ~/.config/fish/completions/sealwright.fish
+    For bash write it to ~/.local/share/bash-completion/completions/sealwright, for zsh to
+    _sealwright in a folder of your fpath, for fish to ~/.config/fish/completions/sealwright.fish.
     """
     from sealwright.cli.commands import root
 
