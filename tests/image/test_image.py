@@ -11,11 +11,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 from tests.controlplane.authority import Authority
 from tests.image.conftest import REPOSITORY, SECONDS, Container
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="runc gives users only to root")
 OWN_URL = "https://127.0.0.1:8443"
 MOST_MEGABYTES = 60
 FREE_PORT = ["--bind", "127.0.0.1:0"]
