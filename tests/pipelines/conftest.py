@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.server import ControlPlane, running
-from tests.tools.tool import Ended, Workbench
+from tests.tools.tool import PASSWORD, Ended, Workbench
 
 HERE = Path(__file__).parents[2]
 SCRIPT = HERE / "docs" / "ci" / "sign"
 SIGNER = "release"
 JOB_SECONDS = 120
+LATER = ("faketime", "-f", "+3653d")
 TOOLS = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -25,6 +26,8 @@ class Job:
     folder: Path
     api_key: str = field(repr=False)
     variables: dict[str, str]
+    trust: Path
+    """A Java trust store with the root that all certificates here lead to."""
     path: str = TOOLS
 
     @property
@@ -41,9 +44,9 @@ class Job:
         }
         return around | self.variables | named
 
-    def shell(self, script: str, *, shell: str = "sh", **more: str) -> Ended:
-        """A step of the job."""
-        return self._run([shell, "-e", "-c", script], self.environment(**more))
+    def step(self, script: str, *, by: str = "sh", **more: str) -> Ended:
+        """What this shell makes of the script."""
+        return self._run([by, "-e", "-c", script], self.environment(**more))
 
     def sign(self, **more: str) -> Ended:
         """docs/ci/sign, with these variables too."""
@@ -70,14 +73,10 @@ class Job:
     def jar(self, name: str) -> Path:
         return self.bench().jar(name)
 
-    def verify_jar(self, root: str, name: str) -> str:
-        """What jarsigner says ten years later, with this root trusted."""
-        bench = self.bench()
-        if not (self.folder / "trust.p12").exists():
-            bench.trust_store(root)
-        store = ("-keystore", "trust.p12", "-storepass", "trusting")
-        later = ("faketime", "-f", "+3653d", "jarsigner", "-verify", "-strict")
-        return bench.must(*later, *store, name).strip()
+    def verify_jar(self, name: str) -> str:
+        """What jarsigner says ten years later, with the one root trusted."""
+        store = ("-keystore", self.trust, "-storepass", PASSWORD)
+        return self.bench().must(*LATER, "jarsigner", "-verify", "-strict", *store, name).strip()
 
     def receipts(self) -> list[Path]:
         return sorted((self.folder / "receipts").glob("*.tlog-proof"))
@@ -108,8 +107,14 @@ def pipeline_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control
 
 @pytest.fixture(scope="session")
 def root(pipeline_plane: ControlPlane) -> str:
-    """PEM of the root that all certificates here lead to."""
+    """PEM of the one that all certificates here lead to."""
     return pipeline_plane.client().certificate(SIGNER).value.chain[-1]
+
+
+@pytest.fixture(scope="session")
+def trust(tmp_path_factory: pytest.TempPathFactory, root: str) -> Path:
+    folder = tmp_path_factory.mktemp("trust")
+    return Workbench(folder, folder, dict(os.environ)).trust_store(root)
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +127,9 @@ def machine_key(pipeline_plane: ControlPlane) -> str:
 
 
 @pytest.fixture
-def job(tmp_path: Path, pipeline_plane: ControlPlane, machine_key: str, module_file: Path) -> Job:
+def job(
+    tmp_path: Path, pipeline_plane: ControlPlane, machine_key: str, module_file: Path, trust: Path
+) -> Job:
     """In a folder whose name has a blank in it, as Jenkins has them."""
     folder = tmp_path / "work space"
     folder.mkdir()
@@ -134,4 +141,4 @@ def job(tmp_path: Path, pipeline_plane: ControlPlane, machine_key: str, module_f
         "SEALWRIGHT_MODULE": str(module_file),
         "SEALWRIGHT_RECEIPTS_DIRECTORY": "receipts",
     }
-    return Job(folder, machine_key, variables)
+    return Job(folder, machine_key, variables, trust)

@@ -14,13 +14,16 @@ import pytest
 import yaml
 
 from tests.pipelines.conftest import HERE, SCRIPT, SIGNER, Job
+from tests.pipelines.gitlab import INPUT, TEMPLATE, documents, the_job
+from tests.tools.tool import Ended
 
 ACTION = HERE / "action.yml"
 RECIPES = HERE / "docs" / "ci"
-TEMPLATE = RECIPES / "gitlab" / "templates" / "sign" / "template.yml"
 DOCUMENT = HERE / "docs" / "ci.md"
 CONFIGURED = {"SEALWRIGHT_URL", "SEALWRIGHT_SIGNER", "SEALWRIGHT_FOLDER"}
 """What a set-up machine has, for a build that signs by itself."""
+PLAIN = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+"""What GitHub puts an input in the place of."""
 
 
 def check(document: Any, schema: str) -> None:
@@ -43,7 +46,9 @@ class TestGithub:
     def test_the_action_keeps_to_githubs_schema(self, action: Any) -> None:
         check(action, "github-actions")
         with pytest.raises(jsonschema.ValidationError):
-            check(action | {"runs": {"using": "composite", "steps": [{"run": "x"}]}}, "github-actions")
+            check(
+                action | {"runs": {"using": "composite", "steps": [{"run": "x"}]}}, "github-actions"
+            )
 
     def test_every_input_reaches_the_script_as_a_variable_and_no_other_way(
         self, action: Any
@@ -51,110 +56,108 @@ class TestGithub:
         """What stands in `run` itself would be read by the shell."""
         (step,) = action["runs"]["steps"]
         assert "${{" not in step["run"]
-        handed = set(re.findall(r"inputs\.([a-z-]+)", " ".join(step["env"].values())))
-        assert handed == set(action["inputs"])
+        handed = [PLAIN.fullmatch(each) for each in step["env"].values()]
+        assert {each[1] for each in handed if each} == set(action["inputs"])
+        assert None not in handed
         assert set(step["env"]) <= variables_in(SCRIPT.read_text())
 
-    def test_its_step_signs(self, action: Any, job: Job, root: str, tmp_path: Path) -> None:
-        (step,) = action["runs"]["steps"]
-        inputs = {name: each.get("default", "") for name, each in action["inputs"].items()}
-        inputs |= {
-            "url": job.variables["SEALWRIGHT_URL"],
-            "api-key": job.api_key,
-            "signer": SIGNER,
-            "module": job.variables["SEALWRIGHT_MODULE"],
-            "files": "*.jar",
-        }
-        values = {}
-        for name, expression in step["env"].items():
-            plain = re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", expression)
-            values[name] = inputs[plain[1]] if plain else ""
-        job.variables = values | {
-            "GITHUB_ACTION_PATH": str(HERE),
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_OUTPUT": str(tmp_path / "output"),
-            "GITHUB_ENV": str(tmp_path / "env"),
-        }
+    def test_its_step_signs(self, action: Any, job: Job, tmp_path: Path) -> None:
         job.jar("app")
-        ended = job.shell(step["run"], shell=step["shell"])
+        ended = run_step(action, job, tmp_path, files="*.jar")
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "app.jar") == "jar verified."
-        output = re.fullmatch(r"\$\{\{ steps\.sign\.outputs\.(\w+) \}\}", value_of(action))
+        assert job.verify_jar("app.jar") == "jar verified."
+        output = re.fullmatch(
+            r"\$\{\{ steps\.sign\.outputs\.(\w+) \}\}", action["outputs"]["receipts"]["value"]
+        )
         assert output is not None
         told = dict(line.split("=") for line in (tmp_path / "output").read_text().splitlines())
         assert Path(told[output[1]]) == job.folder / "receipts"
         assert len(job.receipts()) == 1
         assert not (tmp_path / "env").exists()
 
+    def test_without_files_its_step_sets_the_job_up(
+        self, action: Any, job: Job, tmp_path: Path
+    ) -> None:
+        ended = run_step(action, job, tmp_path)
+        assert ended.code == 0, ended.out + ended.err
+        later = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+        assert later["SEALWRIGHT_FOLDER"] == f"{tmp_path}/runner/sealwright"
+        assert later["SEALWRIGHT_API_KEY_FILE"] == f"{tmp_path}/runner/sealwright/api-key"
+        url = "https://github.com/acme/app/actions/runs/42"
+        assert later["SEALWRIGHT_APPROVAL_JUSTIFICATION"] == url
+        assert later.keys() >= CONFIGURED
+        assert job.api_key not in (tmp_path / "env").read_text()
 
-def value_of(action: Any) -> str:
-    return str(action["outputs"]["receipts"]["value"])
+
+def run_step(action: Any, job: Job, tmp_path: Path, **inputs: str) -> Ended:
+    """As the runner does it, with these inputs and those that must be there."""
+    values = {name: each.get("default", "") for name, each in action["inputs"].items()}
+    values |= inputs | {
+        "url": job.variables["SEALWRIGHT_URL"],
+        "api-key": job.api_key,
+        "signer": SIGNER,
+        "module": job.variables["SEALWRIGHT_MODULE"],
+    }
+    (step,) = action["runs"]["steps"]
+    job.variables = {
+        name: PLAIN.sub(lambda found: values[found[1]], each) for name, each in step["env"].items()
+    } | {
+        "GITHUB_ACTION_PATH": str(HERE),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_ENV": str(tmp_path / "env"),
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "acme/app",
+        "GITHUB_RUN_ID": "42",
+        "RUNNER_TEMP": str(tmp_path / "runner"),
+    }
+    return job.step(step["run"], by=step["shell"])
 
 
 class TestGitlab:
-    @pytest.fixture
-    def documents(self) -> list[Any]:
-        return list(yaml.safe_load_all(TEMPLATE.read_text()))
-
-    def test_the_component_keeps_to_gitlabs_schema(self, documents: list[Any]) -> None:
-        header, body = documents
+    def test_the_component_keeps_to_gitlabs_schema(self) -> None:
+        header, body = documents()
         check(header, "gitlab-ci")
         check(body, "gitlab-ci")
         with pytest.raises(jsonschema.ValidationError):
-            check(header | {"spec": {"input": {}}}, "gitlab-ci")
+            check({"spec": {"input": {}}}, "gitlab-ci")
 
-    def test_every_input_is_used_and_none_else(self, documents: list[Any]) -> None:
-        used = re.findall(r"\$\[\[ inputs\.(\w+) \]\]", TEMPLATE.read_text())
-        assert set(used) == set(documents[0]["spec"]["inputs"])
-        assert not any("key" in name for name in used)
+    def test_every_input_is_used_and_none_else(self) -> None:
+        inputs = set(documents()[0]["spec"]["inputs"])
+        assert set(INPUT.findall(TEMPLATE.read_text())) == inputs
+        assert not any("key" in name for name in inputs)
 
     def test_its_script_is_the_one_script(self) -> None:
         """`SEALWRIGHT_WRITE_GOLDEN=1` writes it anew."""
-        text = TEMPLATE.read_text()
+        text, script = TEMPLATE.read_text(), SCRIPT.read_text()
         begin, end = "<< 'SIGN'\n", "      SIGN\n"
         before, rest = text.split(begin)
-        after = rest[rest.index(end) :]
-        lines = SCRIPT.read_text().splitlines()
-        inside = "".join(f"      {line}\n" if line else "\n" for line in lines)
+        inside = "".join(f"      {line}\n" if line else "\n" for line in script.splitlines())
+        wanted = f"{before}{begin}{inside}{rest[rest.index(end) :]}"
         if os.environ.get("SEALWRIGHT_WRITE_GOLDEN"):
-            TEMPLATE.write_text(f"{before}{begin}{inside}{after}")
+            TEMPLATE.write_text(wanted)
         else:
-            assert text == f"{before}{begin}{inside}{after}"
-        assert "$[[" not in inside
-        assert not re.search(r"^\s*SIGN$", SCRIPT.read_text(), re.MULTILINE)
+            assert text == wanted
+        assert "$[[" not in script
+        assert "SIGN" not in script.splitlines()
 
-    def test_its_job_signs(self, documents: list[Any], job: Job, root: str) -> None:
-        header, _ = documents
-        inputs = {
-            name: each.get("default") for name, each in header["spec"]["inputs"].items()
-        } | {
-            "url": job.variables["SEALWRIGHT_URL"],
-            "signer": SIGNER,
-            "module": job.variables["SEALWRIGHT_MODULE"],
-            "files": "*.jar",
-            "packages": "",  # they are here
-        }
-
-        def filled(node: Any) -> Any:
-            """As GitLab does it: in each text by itself, after YAML was read."""
-            if isinstance(node, dict):
-                return {filled(name): filled(each) for name, each in node.items()}
-            if isinstance(node, list):
-                return [filled(each) for each in node]
-            if not isinstance(node, str):
-                return node
-            return re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda found: str(inputs[found[1]]), node)
-
-        signing = filled(documents[1])["sign"]
+    def test_its_job_signs(self, job: Job) -> None:
+        signing = the_job(
+            url=job.variables["SEALWRIGHT_URL"],
+            signer=SIGNER,
+            module=job.variables["SEALWRIGHT_MODULE"],
+            files="*.jar",
+            packages="",  # they are here
+        )
         job.variables = signing["variables"] | {
             "SEALWRIGHT_API_KEY": job.api_key,
             "CI_JOB_URL": "https://gitlab.example.org/job/1",
         }
         job.jar("app")
         script = "\n".join([*signing["before_script"], *signing["script"]])
-        ended = job.shell(f"set -o pipefail\n{script}", shell="bash")
+        ended = job.step(f"set -o pipefail\n{script}", by="bash")
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "app.jar") == "jar verified."
+        assert job.verify_jar("app.jar") == "jar verified."
         kept = [each for path in signing["artifacts"]["paths"] for each in job.folder.glob(path)]
         assert kept == [job.folder / "app.jar", *job.receipts()]
         assert len(job.receipts()) == 1
@@ -163,7 +166,7 @@ class TestGitlab:
 class TestJenkins:
     FILE = RECIPES / "jenkins" / "Jenkinsfile"
 
-    def test_what_its_shell_runs_signs(self, job: Job, root: str) -> None:
+    def test_what_its_shell_runs_signs(self, job: Job) -> None:
         text = self.FILE.read_text()
         set_there = dict(re.findall(r"^ +(SEALWRIGHT_\w+) = '(.*)'$", text, re.MULTILINE))
         assert {*set_there, "SEALWRIGHT_API_KEY"} <= variables_in(SCRIPT.read_text())
@@ -173,9 +176,9 @@ class TestJenkins:
         job.jar("app").rename(job.folder / "build" / "libs" / "app.jar")
         (job.folder / "ci").mkdir()
         (job.folder / "ci" / "sign").write_bytes(SCRIPT.read_bytes())
-        ended = job.shell(step)
+        ended = job.step(step)
         assert ended.code == 0, ended.out + ended.err
-        assert job.verify_jar(root, "build/libs/app.jar") == "jar verified."
+        assert "signed build/libs/app.jar\n" in ended.out
         assert len(job.receipts()) == 1
 
     def test_groovy_never_reads_the_key(self) -> None:
@@ -189,7 +192,10 @@ class TestBuildsThatSignByThemselves:
         pom = ET.parse(RECIPES / "maven" / "pom.xml")  # noqa: S314 - ours
         space = {"m": "http://maven.apache.org/POM/4.0.0"}
         (plugin,) = pom.findall(".//m:plugin", space)
-        settings = {each.tag.partition("}")[2]: each.text for each in plugin.find("m:configuration", space) or ()}
+        settings = {
+            each.tag.partition("}")[2]: each.text
+            for each in plugin.find("m:configuration", space) or ()
+        }
         assert settings["keystore"] == "NONE"
         assert settings["storetype"] == "PKCS11"
         assert settings["protectedAuthenticationPath"] == "true"
@@ -209,7 +215,9 @@ def test_every_recipe_is_on_the_page() -> None:
     page = DOCUMENT.read_text()
     recipes = [path for path in RECIPES.rglob("*") if path.is_file() and "src" not in path.parts]
     missing = [
-        path.relative_to(HERE / "docs") for path in recipes if f"(ci/{path.relative_to(RECIPES)})" not in page
+        path.relative_to(HERE / "docs")
+        for path in recipes
+        if f"(ci/{path.relative_to(RECIPES)})" not in page
     ]
     assert missing == []
 
@@ -226,11 +234,14 @@ def test_workflows_on_the_page_keep_to_githubs_schema() -> None:
     inputs = yaml.safe_load(ACTION.read_text())["inputs"]
     assert len(workflows) >= 2
     for workflow in workflows:
-        check({"on": workflow.pop(True)} | workflow, "github-workflows")  # YAML 1.1 reads "on" as true
+        check(
+            {"on": workflow.pop(True)} | workflow, "github-workflows"
+        )  # YAML 1.1 reads "on" as true
         for step in workflow["jobs"]["sign"]["steps"]:
             if "sealwright" in step.get("uses", ""):
                 assert set(step["with"]) <= set(inputs)
-                assert {name for name, each in inputs.items() if each.get("required")} <= set(step["with"])
+                assert {name for name, each in inputs.items() if each.get("required")} <= set(
+                    step["with"]
+                )
             if "uses" in step:
                 assert re.search(r"@[0-9a-fA-F]{40}\b|@COMMIT$", step["uses"]), step["uses"]
-

@@ -5,18 +5,33 @@ import hashlib
 import os
 import shutil
 import subprocess
-import zipfile
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sealwright.client.objects import PolicyStep, PolicyTerms
-from tests.pipelines.conftest import SCRIPT, SIGNER, Job
-from tests.receipt.conftest import Run, ask
-from tests.server import ControlPlane, key_of
+from tests.cli.conftest import Run, ask
+from tests.controlplane.authority import Authority
+from tests.pipelines.conftest import LATER, SCRIPT, SIGNER, Job
+from tests.pipelines.wheel import wheel
+from tests.server import ControlPlane, key_of, running
 from tests.tools.artifacts import apk, make_exe
 
-LATER = ("faketime", "-f", "+3653d")
+
+@pytest.fixture(scope="module")
+def secure_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Behind TLS, by an authority that no system knows."""
+    folder = tmp_path_factory.mktemp("secure")
+    authority = Authority(folder)
+    certificate, key = authority.issue("server", "127.0.0.1")
+    options = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with running(folder / "plane", *options) as plane:
+        plane.ca_file = authority.certificate
+        plane.create_signer(SIGNER, "p256")
+        yield plane
 
 
 def verify_receipt(plane: ControlPlane, receipt: Path, file: Path) -> Run:
@@ -27,12 +42,13 @@ def verify_receipt(plane: ControlPlane, receipt: Path, file: Path) -> Run:
 
 class TestSigns:
     def test_jars_with_timestamps_and_a_receipt_of_each(
-        self, job: Job, root: str, pipeline_plane: ControlPlane
+        self, job: Job, pipeline_plane: ControlPlane
     ) -> None:
         jars = [job.jar("app"), job.jar("an other")]
         ended = job.must_sign(tool="jarsigner", files="*.jar")
         assert "signed app.jar\n" in ended.out
-        assert [job.verify_jar(root, jar.name) for jar in jars] == ["jar verified."] * 2
+        assert [job.verify_jar(jar.name) for jar in jars] == ["jar verified."] * 2
+        assert {jar.stat().st_mode & 0o777 for jar in jars} == {0o644}
         receipts = job.receipts()
         assert len(receipts) == 2
         held = [verify_receipt(pipeline_plane, each, jars[0]).code == 0 for each in receipts]
@@ -69,7 +85,7 @@ class TestSigns:
         stamp = ("ts", "-verify", "-data", "app.tar.p7s", "-in", "app.tar.p7s.tsr")
         bench.must(*LATER, "openssl", *stamp, "-CAfile", "root.pem")
 
-    def test_without_timestamps_where_none_are_wanted(self, job: Job, root: str) -> None:
+    def test_without_timestamps_where_none_are_wanted(self, job: Job) -> None:
         job.bench().write("app.tar", b"app")
         job.must_sign(tool="openssl", files="app.tar", timestamp="no")
         assert sorted(path.name for path in job.folder.iterdir()) == [
@@ -83,7 +99,7 @@ class TestSigns:
         digest = hashlib.sha256(packed.read_bytes()).hexdigest()
         job.bench().write("app.tar", b"app")
         del job.variables["SEALWRIGHT_MODULE"]
-        job.path = f"{python_with_pip(tmp_path)}:{job.path}"
+        job.path = f"{Path(sys.executable).parent}:{job.path}"
         signing = {"tool": "openssl", "files": "app.tar", "timestamp": "no"}
         for wrong in (f"{packed} --hash=sha256:{'0' * 64}", f"{packed}"):
             said, _ = job.refused(**signing, requirement=wrong)
@@ -91,9 +107,31 @@ class TestSigns:
         job.must_sign(**signing, requirement=f"{packed} --hash=sha256:{digest}")
         assert (job.folder / "app.tar.p7s").exists()
 
-    def test_once_somebody_has_approved(
-        self, job: Job, own_plane: ControlPlane
+    @pytest.mark.parametrize("tool", ["jarsigner", "osslsigncode", "openssl"])
+    def test_by_a_server_whose_certificate_is_of_a_private_ca(
+        self, job: Job, secure_plane: ControlPlane, tool: str
     ) -> None:
+        """The timestamps too, though tools get them by themselves."""
+        file = {
+            "jarsigner": lambda: job.jar("app"),
+            "osslsigncode": lambda: make_exe(job.bench(), "app.exe"),
+            "openssl": lambda: job.bench().write("app.tar", b"app"),
+        }[tool]()
+        authority = secure_plane.ca_file
+        assert authority is not None
+        (job.folder / "ca.pem").write_bytes(authority.read_bytes())
+        at = {"url": secure_plane.url, "api_key": secure_plane.create_machine(tool)}
+        secure_plane.client().add_member(SIGNER, tool, "operator")
+        signing = at | {"tool": tool, "files": file.name}
+        said, _ = job.refused(**signing)
+        assert said == f"{secure_plane.url} does not answer"
+        job.must_sign(**signing, ca_file="ca.pem")
+        stamp, *_ = secure_plane.client().operations(limit=1, kind="timestamp").value.items
+        signed, *_ = secure_plane.signings(SIGNER)
+        assert signed.actor == tool
+        assert stamp.sequence > signed.sequence
+
+    def test_once_somebody_has_approved(self, job: Job, own_plane: ControlPlane) -> None:
         client = own_plane.client()
         approver = key_of(client.create_identity("ann", "user").value)
         terms = PolicyTerms(max_signings=5, steps=[PolicyStep("release", 1, ["ann"])])
@@ -109,8 +147,7 @@ class TestSigns:
             files="app.tar",
             timestamp="no",
             approval_wait="1m",
-            approval_justification="run 42",
-        )
+        ) | {"CI_JOB_URL": "https://gitlab.example.org/job/42"}
         with subprocess.Popen(
             ["sh", str(SCRIPT)],
             cwd=job.folder,
@@ -124,7 +161,7 @@ class TestSigns:
             line = next(each for each in signing.stderr if "waits" in each or "request" in each)
             (request,) = client.requests(10, state="pending").value.items
             assert request.id in line
-            assert request.justification == "run 42"
+            assert request.justification == "https://gitlab.example.org/job/42"
             own_plane.client(approver).approve_request(request.id)
             out, err = signing.communicate(timeout=60)
         assert signing.returncode == 0, out + err
@@ -148,7 +185,7 @@ class TestTheKey:
             )
             program.chmod(0o755)
         job.path = f"{wrapped}:{job.path}"
-        traced = job.shell(
+        traced = job.step(
             f'sh -x "{SCRIPT}"', tool="jarsigner", files="app.jar"
         )  # as with CI_DEBUG_TRACE
         assert traced.code == 0, traced.err
@@ -162,7 +199,7 @@ class TestTheKey:
 
     def test_is_told_to_github_alone_so_that_it_is_masked(self, job: Job) -> None:
         job.bench().write("app.tar", b"app")
-        ended = job.shell(
+        ended = job.step(
             f'GITHUB_ACTIONS=true sh "{SCRIPT}"', tool="openssl", files="app.tar", timestamp="no"
         )
         assert f"::add-mask::{job.api_key}\n" in ended.out
@@ -181,17 +218,19 @@ class TestASetUpMachine:
         job.must_sign(folder="left")
         left = job.folder / "left"
         assert (left / "api-key").read_text() == f"{job.api_key}\n"
-        assert {path.name: path.stat().st_mode & 0o077 for path in left.iterdir()} == dict.fromkeys(
-            ("api-key", "chain.pem", "java.cfg", "leaf.pem", "signer.json"), 0
-        ) | {"libsealwright-pkcs11.so": (left / "libsealwright-pkcs11.so").stat().st_mode & 0o077}
+        files = {path.name: path.stat().st_mode & 0o777 for path in left.iterdir()}
+        assert files.pop("libsealwright-pkcs11.so") & 0o444  # a link
+        assert files == dict.fromkeys(("api-key", "chain.pem", "java.cfg", "leaf.pem"), 0o600)
         job.jar("app")
         build = (
             "jarsigner -keystore NONE -storetype PKCS11 -protected -addprovider SunPKCS11 "
-            '-providerArg left/java.cfg -tsa "$SEALWRIGHT_URL/v1/timestamp" app.jar "$SEALWRIGHT_SIGNER"'
+            '-providerArg left/java.cfg -tsa "$SEALWRIGHT_URL/v1/timestamp" '
+            'app.jar "$SEALWRIGHT_SIGNER"'
         )
-        built = job.shell(build)
+        built = job.step(build)
         assert built.code == 0, built.out + built.err
-        assert job.verify_jar(root, "app.jar") == "jar verified."
+        assert job.verify_jar("app.jar") == "jar verified."
+        job.bench().write("root.pem", root.encode())
         chain = ("verify", "-CAfile", "root.pem", "-untrusted", "left/chain.pem", "left/leaf.pem")
         assert "OK" in job.bench().must("openssl", *chain)
 
@@ -199,7 +238,7 @@ class TestASetUpMachine:
         self, job: Job, tmp_path: Path
     ) -> None:
         told, outputs = tmp_path / "env", tmp_path / "output"
-        ended = job.shell(
+        ended = job.step(
             f'GITHUB_ENV="{told}" GITHUB_OUTPUT="{outputs}" sh "{SCRIPT}"',
             folder="left",
             approval_wait="1h",
@@ -218,12 +257,16 @@ class TestASetUpMachine:
 
 
 class TestSaysWhatIsWrongAndWhatToDo:
-    FILES = {"tool": "jarsigner", "files": "app.jar"}
+    FILES: ClassVar = {"tool": "jarsigner", "files": "app.jar"}
 
     @pytest.mark.parametrize(
         ("variables", "said", "next_step"),
         [
-            ({"api_key": ""}, "there is no API key", "Set SEALWRIGHT_API_KEY from your CI's secrets"),
+            (
+                {"api_key": ""},
+                "there is no API key",
+                "Set SEALWRIGHT_API_KEY from your CI's secrets",
+            ),
             ({"api_key": "two words"}, "what is set as the API key is none", "identity create"),
             ({"api_key": "swk_" + "x" * 43}, "does not take this API key", "identity key add NAME"),
             ({"signer": ""}, "SEALWRIGHT_SIGNER is ''", "Set it to a signer's name"),
@@ -283,42 +326,11 @@ class TestSaysWhatIsWrongAndWhatToDo:
         tool = job.temporary / "bin" / "jarsigner"
         tool.parent.mkdir()
         tool.write_text(
-            f'#!/bin/sh\nrmdir "{receipts}"\n{shutil.which("jarsigner")} "$@" && mkdir "{receipts}"\n'
+            f'#!/bin/sh\nrmdir "{receipts}"\n'
+            f'{shutil.which("jarsigner")} "$@" && mkdir "{receipts}"\n'
         )
         tool.chmod(0o755)
         job.path = f"{tool.parent}:{job.path}"
         said, next_step = job.refused(**self.FILES)
         assert said == "1 files are signed, but only 0 receipts came"
         assert "sealwright receipt get" in next_step
-
-
-def wheel(folder: Path, module: Path) -> Path:
-    """A wheel that holds the module, as sealwright-module's does."""
-    path = folder / "sealwright_module-1.0-py3-none-any.whl"
-    info = "sealwright_module-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(module, "sealwright_module/libsealwright-pkcs11.so")
-        archive.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: sealwright-module\nVersion: 1.0\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path
-
-
-def python_with_pip(folder: Path) -> Path:
-    """A folder whose python3 has pip, as far as this machine has one at all."""
-    for python in ("/usr/bin/python3", "/usr/local/bin/python3"):
-        if Path(python).exists() and _has_pip(python):
-            return Path(python).parent
-    made = folder / "python"
-    subprocess.run(["python3", "-m", "venv", str(made)], check=True, timeout=120)
-    return made / "bin"
-
-
-def _has_pip(python: str) -> bool:
-    said = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
-    return said.returncode == 0
-

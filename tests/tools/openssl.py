@@ -1,8 +1,14 @@
 """openssl as the stranger that verifies, in a shell of `recipes.shell`."""
 
+from tests.tools.summary import is_at_least
 from tests.tools.tool import Ended, Workbench
 
 PSS = ("-sigopt", "rsa_padding_mode:pss")
+
+
+def takes_long_pins() -> bool:
+    """Libp11's engine, by URI and prompt: an API key is longer than the 32 characters of before."""
+    return is_at_least("libengine-pkcs11-openssl", "0.4.13")
 
 
 def public_key(bench: Workbench) -> str:

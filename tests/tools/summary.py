@@ -34,6 +34,12 @@ def package_version(package: str) -> str:
     ).stdout
 
 
+def is_at_least(package: str, version: str) -> bool:
+    """The installed Debian package."""
+    compared = ["dpkg", "--compare-versions", package_version(package), "ge", version]
+    return subprocess.run(compared, check=False).returncode == 0
+
+
 @cache
 def jdk_version() -> str:
     """Of the installed package that jarsigner is of: each Debian has another JDK."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from sealwright.cli.tables import Within, page_items
 
@@ -128,6 +129,17 @@ class _Sectioned(click.Command):
                     formatter.write_dl(records)
 
 
+class _Name(click.types.StringParamType):
+    """A text that a shell completes, where it names something that the server has a list of."""
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from sealwright.cli.completion import complete_name
+
+        return complete_name(context, parameter, incomplete)
+
+
 class LocalCommand(_Sectioned):
     """A command that calls no server: it takes --json only."""
 
@@ -141,6 +153,9 @@ class ClientCommand(_Sectioned):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
+        for parameter in self.params:
+            if type(parameter.type) is click.types.StringParamType:
+                parameter.type = _Name()
         self.params += [*_output_options(), *_connection_options()]
 
 

@@ -20,7 +20,7 @@ DONE, FAILED, WRONG_USAGE, UNREACHABLE, PROPOSED = 0, 1, 2, 3, 4
 def run(arguments: Sequence[str]) -> int:
     try:
         with root.make_context("sealwright", list(arguments)) as context:
-            code = _carry_out(context)
+            code = _carry_out(context, arguments)
             tell_notices()
             return code
     except click.exceptions.Exit as exit_:
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED  # whoever read us has gone
 
 
-def _carry_out(context: click.Context) -> int:
+def _carry_out(context: click.Context, arguments: Sequence[str]) -> int:
     try:
         root.invoke(context)
         sys.stdout.flush()
@@ -49,7 +49,7 @@ def _carry_out(context: click.Context) -> int:
         tell_proposed(proposed)
         return PROPOSED
     except (ClientError, CommandError) as fault:
-        report(fault)
+        report(fault, arguments)
         return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED
     except BrokenPipeError:
         raise
