@@ -100,8 +100,8 @@ def nodes(
     folder, url = tmp_path_factory.mktemp("nodes"), postgresql.new_database()
     authority = Authority(folder)
     certificate, key = authority.issue("node", "127.0.0.1", HOST)
-    options = ("--tls-cert", str(certificate), "--tls-key", str(key))
-    options += ("--trusted-proxy", "127.0.0.1/32")
+    tls = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    options = (*tls, "--trusted-proxy", "127.0.0.1/32")
     first = ControlPlane.install(folder / "first", *options, database=url)
     second = first.join(folder / "second", url)
     second.serve_options = options
