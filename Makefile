@@ -50,7 +50,7 @@ build: set-up $(VENV)/.built
 $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 	@echo "build: module and bindings"
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
-	  -C cmake.define.SEALWRIGHT_WERROR=ON -e .
+	  --config-settings cmake.define.SEALWRIGHT_WERROR=ON -e .
 	@touch $@
 
 demo: set-up-run build
