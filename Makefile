@@ -17,9 +17,10 @@ FORMATTED := $(filter %.cc %.h,$(NATIVE) $(NATIVE_TESTS)) $(wildcard tests/hosts
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
-.PHONY: help set-up set-up-run set-up-test build demo test lint style tidy native-build native-tests \
-  native-watched python-tests test-foreign sanitizers forks kills siege fuzz fuzz-a-minute bench portable \
-  test-portable test-roots format clean
+.PHONY: help set-up set-up-run set-up-test set-up-image build demo test lint style tidy lock \
+  native-build native-tests native-watched python-tests test-foreign sanitizers forks kills siege \
+  fuzz fuzz-a-minute bench portable test-portable wheels packages man image test-image \
+  test-pipelines test-packages test-roots release release-check format clean
 
 help:
 	@echo "make demo    sign a JAR and a file through the whole system"
@@ -35,6 +36,13 @@ help:
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
+	@echo "make image       the server as an OCI image, in dist"
+	@echo "make test-image  that image, in runc, as root"
+	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
+	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
+	@echo "make man     the manual pages, in build/man"
+	@echo "make release        all that is given out, of this commit, signed, in dist/release"
+	@echo "make release-check  whether that verifies: CHECK='--root FILE --log-key KEY'"
 	@echo "make test-roots     demo and test in bare roots of Debian 12 and 13, as root and as nobody much"
 	@echo "make format  let the formatters have their way"
 
@@ -44,6 +52,13 @@ set-up-run:
 	@.ci/set-up build run
 set-up-test:
 	@.ci/set-up build run test
+set-up-image:
+	@.ci/set-up build image
+
+# What is pinned stays, unless LOCK=--upgrade.
+LOCK ?=
+lock: set-up
+	@PYTHON=$(PYTHON) requirements/lock $(LOCK)
 
 # The editable install: Python sources are used in place; native code is built again when it changed.
 build: set-up $(VENV)/.built
@@ -112,7 +127,8 @@ FOREIGN := $(CURDIR)/build/foreign
 GO_BUILD = GOMODCACHE=$(FOREIGN)/go/modules GOCACHE=$(FOREIGN)/go/built \
   go build -p $(JOBS) -modcacherw -buildvcs=false -trimpath
 test-foreign: set-up-test build \
-  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck)
+  $(addprefix $(FOREIGN)/bin/,jsign relic sign-with-crypto11 sign-with-cryptoki read-log fsck \
+    read-goreleaser)
 	@$(VENV)/bin/pytest -q tests/foreign
 $(FOREIGN)/bin/jsign: $(wildcard tests/foreign/jsign/*)
 	@mvn -q -B -f tests/foreign/jsign/pom.xml -Dmaven.repo.local=$(FOREIGN)/maven \
@@ -128,6 +144,8 @@ $(FOREIGN)/bin/read-log: $(wildcard tests/foreign/log/go.* tests/foreign/log/*/*
 	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ ./...
 $(FOREIGN)/bin/fsck: $(wildcard tests/foreign/log/go.*)
 	@cd tests/foreign/log && $(GO_BUILD) -o $(@D)/ tool
+$(FOREIGN)/bin/read-goreleaser: $(wildcard tests/foreign/goreleaser/go.* tests/foreign/goreleaser/*/*.go)
+	@cd tests/foreign/goreleaser && $(GO_BUILD) -o $(@D)/ ./...
 $(FOREIGN)/bin/sign-with-cryptoki: $(wildcard tests/foreign/cryptoki/Cargo.* tests/foreign/cryptoki/src/*)
 	@CARGO_HOME=$(FOREIGN)/cargo cargo build -q --locked -j $(JOBS) \
 	  --manifest-path tests/foreign/cryptoki/Cargo.toml --target-dir $(FOREIGN)/cryptoki
@@ -188,6 +206,19 @@ test-portable: set-up-test portable build
 	  SEALWRIGHT_DEBIAN_11=$(CURDIR)/build/debian-11/root \
 	  $(VENV)/bin/pytest -n $(JOBS) --dist loadscope tests/portable tests/module tests/hosts tests/tools
 
+# What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
+image: wheels set-up-image
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+test-image: set-up-test image build
+	@$(VENV)/bin/pytest -q tests/image
+
+# What a pipeline's job does in a machine that has nothing but apt.
+test-pipelines: set-up-test portable build
+	@tests/pipelines/bare/root
+	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
+	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
+# In bare roots: minutes, and root.
+test-packages: test-image test-pipelines
 # All of it in roots that hold nothing else, by those who have all rights and by those who have none:
 # ROOTS_OF='trixie:user bookworm:root' ROOTS_MAKE='demo test'. Takes hours.
 ROOTS_OF ?= bookworm:root trixie:root bookworm:container bookworm:user trixie:user

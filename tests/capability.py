@@ -28,6 +28,10 @@ IN_NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-roo
 """Around a command whose mounts nobody else sees."""
 
 
+AS_NOBODY_KNOWN = ["unshare", "--user", f"--map-user={STRANGER}", f"--map-group={STRANGER}"]
+"""Around a command: this user by another number, without an account; what was theirs still is."""
+
+
 class Capability(Enum):
     """The value says what is missing, after the tests that are skipped for it."""
 
@@ -37,6 +41,7 @@ class Capability(Enum):
         "no program can change its user by its set-uid bit here (root, and no no-new-privs)"
     )
     MOUNTS = "no mount namespace can be had here (CAP_SYS_ADMIN, or user namespaces)"
+    USER_NAMESPACES = "nobody can be a user without an account here (user namespaces)"
     FILE_SYSTEMS = "no file system can be mounted here (CAP_SYS_ADMIN)"
 
     @property
@@ -84,6 +89,10 @@ def _mounts(folder: Path) -> bool:
     return _succeeds([*IN_NAMESPACE, "sh", "-c", script, str(folder)])
 
 
+def _takes_other_numbers(_folder: Path) -> bool:
+    return _succeeds([*IN_NAMESPACE, *AS_NOBODY_KNOWN, "true"])
+
+
 def _mounts_for_all(folder: Path) -> bool:
     if not _succeeds(["mount", "-t", "tmpfs", "tmpfs", str(folder)]):
         return False
@@ -95,6 +104,7 @@ _TRIED = {
     Capability.BECOMING_ANOTHER: _becomes_another,
     Capability.SET_USER_ID: _sets_user_id,
     Capability.MOUNTS: _mounts,
+    Capability.USER_NAMESPACES: _takes_other_numbers,
     Capability.FILE_SYSTEMS: _mounts_for_all,
 }
 

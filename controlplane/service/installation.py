@@ -34,6 +34,7 @@ from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
+from controlplane.service.figures import Figures
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
@@ -310,6 +311,7 @@ class Services:
         self.audit = Audit(store, clock)
         self.renewals = Renewals(store, keys, authority, clock)
         self.jobs = Jobs(store, clock)
+        self.figures = Figures(store, authority, self.published_log, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""

@@ -4,6 +4,7 @@ within a read, and nothing that stays open between two transactions but what the
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 
 from peewee import Database, PeeweeException
@@ -23,6 +24,14 @@ WAIT_SECONDS = 10.0
 
 _RETRY_AFTER = 1  # seconds
 _TRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`taken`: octets of the store. `left`: on its disk; None where that is another's affair."""
+
+    taken: int
+    left: int | None
 
 
 class StoreDatabase(Transactional, Database):
@@ -82,6 +91,10 @@ class Store(ABC):
     @abstractmethod
     def place(self) -> Place:
         """Which one it is. Within a transaction."""
+
+    @abstractmethod
+    def room(self) -> Room:
+        """Within a transaction."""
 
     @abstractmethod
     def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:
@@ -177,9 +190,12 @@ class Store(ABC):
 
     def unavailable(self, use: Use, error: Exception) -> Refused:
         cause = f"The store {self.name} cannot be used: {str(_root(error)).strip()}."
+        self._tell(use, cause)
+        return unavailable(cause)
+
+    def _tell(self, use: Use, cause: str) -> None:
         if self.says_outages:
             OUTAGES.failed(use, cause)
-        return unavailable(cause)
 
     def _seen(self) -> tuple[int, int]:
         return (0, 0) if self.state is None else self.state.seen
@@ -201,6 +217,8 @@ class Store(ABC):
         try:
             yield
         except Exception as error:
+            if isinstance(error, Refused) and error.code is Code.STORE_TOO_NEW:
+                self._tell(use, str(error))
             if not self._is_outage(_root(error)):
                 raise
             self.close_thread()

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from controlplane.domain.anchor import Place
 from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections, Cursor
-from controlplane.store.database import Store, StoreDatabase, in_use
+from controlplane.store.database import Room, Store, StoreDatabase, in_use
 from controlplane.store.dialect import POSTGRESQL
 from controlplane.store.election import Election
 from controlplane.store.outages import Use
@@ -158,6 +158,11 @@ class PostgresqlStore(Store):
         asked = f"SELECT system_identifier::text FROM {_CONTROL}"  # noqa: S608  # our own name
         found = self._ask(asked) if may_read else None
         return Place(database=int(oid), system=None if found is None else str(found[0]))
+
+    def room(self) -> Room:
+        """Its indexes and what is to be vacuumed included; the write-ahead log is the server's."""
+        (taken,) = self._ask("SELECT pg_database_size(current_database())")
+        return Room(int(taken), None)
 
     def _ask(self, statement: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self.database.execute_sql(statement).fetchone()  # type: ignore[no-untyped-call]

@@ -28,6 +28,7 @@ from controlplane.domain.operation import Head
 from controlplane.domain.tree import grow
 from controlplane.errors import Altered, Code, Refused
 from controlplane.store.dialect import place
+from controlplane.store.migrations import refuse_newer
 from controlplane.store.objects import Found, families_of, scan
 
 _MODULUS = 2**256
@@ -37,9 +38,11 @@ _log = structlog.get_logger()
 HEAD = "audit_head"
 """What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
-    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root"
-    " FROM installation CROSS JOIN audit_head"
+    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root,"
+    " newest FROM installation CROSS JOIN audit_head"
+    " CROSS JOIN (SELECT MAX(version) AS newest FROM schema_version) AS applied"
 )
+"""With the schema: a newer server may bring the store up to date while this one runs."""
 _CHANGES = (
     "SELECT objects FROM operations WHERE objects IS NOT NULL AND sequence > ? AND sequence <= ?"
     " ORDER BY sequence"
@@ -97,8 +100,9 @@ class Root:
 
 
 def root_of(row: Iterable[Any]) -> Root:
-    """Of a row of READ_ROOT."""
-    instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag = row
+    """Of a row of READ_ROOT. Refused store_too_new."""
+    instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag, newest = row
+    refuse_newer(newest)
     return Root(
         *(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b"")),
         *(size, bytes(frontier or b""), None if tag is None else bytes(tag)),

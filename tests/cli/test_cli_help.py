@@ -13,7 +13,7 @@ from sealwright.cli.failure import NEXT_STEPS
 from tests.cli.commands import command_paths, every_command
 
 GOLDEN = Path(__file__).parent / "golden"
-ON_THE_MACHINE = ("init", "serve", "backup", "restore", "recovery", "module")
+ON_THE_MACHINE = ("init", "serve", "backup", "restore", "recovery", "module", "completion")
 
 OFFLINE = ("sealwright receipt verify",)
 
@@ -46,6 +46,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
     assert leaves == [
         "init",
         "serve",
+        "health",
         "identity create",
         "identity list",
         "identity show",
@@ -123,6 +124,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "recovery detach-policy",
         "module path",
         "module doctor",
+        "setup",
+        "completion",
     ]
 
 

@@ -576,7 +576,6 @@ READS = {
     "published_log.inclusion",
     "published_log.read",
     "published_log.tile",
-    "witnesses.count_failing",
     "witnesses.list",
     "witnessing.find_witnessed",
     "witnessing.last_witnessed",

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from peewee import Database
 
@@ -14,6 +15,8 @@ from controlplane.domain.instant import now, to_text
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect, dialect_of
 from controlplane.store.tables import SchemaVersion
+
+_RETRY_AFTER = 30  # seconds; of another node, perhaps, which is of that version
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,27 @@ def current_version(database: Database) -> int:
 def check_known(database: Database) -> int:
     """The version of a schema that is this one's or an earlier one's. Refused not_initialised,
     store_too_new."""
-    found, newest = current_version(database), all_migrations()[-1].version
+    found = current_version(database)
     if found == 0:
         raise Refused(Code.NOT_INITIALISED, "The store is empty: run sealwright init first.")
+    refuse_newer(found)
+    return found
+
+
+def refuse_newer(found: int) -> None:
+    """Refused store_too_new."""
+    newest = _newest()
     if found > newest:
         raise Refused(
             Code.STORE_TOO_NEW,
             f"The store has schema {found}, this version knows {newest}: use a newer sealwright.",
+            retry_after=_RETRY_AFTER,
         )
-    return found
+
+
+@cache
+def _newest() -> int:
+    return all_migrations()[-1].version
 
 
 def check_current(database: Database) -> None:

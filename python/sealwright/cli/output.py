@@ -10,6 +10,7 @@ import msgspec
 
 from sealwright.cli.failure import CommandError
 from sealwright.cli.options import invocation
+from sealwright.cli.streams import stdout_is_open
 from sealwright.cli.text import printable, printable_json, table
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class KeyOutput:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         if path is None:
+            if not stdout_is_open():
+                raise CommandError(
+                    "stdout is closed, and the API key would be lost.", code="no_key_out"
+                )
             return
         try:
             path.touch(mode=0o600, exist_ok=False)

@@ -209,14 +209,14 @@ def certificate(name: str, chain: bool) -> None:
 
 @signer.command()
 @click.argument("name")
-@click.option("--identity", metavar="WHO", required=True, help="Who would sign.")
+@click.option("--identity", metavar="WHO", help="Who would sign.  [whose API key this is]")
 @click.option(
     "--hash",
     "hash_",
     type=OneOf(hash_names),
     help="With which hash; none: bytes that are no digest, or a message.  [any that may be signed]",
 )
-def explain(name: str, identity: str, hash_: str | None) -> None:
+def explain(name: str, identity: str | None, hash_: str | None) -> None:
     """Would this call to sign be allowed, and what is missing?
 
     Exit code 0 whether it would or not: with --json, `allowed` says which.

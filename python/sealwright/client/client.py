@@ -55,6 +55,10 @@ class Client(Caller):
         """Needs no key."""
         return self._call("GET", "/v1/health/live", Health)
 
+    def ready(self) -> Answer[Health]:
+        """Needs no key."""
+        return self._call("GET", "/v1/health/ready", Health)
+
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)
 
@@ -205,8 +209,11 @@ class Client(Caller):
         path = f"/v1/signers/{part(signer)}/policy"
         return self._call("POST", path, Signer, {"policy": policy})
 
-    def explain(self, signer: str, identity: str, hash_: str | None = None) -> Answer[Explanation]:
-        """Whether a call to sign would be allowed now; without a hash: with any that may be."""
+    def explain(
+        self, signer: str, identity: str | None = None, hash_: str | None = None
+    ) -> Answer[Explanation]:
+        """Whether a call to sign would be allowed now; without an identity: one of the caller,
+        without a hash: with any that may be."""
         path = f"/v1/signers/{part(signer)}/explain"
         return self._get(path, Explanation, identity=identity, hash=hash_)
 

@@ -1,0 +1,150 @@
+"""sealwright setup: what a tool has to be told to sign with a signer."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from sealwright.cli.failure import CommandError
+from sealwright.cli.options import ClientCommand, client, invocation
+from sealwright.cli.output import print_object
+from sealwright.cli.text import printable
+
+if TYPE_CHECKING:
+    from sealwright.client.objects import CatalogueSigner
+    from sealwright.setup.recipe import File, Recipe
+
+_VARIABLES = ("SEALWRIGHT_URL", "SEALWRIGHT_API_KEY_FILE", "SEALWRIGHT_CA_FILE")
+_SIGNS = ("administrator", "operator")
+
+
+def _tools() -> list[str]:
+    from sealwright.setup.tools import TOOLS
+
+    return list(TOOLS)
+
+
+class _Setup(msgspec.Struct):
+    tool: str
+    signer: str
+    files: "list[_File]"
+    commands: list[str]
+
+
+class _File(msgspec.Struct):
+    path: str
+    text: str
+    written: bool
+
+
+@click.command(cls=ClientCommand)
+@click.argument("tool", type=click.Choice(_tools()))
+@click.option("--signer", metavar="NAME", help="Which one.  [the only one that you sign with]")
+@click.option("--write", is_flag=True, help="Write the files, and print the commands alone.")
+@click.option("--force", is_flag=True, help="With --write: over files that are there.")
+def setup(tool: str, signer: str | None, write: bool, force: bool) -> None:
+    """What TOOL has to be told to sign with a signer: files and commands, as a script.
+
+    It is filled in with this machine's module and the signer's slot. Call it with the API key that
+    will sign; the tools find that where this command does.
+    """
+    from sealwright.module import ModuleMissingError, module_path
+    from sealwright.setup.recipe import CannotSignError, Token
+    from sealwright.setup.tools import recipe_for
+
+    chosen = _chosen(signer)
+    url = invocation().connection(with_key=False).addresses[0].url
+    try:
+        token = Token(
+            module=str(module_path()),
+            name=chosen.name,
+            slot=chosen.number,
+            key=chosen.key,
+            timestamps=f"{url}/v1/timestamp" if url.startswith("http") else None,
+            gnupg_home=os.environ.get("GNUPGHOME") or "~/.gnupg",
+        )
+        recipe = recipe_for(tool, token)
+    except ModuleMissingError as missing:
+        raise CommandError(str(missing), code="module_missing") from None
+    except CannotSignError as fault:
+        raise CommandError(str(fault), next_step="Take another tool, or another signer.") from None
+    if write:
+        _write(recipe, force=force)
+    if invocation().json:
+        files = [_File(file.path, file.text, write) for file in recipe.files]
+        print_object(_Setup(tool, chosen.name, files, list(recipe.commands)))
+    else:
+        for line in _script(recipe, written=write):
+            click.echo(printable(line))
+
+
+def _chosen(name: str | None) -> "CatalogueSigner":
+    signers = client().catalogue().value.signers
+    signing = [each for each in signers if each.role in _SIGNS]
+    named = signing if name is None else [each for each in signers if each.name == name]
+    if len(named) == 1:
+        return named[0]
+    if name is not None:
+        raise CommandError(
+            f"There is no signer {name!r} that you may see.",
+            code="signer_not_found",
+        )
+    if not signing:
+        raise CommandError("This API key signs with no signer.", code="not_a_member")
+    raise CommandError(
+        "This API key signs with several signers.",
+        next_step=f"Name one with --signer: {', '.join(each.name for each in signing)}",
+    )
+
+
+def _script(recipe: "Recipe", *, written: bool) -> Iterator[str]:
+    """Lines for a shell."""
+    if not written:
+        for file in recipe.files:
+            if folder := file.path.rpartition("/")[0]:
+                yield f"mkdir -p -m 700 {folder}"
+            yield f"cat > {file.path} <<'END'"
+            yield from file.text.splitlines()
+            yield "END"
+    yield from _where_and_who()
+    yield from recipe.commands
+
+
+def _where_and_who() -> Iterator[str]:
+    """What this command was told by variables, for the shell in which the tool is started."""
+    told = [name for name in _VARIABLES if os.environ.get(name)]
+    for name in told:
+        yield f"export {name}={shlex.quote(os.environ[name])}"
+    if not told:
+        yield "# Where and who: SEALWRIGHT_URL and SEALWRIGHT_API_KEY_FILE, or pkcs11.toml."
+
+
+def _write(recipe: "Recipe", *, force: bool) -> None:
+    """All or none."""
+    from sealwright.cli.whole_file import whole_file
+
+    there = [file.path for file in recipe.files if _place(file).exists()]
+    if there and not force:
+        raise CommandError(
+            f"{', '.join(there)}: already there.",
+            next_step="Look at it, and put the lines in yourself, or write over it with --force.",
+        )
+    for file in recipe.files:
+        place = _place(file)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with whole_file(place) as out:
+            out.write(file.text.encode())
+        click.echo(f"Written: {printable(str(place))}", err=True)
+
+
+def _place(file: "File") -> Path:
+    try:
+        return Path(file.path).expanduser()
+    except RuntimeError:
+        raise CommandError(
+            f"{file.path}: this user has no home.", next_step="Set HOME, or leave --write away."
+        ) from None
