@@ -118,8 +118,9 @@ native-tests: native-build
 # One process more than there are CPUs: many tests wait, for a deadline or an answer. A test that hangs
 # fails with its name and where it stands, instead of holding up all others.
 TEST_SECONDS ?= 600
+TESTS ?=
 python-tests: set-up-test build
-	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS)
+	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS) $(TESTS)
 
 # Tools that no Debian package brings, in the versions of the lock files; what is downloaded and built
 # stays in build/foreign.
