@@ -23,6 +23,8 @@ from sealwright.client.connection import Connection
 from sealwright.client.errors import ClientError, MisconfiguredError, Refused
 from sealwright.client.proxy import find_proxy
 from sealwright.cryptoki import CKR
+from sealwright.module import module_path
+from sealwright.module.diagnosis import Diagnosis, SettingsError
 from sealwright.pkcs11 import Module, Pkcs11Error
 from tests.conftest import Environment
 from tests.controlplane.authority import Authority
@@ -72,8 +74,8 @@ REFUSED = [
 
 def module_takes() -> bool:
     try:
-        _native.load_settings()
-    except _native.SettingsError:
+        Diagnosis(module_path()).settings()
+    except SettingsError:
         return False
     return True
 
@@ -212,7 +214,7 @@ EXCEPTIONS = [
 
 def as_the_module_goes(target: str) -> object:
     try:
-        return _native.load_settings().proxy_to(target)
+        return _native.proxy_to(target)
     except _native.SettingsError:
         return "refused"
 

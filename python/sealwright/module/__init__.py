@@ -1,6 +1,10 @@
-"""Where the PKCS#11 module is."""
+"""The PKCS#11 module on this machine: where it is, how it is set up, what tools see in it.
 
-from importlib.util import find_spec
+This folder is also the distribution sealwright-module, as the package `sealwright_module`: it needs
+Python alone, and its imports are relative.
+"""
+
+import sys
 from pathlib import Path
 
 MODULE_NAME = "libsealwright-pkcs11.so"
@@ -11,14 +15,14 @@ class ModuleMissingError(Exception):
 
 
 def module_path() -> Path:
-    """The module shipped in this package, absolute. Raises ModuleMissingError."""
-    # Beside the extension, not beside this file: an editable install keeps what was built apart.
-    extension = find_spec("sealwright._native")
-    folder = Path(__file__ if extension is None or extension.origin is None else extension.origin)
-    path = folder.resolve().parent / MODULE_NAME
-    if not path.is_file():
-        raise ModuleMissingError(
-            f"{path} is missing: sealwright was installed without its PKCS#11 module; "
-            "install it again on a platform that it is built for"
-        )
-    return path
+    """The module shipped in this distribution, absolute. Raises ModuleMissingError."""
+    package = sys.modules[__name__.partition(".")[0]]
+    # An editable install has two folders: what was built is kept apart from the sources.
+    paths = [Path(folder).resolve() / MODULE_NAME for folder in package.__path__]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise ModuleMissingError(
+        f"{paths[0]} is missing: {package.__name__} was installed without its PKCS#11 module; "
+        "install it again on a platform that it is built for"
+    )
