@@ -35,6 +35,7 @@ help:
 	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait';"
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
+	@echo "make wheels         what pip installs, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make image       the server as an OCI image, in dist"
 	@echo "make test-image  that image, in runc, as root"
@@ -200,6 +201,10 @@ bench: set-up-test build
 PORTABLE ?= x86_64-linux-gnu
 portable: set-up
 	@PYTHON=$(CURDIR)/$(PYTHON) JOBS=$(JOBS) native/portable/build $(PORTABLE)
+
+# What pip installs, with that module inside; and a source distribution.
+wheels: portable
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/wheels/build $(PORTABLE)
 
 # With the C library of an older system, and with all that the ordinary module is tried with.
 test-portable: set-up-test portable build
