@@ -4,6 +4,7 @@ import click
 
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
+from sealwright.cli.tabular import text
 from sealwright.cli.text import facts
 from sealwright.client.objects import Setting
 
@@ -19,7 +20,7 @@ def list_(limit: int, cursor: str | None) -> None:
     """All settings, by name."""
     show_page(
         client().settings(limit, cursor),
-        ["setting", "value", "default", "meaning"],
+        [text("setting"), text("value"), text("default", 2), text("meaning", 1)],
         lambda it: [it.name, it.value, it.default, it.meaning],
     )
 
