@@ -18,11 +18,11 @@ from sealwright.client.objects import Operation
 _COLUMNS = [
     word("sequence"),
     word("time", 1),
-    text("actor"),
-    text("what"),
-    text("on", 2),
+    text("actor", least=10),
+    text("what", least=16),
+    text("on", 2, least=8),
     word("outcome"),
-    text("reason", 3),
+    text("reason", 3, least=10),
     word("hash", 5),
     text("from", 4),
 ]

@@ -27,9 +27,9 @@ def list_(limit: int, cursor: str | None) -> None:
         [
             text("job"),
             word("every", 3),
-            word("next", 1),
+            word("next", 2),
             word("last run"),
-            text("last failure", 2),
+            text("last failure", 1, least=24),
             text("on", 4),
         ],
         _row,

@@ -37,12 +37,12 @@ def list_(limit: int, cursor: str | None) -> None:
     show_page(
         client().witnesses(limit, cursor),
         [
-            text("name"),
+            text("name", least=22),
             text("url", 3),
             word("signed"),
             word("entries", 1),
-            text("failure", 2),
-            ident("id", 4),
+            text("failure", 2, least=20),
+            ident("id"),
         ],
         lambda it: [it.name, it.url, it.succeeded_at, it.size, it.failure, it.id],
     )

@@ -20,11 +20,15 @@ def now() -> datetime:
 
 def relative(time: datetime, of_now: datetime) -> str:
     """`3 min ago`, `in 2 d`; far away: the date (UTC)."""
+    is_far = abs((time - of_now).total_seconds()) >= _FAR
+    return f"{time:%Y-%m-%d}" if is_far else distance(time, of_now)
+
+
+def distance(time: datetime, of_now: datetime) -> str:
+    """`3 min ago`, `in 365 d`."""
     seconds = round((time - of_now).total_seconds())
     if seconds == 0:
         return "now"
-    if abs(seconds) >= _FAR:
-        return f"{time:%Y-%m-%d}"
     span = spell_span(abs(seconds))
     return f"{span} ago" if seconds < 0 else f"in {span}"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
+from sealwright.cli.columns import terminal_columns, wrapped
 from sealwright.cli.failure import CommandError
 from sealwright.cli.options import invocation
 from sealwright.cli.streams import stdout_is_open
@@ -60,7 +61,8 @@ class _Deleted(msgspec.Struct):
 
 
 def warn(sentence: str) -> None:
-    click.echo(f"warning: {printable(sentence)}", err=True)
+    text = f"warning: {printable(sentence)}"
+    click.echo(wrapped(text, terminal_columns()) if sys.stderr.isatty() else text, err=True)
 
 
 class KeyOutput:

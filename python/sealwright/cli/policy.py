@@ -50,7 +50,7 @@ def list_(limit: int, cursor: str | None) -> None:
             word("max signings", 1),
             word("request ttl", 4),
             text("hashes", 3),
-            text("steps"),
+            text("steps", least=24),
         ],
         lambda it: [
             it.name,

@@ -23,7 +23,7 @@ _COLUMNS = [
     word("step", 4),
     word("window", 6),
     word("signings", 5),
-    text("why", 2),
+    text("why", 2, least=20),
 ]
 
 

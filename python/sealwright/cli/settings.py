@@ -4,7 +4,7 @@ import click
 
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
-from sealwright.cli.tabular import text
+from sealwright.cli.tabular import text, word
 from sealwright.cli.text import facts
 from sealwright.client.objects import Setting
 
@@ -20,7 +20,12 @@ def list_(limit: int, cursor: str | None) -> None:
     """All settings, by name."""
     show_page(
         client().settings(limit, cursor),
-        [text("setting"), text("value"), text("default", 2), text("meaning", 1)],
+        [
+            word("setting"),
+            text("value", least=20),
+            text("default", 2, least=20),
+            text("meaning", 1, least=32),
+        ],
         lambda it: [it.name, it.value, it.default, it.meaning],
     )
 

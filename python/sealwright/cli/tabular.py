@@ -9,14 +9,13 @@ from enum import Enum
 
 import click
 
-from sealwright.cli.columns import cut, padded, terminal_columns, width
+from sealwright.cli.columns import cut, padded, terminal_columns, width, wrapped
 from sealwright.cli.moment import now, relative
 from sealwright.cli.short_id import short
 from sealwright.cli.text import printable, whole
 
 _GAP = 2
 _LEAST = 12
-"""Columns of a text that is cut, before others are left out; fewer only if that is not enough."""
 _SMALLEST = 3
 
 
@@ -32,11 +31,13 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Column:
     """`leave`: those with the largest number are left out first where there is no room; 0: never.
-    What it holds: text, numbers, times, None."""
+    `least`: columns that a text is to have, before others are left out; fewer only if that is not
+    enough. What it holds: text, numbers, times, None."""
 
     name: str
     leave: int = 0
     kind: Kind = Kind.TEXT
+    least: int = _LEAST
 
 
 Row = Sequence[object]
@@ -46,8 +47,8 @@ def word(name: str, leave: int = 0) -> Column:
     return Column(name, leave, Kind.WORD)
 
 
-def text(name: str, leave: int = 0) -> Column:
-    return Column(name, leave)
+def text(name: str, leave: int = 0, least: int = _LEAST) -> Column:
+    return Column(name, leave, least=least)
 
 
 def ident(name: str, leave: int = 0) -> Column:
@@ -89,9 +90,10 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> Iterat
     yield _heading(_line([columns[at].name.upper() for at in kept], widths))
     for row in cells:
         yield _line([row[at] for at in kept], widths)
-    if left := [column.name for at, column in enumerate(columns) if at not in kept]:
-        note = f"Left out, for want of room: {', '.join(left)}."
-        click.echo(cut(note, max(room, _SMALLEST)), err=True)
+    left = [column.name for at, column in enumerate(columns) if at not in kept]
+    if left and rows:
+        note = f"Left out, for want of room: {', '.join(left)} (--json has all)."
+        click.echo(wrapped(note, room), err=True)
 
 
 def _kept(columns: Sequence[Column], naturals: Sequence[int], room: int) -> list[int]:
@@ -106,23 +108,26 @@ def _kept(columns: Sequence[Column], naturals: Sequence[int], room: int) -> list
 
 
 def _needed(columns: Sequence[Column], naturals: Sequence[int], kept: Sequence[int]) -> int:
-    least = (
-        min(naturals[at], _LEAST) if columns[at].kind is Kind.TEXT else naturals[at] for at in kept
-    )
-    return sum(least) + _GAP * (len(kept) - 1)
+    return sum(_least(columns[at], naturals[at]) for at in kept) + _GAP * (len(kept) - 1)
+
+
+def _least(column: Column, natural: int) -> int:
+    return min(natural, column.least) if column.kind is Kind.TEXT else natural
+
+
+def _smallest(column: Column, natural: int) -> int:
+    return min(natural, _SMALLEST) if column.kind is Kind.TEXT else natural
 
 
 def _widths(columns: Sequence[Column], naturals: Sequence[int], room: int) -> list[int]:
     """The widest text is cut first."""
     widths = list(naturals)
-    texts = [at for at, column in enumerate(columns) if column.kind is Kind.TEXT]
     over = sum(widths) + _GAP * (len(widths) - 1) - room
-    while over > 0 and texts:
-        widest = max(texts, key=lambda at: widths[at])
-        if widths[widest] <= _SMALLEST:
-            break
-        widths[widest] -= 1
-        over -= 1
+    for least in (_least, _smallest):
+        floors = list(map(least, columns, naturals))
+        while over > 0 and (wide := [at for at in range(len(widths)) if widths[at] > floors[at]]):
+            widths[max(wide, key=lambda at: widths[at])] -= 1
+            over -= 1
     return widths
 
 

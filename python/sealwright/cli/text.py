@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from sealwright.cli.columns import terminal_columns, wrapped
-from sealwright.cli.moment import moment, now, relative
+from sealwright.cli.moment import distance, moment, now, relative
 
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 """Letters, signs and marks of which nothing is seen."""
@@ -79,7 +79,7 @@ def _for_people(name: str, beside: str, value: object) -> str:
     """A value without blanks stays whole: an id, a key, an address is copied."""
     words = whole(value)
     if isinstance(value, datetime):
-        words += f" ({relative(value, now())})"
+        words += f" ({distance(value, now())})"
     room = terminal_columns()
     if room - len(beside) < _LEAST:
         lines = f"  {words}" if " " not in words else wrapped(words, room, "  ", "  ")
