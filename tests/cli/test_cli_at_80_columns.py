@@ -322,6 +322,16 @@ def test_ids_and_states_are_whole_at_any_width(world: World, command: str, colum
             assert (each.get(member) or "") in shown
 
 
+@pytest.mark.parametrize("columns", [40, 60])
+def test_one_thing_is_whole_on_a_narrow_terminal_too(world: World, columns: int) -> None:
+    arguments = ["grant", "show", world.ids["GRANT"]]
+    shown = Terminal().show(world.url, world.keys["admin"], arguments, COLUMNS=str(columns))
+    assert all(width(line) <= columns for line in shown.splitlines())
+    assert world.ids["GRANT"] in shown
+    assert world.ids["REQUEST"] not in shown
+    assert re.search(r"^until *\n? +\d{4}-\d\d-\d\dT", shown, re.MULTILINE)
+
+
 def test_a_terminal_says_itself_how_wide_it_is(world: World) -> None:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 64, 0, 0))

@@ -104,5 +104,8 @@ def whole(value: object) -> str:
 
 
 def bullets(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        click.echo(f"- {printable(sentence)}")
+    for sentence in map(printable, sentences):
+        is_for_people = sys.stdout.isatty()
+        click.echo(
+            wrapped(sentence, terminal_columns(), "- ", "  ") if is_for_people else f"- {sentence}"
+        )
