@@ -65,7 +65,7 @@ build: set-up $(VENV)/.built
 $(VENV)/.built: $(NATIVE) pyproject.toml | set-up
 	@echo "build: module and bindings"
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
-	  -C cmake.define.SEALWRIGHT_WERROR=ON -e .
+	  --config-settings cmake.define.SEALWRIGHT_WERROR=ON -e .
 	@touch $@
 
 demo: set-up-run build
@@ -118,9 +118,10 @@ native-tests: native-build
 # One process more than there are CPUs: many tests wait, for a deadline or an answer. A test that hangs
 # fails with its name and where it stands, instead of holding up all others.
 TEST_SECONDS ?= 600
+TESTS ?=
 python-tests: set-up-test build
 	@packaging/prometheus/promtool build/promtool || true # else the test of the alerts says so
-	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS)
+	@$(VENV)/bin/pytest -n $$(($(JOBS) + 1)) --dist loadscope --timeout $(TEST_SECONDS) $(TESTS)
 
 # Tools that no Debian package brings, in the versions of the lock files; what is downloaded and built
 # stays in build/foreign.

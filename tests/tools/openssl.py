@@ -24,6 +24,12 @@ def judge(bench: Workbench, bits: int, *options: str, signed: str, signature: st
     return bench.run("openssl", "dgst", *arguments, signed)
 
 
+def verified_request(bench: Workbench, request: str, *shown: str) -> str:
+    """What it shows of a certificate request, which has to verify by its own key."""
+    shown_of_it = bench.must("openssl", "req", "-in", request, "-verify", "-noout", *shown)
+    return shown_of_it.removeprefix("Certificate request self-signature verify OK\n")  # 3.5
+
+
 def must_verify(bench: Workbench, bits: int, *options: str, signed: str, signature: str) -> None:
     ended = judge(bench, bits, *options, signed=signed, signature=signature)
     assert (ended.code, ended.out) == (0, "Verified OK\n"), ended.err

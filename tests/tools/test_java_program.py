@@ -69,7 +69,7 @@ def test_eight_java_threads_share_a_key_and_each_signature_is_made_once(
 @pytest.mark.parametrize(
     ("signer", "algorithm"), [("rsa-3072", "SHA256withRSA"), ("p256", "SHA256withECDSA")]
 )
-def test_the_jdk_finishes_a_signature_that_the_program_gives_up(
+def test_the_jdk_17_finishes_a_signature_that_the_program_gives_up(
     shell_for: ShellFor,
     slots: dict[str, int],
     control_plane: ControlPlane,
@@ -79,18 +79,27 @@ def test_the_jdk_finishes_a_signature_that_the_program_gives_up(
     before = len(control_plane.signings(signer))
     ended = abandon(shell_for, slots, signer, algorithm, size=100)
     assert ended.code == 0, ended.err
-    assert len(control_plane.signings(signer)) - before == 2
+    assert len(control_plane.signings(signer)) - before == (1 if gives_up() else 2)
 
 
-def test_the_jdk_cannot_give_up_a_raw_signature(
+def gives_up() -> bool:
+    """Java 21 cancels at the token; 17 has the signature made, to be rid of it."""
+    return int(jdk_version().split(".")[0]) >= 21
+
+
+def test_the_jdk_17_cannot_give_up_a_raw_signature(
     shell_for: ShellFor, slots: dict[str, int], control_plane: ControlPlane
 ) -> None:
     """It would have more bytes signed, to be rid of it, than any digest has."""
     before = len(control_plane.signings("p256"))
     ended = abandon(shell_for, slots, "p256", "NONEwithECDSA", size=32)
-    assert ended.code == 1
-    assert "java.security.ProviderException: cancel failed" in ended.err
-    assert "CKR_DATA_LEN_RANGE" in ended.err
+    if gives_up():
+        assert ended.code == 0, ended.err
+        before += 1  # the second signature, which is not given up
+    else:
+        assert ended.code == 1
+        assert "java.security.ProviderException: cancel failed" in ended.err
+        assert "CKR_DATA_LEN_RANGE" in ended.err
     assert len(control_plane.signings("p256")) == before
 
 

@@ -313,7 +313,11 @@ def test_it_signs_while_eight_threads_initialise_and_list(
     how = ["--sign", "--mechanism", name, *format_of(name), "--input-file", "data"]
     signed = tool_in(bench, access, *threads, *how, "--output-file", "signature")
     assert signed.code == 0, signed.err
-    assert "test_threads all threads have ended with CKR_OK" in signed.err.splitlines()
+    before_0_26 = re.findall(r"^test_threads all threads have ended with CKR_OK$", signed.err, re.M)
+    assert (
+        before_0_26
+        or len(re.findall(r"^Test thread \d returning rv:CKR_OK$", signed.err, re.M)) == 8
+    )
     started = re.findall(r"C_Initialize +returned (\w+)", signed.err)
     started += re.findall(r"Main C_Initialize.* rv:(\w+)", signed.err)
     assert Counter(started) == {"CKR_OK": 1, "CKR_CRYPTOKI_ALREADY_INITIALIZED": 8}
