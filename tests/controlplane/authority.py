@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-
 CERTIFIES = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,

@@ -55,7 +55,7 @@ def jdk_version() -> str:
 
 
 def jdk_cancels() -> bool:
-    """What a program gives up: Java 21 cancels it at the token, 17 has it signed, to be rid of it."""
+    """What a program gives up: Java 21 cancels it at the token, 17 has it signed after all."""
     return int(jdk_version().split(".")[0]) >= 21
 
 
