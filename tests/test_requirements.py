@@ -20,7 +20,7 @@ DEV = [*RUN, *PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]
 def pinned(name: str) -> dict[str, str]:
     """Name to version; each line that pins one goes on with its hashes."""
     text = (ROOT / "requirements" / name).read_text().replace("\\\n", "")
-    versions = {}
+    versions: dict[str, str] = {}
     for line in text.splitlines():
         requirement, *hashes = re.split(r"\s+--hash=sha256:", line.strip())
         assert hashes, f"{name}: no hash: run make lock"

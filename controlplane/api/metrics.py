@@ -3,6 +3,7 @@
 import time
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -67,26 +68,26 @@ class Metrics:
         self._job_runs = Counter(
             "sealwright_job_runs",
             "Runs of each job of the background, by whether they failed.",
-            ("job", "outcome"),
+            ("name", "outcome"),
             registry=self._registry,
         )
         self._job_seconds = Counter(
             "sealwright_job_seconds",
             "Seconds that the runs of each job took.",
-            ("job",),
+            ("name",),
             registry=self._registry,
         )
         self._job_late = Gauge(
             "sealwright_job_late_seconds",
             "Seconds after it was due that the last run of each job began.",
-            ("job",),
+            ("name",),
             registry=self._registry,
             multiprocess_mode="mostrecent",
         )
         self._job_succeeded = Gauge(
             "sealwright_job_last_success_timestamp_seconds",
             "When a run of each job of the background ended last without a failure.",
-            ("job",),
+            ("name",),
             registry=self._registry,
             multiprocess_mode="max",
         )
@@ -229,7 +230,9 @@ class Certificates:
     def _ends(self) -> list[tuple[str, datetime]]:
         now = time.monotonic()
         if now >= self._look_again:
-            self._known = list(self._read())
+            self._known = []
+            with suppress(Refused):  # nothing while the store cannot be read
+                self._known = list(self._read())
             self._look_again = now + LOOK_SECONDS
         return self._known
 

@@ -1,5 +1,5 @@
-"""What Prometheus sees of the store, and of how this node stands to it: gauges that are made when it
-asks. Those of the store are the same whichever process or node says them."""
+"""What Prometheus sees of the store, and of how this node stands to it: gauges that are made when
+it asks. Those of the store are the same whichever process or node says them."""
 
 import time
 from collections.abc import Iterator
@@ -29,10 +29,9 @@ class Watched:
         yield from self._of_this_node()
         found = self._look()
         if found is not None:
-            now = time.time()
             yield from _of_room_and_log(found)
-            yield from _of_what_waits(found, now)
-            yield from _of_what_is_late(found, now)
+            yield from _of_what_waits(found)
+            yield from _of_what_is_late(found)
 
     def _look(self) -> Found | None:
         now = time.monotonic()
@@ -106,7 +105,7 @@ def _of_room_and_log(found: Found) -> Iterator[Metric]:
         )
 
 
-def _of_what_waits(found: Found, now: float) -> Iterator[Metric]:
+def _of_what_waits(found: Found) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "sealwright_requests_pending",
         "Requests that wait for a decision.",
@@ -115,7 +114,7 @@ def _of_what_waits(found: Found, now: float) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "sealwright_requests_pending_oldest_seconds",
         "Seconds that the oldest request has waited for; 0 where none waits.",
-        value=_age(found.requests.oldest, now),
+        value=_age(found.requests.oldest, found),
     )
     yield GaugeMetricFamily(
         "sealwright_proposals_pending",
@@ -125,16 +124,16 @@ def _of_what_waits(found: Found, now: float) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "sealwright_proposals_pending_oldest_seconds",
         "Seconds that the oldest proposal has waited for; 0 where none waits.",
-        value=_age(found.proposals.oldest, now),
+        value=_age(found.proposals.oldest, found),
     )
 
 
-def _of_what_is_late(found: Found, now: float) -> Iterator[Metric]:
+def _of_what_is_late(found: Found) -> Iterator[Metric]:
     if found.authority_ends is not None:
         yield GaugeMetricFamily(
             "sealwright_authority_expiry_seconds",
             "Seconds until the first certificate of the built-in CA ends.",
-            value=found.authority_ends.timestamp() - now,
+            value=(found.authority_ends - found.at).total_seconds(),
         )
     yield GaugeMetricFamily(
         "sealwright_witnesses_failing",
@@ -144,16 +143,16 @@ def _of_what_is_late(found: Found, now: float) -> Iterator[Metric]:
     failures = GaugeMetricFamily(
         "sealwright_job_failures",
         "Last runs of each job of the background that failed, in a row.",
-        labels=["job"],
+        labels=["name"],
     )
     overdue = GaugeMetricFamily(
         "sealwright_job_overdue_seconds",
         "Seconds since each job of the background was due, as far as is on record.",
-        labels=["job"],
+        labels=["name"],
     )
     for job in found.jobs:
         failures.add_metric([job.name], job.failures)
-        overdue.add_metric([job.name], _age(job.next_at, now))
+        overdue.add_metric([job.name], _age(job.next_at, found))
     yield failures
     yield overdue
 
@@ -162,5 +161,5 @@ def _moment(name: str, documentation: str, at: datetime) -> Metric:
     return GaugeMetricFamily(name, documentation, value=at.timestamp())
 
 
-def _age(since: datetime | None, now: float) -> float:
-    return 0.0 if since is None else max(0.0, now - since.timestamp())
+def _age(since: datetime | None, found: Found) -> float:
+    return 0.0 if since is None else max(0.0, (found.at - since).total_seconds())

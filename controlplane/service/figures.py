@@ -19,11 +19,12 @@ from controlplane.store.requests import REQUESTS
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """At one moment. `checkpoint`: rows of the published one, and when it was published; None:
+    """`at` one moment. `checkpoint`: rows of the published one, and when it was published; None:
     there is none. `authority_ends`: the first of the built-in CA's certificates; None: they were
     altered, which the log has heard.
     `failing_witnesses`: those with which the last try failed."""
 
+    at: datetime
     room: Room
     head: Head
     requests: Pending
@@ -53,6 +54,7 @@ class Figures:
         with self._store.read() as database:
             standings = witnesses.standings(database).values()
             return Found(
+                at=now,
                 room=self._store.room(),
                 head=read_head(database),
                 requests=REQUESTS.count_pending(database, now),

@@ -184,6 +184,7 @@ def upgrade(
                     "anchor: it is older than it was, or was made to look so. If it is meant to "
                     f"be, start the server once with --accept-rollback {head}, its log's head.",
                 )
+            store.lift_limits()
             migrate(database)
             misfits = settle_misfits(database, store.name, before, accept)
             details: dict[str, DetailValue] = {

@@ -120,7 +120,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else str(self._directory),
             "asgi_loop": "uvloop",
             "asgi_lifespan": "off",
-            "http_parser": "fast",
+            "http_parser": "auto",  # in C where that is installed
             "keepalive": int(KEEPALIVE_SECONDS),
             "graceful_timeout": _GRACE_SECONDS,
             "asgi_disconnect_grace_period": 2

@@ -93,6 +93,11 @@ class Store(ABC):
         """Which one it is. Within a transaction."""
 
     @abstractmethod
+    def lift_limits(self) -> None:
+        """This write may take as long as it takes, once it has begun: of an upgrade of a long log,
+        for instance."""
+
+    @abstractmethod
     def room(self) -> Room:
         """Within a transaction."""
 

@@ -125,8 +125,7 @@ class PostgresqlStore(Store):
         """In one transaction; whatever else lies in the database stays."""
         with self.write() as database:
             self._refuse_others(database)
-            for statement in _UNLIMITED:
-                database.execute_sql(statement)  # type: ignore[no-untyped-call]
+            self.lift_limits()
             tables = ", ".join(sorted(names_ever()))
             database.execute_sql(  # type: ignore[no-untyped-call]
                 f"DROP TABLE IF EXISTS {tables} CASCADE"
@@ -158,6 +157,10 @@ class PostgresqlStore(Store):
         asked = f"SELECT system_identifier::text FROM {_CONTROL}"  # noqa: S608  # our own name
         found = self._ask(asked) if may_read else None
         return Place(database=int(oid), system=None if found is None else str(found[0]))
+
+    def lift_limits(self) -> None:
+        for statement in _UNLIMITED:
+            self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
 
     def room(self) -> Room:
         """Its indexes and what is to be vacuumed included; the write-ahead log is the server's."""

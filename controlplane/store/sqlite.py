@@ -132,6 +132,9 @@ class SqliteStore(Store):
         facts = path.stat()
         return Place(inode=facts.st_ino, device=facts.st_dev, path=str(path))
 
+    def lift_limits(self) -> None:
+        """There is none but for locks."""
+
     def room(self) -> Room:
         """Its log (-wal) included."""
         try:

@@ -39,8 +39,8 @@ HEAD = "audit_head"
 """What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
     "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root,"
-    " newest FROM installation CROSS JOIN audit_head"
-    " CROSS JOIN (SELECT MAX(version) AS newest FROM schema_version) AS applied"
+    " (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS newest"
+    " FROM installation CROSS JOIN audit_head"
 )
 """With the schema: a newer server may bring the store up to date while this one runs."""
 _CHANGES = (
@@ -102,7 +102,7 @@ class Root:
 def root_of(row: Iterable[Any]) -> Root:
     """Of a row of READ_ROOT. Refused store_too_new."""
     instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag, newest = row
-    refuse_newer(newest)
+    refuse_newer(newest or 0)
     return Root(
         *(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b"")),
         *(size, bytes(frontier or b""), None if tag is None else bytes(tag)),

@@ -35,10 +35,12 @@ class Authority:
         self.certificate = folder / "authority.pem"
         self.certificate.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, address: str) -> tuple[Path, Path]:
-        """Files of a certificate for this IP address, and of its key."""
+    def issue(self, name: str, address: str, *hosts: str) -> tuple[Path, Path]:
+        """Files of a certificate for this IP address and these hosts, and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        alternative = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, hosts)]
+        )
         built = self._build(_name(name), key.public_key()).add_extension(
             alternative, critical=False
         )

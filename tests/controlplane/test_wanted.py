@@ -18,13 +18,17 @@ from controlplane.errors import Code, Refused
 FOR_PROGRAMMERS = re.compile(r"regex|matching|Expected|Invalid|Object |`|\\|\bNone\b|\^")
 
 
-def below(kind: type) -> Iterator[type]:
+def below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     for each in kind.__subclasses__():
         yield each
         yield from below(each)
 
 
-CALLS = sorted({*below(Body), Sign}, key=lambda each: (each.__module__, each.__name__))
+def _place(call: type) -> tuple[str, str]:
+    return call.__module__, call.__name__
+
+
+CALLS: list[type[msgspec.Struct]] = sorted({*below(Body), Sign}, key=_place)
 
 
 def wrong_values(node: inspect.Type) -> Iterator[Any]:

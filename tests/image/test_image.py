@@ -11,11 +11,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sealwright.client.client import Client
 from sealwright.client.connection import Connection
 from tests.controlplane.authority import Authority
-from tests.image.conftest import SECONDS, Container
+from tests.image.conftest import REPOSITORY, SECONDS, Container
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="runc gives users only to root")
 OWN_URL = "https://127.0.0.1:8443"
 MOST_MEGABYTES = 60
 FREE_PORT = ["--bind", "127.0.0.1:0"]
@@ -71,11 +74,17 @@ def test_without_a_store_or_a_certificate_it_says_what_is_missing(container: Con
     bare = container.run("serve", "--bind", "127.0.0.1:0")
     assert bare.returncode == 1
     assert "There is no store in /data/sealwright/sealwright.db" in bare.stderr
+    bare = container.run("init", "--database", "postgresql://sealwright@127.0.0.1:1/sealwright")
+    assert bare.returncode == 1
+    assert "127.0.0.1" in bare.stderr
     assert "Traceback" not in bare.stderr
 
 
-def test_docker_podman_and_skopeo_read_it(archive: Path) -> None:
-    ways = [inspect(f"{way}:{archive}") for way in ("oci-archive", "docker-archive")]
+def test_docker_podman_and_skopeo_read_it(archive: Path, tmp_path: Path) -> None:
+    named = [f"{way}:{archive}" for way in ("oci-archive", "docker-archive")]
+    for number, image in enumerate(named):  # layers and their sums
+        subprocess.run(["skopeo", "copy", "-q", image, f"oci:{tmp_path / str(number)}"], check=True)
+    ways = [inspect(image) for image in named]
     assert ways[0]["config"] == ways[1]["config"]
     config = ways[0]["config"]
     assert config["User"].partition(":")[0] not in ("", "0", "root")
@@ -100,6 +109,12 @@ def test_it_holds_nothing_that_a_thief_could_use(container: Container) -> None:
     }
     assert writable == set()
     assert not [each for each in inside if each.startswith("var/lib/apt/lists/")]
+
+
+def test_it_says_nothing_of_where_it_was_made(container: Container) -> None:
+    found = ["grep", "--recursive", "--files-with-matches", "--fixed-strings", str(REPOSITORY)]
+    told_of = subprocess.run([*found, container.root], capture_output=True, text=True, check=False)
+    assert (told_of.stdout, told_of.returncode) == ("", 1)
 
 
 def test_all_that_is_compiled_of_python_is_there(container: Container) -> None:

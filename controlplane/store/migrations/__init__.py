@@ -25,6 +25,7 @@ class Migration:
     statements: Callable[[Dialect], Sequence[str]]
 
 
+@cache
 def all_migrations() -> tuple[Migration, ...]:
     """In order; the version is the number that the module's name starts with."""
     found = []
@@ -71,18 +72,13 @@ def check_known(database: Database) -> int:
 
 def refuse_newer(found: int) -> None:
     """Refused store_too_new."""
-    newest = _newest()
+    newest = all_migrations()[-1].version
     if found > newest:
         raise Refused(
             Code.STORE_TOO_NEW,
             f"The store has schema {found}, this version knows {newest}: use a newer sealwright.",
             retry_after=_RETRY_AFTER,
         )
-
-
-@cache
-def _newest() -> int:
-    return all_migrations()[-1].version
 
 
 def check_current(database: Database) -> None:
