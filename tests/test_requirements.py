@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = [
     *PROJECT["project"]["dependencies"],
-    *PROJECT["project"]["optional-dependencies"]["postgresql"],
+    *(each for extra in PROJECT["project"]["optional-dependencies"].values() for each in extra),
 ]
 DEV = [*RUN, *PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["dev"]]
 
