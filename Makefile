@@ -38,6 +38,7 @@ help:
 	@echo "make wheels         what pip installs, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make image       the server as an OCI image, in dist"
+	@echo "make packages    .deb and .rpm, in dist"
 	@echo "make test-image  that image, in runc, as root"
 	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
@@ -216,6 +217,9 @@ test-portable: set-up-test portable build
 # What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
 image: wheels set-up-image
 	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+# The image's Python packages, in Debian's way, and the module as .deb and .rpm.
+packages: image man
+	@packaging/linux/build
 test-image: set-up-test image build
 	@$(VENV)/bin/pytest -q tests/image
 
