@@ -240,6 +240,15 @@ test-roots:
 	  tests/roots/run $${each%:*} $${each#*:} $(ROOTS_MAKE); \
 	done
 
+# All that is given out, of this commit: docs/release.md.
+man: build
+	@packaging/man/build
+release: build
+	@packaging/release/build
+CHECK ?=
+release-check: build
+	@$(PYTHON) packaging/release/check.py $(CHECK)
+
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(VENV)/bin/ruff format -q .
