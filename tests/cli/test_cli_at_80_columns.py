@@ -336,11 +336,12 @@ def test_a_terminal_says_itself_how_wide_it_is(world: World) -> None:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 64, 0, 0))
     variables = {"SEALWRIGHT_URL": world.url, "SEALWRIGHT_API_KEY": world.keys["admin"]}
+    said = surroundings(NOWHERE) | variables | {"TERM": "xterm"}
     with subprocess.Popen(
         [*COMMAND, "grant", "list"],
         stdout=slave,
         stderr=subprocess.DEVNULL,
-        env=surroundings(NOWHERE) | variables | {"TERM": "xterm"},
+        env={name: value for name, value in said.items() if name != "COLUMNS"},
     ) as running_command:
         os.close(slave)
         pieces = []
