@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,11 @@ def test_gpg_finds_the_token_by_the_files_that_it_writes(
     bench = shell_for("rsa-3072", Access.CONFIGURED)
     home = str(tmp_path_factory.mktemp("gpg") / "own")  # a short path, for the agent's socket
     bench = replace(bench, environment={**bench.environment, "GNUPGHOME": home})
+    Path(home).mkdir(mode=0o700)
+    agent = Path(home, "gpg-agent.conf")
+    agent.write_text("enable-ssh-support\n")
     must_script(bench, "sealwright setup gpg --signer rsa-3072 --write > commands")
+    assert agent.read_text().startswith("enable-ssh-support\nscdaemon-program ")
     try:
         must_script(bench, 'grep -v "^gpg --local-user" commands > look && . ./look')
         assert "rsa-3072" in must_script(bench, "gpg-connect-agent 'SCD LEARN --force' /bye")

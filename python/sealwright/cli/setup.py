@@ -105,9 +105,10 @@ def _script(recipe: "Recipe", *, written: bool) -> Iterator[str]:
     """Lines for a shell."""
     if not written:
         for file in recipe.files:
-            if folder := file.path.rpartition("/")[0]:
+            path = file.path if file.path.startswith("~/") else shlex.quote(file.path)
+            if folder := path.rpartition("/")[0]:
                 yield f"mkdir -p -m 700 {folder}"
-            yield f"cat > {file.path} <<'END'"
+            yield f"cat {'>>' if file.is_shared else '>'} {path} <<'END'"
             yield from file.text.splitlines()
             yield "END"
     yield from _where_and_who()
@@ -124,27 +125,36 @@ def _where_and_who() -> Iterator[str]:
 
 
 def _write(recipe: "Recipe", *, force: bool) -> None:
-    """All or none."""
+    """All or none; to what the user may have settings of their own in, it is added."""
     from sealwright.cli.whole_file import whole_file
 
-    there = [file.path for file in recipe.files if _place(file).exists()]
+    places = [(file, _place(file)) for file in recipe.files]
+    there = [file.path for file, place in places if os.path.lexists(place) and not file.is_shared]
     if there and not force:
         raise CommandError(
             f"{', '.join(there)}: already there.",
             next_step="Look at it, and put the lines in yourself, or write over it with --force.",
         )
-    for file in recipe.files:
-        place = _place(file)
+    for file, place in places:
+        kept = place.read_bytes() if file.is_shared and place.exists() else b""
+        if kept and file.text.encode() in kept:
+            continue
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with whole_file(place) as out:
-            out.write(file.text.encode())
+        with whole_file(place.resolve()) as out:  # a link goes on leading there
+            out.write(kept + file.text.encode())
         click.echo(f"Written: {printable(str(place))}", err=True)
 
 
 def _place(file: "File") -> Path:
+    if file.path.startswith("~/") and os.environ.get("HOME") == "":
+        raise _no_home(file)
     try:
         return Path(file.path).expanduser()
     except RuntimeError:
-        raise CommandError(
-            f"{file.path}: this user has no home.", next_step="Set HOME, or leave --write away."
-        ) from None
+        raise _no_home(file) from None
+
+
+def _no_home(file: "File") -> CommandError:
+    return CommandError(
+        f"{file.path}: this user has no home.", next_step="Set HOME, or leave --write away."
+    )

@@ -30,10 +30,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a tool reads; `path` may begin with `~/`."""
+    """What a tool reads; `path` may begin with `~/`. `is_shared`: it may hold settings of the
+    user's own, and what is told here is added to it."""
 
     path: str
     text: str
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,13 +162,12 @@ def _gpg(token: Token) -> Recipe:
             f"gpg signs with RSA keys alone, and {token.name}'s is {token.key}: "
             "sealwright signer create NAME --key rsa-3072"
         )
+    agent = "scdaemon-program /usr/bin/gnupg-pkcs11-scd\n"
     daemon = f"providers sealwright\nprovider-sealwright-library {token.module}\n"
     return Recipe(
         [
-            File(
-                f"{token.gnupg_home}/gpg-agent.conf", "scdaemon-program /usr/bin/gnupg-pkcs11-scd\n"
-            ),
-            File(f"{token.gnupg_home}/gnupg-pkcs11-scd.conf", daemon),
+            File(f"{token.gnupg_home}/gpg-agent.conf", agent, is_shared=True),
+            File(f"{token.gnupg_home}/gnupg-pkcs11-scd.conf", daemon, is_shared=True),
         ],
         [
             "gpgconf --kill all",
