@@ -19,7 +19,7 @@ _COLUMNS = [
     word("sequence"),
     word("time", 1),
     text("actor", least=10),
-    text("what", least=16),
+    text("what", least=19),
     text("on", 2, least=8),
     word("outcome"),
     text("reason", 3, least=10),

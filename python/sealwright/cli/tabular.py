@@ -144,6 +144,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _shown(cell: object, column: Column, of_now: datetime) -> str:
     if isinstance(cell, datetime):
         return relative(cell, of_now)
-    if column.kind is Kind.ID and cell is not None:
-        return printable(short(str(cell)))
+    if column.kind is not Kind.WORD and isinstance(cell, str):
+        return printable(short(cell))
     return whole(cell)
