@@ -180,6 +180,7 @@ NEXT_STEPS = {
     "no_stdout": "Give it a stdout that takes it. What was asked for may be done already.",
     "no_folder": "Go to another folder (cd /), or name files from the root on.",
     "no_key_out": "Name a new file for it: --key-out FILE",
+    "database_driver_missing": "Install it: pip install 'sealwright[postgresql]'",
     "no_home": "Say where the store is, or is to be: --data-dir DIR",
 }
 
