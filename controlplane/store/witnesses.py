@@ -4,6 +4,7 @@ from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.witness import Cosignature, Standing, Witness, read_key
+from controlplane.errors import Altered
 from controlplane.store import rows
 from controlplane.store.dialect import ask, place
 from controlplane.store.tables import WitnessRow, WitnessStandingRow
@@ -45,11 +46,12 @@ def list_all(database: Database) -> list[Witness]:
 def standings(database: Database) -> dict[str, Standing]:
     """By the id of the witness. Nothing proves them but the signature in each; one that cannot be
     read is as if it were not there."""
-    try:
-        found = list(WitnessStandingRow.select().execute(database))
-    except (ValueError, TypeError):  # octets that are no text
-        return {}
-    return {row.witness_id: _read(row) for row in found}
+    found: dict[str, Standing] = {}
+    for (witness_id,) in list(WitnessRow.select(WitnessRow.id).tuples().execute(database)):
+        standing = _standing(database, witness_id)
+        if standing is not None:
+            found[witness_id] = standing
+    return found
 
 
 def put_standing(database: Database, witness_id: str, standing: Standing) -> None:
@@ -59,6 +61,16 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
     said = (None, None, None) if signed is None else (signed.note, signed.line, to_text(signed.at))
     values = (witness_id, *said, succeeded_at, failed_at, standing.failure)
     ask(database, place(database, _PUT), values)
+
+
+def _standing(database: Database, witness_id: str) -> Standing | None:
+    """Apart from those of others: one that is spoilt hides no other."""
+    table = WitnessStandingRow
+    try:
+        found = rows.fetch(database, table.select().where(table.witness_id == witness_id))
+    except Altered:
+        return None
+    return _read(found[0]) if found else None
 
 
 def _read(row: WitnessStandingRow) -> Standing:
