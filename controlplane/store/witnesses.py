@@ -1,5 +1,7 @@
 """Witnesses as rows, and how it goes with each."""
 
+from collections.abc import Iterable
+
 from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
@@ -36,22 +38,22 @@ def delete(database: Database, witness_id: str) -> None:
 
 def list_all(database: Database) -> list[Witness]:
     """By the name of their key. Raises Altered."""
-    found = [
-        Witness(row.id, row.url, read_key(row.key), from_text(row.created_at))
-        for row in rows.everything(database, WitnessRow)
-    ]
-    return sorted(found, key=lambda witness: (witness.key.name, witness.id))
+    return _witnesses(rows.everything(database, WitnessRow))
+
+
+def list_sound(database: Database) -> list[Witness]:
+    """Those that are as they were left; for who shows, or asks, as many as there are."""
+    try:
+        return _witnesses(rows.select_sound(database, WitnessRow.select()))
+    except Altered:  # not even readable
+        return []
 
 
 def standings(database: Database) -> dict[str, Standing]:
     """By the id of the witness. Nothing proves them but the signature in each; one that cannot be
     read is as if it were not there."""
-    found: dict[str, Standing] = {}
-    for (witness_id,) in list(WitnessRow.select(WitnessRow.id).tuples().execute(database)):
-        standing = _standing(database, witness_id)
-        if standing is not None:
-            found[witness_id] = standing
-    return found
+    found = {each.id: _standing(database, each.id) for each in list_sound(database)}
+    return {id_: standing for id_, standing in found.items() if standing is not None}
 
 
 def put_standing(database: Database, witness_id: str, standing: Standing) -> None:
@@ -61,6 +63,11 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
     said = (None, None, None) if signed is None else (signed.note, signed.line, to_text(signed.at))
     values = (witness_id, *said, succeeded_at, failed_at, standing.failure)
     ask(database, place(database, _PUT), values)
+
+
+def _witnesses(found: Iterable[WitnessRow]) -> list[Witness]:
+    made = [Witness(row.id, row.url, read_key(row.key), from_text(row.created_at)) for row in found]
+    return sorted(made, key=lambda witness: (witness.key.name, witness.id))
 
 
 def _standing(database: Database, witness_id: str) -> Standing | None:
