@@ -72,6 +72,7 @@ from controlplane.service.witnessing import Witnessing
 from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
+from controlplane.store.furthest import Furthest
 from controlplane.store.migrations import (
     all_migrations,
     check_current,
@@ -380,7 +381,8 @@ def open_services(
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
-    as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.
+    as many as threads that use the services; `places`: that processes share; `deliver` is for
+    `Writer`.
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
     master_key_wrong, state_altered, store_unavailable; then nothing is left open, and it can be
     tried again."""
@@ -388,6 +390,8 @@ def open_services(
     store = existing_store(location, most_connections)
     try:
         master_key = trust(location, store)
+        if places is not None:
+            store.furthest = Furthest(places.seen)
         services = Services(store, master_key, clock, places, deliver)
     except BaseException:
         store.close()

@@ -14,6 +14,7 @@ from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.election import Election
+from controlplane.store.furthest import Furthest, Mark
 from controlplane.store.outages import OUTAGES, Use
 from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
@@ -54,6 +55,8 @@ class Store(ABC):
     says_outages = False  # in the server's log
     state: State | None = None
     """What is read is checked against it, and what is written proven; None: it is not."""
+    furthest: Furthest | None = None
+    """That any process of this server has seen; None: there is but this one."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -161,6 +164,7 @@ class Store(ABC):
                     yield self.database
                     transaction.finish()
             transaction.committed()
+            self._seen()  # before anybody hears of it
 
     @contextmanager
     def change(self) -> Iterator[Database]:
@@ -202,11 +206,12 @@ class Store(ABC):
         if self.says_outages:
             OUTAGES.failed(use, cause)
 
-    def _seen(self) -> tuple[int, int]:
-        return (0, 0) if self.state is None else self.state.seen
+    def _seen(self) -> Mark:
+        seen = (0, 0) if self.state is None else self.state.seen
+        return seen if self.furthest is None else self.furthest.tell(seen)
 
     def _begun(
-        self, root: Root | None, floor: tuple[int, int], *, is_write: bool = False
+        self, root: Root | None, floor: Mark, *, is_write: bool = False
     ) -> Transaction | None:
         """The transaction of this thread; None where the state went on before it could begin."""
         if self.state is None or root is None:
@@ -215,6 +220,7 @@ class Store(ABC):
             total = self.state.enter(self.database, root, floor)
         except Overtaken:
             return None
+        self._seen()
         return Transaction(self.database, self.state, root, total, is_write=is_write)
 
     @contextmanager
