@@ -225,9 +225,9 @@ test-image: set-up-test image build
 
 # What a pipeline's job does in a machine that has nothing but apt.
 test-pipelines: set-up-test portable build
-	@tests/pipelines/bare/root
+	@tests/bare-root bookworm
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
-	  SEALWRIGHT_BARE_ROOT=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
+	  SEALWRIGHT_BARE_ROOTS=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
 # In bare roots: minutes, and root.
 test-packages: test-image test-pipelines
 # All of it in roots that hold nothing else, by those who have all rights and by those who have none:

@@ -2,7 +2,6 @@
 
 import os
 
-ROOT = "SEALWRIGHT_BARE_ROOT"
-"""The variable that names its folder; the module is SEALWRIGHT_MODULE."""
+from tests.bare import ROOTS
 
-collect_ignore_glob = [] if os.environ.get(ROOT) else ["test_*.py"]
+collect_ignore_glob = [] if os.environ.get(ROOTS) else ["test_*.py"]
