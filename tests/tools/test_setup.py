@@ -88,6 +88,22 @@ def test_json_has_the_files_and_the_commands(shell_for: ShellFor) -> None:
     assert said["commands"][0].startswith("jarsigner ")
 
 
+def test_what_options_say_is_told_to_the_tool_too(shell_for: ShellFor) -> None:
+    """By whole paths: a daemon stands elsewhere."""
+    bench = shell_for("p256", Access.CONFIGURED)
+    key = Path(bench.environment["SEALWRIGHT_API_KEY_FILE"]).read_text().strip()
+    bench.write("own.key", key.encode()).chmod(0o600)
+    bench = bench.with_variables(api_key=key)
+    url = bench.environment["SEALWRIGHT_URL"]
+    said = must_script(
+        bench,
+        f"sealwright setup pkcs11-tool --signer p256 --url {url} --api-key-file own.key",
+    )
+    assert f"export SEALWRIGHT_URL={url}" in said.splitlines()
+    assert f"export SEALWRIGHT_API_KEY_FILE={bench.folder}/own.key" in said.splitlines()
+    assert "unset SEALWRIGHT_API_KEY" in said.splitlines()
+
+
 def test_of_several_signers_one_has_to_be_named(shell_for: ShellFor) -> None:
     ended = shell_for("p256", Access.CONFIGURED).run("sealwright", "setup", "jarsigner")
     assert ended.code == 1

@@ -11,14 +11,14 @@ import msgspec
 
 from sealwright.cli.failure import CommandError
 from sealwright.cli.options import ClientCommand, client, invocation
-from sealwright.cli.output import print_object
+from sealwright.cli.output import print_object, warn
 from sealwright.cli.text import printable
+from sealwright.client.environment import variable
 
 if TYPE_CHECKING:
     from sealwright.client.objects import CatalogueSigner
     from sealwright.setup.recipe import File, Recipe
 
-_VARIABLES = ("SEALWRIGHT_URL", "SEALWRIGHT_API_KEY_FILE", "SEALWRIGHT_CA_FILE")
 _SIGNS = ("administrator", "operator")
 
 
@@ -72,6 +72,10 @@ def setup(tool: str, signer: str | None, write: bool, force: bool) -> None:
         raise CommandError(str(missing), code="module_missing") from None
     except CannotSignError as fault:
         raise CommandError(str(fault), next_step="Take another tool, or another signer.") from None
+    if chosen.role not in _SIGNS:
+        warn(f"this API key reads {chosen.name}, and cannot sign with it: {tool} will not either")
+    if token.timestamps is None:
+        warn("without timestamps: no tool can call them over a unix socket")
     if write:
         _write(recipe, force=force)
     if invocation().json:
@@ -116,11 +120,20 @@ def _script(recipe: "Recipe", *, written: bool) -> Iterator[str]:
 
 
 def _where_and_who() -> Iterator[str]:
-    """What this command was told by variables, for the shell in which the tool is started."""
-    told = [name for name in _VARIABLES if os.environ.get(name)]
-    for name in told:
-        yield f"export {name}={shlex.quote(os.environ[name])}"
-    if not told:
+    """What this command was told, for the shell in which the tool is started. Tools and their
+    daemons may stand in another folder, so that paths are whole."""
+    given = invocation()
+    options = {"URL": given.url, "API_KEY_FILE": given.api_key_file, "CA_FILE": given.ca_file}
+    is_told = False
+    for name, option in options.items():
+        value = option or variable(os.environ, name)
+        if value:
+            told = value if name == "URL" else str(Path(value).absolute())
+            yield f"export SEALWRIGHT_{name}={shlex.quote(told)}"
+            is_told = True
+    if given.api_key_file and variable(os.environ, "API_KEY"):
+        yield "unset SEALWRIGHT_API_KEY"  # it would win
+    if not is_told:
         yield "# Where and who: SEALWRIGHT_URL and SEALWRIGHT_API_KEY_FILE, or pkcs11.toml."
 
 
