@@ -107,6 +107,17 @@ class TestSigns:
         job.must_sign(**signing, requirement=f"{packed} --hash=sha256:{digest}")
         assert (job.folder / "app.tar.p7s").exists()
 
+    def test_without_running_python_that_lies_beside_the_files(self, job: Job) -> None:
+        """It may be from another job, and would find the key."""
+        job.bench().write("app.tar", b"app")
+        job.bench().write("pip.py", b"open('ran', 'w')")
+        del job.variables["SEALWRIGHT_MODULE"]
+        job.path = f"{Path(sys.executable).parent}:{job.path}"
+        signing = {"tool": "openssl", "files": "app.tar", "timestamp": "no"}
+        said, _ = job.refused(**signing, requirement="none.whl")
+        assert said == "pip did not install none.whl"
+        assert not (job.folder / "ran").exists()
+
     @pytest.mark.parametrize("tool", ["jarsigner", "osslsigncode", "openssl"])
     def test_by_a_server_whose_certificate_is_of_a_private_ca(
         self, job: Job, secure_plane: ControlPlane, tool: str
@@ -207,7 +218,13 @@ class TestTheKey:
         assert job.api_key not in ended.err
 
     def test_does_not_leave_the_machine_unprotected(self, job: Job) -> None:
-        for url in ("http://sign.example.org", "http://127.0.0.1.example.org:80", "sign", ""):
+        for url in (
+            "http://sign.example.org",
+            "http://127.0.0.1.example.org:80",
+            "http://localhost:80@sign.example.org",
+            "sign",
+            "",
+        ):
             said, next_step = job.refused(url=url, tool="jarsigner", files="app.jar")
             assert said == f"SEALWRIGHT_URL is '{url}': the API key would travel in the open"
             assert next_step == "Set it to the server's https:// URL."
@@ -290,6 +307,13 @@ class TestSaysWhatIsWrongAndWhatToDo:
         wrong, right = job.refused(**self.FILES | variables)
         assert said in wrong
         assert next_step in right
+
+    def test_of_a_name_that_a_pipeline_would_read_as_a_command(self, job: Job) -> None:
+        job.bench().write("app\n::stop-commands::now.jar", b"app")
+        ended = job.sign(**self.FILES | {"files": "*.jar"})
+        assert ended.code == 1
+        assert "the name of a file in SEALWRIGHT_FILES has more than one line" in ended.err
+        assert "::" not in ended.out + ended.err
 
     def test_of_a_tool_that_is_not_there(self, job: Job, tmp_path: Path) -> None:
         (tmp_path / "sh").symlink_to("/bin/sh")
