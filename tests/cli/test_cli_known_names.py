@@ -50,6 +50,11 @@ def test_what_the_caller_may_not_see_is_not_near(machine: Caller) -> None:
         assert "Did you mean" not in ended.err
 
 
+def test_the_words_of_the_command_are_nobodys_name(admin: Caller) -> None:
+    """`audit` looks like `admin`."""
+    assert "Did you mean" not in admin.run("audit", "list", "--actor", "xyzzy-nobody").err
+
+
 @pytest.mark.usefixtures("named")
 def test_for_machines_it_is_a_list(admin: Caller) -> None:
     ended = admin.run("signer", "show", "orchard-release", "--json")

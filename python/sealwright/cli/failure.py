@@ -243,10 +243,27 @@ def _near(refused: Refused, arguments: Sequence[str]) -> list[str]:
         return []
     from sealwright.cli.known_names import near_names
 
-    words = [word for argument in arguments for word in re.split("[=:,]", argument)]
+    words = [word for each in _given(arguments) for word in re.split("[=:,]", each)]
     with suppress(ClientError):
         return near_names(noun, [word for word in words if word[:1] != "-"], callers[-1])
     return []
+
+
+def _given(arguments: Sequence[str]) -> list[str]:
+    """Without the words that lead to the command: they are nobody's name."""
+    from sealwright.cli.commands import root
+
+    command: click.Command | None = root
+    given = []
+    for argument in arguments:
+        below = None
+        if isinstance(command, click.Group):
+            below = command.get_command(click.Context(command), argument)
+        if below is None:
+            given.append(argument)
+        else:
+            command = below
+    return given
 
 
 def _describe(fault: ClientError | CommandError) -> _Report:
