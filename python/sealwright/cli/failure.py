@@ -107,8 +107,8 @@ NEXT_STEPS = {
     "tile_not_found": "How far the log goes: sealwright log check",
     "suspension_not_found": "What is suspended: sealwright recovery list",
     "witness_not_found": "Those that there are: sealwright log witness list",
-    "not_found": "Check --url, and that client and server are of about the same version: "
-    "sealwright --version",
+    "not_found": "Check the names that you gave, --url, and that client and server are of about "
+    "the same version: sealwright --version",
     "method_not_allowed": "Check that client and server are of about the same version: "
     "sealwright --version",
     "not_acceptable": "Check that client and server are of about the same version: "
@@ -161,11 +161,12 @@ NEXT_STEPS = {
     "module_missing": "Install it again, on a platform that it is built for.",
     "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",
     "unsupported_database": "One of: sqlite:///FILE, postgresql://USER@HOST:PORT/NAME",
-    "not_initialised": "Create the store first: sealwright init",
-    "already_initialised": "Start it with: sealwright serve. "
+    "not_initialised": "Create the store first, with the same --data-dir: sealwright init",
+    "already_initialised": "Start it, with the same --data-dir: sealwright serve. "
     "Locked out? sealwright init --new-admin-key",
-    "admin_required": "Ask an admin, or call with an admin's key: sealwright identity list",
-    "reader_required": "A server-wide admin or auditor may: sealwright identity create NAME --role",
+    "admin_required": "Ask a server admin, or call with the key of one: --api-key-file FILE",
+    "reader_required": "Ask a server admin or auditor, or call with the key of one: "
+    "--api-key-file FILE",
     "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
     "master_key_unreadable": "Name the file with --master-key-file.",
     "backup_exists": "Name a file that is not there yet.",
@@ -290,7 +291,9 @@ def _describe(fault: ClientError | CommandError) -> _Report:
     if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")
     return _Report(
-        "misconfigured", str(fault), next_step="Correct the option or variable that it names."
+        "misconfigured",
+        str(fault),
+        next_step="Where each comes from: the same command with --help, under Shared options.",
     )
 
 
