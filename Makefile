@@ -35,8 +35,10 @@ help:
 	@echo "make bench   what signing costs, beside what it could cost at least: BENCH='--only api wait';"
 	@echo "             or beside another commit: BENCH='--against HEAD~1'"
 	@echo "make portable       the module for Linux with glibc 2.28 or newer, in dist"
+	@echo "make wheels         what pip installs, in dist"
 	@echo "make test-portable  that module, in Debian 11's programs and in this machine's"
 	@echo "make image       the server as an OCI image, in dist"
+	@echo "make packages    .deb and .rpm, in dist"
 	@echo "make test-image  that image, in runc, as root"
 	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
@@ -201,6 +203,10 @@ PORTABLE ?= x86_64-linux-gnu
 portable: set-up
 	@PYTHON=$(CURDIR)/$(PYTHON) JOBS=$(JOBS) native/portable/build $(PORTABLE)
 
+# What pip installs, with that module inside; and a source distribution.
+wheels: portable
+	@PYTHON=$(CURDIR)/$(PYTHON) packaging/wheels/build $(PORTABLE)
+
 # With the C library of an older system, and with all that the ordinary module is tried with.
 test-portable: set-up-test portable build
 	@tests/portable/debian-11
@@ -211,6 +217,9 @@ test-portable: set-up-test portable build
 # What docker and podman load, made without either; and what it does as a user of nobody's, in runc.
 image: wheels set-up-image
 	@PYTHON=$(CURDIR)/$(PYTHON) packaging/image/build
+# The image's Python packages, in Debian's way, and the module as .deb and .rpm.
+packages: image man
+	@packaging/linux/build
 test-image: set-up-test image build
 	@$(VENV)/bin/pytest -q tests/image
 
@@ -230,6 +239,15 @@ test-roots:
 	  echo "roots: $(ROOTS_MAKE) in $${each%:*}, as $${each#*:}"; \
 	  tests/roots/run $${each%:*} $${each#*:} $(ROOTS_MAKE); \
 	done
+
+# All that is given out, of this commit: docs/release.md.
+man: build
+	@packaging/man/build
+release: build
+	@packaging/release/build
+CHECK ?=
+release-check: build
+	@$(PYTHON) packaging/release/check.py $(CHECK)
 
 format: set-up-test
 	@$(VENV)/bin/ruff check -q --fix .

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = [
     *PROJECT["project"]["dependencies"],
-    *PROJECT["project"]["optional-dependencies"]["postgresql"],
+    *(each for extra in PROJECT["project"]["optional-dependencies"].values() for each in extra),
 ]
 DEV = [*RUN, *PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["dev"]]
 
@@ -42,3 +42,11 @@ def test_what_is_asked_for_is_pinned(file: str, asked: list[str]) -> None:
 
 def test_what_runs_is_what_was_tested() -> None:
     assert pinned("run.txt").items() <= pinned("dev.txt").items()
+
+
+@pytest.mark.parametrize(
+    "file", [*(ROOT / "requirements").glob("*.txt"), *ROOT.glob("*/*/requirements.txt")], ids=str
+)
+def test_nothing_is_said_of_where_it_comes_from(file: Path) -> None:
+    """An index or a folder of the machine on which it was written."""
+    assert not re.findall(r"^-.*|https?://|file:", file.read_text(), re.MULTILINE)

@@ -19,6 +19,7 @@ from controlplane.domain.model import (
     Verdict,
 )
 from controlplane.store import rows
+from controlplane.store.conditions import ends_with
 from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
@@ -113,8 +114,11 @@ class Ballots(Generic[B]):
         limit: int,
         now: datetime,
         state: RequestState | None,
+        ending: str | None,
     ) -> list[B]:
-        """Of those of a query, newest first, those before this one."""
+        """Of those of a query, newest first, those before this one. `ending`: of their ids."""
+        if ending is not None:
+            query = query.where(ends_with(self.table.id, ending))
         if state is RequestState.PENDING:
             query = query.where(self.is_pending(now))
         elif state is RequestState.EXPIRED:

@@ -85,6 +85,7 @@ def test_where_that_cannot_be_written_either_it_says_what_to_set(tmp_path: Path)
         "code": "no_temporary_folder",
         "title": f"Nothing can be written in {plane.folder / 'data'} (Read-only file system): "
         "set TMPDIR to a folder for temporary files.",
+        "next_step": "Set TMPDIR to a folder that can be written.",
     }
 
 

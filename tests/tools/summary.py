@@ -54,6 +54,11 @@ def jdk_version() -> str:
     return package_version(found.stdout.partition(":")[0])
 
 
+def jdk_cancels() -> bool:
+    """What a program gives up: Java 21 cancels it at the token, 17 has it signed after all."""
+    return int(jdk_version().split(".")[0]) >= 21
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Reports carry their properties from xdist's workers to here."""
     signed = {

@@ -9,7 +9,7 @@ from tests.server import ControlPlane
 from tests.tools import openssl
 from tests.tools.matrix import ShellFor, every_access, every_signer
 from tests.tools.recipes import Access, must_script, recipe
-from tests.tools.summary import SignedWith, jdk_version
+from tests.tools.summary import SignedWith, jdk_cancels, jdk_version
 from tests.tools.tool import Ended, Workbench
 
 SIGN_FROM_THREADS = Path(__file__).parent / "SignFromThreads.java"
@@ -79,12 +79,7 @@ def test_the_jdk_17_finishes_a_signature_that_the_program_gives_up(
     before = len(control_plane.signings(signer))
     ended = abandon(shell_for, slots, signer, algorithm, size=100)
     assert ended.code == 0, ended.err
-    assert len(control_plane.signings(signer)) - before == (1 if gives_up() else 2)
-
-
-def gives_up() -> bool:
-    """Java 21 cancels at the token; 17 has the signature made, to be rid of it."""
-    return int(jdk_version().split(".")[0]) >= 21
+    assert len(control_plane.signings(signer)) - before == (1 if jdk_cancels() else 2)
 
 
 def test_the_jdk_17_cannot_give_up_a_raw_signature(
@@ -93,7 +88,7 @@ def test_the_jdk_17_cannot_give_up_a_raw_signature(
     """It would have more bytes signed, to be rid of it, than any digest has."""
     before = len(control_plane.signings("p256"))
     ended = abandon(shell_for, slots, "p256", "NONEwithECDSA", size=32)
-    if gives_up():
+    if jdk_cancels():
         assert ended.code == 0, ended.err
         before += 1  # the second signature, which is not given up
     else:

@@ -16,7 +16,7 @@ from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect, dialect_of
 from controlplane.store.tables import SchemaVersion
 
-_RETRY_AFTER = 30  # seconds; of another node, perhaps, which is of that version
+_RETRY_AFTER = 1  # seconds: of the newer server, which is about to listen
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ NEXT_STEPS = {
     "last_admin": "Make another admin first: sealwright identity create NAME --role admin",
     "log_has_begun": "Its origin is fixed. What it is: sealwright log key",
     "policy_required": "Name one with --policy; which there are: sealwright policy list",
+    "id_ambiguous": "Give the whole id of the one that you mean.",
+    "id_not_found": "Give the whole id; lists show which there are.",
     "signer_exists": "Choose another name, or see what it is: sealwright signer show NAME",
     "signer_name_used": "Choose another name: that of a deleted signer is never given again.",
     "not_witnessed_yet": "Wait a minute or two; how the witnesses are: sealwright log witness list",
