@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -40,6 +40,13 @@ def write(world: World, statement: str) -> None:
 def copy_of(store: Path, other: Path) -> None:
     with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(other)) as target:
         source.backup(target)
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 LAST_CHANGE = "WHERE sequence = (SELECT MAX(sequence) FROM operations WHERE kind = 'change')"
@@ -130,15 +137,14 @@ def test_an_idle_node_looks_by_itself_how_far_the_store_has_come(
 ) -> None:
     anchor = tmp_path / "anchor.json"
     other.keep_anchor(anchor, lambda: None)
+    await_that(anchor.exists)  # then it has nothing to note any more
     copy_of(world.location.store_path, tmp_path / "copy")
     ci = world.callers["ci"]
     world.services.identities.revoke_key(world.admin, "ci", ci.api_key_id)
     known, state = world.services._store.state, other._store.state
     assert known is not None
     assert state is not None
-    end = time.monotonic() + 30
-    while state.seen < known.seen and time.monotonic() < end:
-        time.sleep(0.05)
+    await_that(lambda: state.seen == known.seen)
     copy_of(tmp_path / "copy", world.location.store_path)
     with pytest.raises(Refused) as refused:
         other.signing.sign(ci, a_call("release"))
