@@ -1,8 +1,11 @@
 """Names that are mistyped, and names that a shell completes: only such as the caller may see."""
 
+import json
 import re
 import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -137,6 +140,33 @@ def test_without_a_server_nothing_is_offered_and_nothing_said(tmp_path: Path) ->
     key_file.write_text("swk_" + "k" * 43)
     nobody = Caller("http://127.0.0.1:1", key_file)
     assert complete(nobody, tmp_path, "sealwright signer show x") == []
+
+
+@pytest.mark.usefixtures("named")
+def test_what_a_shell_would_run_is_not_offered(admin: Caller, tmp_path: Path) -> None:
+    """Bash writes what is offered without quotes, and a server can answer anything."""
+    signer = admin.json("signer", "show", "orchard-releases")
+    names = ("orchard", "orchard;reboot", "orchard$(reboot)", "orchard`reboot`", "orchard|sh")
+    page = {"items": [signer | {"name": name} for name in names], "next": None}
+
+    class Hostile(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(page).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Hostile) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        caller = Caller(f"http://127.0.0.1:{server.server_port}", admin.key_file)
+        offered = complete(caller, tmp_path, "sealwright signer show orch")
+        server.shutdown()
+    assert offered == ["orchard"]
 
 
 def test_a_new_name_is_not_completed(admin: Caller, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """sealwright completion: what makes a shell complete commands, options and names."""
 
 import os
+import re
 import sys
 from dataclasses import replace
 
@@ -16,6 +17,10 @@ VARIABLE = "_SEALWRIGHT_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish")
 _SECONDS = 1
 """The longest that a key press waits for the server to be reached, and then for its answer."""
+
+_PLAIN = re.compile("[A-Za-z0-9@._+:/-]+")
+"""What names and ids are made of. Bash puts on the command line what is offered as it is, without
+quotes: a server that answers with anything else would write commands there."""
 
 
 @click.command(cls=LocalCommand)
@@ -59,4 +64,8 @@ def complete_name(
         names = known_names(noun, Client(quick))
     except (ClientError, OSError):
         return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.startswith(incomplete) and _PLAIN.fullmatch(name)
+    ]
