@@ -40,6 +40,7 @@ help:
 	@echo "make image       the server as an OCI image, in dist"
 	@echo "make packages    .deb and .rpm, in dist"
 	@echo "make test-image  that image, in runc, as root"
+	@echo "make test-packages  those, the image and a pipeline's job, in bare Debians; needs root and mmdebstrap"
 	@echo "make test-pipelines a job of a pipeline, in a bare Debian 12; needs root and mmdebstrap"
 	@echo "make lock    pin what pyproject.toml asks for, in requirements; LOCK=--upgrade: in newer versions"
 	@echo "make man     the manual pages, in build/man"
@@ -229,7 +230,9 @@ test-pipelines: set-up-test portable build
 	@SEALWRIGHT_MODULE=$(CURDIR)/dist/libsealwright-pkcs11-$(PORTABLE).so \
 	  SEALWRIGHT_BARE_ROOTS=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/pipelines/bare
 # In bare roots: minutes, and root.
-test-packages: test-image test-pipelines
+test-packages: test-image test-pipelines packages
+	@for suite in bookworm bullseye; do tests/bare-root $$suite; done
+	@SEALWRIGHT_BARE_ROOTS=$(CURDIR)/build/bare-root $(VENV)/bin/pytest -q tests/packaging/bare
 # All of it in roots that hold nothing else, by those who have all rights and by those who have none:
 # ROOTS_OF='trixie:user bookworm:root' ROOTS_MAKE='demo test'. Takes hours.
 ROOTS_OF ?= bookworm:root trixie:root bookworm:container bookworm:user trixie:user

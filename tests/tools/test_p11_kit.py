@@ -251,3 +251,34 @@ def test_without_the_right_pin_nothing_is_signed(
     assert "Token 'p256'" in refused.err
     assert said in refused.err
     assert control_plane.signings("p256") == before
+
+
+REGISTRATION = Path(__file__).parents[2] / "packaging" / "linux" / "pkcs11" / "sealwright.module"
+
+
+def registered(user: Workbench, **variables: str) -> Workbench:
+    """The module as the package registers it, for somebody who has set nothing else."""
+    folder = user.folder / ".config" / "pkcs11" / "modules"
+    folder.mkdir(exist_ok=True)
+    text, count = re.subn(r"(?m)^module: .*$", f"module: {user.module}", REGISTRATION.read_text())
+    assert count == 1
+    (folder / "sealwright.module").write_text(text)
+    kept = {
+        name: value
+        for name, value in user.environment.items()
+        if not name.startswith("SEALWRIGHT_")
+    }
+    return type(user)(user.folder, user.module, kept).with_variables(**variables)
+
+
+@pytest.mark.parametrize("lists", [["p11-kit", "list-modules"], ["p11tool", "--list-tokens"]])
+def test_registered_by_the_package_it_is_silent_until_it_is_configured(
+    user_shell_for: ShellFor, lists: list[str]
+) -> None:
+    user = user_shell_for("p256", Access.CONFIGURED)
+    silent = registered(user).run(*lists)
+    assert "sealwright" not in silent.err.lower()
+    if lists[0] == "p11-kit":
+        assert "sealwright" in silent.out
+    told = registered(user, log_level="info").run(*lists)
+    assert "sealwright" in told.err.lower()
