@@ -22,7 +22,7 @@ constexpr const char* kRegistered = "registered";
 bool is_registered(const void* reserved) {
   const char* text = static_cast<const char*>(reserved);
   const bool is_readable = ::access(text, F_OK) == 0 || errno != EFAULT;
-  return is_readable && std::strncmp(text, kRegistered, std::strlen(kRegistered) + 1) == 0;
+  return is_readable && std::strcmp(text, kRegistered) == 0;
 }
 
 }  // namespace
