@@ -1,4 +1,4 @@
-"""A Debian that holds no more than apt, as tests/bare-root brings it; what is done there is done to a copy."""
+"""A Debian that holds no more than apt, as tests/bare-root brings it; used as a copy."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ class Bare:
     def run(
         self, script: str, folder: Path, environment: Mapping[str, str] = {}
     ) -> "subprocess.CompletedProcess[str]":
-        """bash in there, as root, with this folder of ours as /srv, where it starts. Its processes end
+        """bash in there, as root; this folder of ours is /srv, where it starts. Its processes end
         with it."""
         inside = ("sh", "-euc", _ENTER, "sh", str(self.root), str(folder), script)
         return subprocess.run(

@@ -268,7 +268,8 @@ def registered(user: Workbench, **variables: str) -> Workbench:
         for name, value in user.environment.items()
         if not name.startswith("SEALWRIGHT_")
     }
-    return type(user)(user.folder, user.module, kept).with_variables(**variables)
+    named = {f"SEALWRIGHT_{name.upper()}": value for name, value in variables.items()}
+    return PlainUser(user.folder, user.module, kept | named)
 
 
 @pytest.mark.parametrize("lists", [["p11-kit", "list-modules"], ["p11tool", "--list-tokens"]])

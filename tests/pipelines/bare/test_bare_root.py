@@ -13,7 +13,6 @@ from tests.pipelines.gitlab import the_job
 from tests.pipelines.wheel import wheel
 
 
-
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Bare]:
     """A copy, so that what a job installs is not there for the next one."""
