@@ -20,7 +20,7 @@ serve() {{
   command=$(sed -n 's/^ExecStart=//p' {UNIT})
   SERVE_OPTIONS=$(sed -n 's/^SERVE_OPTIONS=//p' /etc/sealwright/server.env)
   cd /
-  eval "setpriv --reuid=sealwright --regid=sealwright --clear-groups $command" \\
+  eval "exec setpriv --reuid=sealwright --regid=sealwright --clear-groups $command" \\
     > /tmp/out 2> /tmp/log &
   cd /root/tour
   until grep -q 'is listening' /tmp/out; do
