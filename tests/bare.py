@@ -1,5 +1,4 @@
-"""A Debian that holds no more than apt, as tests/bare-root brings it. What is done there is done to
-a copy."""
+"""A Debian that holds no more than apt, as tests/bare-root brings it; used as a copy."""
 
 import os
 import shutil
@@ -34,8 +33,8 @@ class Bare:
     def run(
         self, script: str, folder: Path, environment: Mapping[str, str] = {}
     ) -> "subprocess.CompletedProcess[str]":
-        """bash in there, as root, with this folder of ours as /srv, where it starts. Its processes
-        end with it."""
+        """bash in there, as root; this folder of ours is /srv, where it starts. Its processes end
+        with it."""
         inside = ("sh", "-euc", _ENTER, "sh", str(self.root), str(folder), script)
         return subprocess.run(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", *inside],

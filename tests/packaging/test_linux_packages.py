@@ -1,4 +1,4 @@
-"""What goes into .deb and .rpm, before any is built: the unit, the scripts, the lists of contents."""
+"""What goes into .deb and .rpm, before it is built: unit, scripts, lists of contents."""
 
 import re
 import subprocess

@@ -268,17 +268,24 @@ def registered(user: Workbench, **variables: str) -> Workbench:
         for name, value in user.environment.items()
         if not name.startswith("SEALWRIGHT_")
     }
-    return type(user)(user.folder, user.module, kept).with_variables(**variables)
+    named = {f"SEALWRIGHT_{name.upper()}": value for name, value in variables.items()}
+    return PlainUser(user.folder, user.module, kept | named)
 
 
-@pytest.mark.parametrize("lists", [["p11-kit", "list-modules"], ["p11tool", "--list-tokens"]])
 def test_registered_by_the_package_it_is_silent_until_it_is_configured(
-    user_shell_for: ShellFor, lists: list[str]
+    user_shell_for: ShellFor,
 ) -> None:
     user = user_shell_for("p256", Access.CONFIGURED)
+    lists = ["p11-kit", "list-modules"]
     silent = registered(user).run(*lists)
-    assert "sealwright" not in silent.err.lower()
-    if lists[0] == "p11-kit":
-        assert "sealwright" in silent.out
+    assert "library-manufacturer: Sealwright" in silent.out
+    assert silent.err == ""
     told = registered(user, log_level="info").run(*lists)
-    assert "sealwright" in told.err.lower()
+    assert "sealwright: no slots: set SEALWRIGHT_API_KEY" in told.err
+
+
+def test_gnutls_does_not_pass_on_what_the_registration_says(user_shell_for: ShellFor) -> None:
+    user = user_shell_for("p256", Access.CONFIGURED)
+    told = registered(user).run("p11tool", "--list-tokens")
+    assert told.code == 0
+    assert "sealwright: no slots: set SEALWRIGHT_API_KEY" in told.err

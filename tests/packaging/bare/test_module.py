@@ -46,7 +46,8 @@ def test_a_machine_signs_by_the_file_in_etc(
             p11-kit list-modules | grep 'token: release'
             echo hello > file
             pkcs11-tool --module {MODULE} --token-label release --sign \
-              --mechanism ECDSA-SHA256 --signature-format openssl --input-file file --output-file file.sig
+              --mechanism ECDSA-SHA256 --signature-format openssl \
+              --input-file file --output-file file.sig
             openssl x509 -in leaf.pem -noout -pubkey > public.pem
             openssl dgst -sha256 -verify public.pem -signature file.sig file | grep 'Verified OK'
             """,

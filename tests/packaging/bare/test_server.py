@@ -1,4 +1,4 @@
-"""The server's package in a Debian 12 that had nothing, from the first installation to the purge."""
+"""The server's package in a Debian 12 that had nothing, from its installation to its purge."""
 
 import shutil
 import subprocess
@@ -19,8 +19,14 @@ SERVE = f"""
 serve() {{
   command=$(sed -n 's/^ExecStart=//p' {UNIT})
   SERVE_OPTIONS=$(sed -n 's/^SERVE_OPTIONS=//p' /etc/sealwright/server.env)
-  eval "setpriv --reuid=sealwright --regid=sealwright --clear-groups $command" > /tmp/out 2> /tmp/log &
-  until grep -q 'is listening' /tmp/out; do kill -0 $! || {{ cat /tmp/log; exit 1; }}; sleep 0.1; done
+  cd /
+  eval "exec setpriv --reuid=sealwright --regid=sealwright --clear-groups $command" \\
+    > /tmp/out 2> /tmp/log &
+  cd /root/tour
+  until grep -q 'is listening' /tmp/out; do
+    kill -0 $! || {{ cat /tmp/log; exit 1; }}
+    sleep 0.1
+  done
 }}
 """
 """As systemd starts it: by the unit, as the user, with the options of the file."""
@@ -72,7 +78,7 @@ def test_a_store_outlives_upgrade_removal_and_purge(bare: Bare, folder: Path) ->
     bare.must(f"{APT} install default-jdk-headless", folder)
     tour = "\n".join(blocks_of(README, "Five minutes")[1:]).replace(DEFAULT_PORT, port)
     (folder / "tour").write_text(tour)
-    toured = bare.must(f"{SERVE} cd /root/tour; serve; . /srv/tour; kill %1; wait", folder)
+    toured = bare.must(f"{SERVE} serve; . /srv/tour; kill %1; wait", folder)
     assert "jar verified." in toured
 
     # A server goes on signing while its files are replaced beneath it.
@@ -80,7 +86,7 @@ def test_a_store_outlives_upgrade_removal_and_purge(bare: Bare, folder: Path) ->
     again = tour[tour.index("SEALWRIGHT_API_KEY_FILE=$PWD/builder.key") :].partition("\n\n")[0]
     (folder / "again").write_text(again.partition("sealwright ca")[0])
     bare.must(
-        f"""{SERVE} cd /root/tour; serve
+        f"""{SERVE} serve
         export SEALWRIGHT_URL=http://127.0.0.1:{port} SEALWRIGHT_API_KEY_FILE=$PWD/admin.key
         . /srv/again
         (cd /srv; {APT} install ./newer.deb)
@@ -124,7 +130,10 @@ def test_without_a_store_nothing_is_left(bare: Bare, folder: Path) -> None:
 def test_somebodys_account_does_not_become_the_servers(bare: Bare, folder: Path) -> None:
     refused = bare.run(f"useradd -m sealwright; {APT} install ./server.deb", folder)
     assert refused.returncode != 0
-    assert "rename it (usermod --login), then: dpkg --configure sealwright-server" in refused.stderr
+    assert (
+        "rename it (usermod --login), then: dpkg --configure sealwright-server"
+        in refused.stdout + refused.stderr
+    )
     bare.must("usermod --login somebody sealwright; groupmod -n somebody sealwright", folder)
     bare.must("dpkg --configure sealwright-server", folder)
     assert bare.must(f"stat -c %U:%a {STORE}", folder) == "sealwright:700\n"
