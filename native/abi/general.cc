@@ -1,9 +1,8 @@
 // PKCS#11 v2.40 §5.4 General-purpose functions.
 
-#include <unistd.h>
+#include <dlfcn.h>
 
-#include <cerrno>
-#include <cstring>
+#include <string_view>
 
 #include "abi/arguments.h"
 #include "abi/functions.h"
@@ -14,15 +13,18 @@ namespace sealwright::abi {
 
 namespace {
 
-// What p11-kit hands over for a module whose registration says `x-init-reserved: registered`.
-constexpr const char* kRegistered = "registered";
+// The name by which the module is registered with p11-kit, a link to it (packaging/linux/pkcs11):
+// whatever loads all modules knows no other one, and a tool that was told of this module does not.
+constexpr std::string_view kRegistered = "/sealwright-registered.so";
 
-// The standard has null there, and hosts have numbers and pointers to anything. The kernel looks
-// whether it can be read as a text at all; that there is such a file does not matter.
-bool is_registered(const void* reserved) {
-  const char* text = static_cast<const char*>(reserved);
-  const bool is_readable = ::access(text, F_OK) == 0 || errno != EFAULT;
-  return is_readable && std::strcmp(text, kRegistered) == 0;
+library::Host host() {
+  static const char here = 0;
+  Dl_info loaded{};
+  if (::dladdr(&here, &loaded) == 0 || loaded.dli_fname == nullptr) {
+    return library::Host::kTool;
+  }
+  const bool is_registered = std::string_view(loaded.dli_fname).ends_with(kRegistered);
+  return is_registered ? library::Host::kRegistry : library::Host::kTool;
 }
 
 }  // namespace
@@ -30,14 +32,10 @@ bool is_registered(const void* reserved) {
 // Locks are always the operating system's own, whatever the arguments ask for: they serve a caller
 // that brings mutex functions just as well, and one that promises to use no threads too.
 Result<void> initialize(CK_VOID_PTR pInitArgs) {
-  auto host = library::Host::kTool;
   if (pInitArgs != nullptr) {
     const auto& arguments = *static_cast<const CK_C_INITIALIZE_ARGS*>(pInitArgs);
     if (arguments.pReserved != nullptr) {
-      if (!is_registered(arguments.pReserved)) {
-        return bad_argument("pReserved");
-      }
-      host = library::Host::kRegistry;
+      return bad_argument("pReserved");
     }
     const bool any = arguments.CreateMutex != nullptr || arguments.DestroyMutex != nullptr ||
                      arguments.LockMutex != nullptr || arguments.UnlockMutex != nullptr;
@@ -47,7 +45,7 @@ Result<void> initialize(CK_VOID_PTR pInitArgs) {
       return bad_argument("one of the four mutex functions");
     }
   }
-  return library::initialize(host);
+  return library::initialize(host());
 }
 
 Result<void> finalize(CK_VOID_PTR pReserved) {

@@ -1,6 +1,5 @@
 """PKCS#11 v2.40 §5.4: C_Initialize, C_Finalize, C_GetInfo, C_GetFunctionList."""
 
-import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,23 +84,6 @@ def test_what_is_reserved_must_be_null(provider_file: Path) -> None:
     assert native.initialize() == CKR.OK
     assert native.finalize(reserved=1) == CKR.ARGUMENTS_BAD
     assert native.finalize() == CKR.OK
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        (b"registered", CKR.OK),
-        (b"registered ", CKR.ARGUMENTS_BAD),
-        (b"regis", CKR.ARGUMENTS_BAD),
-        (b"", CKR.ARGUMENTS_BAD),
-    ],
-)
-def test_what_is_reserved_may_say_that_it_is_registered(
-    module: Module, text: bytes, answer: CKR
-) -> None:
-    buffer = ctypes.create_string_buffer(text)
-    arguments = _native.InitializeArguments(reserved=ctypes.addressof(buffer))
-    assert module.native.initialize(arguments) == answer
 
 
 ANYTIME = {"C_Initialize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"}
