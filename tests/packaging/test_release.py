@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,20 @@ def with_the_timestamp_of_another(release: Path) -> None:
     bent.write_bytes(content.dump())
 
 
+def signature_is_junk(release: Path) -> None:
+    (release / "sealwright.whl.p7s").write_bytes(b"junk")
+
+
+def linked(release: Path) -> None:
+    shutil.move(release / "sealwright.whl", release.parent / "elsewhere")
+    (release / "sealwright.whl").symlink_to(release.parent / "elsewhere")
+
+
+def piped(release: Path) -> None:
+    (release / "sealwright.whl").unlink()
+    os.mkfifo(release / "sealwright.whl")
+
+
 BENT: dict[str, tuple[Callable[[Path], object], str]] = {
     "the file": (
         lambda release: (release / "sealwright.whl").write_bytes(b"another"),
@@ -102,6 +117,9 @@ BENT: dict[str, tuple[Callable[[Path], object], str]] = {
         "its receipt: file_differs: ",
     ),
     "no timestamp": (without_its_timestamp, "its signature has no timestamp"),
+    "junk for a signature": (signature_is_junk, "its signature is no CMS with one signer"),
+    "a link": (linked, "sealwright.whl is no plain file"),
+    "a pipe": (piped, "sealwright.whl is no plain file"),
     "another's timestamp": (with_the_timestamp_of_another, "its timestamp: "),
 }
 
@@ -120,6 +138,49 @@ def test_a_file_that_nobody_summed_is_named(release: Path) -> None:
     (release / "added.whl").write_bytes(b"not of this release")
     code, lines = check(release)
     assert (code, lines[1]) == (1, "FAIL  added.whl: SHA256SUMS does not have it")
+
+
+def test_what_is_beside_no_file_is_named(release: Path) -> None:
+    names = ("added.tlog-proof", "added.whl.p7s", "sealwright.p7s")
+    for name in names:
+        (release / name).mkdir()
+    code, lines = check(release)
+    assert code == 1
+    assert [line for line in lines if line.startswith("FAIL")] == [
+        f"FAIL  {name}: SHA256SUMS does not have it" for name in names
+    ]
+
+
+def test_a_root_or_a_log_key_beside_the_files_that_is_not_the_one_given_is_named(
+    release: Path, tmp_path: Path
+) -> None:
+    root = shutil.copy(release / "root.pem", tmp_path / "root.pem")
+    log_key = (release / "log.key").read_text().strip()
+    assert check(release, "--root", root, "--log-key", log_key)[0] == 0
+    (release / "root.pem").write_text("another")
+    (release / "log.key").write_text("another")
+    code, lines = check(release, "--root", root, "--log-key", log_key)
+    assert code == 1
+    assert lines[:2] == [
+        "FAIL  root.pem: it is not the root that was given",
+        "FAIL  log.key: it is not the log's key that was given",
+    ]
+
+
+def test_a_name_writes_over_no_line(release: Path) -> None:
+    (release / "a\r\x1b[2Kok    a").touch()
+    code, lines = check(release)
+    assert code == 1
+    assert r"FAIL  a\r\x1b[2Kok    a: SHA256SUMS does not have it" in lines
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"no sum", b"0" * 64 + b"  ../etc/passwd"])
+def test_a_line_that_is_no_sum_is_named(release: Path, line: bytes) -> None:
+    with (release / "SHA256SUMS").open("ab") as sums:
+        sums.write(line + b"\n")
+    code, lines = check(release)
+    assert code == 1
+    assert lines[0].startswith("FAIL  SHA256SUMS: it has ")
 
 
 def test_neither_another_root_nor_another_log_nor_another_signer_will_do(
