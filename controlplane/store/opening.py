@@ -18,8 +18,16 @@ def open_store(url: str, most_connections: int | None = None, *, read_only: bool
     yet. `read_only`: it is not written to; SQLite is also read where that could not be done.
     Refused unsupported_database, in words that do not repeat the URL; to read data_dir_unusable."""
     if url.startswith(_POSTGRESQL):
-        # Loaded here: psycopg takes longer to load than all of this.
-        from controlplane.store.postgresql import MOST_CONNECTIONS, PostgresqlStore, check_url
+        # Loaded here: psycopg takes longer to load than all of this, and is an extra.
+        try:
+            from controlplane.store.postgresql import MOST_CONNECTIONS, PostgresqlStore, check_url
+        except ModuleNotFoundError as missing:
+            raise Refused(
+                Code.UNSUPPORTED_DATABASE,
+                f"PostgreSQL needs {missing.name}, which is not installed with this sealwright: "
+                "pip install 'psycopg[binary]' psycopg-pool, or name a SQLite store.",
+                field="database",
+            ) from None
 
         check_url(url)
         url = "postgresql://" + url.partition("://")[2]

@@ -67,6 +67,16 @@ class TestUrl:
         assert "secret" not in refused.value.title
 
 
+def test_without_what_postgresql_needs_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain `pip install` brings no psycopg."""
+    for name in [name for name in sys.modules if name.startswith("controlplane.store.postgresql")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Refused, match=r"^PostgreSQL needs psycopg, .* pip install ") as refused:
+        open_store("postgresql://sealwright@db.example.org/sealwright")
+    assert refused.value.code == "unsupported_database"
+
+
 class TestFiles:
     def test_are_for_their_owner_only(self, world: World) -> None:
         world.identity("ann")  # so that the log beside the store exists

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,36 @@ def test_gpg_finds_the_token_by_the_files_that_it_writes(
         assert "rsa-3072" in must_script(bench, "gpg-connect-agent 'SCD LEARN --force' /bye")
     finally:
         bench.must("gpgconf", "--kill", "all")
+
+
+def test_it_says_what_the_options_said_and_not_the_variables(shell_for: ShellFor) -> None:
+    """Pasted anywhere on the machine, it has the tool sign there, as who this command called."""
+    bench = furnished(shell_for("p256", Access.CONFIGURED), "p256")
+    url = bench.environment["SEALWRIGHT_URL"]
+    file = Path(bench.environment["SEALWRIGHT_API_KEY_FILE"]).relative_to(bench.folder)
+    others = {
+        "SEALWRIGHT_URL": "http://127.0.0.1:9",
+        "SEALWRIGHT_API_KEY": "swk_" + "0" * 43,  # the module would take it, whatever the file
+        "SEALWRIGHT_API_KEY_FILE": "/nowhere/others.key",
+    }
+    bench = replace(bench, environment={**bench.environment, **others})
+    printed = must_script(
+        bench, f"sealwright setup openssl --signer p256 --url {url} --api-key-file {file}"
+    )
+    bench.write("commands", printed.encode())
+    must_script(bench, "mkdir elsewhere && cp app.bin elsewhere && cd elsewhere && sh ../commands")
+    must_script(bench, "mv elsewhere/app.sig . && " + VERIFY["openssl"])
+
+
+def test_pasted_it_leaves_files_in_a_home_as_they_are(shell_for: ShellFor, tmp_path: Path) -> None:
+    bench = shell_for("rsa-3072", Access.CONFIGURED)
+    (own := tmp_path / "gpg-agent.conf").write_text("enable-ssh-support\n")
+    bench = replace(bench, environment={**bench.environment, "GNUPGHOME": str(tmp_path)})
+    files = "sealwright setup gpg --signer rsa-3072 | sed '/^export/,$d' > files"
+    ended = bench.run("bash", "-c", f"{files}; sh files")
+    assert own.read_text() == "enable-ssh-support\n"
+    assert str(own) in ended.err
+    assert "providers sealwright" in (tmp_path / "gnupg-pkcs11-scd.conf").read_text()
 
 
 def test_json_has_the_files_and_the_commands(shell_for: ShellFor) -> None:

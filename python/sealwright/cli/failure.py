@@ -161,11 +161,13 @@ NEXT_STEPS = {
     "module_missing": "Install it again, on a platform that it is built for.",
     "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",
     "unsupported_database": "One of: sqlite:///FILE, postgresql://USER@HOST:PORT/NAME",
-    "not_initialised": "Create the store first: sealwright init",
-    "already_initialised": "Start it with: sealwright serve. "
-    "Locked out? sealwright init --new-admin-key",
-    "admin_required": "Ask an admin, or call with an admin's key: sealwright identity list",
-    "reader_required": "A server-wide admin or auditor may: sealwright identity create NAME --role",
+    "not_initialised": "Name the folder of the store that there is, or make one in it: "
+    "sealwright init --data-dir DIR",
+    "already_initialised": "Start it with: sealwright serve --data-dir DIR. "
+    "Locked out? sealwright init --new-admin-key --data-dir DIR",
+    "admin_required": "Ask an admin, or call with the key of one: --api-key-file FILE",
+    "reader_required": "Ask an admin or auditor of the server, or call with the key of one: "
+    "--api-key-file FILE",
     "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
     "master_key_unreadable": "Name the file with --master-key-file.",
     "backup_exists": "Name a file that is not there yet.",
@@ -272,7 +274,9 @@ def _describe(fault: ClientError | CommandError) -> _Report:
     if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")
     return _Report(
-        "misconfigured", str(fault), next_step="Correct the option or variable that it names."
+        "misconfigured",
+        str(fault),
+        next_step="Correct it; or the option, or variable SEALWRIGHT_…, that says so.",
     )
 
 

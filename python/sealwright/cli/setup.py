@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sealwright.client.objects import CatalogueSigner
     from sealwright.setup.recipe import File, Recipe
 
-_VARIABLES = ("SEALWRIGHT_URL", "SEALWRIGHT_API_KEY_FILE", "SEALWRIGHT_CA_FILE")
 _SIGNS = ("administrator", "operator")
 
 
@@ -57,6 +56,12 @@ def setup(tool: str, signer: str | None, write: bool, force: bool) -> None:
     from sealwright.setup.tools import recipe_for
 
     chosen = _chosen(signer)
+    if chosen.role not in _SIGNS:
+        click.echo(
+            f"This API key may not sign with {chosen.name}: "
+            f"sealwright member add {chosen.name} IDENTITY --role operator",
+            err=True,
+        )
     url = invocation().connection(with_key=False).addresses[0].url
     try:
         token = Token(
@@ -107,7 +112,9 @@ def _script(recipe: "Recipe", *, written: bool) -> Iterator[str]:
         for file in recipe.files:
             if folder := file.path.rpartition("/")[0]:
                 yield f"mkdir -p -m 700 {folder}"
-            yield f"cat > {file.path} <<'END'"
+                yield f"(set -C; cat > {file.path}) <<'END'"  # others' lines may be in it
+            else:
+                yield f"cat > {file.path} <<'END'"
             yield from file.text.splitlines()
             yield "END"
     yield from _where_and_who()
@@ -115,12 +122,32 @@ def _script(recipe: "Recipe", *, written: bool) -> Iterator[str]:
 
 
 def _where_and_who() -> Iterator[str]:
-    """What this command was told by variables, for the shell in which the tool is started."""
-    told = [name for name in _VARIABLES if os.environ.get(name)]
-    for name in told:
-        yield f"export {name}={shlex.quote(os.environ[name])}"
-    if not told:
-        yield "# Where and who: SEALWRIGHT_URL and SEALWRIGHT_API_KEY_FILE, or pkcs11.toml."
+    """What this command was told, by options or variables, for the shell in which the tool is
+    started, and for daemons that it starts elsewhere: paths from the root on. No key itself."""
+    from sealwright.client.address import DEFAULT_URL
+    from sealwright.client.environment import variable, variable_is_true
+
+    said = invocation()
+    yield _export("URL", said.url or variable(os.environ, "URL") or DEFAULT_URL)
+    has_key = bool(variable(os.environ, "API_KEY"))
+    if has_key and said.api_key_file:
+        yield "unset SEALWRIGHT_API_KEY"  # the module takes it before a file
+    files = {
+        "API_KEY_FILE": said.api_key_file
+        or ("" if has_key else variable(os.environ, "API_KEY_FILE")),
+        "CA_FILE": said.ca_file or variable(os.environ, "CA_FILE"),
+        "CLIENT_CERT": said.client_cert or variable(os.environ, "CLIENT_CERT"),
+        "CLIENT_KEY": said.client_key or variable(os.environ, "CLIENT_KEY"),
+    }
+    for name, path in files.items():
+        if path:
+            yield _export(name, str(Path(path).absolute()))
+    if said.insecure or variable_is_true(os.environ, "INSECURE"):
+        yield _export("INSECURE", "true")
+
+
+def _export(name: str, value: str) -> str:
+    return f"export SEALWRIGHT_{name}={shlex.quote(value)}"
 
 
 def _write(recipe: "Recipe", *, force: bool) -> None:
