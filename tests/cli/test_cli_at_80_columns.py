@@ -355,6 +355,14 @@ def test_a_terminal_says_itself_how_wide_it_is(world: World) -> None:
     assert 40 < max(map(width, lines)) <= 64
 
 
+def test_an_id_among_names_is_shown_by_its_end() -> None:
+    columns = [tabular.word("sequence"), tabular.either("on")]
+    rows = [(2, "release"), (1, f"{ID}1")]
+    shown = list(tabular.lines(columns, rows, for_a_terminal=True))
+    assert [line.split() for line in shown[1:]] == [["2", "release"], ["1", f"{ID}1"[-8:]]]
+    assert f"{ID}1" in list(tabular.lines(columns, rows, for_a_terminal=False))[2]
+
+
 @pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"NO_COLOR": "", "TERM": "dumb"}])
 def test_who_wants_no_colours_gets_none(world: World, plain: dict[str, str]) -> None:
     key = world.keys["admin"]

@@ -139,6 +139,17 @@ def test_next_steps_name_commands_that_there_are() -> None:
     assert named <= set(command_paths())
 
 
+@pytest.mark.parametrize("code", ["admin_required", "reader_required"])
+def test_who_is_no_admin_is_not_sent_to_what_only_admins_may(code: str) -> None:
+    assert "sealwright " not in NEXT_STEPS[code]
+
+
+@pytest.mark.parametrize("code", ["not_initialised", "already_initialised"])
+def test_each_next_step_about_a_store_says_which_one(code: str) -> None:
+    for command in re.findall(r"sealwright (?:init|serve)[^.]*", NEXT_STEPS[code]):
+        assert "--data-dir DIR" in command
+
+
 def test_every_command_takes_json_and_help() -> None:
     for context in every_command():
         options = {name for p in context.command.get_params(context) for name in p.opts}

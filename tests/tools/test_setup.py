@@ -79,6 +79,25 @@ def test_gpg_finds_the_token_by_the_files_that_it_writes(
         bench.must("gpgconf", "--kill", "all")
 
 
+def test_it_says_what_the_options_said_and_not_the_variables(shell_for: ShellFor) -> None:
+    """Pasted anywhere on the machine, it has the tool sign there, as who this command called."""
+    bench = furnished(shell_for("p256", Access.CONFIGURED), "p256")
+    url = bench.environment["SEALWRIGHT_URL"]
+    file = Path(bench.environment["SEALWRIGHT_API_KEY_FILE"]).relative_to(bench.folder)
+    others = {
+        "SEALWRIGHT_URL": "http://127.0.0.1:9",
+        "SEALWRIGHT_API_KEY": "swk_" + "0" * 43,  # the module would take it, whatever the file
+        "SEALWRIGHT_API_KEY_FILE": "/nowhere/others.key",
+    }
+    bench = replace(bench, environment={**bench.environment, **others})
+    printed = must_script(
+        bench, f"sealwright setup openssl --signer p256 --url {url} --api-key-file {file}"
+    )
+    bench.write("commands", printed.encode())
+    must_script(bench, "mkdir elsewhere && cp app.bin elsewhere && cd elsewhere && sh ../commands")
+    must_script(bench, "mv elsewhere/app.sig . && " + VERIFY["openssl"])
+
+
 def test_json_has_the_files_and_the_commands(shell_for: ShellFor) -> None:
     bench = shell_for("p256", Access.CONFIGURED)
     said = json.loads(must_script(bench, "sealwright setup jarsigner --signer p256 --json"))

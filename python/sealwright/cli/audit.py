@@ -12,7 +12,7 @@ from sealwright.cli.audit_source import SourceOf, source_options
 from sealwright.cli.audit_verify import verify
 from sealwright.cli.options import ClientCommand, Group, page_options
 from sealwright.cli.output import show_page
-from sealwright.cli.tabular import text, word
+from sealwright.cli.tabular import either, text, word
 from sealwright.client.objects import Operation
 
 _COLUMNS = [
@@ -20,7 +20,7 @@ _COLUMNS = [
     word("time", 1),
     text("actor", least=10),
     text("what", least=19),
-    text("on", 2, least=8),
+    either("on", 2, least=8),
     word("outcome"),
     text("reason", 3, least=10),
     word("hash", 5),

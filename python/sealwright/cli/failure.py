@@ -161,11 +161,12 @@ NEXT_STEPS = {
     "module_missing": "Install it again, on a platform that it is built for.",
     "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",
     "unsupported_database": "One of: sqlite:///FILE, postgresql://USER@HOST:PORT/NAME",
-    "not_initialised": "Create the store first, with the same --data-dir: sealwright init",
-    "already_initialised": "Start it, with the same --data-dir: sealwright serve. "
-    "Locked out? sealwright init --new-admin-key",
-    "admin_required": "Ask a server admin, or call with the key of one: --api-key-file FILE",
-    "reader_required": "Ask a server admin or auditor, or call with the key of one: "
+    "not_initialised": "Name the folder of the store that there is, or make one in it: "
+    "sealwright init --data-dir DIR",
+    "already_initialised": "Start it with: sealwright serve --data-dir DIR. "
+    "Locked out? sealwright init --new-admin-key --data-dir DIR",
+    "admin_required": "Ask an admin, or call with the key of one: --api-key-file FILE",
+    "reader_required": "Ask an admin or auditor of the server, or call with the key of one: "
     "--api-key-file FILE",
     "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
     "master_key_unreadable": "Name the file with --master-key-file.",
@@ -293,7 +294,7 @@ def _describe(fault: ClientError | CommandError) -> _Report:
     return _Report(
         "misconfigured",
         str(fault),
-        next_step="Where each comes from: the same command with --help, under Shared options.",
+        next_step="Correct it; or the option, or variable SEALWRIGHT_…, that says so.",
     )
 
 

@@ -21,11 +21,16 @@ _SMALLEST = 3
 
 class Kind(Enum):
     """TEXT is cut where there is no room, WORD is not: a state or a number that is cut says
-    something else. ID: on a terminal its end, which commands take."""
+    something else. ID: on a terminal its end, which commands take. EITHER: a text or an id."""
 
     TEXT = "text"
     WORD = "word"
     ID = "id"
+    EITHER = "either"
+
+
+_CUT = (Kind.TEXT, Kind.EITHER)
+_SHORT = (Kind.ID, Kind.EITHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,10 @@ def word(name: str, leave: int = 0) -> Column:
 
 def text(name: str, leave: int = 0, least: int = _LEAST) -> Column:
     return Column(name, leave, least=least)
+
+
+def either(name: str, leave: int = 0, least: int = _LEAST) -> Column:
+    return Column(name, leave, Kind.EITHER, least)
 
 
 def ident(name: str, leave: int = 0) -> Column:
@@ -112,11 +121,11 @@ def _needed(columns: Sequence[Column], naturals: Sequence[int], kept: Sequence[i
 
 
 def _least(column: Column, natural: int) -> int:
-    return min(natural, column.least) if column.kind is Kind.TEXT else natural
+    return min(natural, column.least) if column.kind in _CUT else natural
 
 
 def _smallest(column: Column, natural: int) -> int:
-    return min(natural, _SMALLEST) if column.kind is Kind.TEXT else natural
+    return min(natural, _SMALLEST) if column.kind in _CUT else natural
 
 
 def _widths(columns: Sequence[Column], naturals: Sequence[int], room: int) -> list[int]:
@@ -144,6 +153,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _shown(cell: object, column: Column, of_now: datetime) -> str:
     if isinstance(cell, datetime):
         return relative(cell, of_now)
-    if column.kind is not Kind.WORD and isinstance(cell, str):
-        return printable(short(cell))
+    if column.kind in _SHORT and cell is not None:
+        return printable(short(str(cell)))
     return whole(cell)
