@@ -36,7 +36,7 @@ SESSION = Path(__file__).parent / "session"
 AGES = timedelta(hours=3)
 LISTS: dict[str, tuple[str, ...]] = {
     "identity list": (),
-    "identity show": ("ann",),
+    "identity show": ("eve",),
     "group list": (),
     "settings list": (),
     "signer list": (),
@@ -152,10 +152,11 @@ class World:
         self.keys["nobody"] = self.made("admin", "identity", "create", "nobody", "--kind", "user")[
             "api_key"
         ]
+        self.made("admin", "identity", "create", "eve", "--kind", "user")  # who never calls
         self.made(
-            "admin", "identity", "key", "add", "ann", "--expires", "30d", "--from", "10.0.0.0/8"
+            "admin", "identity", "key", "add", "eve", "--expires", "30d", "--from", "10.0.0.0/8"
         )
-        self.made("admin", "identity", "key", "add", "ann", "--enrol")
+        self.made("admin", "identity", "key", "add", "eve", "--enrol")
         self.made("admin", "group", "create", "security")
         self.made("admin", "group", "add", "security", "ann")
         self.made("admin", "group", "add", "security", "bob.miller@example.org")
