@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 
 from . import ModuleMissingError, module_path
@@ -74,8 +75,17 @@ def _printable(text: str) -> str:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    if sys.stdout is None:
+        raise SystemExit("sealwright-module: stdout is closed")
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as fault:
+        # What is stuck in the stream would be written again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(
+            f"sealwright-module: the answer cannot be written to stdout: {fault.strerror}"
+        ) from None
 
 
 if __name__ == "__main__":
