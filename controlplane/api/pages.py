@@ -26,7 +26,10 @@ class PageQuery(Body, frozen=True):
 
 Ending = Annotated[
     str,
-    Meta(pattern=f"^[0-9a-f]{{{ENDING}}}$", description="only those whose ids end like this"),
+    Meta(
+        pattern=f"^[0-9a-f]{{{ENDING}}}$",
+        description=f"{ENDING} lower-case hex digits: only those whose ids end like this",
+    ),
 ]
 
 

@@ -33,13 +33,14 @@ def test_each_signer_is_a_token(
     }
 
 
-def test_both_interfaces_are_listed(shell_for: ShellFor) -> None:
+def test_all_interfaces_are_listed(shell_for: ShellFor) -> None:
     """It chooses one with C_GetInterface for all that it does."""
     bench = shell_for("rsa-3072", Access.CONFIGURED)
     listed = tool_in(bench, Access.CONFIGURED, "--list-interfaces")
     assert re.findall(r"'(.*)'\n +version: (\S+)", listed.out) == [
         ("PKCS 11", "3.0"),
         ("PKCS 11", "2.40"),
+        ("Vendor Sealwright diagnosis", "1.0"),
     ]
 
 

@@ -1,6 +1,8 @@
 """sealwright setup: what it prints, pasted into a shell, signs."""
 
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,19 @@ from tests.tools.artifacts import make_exe
 from tests.tools.matrix import ShellFor
 from tests.tools.recipes import DOCUMENT, Access, must_script
 from tests.tools.tool import Workbench
+
+
+@pytest.fixture
+def shell_for(shell_for: ShellFor) -> ShellFor:
+    """Where our own command is found too."""
+
+    def make(signer: str, access: Access) -> Workbench:
+        bench = shell_for(signer, access)
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{bench.environment['PATH']}"
+        return replace(bench, environment={**bench.environment, "PATH": programs})
+
+    return make
+
 
 VERIFY = {
     "jarsigner": "jarsigner -verify app.jar",
