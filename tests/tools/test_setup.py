@@ -139,7 +139,8 @@ def test_what_options_say_is_told_to_the_tool_too(shell_for: ShellFor) -> None:
 
 
 def test_of_several_signers_one_has_to_be_named(shell_for: ShellFor) -> None:
-    ended = shell_for("p256", Access.CONFIGURED).run("sealwright", "setup", "jarsigner")
+    bench = shell_for("p256", Access.CONFIGURED)
+    ended = bench.run("bash", "-c", "sealwright setup jarsigner")
     assert ended.code == 1
     assert "Name one with --signer: " in ended.err
 
