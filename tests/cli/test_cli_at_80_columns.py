@@ -33,7 +33,7 @@ from tests.cli.scripted_server import ScriptedServer, ok
 from tests.server import COMMAND, ControlPlane, running, surroundings
 
 SESSION = Path(__file__).parent / "session"
-AGES = timedelta(hours=3)
+AGES = timedelta(hours=3, minutes=30)  # in the middle of what is told as an hour
 LISTS: dict[str, tuple[str, ...]] = {
     "identity list": (),
     "identity show": ("eve",),
