@@ -53,9 +53,15 @@ def build(revision: str) -> Build:
 
 
 def _install_dependencies(tree: Path, python: Path) -> None:
+    """The commit's own, what builds its module too."""
     run([sys.executable, "-m", "venv", str(python.parents[1])], os.environ)
-    project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
-    _pip(tree, python, *project["dependencies"])
+    lock = tree / "requirements" / "dev.txt"
+    if lock.exists():
+        _pip(python, "--require-hashes", "-r", str(lock))
+        return
+    asked = tomllib.loads((tree / "pyproject.toml").read_text())  # of before there was a lock
+    wanted = asked["build-system"]["requires"] + asked["project"]["dependencies"]
+    _pip(python, "-c", str(tree / ".ci" / "constraints.txt"), *wanted)
 
 
 def _module(tree: Path, python: Path) -> Path:
@@ -64,15 +70,13 @@ def _module(tree: Path, python: Path) -> Path:
     module = site / "site-packages" / "sealwright" / PRESENT.module.name
     if not module.exists():
         _say(f"building the module of {tree}")
-        _pip(tree, python, "--no-deps", str(tree))
+        _pip(python, "--no-deps", "--no-build-isolation", str(tree))
     return module
 
 
-def _pip(tree: Path, python: Path, *what: str) -> None:
-    """With the commit's pins, for what builds it too."""
-    pins = {"PIP_CONSTRAINT": str(tree / ".ci" / "constraints.txt")}
+def _pip(python: Path, *what: str) -> None:
     quiet = ["-q", "--disable-pip-version-check"]
-    run([str(python), "-I", "-m", "pip", "install", *quiet, *what], {**os.environ, **pins})
+    run([str(python), "-I", "-m", "pip", "install", *quiet, *what], os.environ)
 
 
 def _say(what: str) -> None:

@@ -200,8 +200,8 @@ class Process:
         self._metrics_named = metrics_named
         self._anchor = anchor
         self._threads = Threads(threads)
-        # Besides: the writer's, that of the last uses, and one for each job.
-        self._most_connections = threads + 2 + MOST
+        # Besides: those of the writer, of the last uses and of the anchor, and one for each job.
+        self._most_connections = threads + 3 + MOST
         self._services: Services | None = None
         self._background: Background | None = None
 

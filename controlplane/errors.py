@@ -136,6 +136,7 @@ class Code(StrEnum):
     BACKUP_EXISTS = "backup_exists"
     BACKUP_UNREADABLE = "backup_unreadable"
     BACKUP_UNWRITABLE = "backup_unwritable"
+    DATABASE_DRIVER_MISSING = "database_driver_missing"
     DATA_DIR_NOT_EMPTY = "data_dir_not_empty"
     DATA_DIR_UNUSABLE = "data_dir_unusable"
     INVALID_SETTINGS = "invalid_settings"

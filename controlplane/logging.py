@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TextIO
 
@@ -77,8 +78,9 @@ class _Lines:
         self._send("".join(waiting))
 
     def _send(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        with suppress(OSError):  # a log that is full stops no signature
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class _LinesLogger:

@@ -109,11 +109,3 @@ def test_the_table_of_kinds_of_keys_is_the_servers_own() -> None:
         document.write_text("\n".join([*lines[:first], *rows, *lines[end:], ""]))
     else:
         assert lines[first:end] == rows
-
-
-def test_every_metric_is_documented_and_no_other() -> None:
-    source = (HERE / "controlplane/api/metrics.py").read_text()
-    made = re.findall(r'(Counter|Histogram|Gauge|GaugeMetricFamily)\(\s*"(sealwright_\w+)"', source)
-    names = {f"{name}_total" if kind == "Counter" else name for kind, name in made}
-    document = (HERE / "docs/operations.md").read_text()
-    assert set(re.findall(r"^  \| `(sealwright_\w+)", document, re.MULTILINE)) == names

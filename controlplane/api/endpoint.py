@@ -21,6 +21,7 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from controlplane.api.text import check_body, check_path, check_query, refuse_body
+from controlplane.api.wanted import describe_misfit
 from controlplane.domain.ranges import IDEMPOTENCY_KEY
 from controlplane.domain.secret import ANY_PREFIX
 from controlplane.errors import Code, Refused, invalid
@@ -187,7 +188,7 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise _name_the_field(error) from None
+        raise _name_the_field(error, decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise refuse_body(data) from None
 
@@ -196,19 +197,19 @@ def _convert_query(req: Request, wanted: type[msgspec.Struct]) -> msgspec.Struct
     try:
         return msgspec.convert(check_query(req.params), wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise _name_the_field(error) from None
+        raise _name_the_field(error, wanted) from None
 
 
-def _name_the_field(error: msgspec.ValidationError) -> Refused:
+def _name_the_field(error: msgspec.ValidationError, wanted: type) -> Refused:
     """msgspec says 'what is wrong - at `$.pss.salt_length`'."""
     text = str(error)
     place = _PLACE.search(text)
-    parent = place[1].lstrip(".") if place else ""
+    parent = place[1] if place else ""
     named = _NAMED.search(text)
-    parts = [part for part in (parent, named[1] if named else "") if part]
+    parts = [part for part in (parent.lstrip("."), named[1] if named else "") if part]
     what = (text[: place.start()] if place else text).rstrip(".")
     name = ".".join(parts) or "body"
-    return invalid(name, f"{name}: {what}.")
+    return invalid(name, f"{name}: {describe_misfit(what, parent, wanted)}.")
 
 
 def read_idempotency_key(req: Request) -> str | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from controlplane.api.endpoint import endpoint
-from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.pages import Ending, Items, PageQuery, items
 from controlplane.api.structs import Body, Shown, made
 from controlplane.api.text import Parameter
 from controlplane.api.values import IdentityMention, Signings, Why, Window
@@ -29,6 +29,7 @@ class GrantsQuery(PageQuery, frozen=True):
     signer: Parameter | None = None
     grantee: Parameter | None = None
     state: GrantState | None = None
+    ending: Ending | None = None
 
 
 class Grant(Shown, frozen=True):
@@ -91,6 +92,7 @@ class GrantsResource(Resource):
             signer=query.signer,
             grantee=query.grantee,
             state=query.state,
+            ending=query.ending,
         )
         return items(page, grant_answer)
 

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from controlplane.api.credentials import read_api_key
 from controlplane.api.refusals import EVERYWHERE, status_of
+from controlplane.api.watched import LOOK_SECONDS, Watched
 from controlplane.domain import permissions
 from controlplane.domain.model import (
     ApiKey,
@@ -34,12 +35,10 @@ from controlplane.domain.ranges import PAGE
 from controlplane.errors import Code, Refused
 from controlplane.service.installation import Services
 from controlplane.service.signers import Signers
-from controlplane.service.witnesses import Witnesses
 
 _ALTERED = "sealwright_state_altered"
 _MOST_ALTERED = 100  # objects that a process tells apart
 _SOON = timedelta(days=30)
-_LOOK_SECONDS = 10.0  # between two looks at the certificates
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 
 
@@ -69,26 +68,26 @@ class Metrics:
         self._job_runs = Counter(
             "sealwright_job_runs",
             "Runs of each job of the background, by whether they failed.",
-            ("job", "outcome"),
+            ("name", "outcome"),
             registry=self._registry,
         )
         self._job_seconds = Counter(
             "sealwright_job_seconds",
             "Seconds that the runs of each job took.",
-            ("job",),
+            ("name",),
             registry=self._registry,
         )
         self._job_late = Gauge(
             "sealwright_job_late_seconds",
             "Seconds after it was due that the last run of each job began.",
-            ("job",),
+            ("name",),
             registry=self._registry,
             multiprocess_mode="mostrecent",
         )
         self._job_succeeded = Gauge(
             "sealwright_job_last_success_timestamp_seconds",
             "When a run of each job of the background ended last without a failure.",
-            ("job",),
+            ("name",),
             registry=self._registry,
             multiprocess_mode="max",
         )
@@ -231,8 +230,10 @@ class Certificates:
     def _ends(self) -> list[tuple[str, datetime]]:
         now = time.monotonic()
         if now >= self._look_again:
-            self._known = list(self._read())
-            self._look_again = now + _LOOK_SECONDS
+            self._known = []
+            with suppress(Refused):  # nothing while the store cannot be read
+                self._known = list(self._read())
+            self._look_again = now + LOOK_SECONDS
         return self._known
 
     def _read(self) -> Iterator[tuple[str, datetime]]:
@@ -245,24 +246,6 @@ class Certificates:
             cursor = page.next
             if cursor is None:
                 return
-
-
-def _clock_behind(span: timedelta) -> Metric:
-    return GaugeMetricFamily(
-        "sealwright_clock_behind_seconds",
-        "Seconds that the server's clock stands behind the last row of the log.",
-        value=span.total_seconds(),
-    )
-
-
-def _witnesses(witnesses: Witnesses) -> Iterator[Metric]:
-    """Nothing while the store cannot be read."""
-    with suppress(Refused):
-        yield GaugeMetricFamily(
-            "sealwright_witnesses_failing",
-            "Witnesses of the log that did not sign the last checkpoint which they were sent.",
-            value=witnesses.count_failing(),
-        )
 
 
 def _build_info() -> Metric:
@@ -291,6 +274,7 @@ class MetricsResource:
         self._metrics = metrics
         self._services = services
         self._certificates = Certificates(services.signers)
+        self._watched = Watched(services)
         self._named = named
 
     async def on_get(self, req: Request, resp: Response) -> None:
@@ -304,9 +288,7 @@ class MetricsResource:
             caller = self._services.identities.authenticate(key, address)
             self._services.note_use(caller, address)
             named = named or permissions.may_read_everything(caller.identity)
-        behind = _clock_behind(self._services.clock_behind())
-        witnesses = _witnesses(self._services.witnesses)
-        more = chain(self._certificates.metrics(named=named), [behind], witnesses)
+        more = chain(self._certificates.metrics(named=named), self._watched.metrics())
         return self._metrics.render(more, named=named)
 
 

@@ -32,7 +32,7 @@ from controlplane.service.receipts import Receipts
 
 _ENOUGH = 64 * 1024  # bytes in one piece of the export
 
-HexSha256 = Annotated[str, Meta(pattern=SHA256)]
+HexSha256 = Annotated[str, Meta(pattern=SHA256, description="64 lower-case hex digits")]
 
 
 class RowsQuery(PageQuery, frozen=True):
@@ -57,7 +57,11 @@ class OperationsQuery(RowsQuery, frozen=True):
 class ExportQuery(Body, frozen=True):
     since_head: (
         Annotated[
-            str, Meta(pattern=SHA256, description="from the operation on that has this `row_hash`")
+            str,
+            Meta(
+                pattern=SHA256,
+                description="the hash of the row to go on from: 64 lower-case hex digits",
+            ),
         ]
         | None
     ) = None

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from controlplane.api.structs import Body
 from controlplane.api.text import Parameter
 from controlplane.api.values import number
+from controlplane.domain.identifier import ENDING
 from controlplane.domain.page import MAX_OCTETS, Page
 from controlplane.domain.ranges import DEFAULT_PAGE, PAGE
 
@@ -21,6 +22,15 @@ _AROUND = 512  # octets: what stands around the items of a page, its cursor abov
 class PageQuery(Body, frozen=True):
     limit: Annotated[int, number(PAGE)] = DEFAULT_PAGE
     cursor: Annotated[Parameter, Meta(description="`next` of the page before")] | None = None
+
+
+Ending = Annotated[
+    str,
+    Meta(
+        pattern=f"^[0-9a-f]{{{ENDING}}}$",
+        description=f"{ENDING} lower-case hex digits: only those whose ids end like this",
+    ),
+]
 
 
 class Items(Struct, Generic[T], frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.api import words
 from controlplane.api.endpoint import JSON, endpoint
-from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.pages import Ending, Items, PageQuery, items
 from controlplane.api.requests import Approve, Reject, RequestStep, decision
 from controlplane.api.structs import Empty, Shown, made
 from controlplane.domain import model
@@ -62,6 +62,7 @@ class ProposedChange(Shown, frozen=True, omit_defaults=True):
 
 class ProposalsQuery(PageQuery, frozen=True):
     state: RequestState | None = None
+    ending: Ending | None = None
 
 
 class Resource:
@@ -75,7 +76,8 @@ class ProposalsResource(Resource):
     @endpoint("List the proposals that the caller may see, newest first")
     def on_get(self, caller: Caller, query: ProposalsQuery) -> Items[Proposal]:
         page = PageRequest(query.limit, query.cursor)
-        return items(self._proposals.list(caller, page, state=query.state), _proposal)
+        found = self._proposals.list(caller, page, state=query.state, ending=query.ending)
+        return items(found, _proposal)
 
 
 class ProposalResource(Resource):

@@ -151,7 +151,7 @@ _MEANINGS: Mapping[int, Mapping[Code, str]] = {
         Code.NOT_INITIALISED: "The store is empty.",
         Code.OVERLOADED: "Too many calls wait.",
         Code.STORE_ROLLED_BACK: "The store has lost rows that the server has seen.",
-        Code.STORE_TOO_NEW: "The store is of a later version.",
+        Code.STORE_TOO_NEW: "A later version of the server has brought the store up to date.",
         Code.STORE_UNAVAILABLE: "The store cannot be used.",
     },
 }
@@ -169,6 +169,7 @@ EVERYWHERE = (
     Code.OVERLOADED,
     Code.STATE_ALTERED,
     Code.STORE_ROLLED_BACK,
+    Code.STORE_TOO_NEW,
     Code.STORE_UNAVAILABLE,
 )
 OF_A_CALLER = (

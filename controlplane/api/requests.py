@@ -8,7 +8,7 @@ from msgspec import Meta
 from controlplane.api import words
 from controlplane.api.endpoint import Answer, endpoint
 from controlplane.api.operations import Credential
-from controlplane.api.pages import Items, PageQuery, items
+from controlplane.api.pages import Ending, Items, PageQuery, items
 from controlplane.api.policies import PolicyStep
 from controlplane.api.structs import Body, Empty, Shown, made
 from controlplane.api.text import MAX_INTEGER, Parameter, Text
@@ -59,6 +59,7 @@ class RequestsQuery(PageQuery, frozen=True):
     signer: Parameter | None = None
     requester: Parameter | None = None
     state: RequestState | None = None
+    ending: Ending | None = None
 
 
 class Decision(Shown, frozen=True):
@@ -145,6 +146,7 @@ class RequestsResource(Resource):
             signer=query.signer,
             requester=query.requester,
             state=query.state,
+            ending=query.ending,
         )
         return items(page, _request)
 

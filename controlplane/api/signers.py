@@ -76,7 +76,7 @@ class SetPolicy(Body, frozen=True):
 
 
 class ExplainQuery(Body, frozen=True):
-    identity: IdentityMention
+    identity: IdentityMention | None = None  # none: the caller
     hash: HashAlgorithm | None = None
 
 
@@ -288,7 +288,8 @@ class SignerExplanationResource:
         refusals=(Code.SIGNER_NOT_FOUND, Code.IDENTITY_NOT_FOUND),
     )
     def on_get(self, caller: Caller, name: str, query: ExplainQuery) -> Explanation:
-        return _explanation(self._explanations.explain(caller, name, query.identity, query.hash))
+        identity = query.identity or caller.identity.name
+        return _explanation(self._explanations.explain(caller, name, identity, query.hash))
 
 
 class CaCertificateResource(Resource):

@@ -14,9 +14,15 @@ from controlplane.domain.model import EcdsaEncoding, HashAlgorithm, Scheme
 from controlplane.domain.ranges import Range
 
 Serial = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="lower-case hex")
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern="^[0-9a-f]+$",
+        description="1 to 64 lower-case hex digits",
+    ),
 ]
-Sha256 = Annotated[str, Meta(pattern=SHA256, description="lower-case hex")]
+Sha256 = Annotated[str, Meta(pattern=SHA256, description="64 lower-case hex digits")]
 Told = Annotated[Text, Meta(description="long values are cut short")]
 
 

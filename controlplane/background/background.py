@@ -54,9 +54,10 @@ class Background:
         if self._term is None:
             if self._election.wins():
                 self._begin()
-        elif not self._election.holds():
+        elif not self._election.holds() or self._jobs.are_anothers():
             self._term.end()
             if self._term.has_ended():
+                self._election.close()
                 _log.warning("election_lost")
                 self._term = None
 

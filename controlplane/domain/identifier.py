@@ -8,6 +8,11 @@ _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 
 
+ENDING = 8
+"""Characters at the end of an id by which people name it: of its random part."""
+LENGTH = 36
+"""Characters of an id."""
+
 _OCTETS = 10  # of randomness in an id
 _DRAWN = 128 * _OCTETS  # at once: each draw gives other threads a turn
 

@@ -88,7 +88,9 @@ class Strays(Exception):  # noqa: N818  # nothing is written over a newer anchor
 
 class Noting:
     """A thread of each process of a server: the one whose turn it is notes what all have written.
-    What fails is in the log, and counted; no call waits for it."""
+    Each looks how far the store has come, so that one that has nothing to do goes on from there
+    alone: a store that is put back behind it is found out by this process too. What fails is in
+    the log, and counted; no call waits for it."""
 
     def __init__(
         self, store: Store, file: AnchorFile, signing: LogSigning, failed: Callable[[], None]
@@ -110,10 +112,15 @@ class Noting:
 
     def _run(self) -> None:
         while not self._stop.wait(_SECONDS):
+            self._look()
             if not self._file.is_fresh(_RECENT):  # else it is another one's turn
                 self._try_to_note()
         self._try_to_note()
         self._store.close_thread()
+
+    def _look(self) -> None:
+        with suppress(Refused), self._store.read():  # of which the store has told
+            pass
 
     def _try_to_note(self) -> None:
         state = self._store.state

@@ -74,6 +74,7 @@ class Grants:
         signer: str | None = None,
         grantee: str | None = None,
         state: GrantState | None = None,
+        ending: str | None = None,
     ) -> Page[GrantView]:
         """Newest first: one's own, and those of the signers that one may read."""
         before = cursor.read_text(page, "") or None
@@ -86,6 +87,7 @@ class Grants:
                 signer=signer,
                 grantee=grantee,
                 state=state,
+                ending=ending,
                 seen_by=limited(caller.identity),
             )
         views = [self._view(grant) for grant in found]

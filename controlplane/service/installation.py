@@ -34,6 +34,7 @@ from controlplane.service.clock_acceptance import ClockAcceptance
 from controlplane.service.enrolments import Enrolments
 from controlplane.service.erasure import erase_due
 from controlplane.service.explanation import Explanations
+from controlplane.service.figures import Figures
 from controlplane.service.gate import Gate
 from controlplane.service.grants import Grants
 from controlplane.service.groups import Groups
@@ -71,6 +72,7 @@ from controlplane.service.witnessing import Witnessing
 from controlplane.store import identities
 from controlplane.store.batches import batches
 from controlplane.store.database import Store, move_epoch
+from controlplane.store.furthest import Furthest
 from controlplane.store.migrations import (
     all_migrations,
     check_current,
@@ -183,6 +185,7 @@ def upgrade(
                     "anchor: it is older than it was, or was made to look so. If it is meant to "
                     f"be, start the server once with --accept-rollback {head}, its log's head.",
                 )
+            store.lift_limits()
             migrate(database)
             misfits = settle_misfits(database, store.name, before, accept)
             details: dict[str, DetailValue] = {
@@ -310,6 +313,7 @@ class Services:
         self.audit = Audit(store, clock)
         self.renewals = Renewals(store, keys, authority, clock)
         self.jobs = Jobs(store, clock)
+        self.figures = Figures(store, authority, self.published_log, clock)
 
     def check_rate(self, caller: Caller) -> None:
         """Refused 429 too_many_calls."""
@@ -377,7 +381,8 @@ def open_services(
     deliver: Callable[[commit.Settled], None] = settle,
 ) -> Services:
     """`clock` tells the time to all that judges by it; `most_connections`: to a database server,
-    as many as threads that use the services; `places` are for `Rates`, `deliver` is for `Writer`.
+    as many as threads that use the services; `places`: that processes share; `deliver` is for
+    `Writer`.
     Refused not_initialised, migration_needed, store_too_new, master_key_unreadable,
     master_key_wrong, state_altered, store_unavailable; then nothing is left open, and it can be
     tried again."""
@@ -385,6 +390,8 @@ def open_services(
     store = existing_store(location, most_connections)
     try:
         master_key = trust(location, store)
+        if places is not None:
+            store.furthest = Furthest(places.seen)
         services = Services(store, master_key, clock, places, deliver)
     except BaseException:
         store.close()

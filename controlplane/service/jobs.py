@@ -8,6 +8,7 @@ from controlplane.domain.instant import Clock
 from controlplane.domain.job import JobRecord
 from controlplane.domain.model import Caller
 from controlplane.domain.page import Page, PageRequest
+from controlplane.errors import Code, Refused
 from controlplane.service import cursor
 from controlplane.store import jobs as rows
 from controlplane.store.database import Store
@@ -36,6 +37,14 @@ class Jobs:
     def election(self) -> Election:
         """Of the process that runs them."""
         return self._store.election()
+
+    def are_anothers(self) -> bool:
+        """Whether a later version of the server has brought the store up to date."""
+        try:
+            self._store.epoch()
+        except Refused as refused:
+            return refused.code is Code.STORE_TOO_NEW
+        return False
 
     def take_over(self, jobs: Collection[JobRecord]) -> None:
         """These there are from now on, and no others."""

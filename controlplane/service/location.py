@@ -51,7 +51,8 @@ class Location:
         except FileNotFoundError:
             return self
         except (OSError, msgspec.MsgspecError) as error:
-            raise Refused(Code.LOCATION_UNREADABLE, f"{path} cannot be read: {error}") from None
+            why = error.strerror if isinstance(error, OSError) else error
+            raise Refused(Code.LOCATION_UNREADABLE, f"{path} cannot be read: {why}") from None
         key = None if found.master_key_file is None else Path(found.master_key_file)
         return replace(
             self,

@@ -88,7 +88,12 @@ class Proposals:
         self._clock = time
 
     def list(
-        self, caller: Caller, page: PageRequest, *, state: RequestState | None = None
+        self,
+        caller: Caller,
+        page: PageRequest,
+        *,
+        state: RequestState | None = None,
+        ending: str | None = None,
     ) -> Page[ProposalView]:
         """Newest first: one's own, those that name one as approver, and those about signers that
         one may read."""
@@ -97,7 +102,13 @@ class Proposals:
             now = self._clock()
             seen_by = limited(caller.identity)
             found = rows.list_before(
-                database, before, page.limit + 1, now, state=state, seen_by=seen_by
+                database,
+                before,
+                page.limit + 1,
+                now,
+                state=state,
+                ending=ending,
+                seen_by=seen_by,
             )
         views = [view_of(proposal, now) for proposal in found]
         return cursor.cut(views, page, lambda view: view.proposal.id)

@@ -1,6 +1,6 @@
 """The log as outsiders read it: the published checkpoint, and the tiles of the tree up to there."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import Database
 
@@ -48,6 +48,13 @@ class PublishedLog:
             if not self._signing.begun(database) or self._is_new_enough(database):
                 return
         self.publish()
+
+    def last(self, database: Database) -> tuple[int, datetime] | None:
+        """Rows of the published checkpoint, and when it was; None: as `read`, or the log has not
+        begun. Raises Altered."""
+        found = checkpoints.read(database) if self._signing.begun(database) else None
+        checkpoint = None if found is None else self._signing.read(found.note)
+        return None if found is None or checkpoint is None else (checkpoint.size, found.at)
 
     def read(self, database: Database) -> Checkpoint | None:
         """The published one; the log has begun. None: there is none, or none that it signed."""

@@ -27,17 +27,19 @@ class Places(Protocol):
 @dataclass(frozen=True, slots=True)
 class SharedPlaces:
     """Memory for `Rates`: of callers, and of strangers who want timestamps, by where they call from
-    and all together."""
+    and all together. `seen` is for `Furthest`."""
 
     callers: Places
     strangers: Places
     timestamps: Places
+    seen: Places
 
 
 def shared_places() -> SharedPlaces:
     """That the processes forked from this one share."""
-    memory = memoryview(mmap.mmap(-1, (2 * _PLACES + 1) * _OCTETS)).cast("d")
-    return SharedPlaces(memory[:_PLACES], memory[_PLACES : 2 * _PLACES], memory[2 * _PLACES :])
+    memory = memoryview(mmap.mmap(-1, (2 * _PLACES + 3) * _OCTETS)).cast("d")
+    callers, strangers = memory[:_PLACES], memory[_PLACES : 2 * _PLACES]
+    return SharedPlaces(callers, strangers, memory[2 * _PLACES : -2], memory[-2:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class Requests:
         signer: str | None = None,
         requester: str | None = None,
         state: RequestState | None = None,
+        ending: str | None = None,
     ) -> Page[RequestView]:
         """Newest first: one's own, those that name one as approver, and those of the signers that
         one may read."""
@@ -148,6 +149,7 @@ class Requests:
                 signer=signer,
                 requester=requester,
                 state=state,
+                ending=ending,
                 seen_by=limited(caller.identity),
             )
         views = [self._view(request) for request in found]

@@ -42,12 +42,6 @@ class Witnesses:
         following = [view for view in views if _place(view) > after]
         return cursor.cut(following[: page.limit + 1], page, _place)
 
-    def count_failing(self) -> int:
-        """Those with which the last try failed. Refused store_unavailable."""
-        with self._store.read() as database:
-            standings = rows.standings(database).values()
-        return sum(standing.failure is not None for standing in standings)
-
     def add(self, caller: Caller, url: str, key: str) -> WitnessView:
         """Refused as AddWitness. Raises Proposed."""
         return WitnessView(self._gate.make(caller, AddWitness(new_id(), url, key)), Standing())

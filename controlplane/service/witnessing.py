@@ -1,6 +1,6 @@
 """Getting the log's checkpoints witnessed, and showing those that are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -46,11 +46,16 @@ class Witnessing:
 
     def submit_to_all(self) -> None:
         """The published checkpoint, to each witness that has not signed it. How it went is kept;
-        none keeps the others from theirs. Refused as `PublishedLog.checkpoint`."""
+        none keeps the others from theirs. Refused as `PublishedLog.checkpoint`, and state_altered
+        where a witness is not as it was left, after the others were asked."""
         with self._store.read() as database:
-            witnesses, standings = rows.list_all(database), rows.standings(database)
-        if not witnesses:
-            return
+            witnesses, standings = rows.list_sound(database), rows.standings(database)
+        if witnesses:
+            self._submit_to(witnesses, standings)
+        with self._store.read() as database:
+            rows.list_all(database)  # one that is altered is not asked, and that is a failure
+
+    def _submit_to(self, witnesses: Sequence[Witness], standings: Mapping[str, Standing]) -> None:
         checkpoint = self._published.checkpoint()
         for witness in witnesses:
             before = standings.get(witness.id, Standing())
@@ -118,7 +123,7 @@ class Witnessing:
 
     def _keep(self, witness: Witness, standing: Standing) -> None:
         with self._store.write() as database:
-            if witness.id in {each.id for each in rows.list_all(database)}:
+            if witness.id in {each.id for each in rows.list_sound(database)}:
                 rows.put_standing(database, witness.id, standing)
 
     def _find_witnessed(self, database: Database) -> Checkpoint | None:
@@ -143,7 +148,7 @@ class Witnessing:
         standings = rows.standings(database)
         lines = [
             f"{standing.cosignature.line}\n"
-            for witness in rows.list_all(database)
+            for witness in rows.list_sound(database)
             if (standing := standings.get(witness.id)) is not None
             and standing.cosignature is not None
             and _is_signed(standing.cosignature, witness, checkpoint)

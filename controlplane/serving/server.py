@@ -120,7 +120,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else str(self._directory),
             "asgi_loop": "uvloop",
             "asgi_lifespan": "off",
-            "http_parser": "fast",
+            "http_parser": "auto",  # in C where that is installed
             "keepalive": int(KEEPALIVE_SECONDS),
             "graceful_timeout": _GRACE_SECONDS,
             "asgi_disconnect_grace_period": 2
@@ -168,7 +168,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _say_ready(self, _arbiter: object) -> None:
         _log.info("listening", url=self._url, workers=self.settings.workers)
-        self._announce(self._url)
+        with contextlib.suppress(
+            OSError
+        ):  # of a stdout that is closed or full; the log says it too
+            self._announce(self._url)
 
     def _give_place(self, arbiter: Any, worker: Any) -> None:
         """In the main process, as `_take_place_back`."""

@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from peewee import Database, Model, ModelSelect
+from peewee import Database, Model, ModelSelect, fn
 
-from controlplane.domain.instant import to_text
+from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.model import (
     Ballot,
     Credential,
@@ -19,6 +19,7 @@ from controlplane.domain.model import (
     Verdict,
 )
 from controlplane.store import rows
+from controlplane.store.conditions import ends_with
 from controlplane.store.mapping import Shared, as_json, shared
 from controlplane.store.tables import DecisionRow
 
@@ -26,6 +27,14 @@ B = TypeVar("B", bound=Ballot)
 
 _DECISION = shared(Decision, DecisionRow, credential=as_json(Credential))
 _ENDING = ("ended", "ended_at", "ended_by", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How many, and when the oldest was made; None: there is none."""
+
+    number: int
+    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,13 @@ class Ballots(Generic[B]):
         not_expired = expires_at.is_null() | (expires_at > to_text(now))
         return self.table.ended.is_null() & not_expired
 
+    def count_pending(self, database: Database, now: datetime) -> Pending:
+        """Not held against what the state says of each."""
+        counted = (fn.COUNT(self.table.id), fn.MIN(self.table.created_at))
+        query = self.table.select(*counted).where(self.is_pending(now))
+        number, oldest = query.tuples().execute(database)[0]
+        return Pending(number, None if oldest is None else from_text(oldest))
+
     def list_before(
         self,
         database: Database,
@@ -98,8 +114,11 @@ class Ballots(Generic[B]):
         limit: int,
         now: datetime,
         state: RequestState | None,
+        ending: str | None,
     ) -> list[B]:
-        """Of those of a query, newest first, those before this one."""
+        """Of those of a query, newest first, those before this one. `ending`: of their ids."""
+        if ending is not None:
+            query = query.where(ends_with(self.table.id, ending))
         if state is RequestState.PENDING:
             query = query.where(self.is_pending(now))
         elif state is RequestState.EXPIRED:

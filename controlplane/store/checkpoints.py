@@ -6,7 +6,9 @@ from datetime import datetime
 from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
+from controlplane.errors import Altered
 from controlplane.store.dialect import place
+from controlplane.store.rows import fetch
 from controlplane.store.tables import CheckpointRow
 
 _ID = 1
@@ -25,9 +27,9 @@ class Published:
 def read(database: Database) -> Published | None:
     """None also where what stands there cannot be read."""
     try:
-        row = CheckpointRow.select().where(CheckpointRow.id == _ID).first(database)
-        return None if row is None else Published(row.note, from_text(row.published_at))
-    except (ValueError, TypeError):
+        found = fetch(database, CheckpointRow.select().where(CheckpointRow.id == _ID))
+        return Published(found[0].note, from_text(found[0].published_at)) if found else None
+    except (Altered, ValueError, TypeError):
         return None
 
 

@@ -4,6 +4,7 @@ within a read, and nothing that stays open between two transactions but what the
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 
 from peewee import Database, PeeweeException
@@ -13,6 +14,7 @@ from controlplane.domain.operation import Head
 from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect
 from controlplane.store.election import Election
+from controlplane.store.furthest import Furthest, Mark
 from controlplane.store.outages import OUTAGES, Use
 from controlplane.store.state import Overtaken, Root, State, read_root
 from controlplane.store.tables import Installation
@@ -23,6 +25,14 @@ WAIT_SECONDS = 10.0
 
 _RETRY_AFTER = 1  # seconds
 _TRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`taken`: octets of the store. `left`: on its disk; None where that is another's affair."""
+
+    taken: int
+    left: int | None
 
 
 class StoreDatabase(Transactional, Database):
@@ -45,6 +55,8 @@ class Store(ABC):
     says_outages = False  # in the server's log
     state: State | None = None
     """What is read is checked against it, and what is written proven; None: it is not."""
+    furthest: Furthest | None = None
+    """That any process of this server has seen; None: there is but this one."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -82,6 +94,15 @@ class Store(ABC):
     @abstractmethod
     def place(self) -> Place:
         """Which one it is. Within a transaction."""
+
+    @abstractmethod
+    def lift_limits(self) -> None:
+        """This write may take as long as it takes, once it has begun: of an upgrade of a long log,
+        for instance."""
+
+    @abstractmethod
+    def room(self) -> Room:
+        """Within a transaction."""
 
     @abstractmethod
     def _transaction(self, use: Use, wait: float) -> AbstractContextManager[Root | None]:
@@ -143,6 +164,7 @@ class Store(ABC):
                     yield self.database
                     transaction.finish()
             transaction.committed()
+            self._seen()  # before anybody hears of it
 
     @contextmanager
     def change(self) -> Iterator[Database]:
@@ -177,15 +199,19 @@ class Store(ABC):
 
     def unavailable(self, use: Use, error: Exception) -> Refused:
         cause = f"The store {self.name} cannot be used: {str(_root(error)).strip()}."
-        if self.says_outages:
-            OUTAGES.failed(use, cause)
+        self._tell(use, cause)
         return unavailable(cause)
 
-    def _seen(self) -> tuple[int, int]:
-        return (0, 0) if self.state is None else self.state.seen
+    def _tell(self, use: Use, cause: str) -> None:
+        if self.says_outages:
+            OUTAGES.failed(use, cause)
+
+    def _seen(self) -> Mark:
+        seen = (0, 0) if self.state is None else self.state.seen
+        return seen if self.furthest is None else self.furthest.tell(seen)
 
     def _begun(
-        self, root: Root | None, floor: tuple[int, int], *, is_write: bool = False
+        self, root: Root | None, floor: Mark, *, is_write: bool = False
     ) -> Transaction | None:
         """The transaction of this thread; None where the state went on before it could begin."""
         if self.state is None or root is None:
@@ -194,6 +220,7 @@ class Store(ABC):
             total = self.state.enter(self.database, root, floor)
         except Overtaken:
             return None
+        self._seen()
         return Transaction(self.database, self.state, root, total, is_write=is_write)
 
     @contextmanager
@@ -201,6 +228,8 @@ class Store(ABC):
         try:
             yield
         except Exception as error:
+            if isinstance(error, Refused) and error.code is Code.STORE_TOO_NEW:
+                self._tell(use, str(error))
             if not self._is_outage(_root(error)):
                 raise
             self.close_thread()

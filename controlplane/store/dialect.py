@@ -1,11 +1,14 @@
 """Where the SQL of the databases differs: types, placeholders, and triggers that refuse."""
 
 import re
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from peewee import Database
+
+T = TypeVar("T")
 
 Event = Literal["UPDATE", "DELETE", "INSERT", "TRUNCATE"]
 
@@ -55,6 +58,21 @@ def dialect_of(database: Database) -> Dialect:
 def place(database: Database, statement: str) -> str:
     """The statement, written with `?`, with this database's placeholders."""
     return statement.replace(SQLITE.placeholder, database.param)
+
+
+def readable(found: Iterable[T]) -> Iterator[T]:
+    """The rows of a cursor. Raises ValueError at one with octets in it that are no text: SQLite
+    keeps whatever somebody writes there, and its driver takes that for a fault of the store."""
+    try:
+        yield from found
+    except sqlite3.OperationalError as error:
+        if not is_no_text(error):
+            raise
+        raise ValueError(str(error)) from error
+
+
+def is_no_text(error: Exception) -> bool:
+    return "Could not decode to UTF-8" in str(error)
 
 
 def ask(database: Database, statement: str, values: Sequence[object] = ()) -> Any:

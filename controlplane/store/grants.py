@@ -22,6 +22,7 @@ from controlplane.domain.model import (
 from controlplane.errors import Altered
 from controlplane.store import rows
 from controlplane.store.batches import batches
+from controlplane.store.conditions import ends_with
 from controlplane.store.dialect import ask, place
 from controlplane.store.mapping import Form, as_json, shared
 from controlplane.store.signers import names_seen_by
@@ -189,6 +190,7 @@ def list_before(
     signer: str | None,
     grantee: str | None,
     state: GrantState | None,
+    ending: str | None = None,
     seen_by: Identity | None,
 ) -> list[Grant]:
     """Newest first, those before this one. `seen_by`: its own, and those of the signers that it
@@ -200,6 +202,8 @@ def list_before(
         query = query.where(GrantRow.grantee == grantee)
     if state is not None:
         query = query.where(_is(state, now))
+    if ending is not None:
+        query = query.where(ends_with(GrantRow.id, ending))
     if grant_id is not None:
         query = query.where(GrantRow.id < grant_id)
     if seen_by is not None:

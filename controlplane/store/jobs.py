@@ -5,7 +5,9 @@ from collections.abc import Collection
 from peewee import Database
 
 from controlplane.domain.job import JobRecord
+from controlplane.errors import Altered
 from controlplane.store.mapping import shared
+from controlplane.store.rows import fetch
 from controlplane.store.tables import JobRow
 
 _JOB = shared(JobRecord, JobRow)
@@ -14,8 +16,8 @@ _JOB = shared(JobRecord, JobRow)
 def list_all(database: Database) -> list[JobRecord]:
     """By name; without those that cannot be read, because somebody wrote to them."""
     try:
-        found = list(JobRow.select().order_by(JobRow.name).execute(database))
-    except (ValueError, TypeError):  # octets that are no text
+        found = fetch(database, JobRow.select().order_by(JobRow.name))
+    except Altered:
         return []
     read = [_read(row) for row in found]
     return [each for each in read if each is not None]

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from controlplane.domain.anchor import Place
 from controlplane.errors import Code, Refused
 from controlplane.store.connections import Connection, Connections, Cursor
-from controlplane.store.database import Store, StoreDatabase, in_use
+from controlplane.store.database import Room, Store, StoreDatabase, in_use
 from controlplane.store.dialect import POSTGRESQL
 from controlplane.store.election import Election
 from controlplane.store.outages import Use
@@ -125,8 +125,7 @@ class PostgresqlStore(Store):
         """In one transaction; whatever else lies in the database stays."""
         with self.write() as database:
             self._refuse_others(database)
-            for statement in _UNLIMITED:
-                database.execute_sql(statement)  # type: ignore[no-untyped-call]
+            self.lift_limits()
             tables = ", ".join(sorted(names_ever()))
             database.execute_sql(  # type: ignore[no-untyped-call]
                 f"DROP TABLE IF EXISTS {tables} CASCADE"
@@ -158,6 +157,15 @@ class PostgresqlStore(Store):
         asked = f"SELECT system_identifier::text FROM {_CONTROL}"  # noqa: S608  # our own name
         found = self._ask(asked) if may_read else None
         return Place(database=int(oid), system=None if found is None else str(found[0]))
+
+    def lift_limits(self) -> None:
+        for statement in _UNLIMITED:
+            self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
+
+    def room(self) -> Room:
+        """Its indexes and what is to be vacuumed included; the write-ahead log is the server's."""
+        (taken,) = self._ask("SELECT pg_database_size(current_database())")
+        return Room(int(taken), None)
 
     def _ask(self, statement: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self.database.execute_sql(statement).fetchone()  # type: ignore[no-untyped-call]

@@ -53,13 +53,14 @@ def list_before(
     now: datetime,
     *,
     state: RequestState | None,
+    ending: str | None,
     seen_by: Identity | None,
 ) -> list[Proposal]:
     """Newest first, those before this one. `seen_by`: only those that it may read."""
     query = ProposalRow.select()
     if seen_by is not None:
         query = _visible(database, query, seen_by, now)
-    return PROPOSALS.list_before(database, query, proposal_id, limit, now, state)
+    return PROPOSALS.list_before(database, query, proposal_id, limit, now, state, ending)
 
 
 def _visible(

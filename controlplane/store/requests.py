@@ -77,6 +77,7 @@ def list_before(
     signer: str | None,
     requester: str | None,
     state: RequestState | None,
+    ending: str | None,
     seen_by: Identity | None,
 ) -> list[Request]:
     """Newest first, those before this one. `seen_by`: only those that it may read."""
@@ -87,7 +88,7 @@ def list_before(
         query = query.where(RequestRow.requester == requester)
     if seen_by is not None:
         query = _visible(database, query, seen_by, now)
-    return REQUESTS.list_before(database, query, request_id, limit, now, state)
+    return REQUESTS.list_before(database, query, request_id, limit, now, state, ending)
 
 
 def _visible(

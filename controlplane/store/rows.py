@@ -13,6 +13,7 @@ from peewee import Database, Model, ModelSelect, PeeweeException
 from controlplane.errors import Altered
 from controlplane.store.batches import ASKED_AT_ONCE, batches
 from controlplane.store.conditions import holds, is_refuted
+from controlplane.store.dialect import is_no_text
 from controlplane.store.objects import KINDS, hash_object
 from controlplane.store.state import altered
 from controlplane.store.transaction import Transaction, transaction_of
@@ -20,13 +21,11 @@ from controlplane.store.transaction import Transaction, transaction_of
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
-_NO_UTF8 = "Could not decode to UTF-8"
-
 
 def select(database: Database, query: Any) -> list[Any]:
     """The rows of a query for whole rows of one table. Raises Altered."""
     transaction = transaction_of(database)
-    found = _fetch(database, query)
+    found = fetch(database, query)
     names: set[str] = set()
     if transaction.is_checked:
         for row in found:
@@ -37,7 +36,7 @@ def select(database: Database, query: Any) -> list[Any]:
 def select_sound(database: Database, query: Any) -> list[Any]:
     """Those of them that are as they were left: of the others the log hears, and who asks does
     without."""
-    return _sound(database, query, _fetch(database, query))
+    return _sound(database, query, fetch(database, query))
 
 
 def _sound(database: Database, query: Any, rows: list[Any]) -> list[Any]:
@@ -59,7 +58,7 @@ def load_sound(database: Database, query: Any, load: Callable[[list[Any]], list[
     limit: int | None = query._limit
     asked = limit
     while True:
-        rows = _fetch(database, query.limit(asked))
+        rows = fetch(database, query.limit(asked))
         loaded = _load_sound(database, query, rows, load)
         if limit is None or asked is None or len(loaded) >= limit or len(rows) < asked:
             return loaded[:limit]
@@ -244,13 +243,15 @@ def delete(database: Database, table: type[Model], which: Any, *, may_lack: bool
     return len(rows)
 
 
-def _fetch(database: Database, query: "ModelSelect[Any]") -> list[Any]:
+def fetch(database: Database, query: "ModelSelect[Any]") -> list[Any]:
+    """Whatever stands there, of any table: nothing is checked but that it can be read. Raises
+    Altered."""
     try:
         return list(query.execute(database))
     except (ValueError, TypeError) as error:
         raise altered(f"{_title(query)} ({error})") from error
     except (PeeweeException, sqlite3.OperationalError) as error:
-        if _NO_UTF8 not in str(error):
+        if not is_no_text(error):
             raise
         raise altered(f"{_title(query)} (text that is none)") from error
 
@@ -272,4 +273,4 @@ def _check(transaction: Transaction, query: Any, row: Any, names: set[str]) -> N
 
 
 def _title(query: Any) -> str:
-    return KINDS[query.model].title
+    return str(query.model._meta.table_name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from peewee import Database, SqliteDatabase
 
 from controlplane.domain.anchor import Place
-from controlplane.store.database import WAIT_SECONDS, Store, StoreDatabase, in_use
+from controlplane.store.database import WAIT_SECONDS, Room, Store, StoreDatabase, in_use
 from controlplane.store.dialect import SQLITE
 from controlplane.store.election import Election, FileElection
 from controlplane.store.file_lock import FileLock
@@ -132,6 +132,16 @@ class SqliteStore(Store):
         facts = path.stat()
         return Place(inode=facts.st_ino, device=facts.st_dev, path=str(path))
 
+    def lift_limits(self) -> None:
+        """There is none but for locks."""
+
+    def room(self) -> Room:
+        """Its log (-wal) included."""
+        try:
+            return Room(sum(_size(each) for each in self.files[:2]), self._left())
+        except OSError as error:
+            raise self.unavailable("read", error) from error
+
     @contextmanager
     def _transaction(self, use: Use, wait: float) -> Iterator[Root | None]:
         """SQLite's own lock makes waiters sleep and poll; the file lock wakes the next at once."""
@@ -198,11 +208,16 @@ class SqliteStore(Store):
     def _require_room(self) -> None:
         """A small write may find room within the files where the next signature finds none."""
         try:
-            disk = os.statvfs(self.path)
+            left = self._left()
         except OSError as error:
             raise sqlite3.OperationalError(str(error)) from error
-        if disk.f_bavail * disk.f_frsize < _ROOM:
+        if left < _ROOM:
             raise sqlite3.OperationalError("the disk is full")
+
+    def _left(self) -> int:
+        """Octets, for who is not root."""
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize
 
     def _read_root(self) -> Root:
         return root_of(self._connection().execute(READ_ROOT).fetchone())
@@ -211,6 +226,14 @@ class SqliteStore(Store):
         self.database.connect(reuse_if_open=True)
         connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
         return connection
+
+
+def _size(path: Path) -> int:
+    """In octets; 0 for a file that is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _where_sorts_go() -> dict[str, str]:

@@ -27,7 +27,9 @@ from controlplane.domain.instant import from_text
 from controlplane.domain.operation import Head
 from controlplane.domain.tree import grow
 from controlplane.errors import Altered, Code, Refused
-from controlplane.store.dialect import place
+from controlplane.store.dialect import place, readable
+from controlplane.store.furthest import Mark
+from controlplane.store.migrations import refuse_newer
 from controlplane.store.objects import Found, families_of, scan
 
 _MODULUS = 2**256
@@ -37,9 +39,11 @@ _log = structlog.get_logger()
 HEAD = "audit_head"
 """What is altered where nothing proves which objects are: the head of the log, or rows of it."""
 READ_ROOT = (
-    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root"
+    "SELECT instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, root,"
+    " (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS newest"
     " FROM installation CROSS JOIN audit_head"
 )
+"""With the schema: a newer server may bring the store up to date while this one runs."""
 _CHANGES = (
     "SELECT objects FROM operations WHERE objects IS NOT NULL AND sequence > ? AND sequence <= ?"
     " ORDER BY sequence"
@@ -97,8 +101,9 @@ class Root:
 
 
 def root_of(row: Iterable[Any]) -> Root:
-    """Of a row of READ_ROOT."""
-    instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag = row
+    """Of a row of READ_ROOT. Refused store_too_new."""
+    instance, epoch, sequence, row_hash, at, changed, used, link, size, frontier, tag, newest = row
+    refuse_newer(newest or 0)
     return Root(
         *(instance, epoch, sequence, row_hash, at, changed, used, bytes(link or b"")),
         *(size, bytes(frontier or b""), None if tag is None else bytes(tag)),
@@ -203,17 +208,20 @@ class State:
         """Whether this is the last one that was proven."""
         return self._root == root
 
-    def enter(self, database: Database, root: Root, floor: tuple[int, int]) -> int:
+    def enter(self, database: Database, root: Root, floor: Mark) -> int:
         """A transaction begins with this root, which is proven; the sum over what it has. `floor`:
-        what was seen before it began. Raises Altered, Overtaken; Refused store_rolled_back."""
+        what was seen before it began, by any process of the server. Raises Altered, Overtaken;
+        Refused store_rolled_back."""
         found = (root.sequence, root.epoch)
         with self._lock:
             known = self._root
-            if known == root:
-                return self._total
             if known is None:
                 raise AssertionError("a state is loaded before it is used")
-            if found < floor or found == (known.sequence, known.epoch):
+            if found < floor:
+                raise _rolled_back(known, root, floor[0])
+            if known == root:
+                return self._total
+            if found == (known.sequence, known.epoch):
                 raise _rolled_back(known, root)
             if found < (known.sequence, known.epoch):
                 raise Overtaken
@@ -431,22 +439,23 @@ def ask_uses(database: Database, after: int, last: int) -> list[tuple[str, int]]
 def _changes(database: Database, after: int, last: int) -> Iterable[dict[str, bytes | None]]:
     """Hints, until the sum over them fits a root."""
     cursor = database.execute_sql(place(database, _CHANGES), (after, last))  # type: ignore[no-untyped-call]
-    for (text,) in cursor:
-        try:
+    try:
+        for (text,) in readable(cursor):
             objects = msgspec.json.decode(text, type=dict[str, str | None])
             yield {
                 name: None if hash_ is None else bytes.fromhex(hash_)
                 for name, hash_ in objects.items()
             }
-        except (msgspec.MsgspecError, ValueError):
-            raise altered(HEAD) from None
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        raise altered(HEAD) from None
 
 
 def row_hashes(database: Database, after: int, last: int) -> Iterator[str]:
-    """In order, of the rows after this one, up to the last. Hints, as the changes."""
+    """In order, of the rows after this one, up to the last. Hints, as the changes. Raises
+    ValueError where one is no text."""
     statement = place(database, _ROW_HASHES)
     cursor = database.execute_sql(statement, (after, last))  # type: ignore[no-untyped-call]
-    return (str(row_hash) for (row_hash,) in cursor)
+    return (str(row_hash) for (row_hash,) in readable(cursor))
 
 
 def _follows(database: Database, known: Root, root: Root) -> bool:
@@ -462,9 +471,12 @@ def _follows(database: Database, known: Root, root: Root) -> bool:
     return (grown.size, grown.frontier) == (root.size, root.frontier)
 
 
-def _rolled_back(known: Root, root: Root) -> Refused:
+def _rolled_back(known: Root, root: Root, least: int = 0) -> Refused:
+    """`least`: a row that another process of the server may have seen."""
     title = "The store has lost rows that this server has seen; its log has more."
     seen, found = (f"{each.sequence} ({each.row_hash})" for each in (known, root))
+    if least > known.sequence:
+        seen = str(least)
     cause = (
         f"The store ends at row {found}, which does not follow row {seen}, that this server saw."
     )

@@ -5,6 +5,7 @@ Nothing proves a tile by itself: who builds something of it holds that against t
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from peewee import Database
 
@@ -17,7 +18,7 @@ from controlplane.domain.tree import (
     root_over,
     split_hashes,
 )
-from controlplane.store.dialect import ask, place
+from controlplane.store.dialect import ask, place, readable
 from controlplane.store.state import altered, row_hashes
 
 _KEEP = (
@@ -79,12 +80,12 @@ class Tiles:
         return known
 
     def _fetch(self, level: int, position: int) -> list[bytes]:
-        width, hashes = self.width(level, position), None
+        width, hashes = self.width(level, position), list[bytes]()
         if width == TILE_WIDTH:
             values = (level, position)
-            row = ask(self._database, place(self._database, _HASHES), values).fetchone()
-            hashes = None if row is None else split_hashes(bytes(row[0]))
-        if hashes is None:  # or it is gone, which keeps nobody from a proof
+            found = _ask(self._database, _HASHES, values)
+            hashes = split_hashes(_octets(found[0][0])) if found else hashes
+        if len(hashes) != width:  # it is gone, or none, which keeps nobody from a proof
             hashes = _read(self._database, level, position, width)
         if len(hashes) != width or any(len(each) != HASH_OCTETS for each in hashes):
             raise altered(_name(level, position))
@@ -98,19 +99,19 @@ def find_strange(database: Database, size: int) -> Iterator[str]:
     while count:
         for position in range(count):
             values = (level, position)
-            row = ask(database, place(database, _TILE), values).fetchone()
+            found = _ask(database, _TILE, values)
             hashes = _read(database, level, position, TILE_WIDTH)
             if (
                 len(hashes) != TILE_WIDTH
-                or row is None
-                or (bytes(row[0]), bytes(row[1])) != (root_over(hashes), b"".join(hashes))
+                or not found
+                or tuple(map(_octets, found[0])) != (root_over(hashes), b"".join(hashes))
             ):
                 yield _name(level, position)
         values = (level, count)
-        for (position,) in ask(database, place(database, _BEYOND), values).fetchall():
+        for (position,) in _ask(database, _BEYOND, values):
             yield _name(level, position)
         level, count = level + 1, count // TILE_WIDTH
-    for above, position in ask(database, place(database, _ABOVE), (level,)).fetchall():
+    for above, position in _ask(database, _ABOVE, (level,)):
         yield _name(above, position)
 
 
@@ -121,8 +122,7 @@ def _read(
     first = position * TILE_WIDTH
     if level:
         values = (level - 1, first, first + width)
-        rows = ask(database, place(database, _ROOTS), values).fetchall()
-        return [bytes(root) for (root,) in rows]
+        return [_octets(root) for (root,) in _ask(database, _ROOTS, values)]
     known: Sequence[bytes] = ()
     if growth is not None:
         begin = first - growth.before
@@ -132,6 +132,19 @@ def _read(
         return [*(leaf_hash(each) for each in unknown), *known]
     except ValueError:
         return []
+
+
+def _ask(database: Database, statement: str, values: Sequence[object]) -> list[Any]:
+    """None where one of them holds what cannot be read."""
+    try:
+        return list(readable(ask(database, place(database, statement), values)))
+    except ValueError:
+        return []
+
+
+def _octets(value: object) -> bytes:
+    """Nothing, where somebody has put something else: a number would be so many octets."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""
 
 
 def _name(level: int, position: int) -> str:

@@ -29,10 +29,9 @@ from controlplane.store.state import (
 _SEAL = "UPDATE audit_head SET root = ?"
 _GROW = "UPDATE audit_head SET size = ?, frontier = ?, link = ?"
 _WRITTEN = READ_ROOT.replace(
-    " FROM",
+    " FROM installation",
     ", (SELECT COUNT(*) FROM operations WHERE operations.sequence > ?"
-    " AND operations.sequence <= ?) FROM",
-    1,
+    " AND operations.sequence <= ?) FROM installation",
 )
 _MOVE_EPOCH = "UPDATE installation SET epoch = ?"
 

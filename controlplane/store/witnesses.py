@@ -1,9 +1,12 @@
 """Witnesses as rows, and how it goes with each."""
 
+from collections.abc import Iterable
+
 from peewee import Database
 
 from controlplane.domain.instant import from_text, to_text
 from controlplane.domain.witness import Cosignature, Standing, Witness, read_key
+from controlplane.errors import Altered
 from controlplane.store import rows
 from controlplane.store.dialect import ask, place
 from controlplane.store.tables import WitnessRow, WitnessStandingRow
@@ -35,21 +38,22 @@ def delete(database: Database, witness_id: str) -> None:
 
 def list_all(database: Database) -> list[Witness]:
     """By the name of their key. Raises Altered."""
-    found = [
-        Witness(row.id, row.url, read_key(row.key), from_text(row.created_at))
-        for row in rows.everything(database, WitnessRow)
-    ]
-    return sorted(found, key=lambda witness: (witness.key.name, witness.id))
+    return _witnesses(rows.everything(database, WitnessRow))
+
+
+def list_sound(database: Database) -> list[Witness]:
+    """Those that are as they were left; for who shows, or asks, as many as there are."""
+    try:
+        return _witnesses(rows.select_sound(database, WitnessRow.select()))
+    except Altered:  # not even readable
+        return []
 
 
 def standings(database: Database) -> dict[str, Standing]:
     """By the id of the witness. Nothing proves them but the signature in each; one that cannot be
     read is as if it were not there."""
-    try:
-        found = list(WitnessStandingRow.select().execute(database))
-    except (ValueError, TypeError):  # octets that are no text
-        return {}
-    return {row.witness_id: _read(row) for row in found}
+    found = {each.id: _standing(database, each.id) for each in list_sound(database)}
+    return {id_: standing for id_, standing in found.items() if standing is not None}
 
 
 def put_standing(database: Database, witness_id: str, standing: Standing) -> None:
@@ -59,6 +63,21 @@ def put_standing(database: Database, witness_id: str, standing: Standing) -> Non
     said = (None, None, None) if signed is None else (signed.note, signed.line, to_text(signed.at))
     values = (witness_id, *said, succeeded_at, failed_at, standing.failure)
     ask(database, place(database, _PUT), values)
+
+
+def _witnesses(found: Iterable[WitnessRow]) -> list[Witness]:
+    made = [Witness(row.id, row.url, read_key(row.key), from_text(row.created_at)) for row in found]
+    return sorted(made, key=lambda witness: (witness.key.name, witness.id))
+
+
+def _standing(database: Database, witness_id: str) -> Standing | None:
+    """Apart from those of others: one that is spoilt hides no other."""
+    table = WitnessStandingRow
+    try:
+        found = rows.fetch(database, table.select().where(table.witness_id == witness_id))
+    except Altered:
+        return None
+    return _read(found[0]) if found else None
 
 
 def _read(row: WitnessStandingRow) -> Standing:

@@ -1,11 +1,33 @@
 // PKCS#11 v2.40 §5.4 General-purpose functions.
 
+#include <dlfcn.h>
+
+#include <string_view>
+
 #include "abi/arguments.h"
 #include "abi/functions.h"
 #include "abi/library_version.h"
 #include "library/library.h"
 
 namespace sealwright::abi {
+
+namespace {
+
+// The name by which the module is registered with p11-kit, a link to it (packaging/linux/pkcs11):
+// whatever loads all modules knows no other one, and a tool that was told of this module does not.
+constexpr std::string_view kRegistered = "/sealwright-registered.so";
+
+library::Host host() {
+  static const char here = 0;
+  Dl_info loaded{};
+  if (::dladdr(&here, &loaded) == 0 || loaded.dli_fname == nullptr) {
+    return library::Host::kTool;
+  }
+  const bool is_registered = std::string_view(loaded.dli_fname).ends_with(kRegistered);
+  return is_registered ? library::Host::kRegistry : library::Host::kTool;
+}
+
+}  // namespace
 
 // Locks are always the operating system's own, whatever the arguments ask for: they serve a caller
 // that brings mutex functions just as well, and one that promises to use no threads too.
@@ -23,7 +45,7 @@ Result<void> initialize(CK_VOID_PTR pInitArgs) {
       return bad_argument("one of the four mutex functions");
     }
   }
-  return library::initialize();
+  return library::initialize(host());
 }
 
 Result<void> finalize(CK_VOID_PTR pReserved) {

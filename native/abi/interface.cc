@@ -9,12 +9,15 @@
 namespace sealwright::abi {
 namespace {
 
+// What a host means that names none: never one of a vendor's.
+constexpr const char* kStandard = "PKCS 11";
+
 // By position: what the members are called depends on the header.
 bool suits(const CK_INTERFACE& interface, const char* name, const CK_VERSION* version,
            CK_FLAGS flags) {
   const auto& [own_name, list, own_flags] = interface;
-  const auto& own_version = *static_cast<const CK_VERSION*>(list);  // begins every function list
-  return (name == nullptr || std::string_view(name) == own_name) &&
+  const auto& own_version = *static_cast<const CK_VERSION*>(list);  // begins every one
+  return std::string_view(name == nullptr ? kStandard : name) == own_name &&
          (version == nullptr ||
           (version->major == own_version.major && version->minor == own_version.minor)) &&
          (flags & ~own_flags) == 0;

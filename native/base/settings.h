@@ -48,6 +48,7 @@ struct Settings {
   bool login_required = false;
   bool insecure = false;  // send keys over plain HTTP to hosts that are not loopback
   std::map<std::string, std::uint32_t> signers;  // name -> number; slots when there is no key
+  bool is_bystander = false;  // loaded with all that are registered, and nobody configured it
   Tls tls;
   Proxy proxy;
   std::chrono::milliseconds connect_timeout{5'000};

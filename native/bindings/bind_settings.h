@@ -1,4 +1,4 @@
-// The module's settings, read by its own code.
+// What the module's own code makes of its settings, where the tests compare it with other code.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -4,6 +4,7 @@
 
 #include <p11-kit/pkcs11.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

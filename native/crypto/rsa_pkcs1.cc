@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -44,12 +43,10 @@ std::array<OSSL_PARAM, 3> parameters(Hash hash) {
 // padded. Not taken off by OpenSSL, of which newer versions call nothing at all between the padding
 // a fault.
 Bytes padded(const Bytes& octets, std::size_t size) {
-  Bytes whole(size, 0xff);
-  const std::size_t start = size - octets.size();
-  whole[0] = 0;
-  whole[1] = 1;
-  whole[start - 1] = 0;
-  std::copy(octets.begin(), octets.end(), whole.begin() + static_cast<std::ptrdiff_t>(start));
+  Bytes whole{0, 1};
+  whole.resize(size - octets.size() - 1, 0xff);
+  whole.push_back(0);
+  whole.insert(whole.end(), octets.begin(), octets.end());
   return whole;
 }
 

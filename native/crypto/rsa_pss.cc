@@ -22,7 +22,7 @@ Result<DigestToSign> begin(const CK_MECHANISM& mechanism, Hash own, const Public
   if (mechanism.ulParameterLen != sizeof(given)) return invalid("wrong size");
   std::memcpy(&given, mechanism.pParameter, sizeof(given));  // the pointer may not be aligned
 
-  const HashRow* hash = signing_hash_of_mechanism(given.hash_alg);
+  const HashRow* hash = signing_hash_of_mechanism(given.hashAlg);
   if (hash == nullptr) return invalid("hashAlg is not CKM_SHA256, CKM_SHA384 or CKM_SHA512");
   if (own != Hash::kNone && own != hash->hash) return invalid("hashAlg is not the mechanism's");
   const HashRow* mgf = signing_hash_of_mgf(given.mgf);
@@ -32,11 +32,11 @@ Result<DigestToSign> begin(const CK_MECHANISM& mechanism, Hash own, const Public
 
   const std::size_t encoded_length = (key.bits() - 1 + 7) / 8;  // emLen, RFC 8017 §8.1.1
   const std::size_t longest_salt = encoded_length - hash->length - 2;
-  if (given.s_len > longest_salt) {
+  if (given.sLen > longest_salt) {
     return invalid("sLen is more than " + std::to_string(longest_salt));
   }
   return DigestToSign{
-      &kScheme, hash->hash, {}, PssParameters{mgf->hash, static_cast<std::uint32_t>(given.s_len)}};
+      &kScheme, hash->hash, {}, PssParameters{mgf->hash, static_cast<std::uint32_t>(given.sLen)}};
 }
 
 std::size_t capacity(const DigestToSign& form, const PublicKey& /*key*/) {

@@ -61,7 +61,7 @@ Result<void> finalize_inherited() {
 
 }  // namespace
 
-Result<void> initialize() {
+Result<void> initialize(Host host) {
   install_fork_gate();
   State& state = make_state_of_this_process();
   const std::lock_guard lock(state.mutex);
@@ -76,6 +76,9 @@ Result<void> initialize() {
   if (!settings) {
     return fail(Error::tell(CKR_GENERAL_ERROR, settings.error().message));
   }
+  settings->is_bystander = host == Host::kRegistry && settings->variables.empty() &&
+                           settings->urls.empty() && !settings->api_key &&
+                           settings->signers.empty();
   state.provider = std::make_shared<Provider>(*std::move(settings));
   state.abandoned.store(state.provider.get(), std::memory_order_release);
   return {};

@@ -12,9 +12,13 @@
 
 namespace sealwright::library {
 
+// Who loads the module: a tool that was told of it, or whatever loads all that are registered on
+// the machine, and should hear nothing of one that nobody configured.
+enum class Host { kTool, kRegistry };
+
 // Exactly one of several callers succeeds. Makes no request.
 // Errors: CKR_CRYPTOKI_ALREADY_INITIALIZED; CKR_GENERAL_ERROR for a configuration that is wrong.
-Result<void> initialize();
+Result<void> initialize(Host host);
 
 // Running calls end as if nothing had happened, save that they wait for no approval any more;
 // later ones find no provider. Waits for nobody, makes no request. Succeeds once in a child whose

@@ -1,6 +1,7 @@
 // TCP and unix stream sockets: non-blocking, with deadlines, and without SIGPIPE for the host.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 

@@ -5,6 +5,8 @@ set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR $ENV{PORTABLE_PROCESSOR})
 
 set(CMAKE_CXX_COMPILER $ENV{PORTABLE_ZIG} c++ -target $ENV{PORTABLE_TARGET})
+# The same module in whatever folder it is built: what is asserted names its file.
+set(CMAKE_CXX_FLAGS_INIT "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
 set(CMAKE_AR llvm-ar)
 set(CMAKE_RANLIB llvm-ranlib)
 

@@ -193,6 +193,7 @@ def entry_points(functions: list[Function]) -> str:
     return text(
         [
             NOTE,
+            '#include "abi/diagnosis.h"',
             '#include "abi/function_list_3_0.h"',
             '#include "abi/functions.h"',
             '#include "abi/guard.h"',
@@ -215,13 +216,14 @@ def entry_points(functions: list[Function]) -> str:
             "};",
             "",
             'char name[] = "PKCS 11";',
-            "CK_INTERFACE both[] = {{name, &list_3_0, 0}, {name, &list_2_40, 0}};",
+            "CK_INTERFACE offered[] = {{name, &list_3_0, 0}, {name, &list_2_40, 0},",
+            "                          {diagnosis_name, &diagnosis, 0}};",
             "",
             "}  // namespace",
             "",
             "CK_FUNCTION_LIST_PTR function_list() { return &list_2_40; }",
             "",
-            "std::span<CK_INTERFACE> interfaces() { return both; }",
+            "std::span<CK_INTERFACE> interfaces() { return offered; }",
             "",
             "}  // namespace sealwright::abi",
         ]

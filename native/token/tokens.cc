@@ -71,7 +71,7 @@ Result<std::vector<Slot>> Tokens::slots() {
     }
     return slots;
   }
-  if (settings_.signers.empty()) {
+  if (settings_.signers.empty() && !settings_.is_bystander) {
     reasons_.no_key();
   }
   for (const auto& [name, number] : settings_.signers) {

@@ -14,63 +14,17 @@ def function_names() -> list[str]:
 class SettingsError(ValueError):
     """What is wrong with the settings, in the module's words."""
 
-class Settings:
-    """The module's settings in force; "" is none."""
-
-    @property
-    def file(self) -> str:
-        """That was read."""
-    @property
-    def withheld(self) -> str:
-        """The machine's file, where this user may not read it."""
-    @property
-    def variables(self) -> list[str]:
-        """The names of those that were set."""
-    @property
-    def key_source(self) -> str:
-        """The variable or the file that the API key is from."""
-    @property
-    def urls(self) -> list[str]: ...
-    @property
-    def api_key(self) -> str | None: ...
-    @property
-    def signers(self) -> dict[str, int]: ...
-    @property
-    def ca_file(self) -> str: ...
-    @property
-    def client_cert(self) -> str: ...
-    @property
-    def client_key(self) -> str: ...
-    @property
-    def own_proxy_url(self) -> str:
-        """That of SEALWRIGHT_PROXY_URL or of the file, with its password, where it has one."""
-    def proxy_to(self, url: str) -> tuple[str, str] | None:
-        """http://HOST:PORT and what is sent of credentials; None: straight there. SettingsError:
-        that of another program's variable is not understood."""
-    @property
-    def log_file(self) -> str: ...
-    @property
-    def connect_timeout(self) -> float:
-        """Seconds."""
-    @property
-    def request_timeout(self) -> float:
-        """Seconds."""
-
-def load_settings() -> Settings:
-    """As C_Initialize reads them.
+def proxy_to(url: str) -> tuple[str, str] | None:
+    """http://HOST:PORT and what is sent of credentials, by the settings in force; None: straight
+    there.
 
     Raises:
-        SettingsError: with the line that C_Initialize would put on stderr.
+        SettingsError: they cannot be loaded, or that of another program's variable is not
+            understood.
     """
 
 def settings_table() -> list[tuple[str, str, str, str]]:
     """Key, variable, default and meaning of each setting."""
-
-def open_folders(path: str) -> list[str]:
-    """Those on the way to a file in which others can put another in its place."""
-
-def log_file_fault(path: str) -> str | None:
-    """Why no line can go there."""
 
 class Buffer:
     """Octets to be written; without a capacity a null pointer.

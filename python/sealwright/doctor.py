@@ -1,15 +1,10 @@
-"""What is right and wrong with the PKCS#11 module's set-up on this machine."""
+"""What is right and wrong with the PKCS#11 module's set-up on this machine, asking its servers."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from sealwright.client.address import parse_addresses
 from sealwright.client.client import Client
@@ -17,10 +12,8 @@ from sealwright.client.connection import Connection
 from sealwright.client.errors import ClientError, MisconfiguredError, Refused, UnreachableError
 from sealwright.client.objects import CatalogueSigner
 from sealwright.client.proxy import find_proxy
-from sealwright.module import ModuleMissingError, module_path
-
-if TYPE_CHECKING:
-    from sealwright._native import Settings
+from sealwright.module.diagnosis import SettingsError
+from sealwright.module.findings import Finding, SetUp, State, examine_set_up, examine_tokens
 
 _CLOCKS_APART = timedelta(seconds=60)
 _MOST_WITNESSES = 100
@@ -28,133 +21,31 @@ _CERTIFICATE_ENDS_SOON = timedelta(days=30)
 _AWAY = "Check the URL, and that the server runs."
 
 
-class State(Enum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing examined; `next_step` says what to do about it."""
-
-    check: str
-    state: State
-    text: str
-    next_step: str | None = None
-
-
 def examine() -> Iterator[Finding]:
-    """The library, the configuration as the module's own code reads it, the way to each control
-    plane, the key, the signers, and at last the module's own view. What cannot be examined for an
-    earlier fault is left out."""
-    library = _library()
-    yield library
-    if library.state is not State.OK:
-        return
-    from sealwright import _native
-
-    try:
-        settings = _native.load_settings()
-    except _native.SettingsError as fault:
-        yield Finding("configuration", State.FAIL, str(fault), "Correct it; see docs/module.md.")
-        return
-    yield _configuration(settings)
-    yield from _folders(settings)
-    yield from _log_file(settings)
-    yield _key(settings)
-    if not settings.urls:
-        yield Finding(
-            "url",
-            State.FAIL,
-            "no control plane is configured",
-            "Set SEALWRIGHT_URL, or url in ~/.config/sealwright/pkcs11.toml.",
-        )
+    """The set-up as the module reads it, the way to each control plane, the key, the signers, and
+    at last what tools see. What cannot be examined for an earlier fault is left out."""
+    found = yield from examine_set_up()
+    if found is None:
         return
     worth_asking = False
-    for url in settings.urls:
-        for finding in _control_plane(url, settings):
+    for url in found.settings.urls:
+        for finding in _control_plane(url, found):
             is_explained = finding.check == "url" and finding.next_step not in (None, _AWAY)
             worth_asking = worth_asking or is_explained or finding.check == "signers"
             yield finding
     if worth_asking:
-        yield _own_view(Path(library.text))
+        yield examine_tokens(found.module)
 
 
-def _library() -> Finding:
-    import ctypes
-
+def _control_plane(url: str, found: SetUp) -> Iterator[Finding]:
     try:
-        path = module_path()
-        library = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
-    except (ModuleMissingError, OSError) as fault:
-        return Finding("library", State.FAIL, str(fault), "Install sealwright again.")
-    if not hasattr(library, "C_GetFunctionList"):
-        return Finding("library", State.FAIL, f"{path} is no PKCS#11 module", "Install it again.")
-    return Finding("library", State.OK, str(path))
-
-
-def _configuration(settings: "Settings") -> Finding:
-    variables = ", ".join(settings.variables)
-    if settings.file:
-        over_it = f"; over it {variables}" if variables else ""
-        return Finding("configuration", State.OK, f"{settings.file} is read{over_it}")
-    withheld = f" ({settings.withheld} is not for this user)" if settings.withheld else ""
-    return Finding("configuration", State.OK, f"no file{withheld}; {variables or 'no variables'}")
-
-
-def _folders(settings: "Settings") -> Iterator[Finding]:
-    """A file is no safer than the folders above it."""
-    from sealwright._native import open_folders
-
-    key_file = settings.key_source if settings.key_source.startswith("/") else ""
-    files = (settings.file, key_file, settings.ca_file, settings.client_cert, settings.client_key)
-    for file in dict.fromkeys(filter(None, files)):
-        for folder in open_folders(file):
-            yield Finding(
-                "configuration",
-                State.WARN,
-                f"others can write to {folder}, and so put anything in the place of {file}",
-                f"Run chmod go-w {folder}, or chown it to root.",
-            )
-
-
-def _log_file(settings: "Settings") -> Iterator[Finding]:
-    from sealwright._native import log_file_fault
-
-    if not settings.log_file:
-        return
-    if fault := log_file_fault(settings.log_file):
-        text = f"{settings.log_file}: {fault}: lines go to stderr instead"
-        next_step = "Name a file in a folder of this user's, without symbolic links of others."
-        yield Finding("log file", State.WARN, text, next_step)
-    else:
-        yield Finding("log file", State.OK, f"lines go to {settings.log_file}")
-
-
-def _key(settings: "Settings") -> Finding:
-    if settings.api_key is not None:
-        return Finding("api key", State.OK, f"from {settings.key_source}")
-    if settings.signers:
-        names = ", ".join(f"{name} ({number})" for name, number in settings.signers.items())
-        return Finding("api key", State.OK, f"none: tools ask for one as the PIN of {names}")
-    return Finding(
-        "api key",
-        State.FAIL,
-        "none, and no [signers] that could ask for one: tools will see no slots",
-        "Set SEALWRIGHT_API_KEY_FILE, or api_key_file in pkcs11.toml.",
-    )
-
-
-def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
-    try:
-        connection = _connection(url, settings)
+        connection = _connection(url, found)
         client = Client(connection)
         date = client.live().date
     except UnreachableError as fault:
         yield Finding("url", State.FAIL, str(fault), fault.next_step or _AWAY)
         return
-    except MisconfiguredError as fault:
+    except (MisconfiguredError, SettingsError) as fault:
         yield Finding("url", State.FAIL, str(fault), "Correct it; see docs/module.md.")
         return
     except ClientError as fault:
@@ -163,7 +54,7 @@ def _control_plane(url: str, settings: "Settings") -> Iterator[Finding]:
     yield Finding("url", State.OK, f"{url} answers{_by_way_of(connection)}")
     if (apart := _clocks(date)) is not None:
         yield apart
-    if settings.api_key is None:
+    if connection.api_key is None:
         return
     try:
         who = client.whoami().value
@@ -190,14 +81,15 @@ def _witnesses(client: Client) -> Iterator[Finding]:
             yield Finding("witness", State.WARN, text, "See sealwright log witness list.")
 
 
-def _connection(url: str, settings: "Settings") -> Connection:
+def _connection(url: str, found: SetUp) -> Connection:
+    settings = found.settings
     return Connection(
         addresses=parse_addresses(url),
-        api_key=settings.api_key,
+        api_key=found.module.api_key(),
         ca_file=_path(settings.ca_file),
         client_cert=_path(settings.client_cert),
         client_key=_path(settings.client_key),
-        proxy=find_proxy(os.environ, settings.own_proxy_url),
+        proxy=find_proxy(os.environ, found.module.proxy_url()),
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.request_timeout,
     )
@@ -264,37 +156,3 @@ def _signer(signer: CatalogueSigner) -> Finding:
         next_step = f"Renew it: sealwright signer renew {signer.name}"
         return Finding("signers", State.WARN, f"{text}: that is soon", next_step)
     return Finding("signers", State.OK, text)
-
-
-@contextmanager
-def _overheard(folder: Path) -> Iterator[Path]:
-    """The file in `folder` that a module writes its lines to meanwhile."""
-    log, kept = folder / "module.log", os.environ.get("SEALWRIGHT_LOG_FILE")
-    log.touch()
-    os.environ["SEALWRIGHT_LOG_FILE"] = str(log)
-    try:
-        yield log
-    finally:
-        del os.environ["SEALWRIGHT_LOG_FILE"]
-        if kept is not None:
-            os.environ["SEALWRIGHT_LOG_FILE"] = kept
-
-
-def _own_view(path: Path) -> Finding:
-    """The module itself, loaded as a tool would load it; its own words are repeated."""
-    from sealwright.pkcs11 import Module, Pkcs11Error
-
-    try:
-        with TemporaryDirectory(prefix="sealwright-") as folder, _overheard(Path(folder)) as log:
-            try:
-                with Module(path) as module:
-                    labels = [slot.token().label for slot in module.slots()]
-            except Pkcs11Error as fault:
-                said = " ".join(log.read_text().replace("sealwright: ", "").split())
-                next_step = "Tools fail in the same way; do what it says."
-                text = f"{fault}: {said or 'it says nothing'}"
-                return Finding("module", State.FAIL, text, next_step)
-    except OSError as fault:
-        next_step = "Set TMPDIR to a folder that can be written."
-        return Finding("module", State.WARN, f"not asked: {fault.strerror}", next_step)
-    return Finding("module", State.OK, f"tools see {', '.join(labels) or 'no tokens'}")

@@ -5,7 +5,8 @@ import unicodedata
 import pytest
 
 from sealwright.cli.columns import padded, width, wrapped
-from sealwright.cli.text import aligned, printable, printable_json
+from sealwright.cli.tabular import aligned
+from sealwright.cli.text import printable, printable_json
 
 BLANKS = (
     "\u00a0\u115f\u1160\u2000\u200b\u2028\u202f\u2060\u2800\u3000\u3164\ufe0f\ufeff\uffa0\U000e0100"

@@ -8,10 +8,10 @@ import pytest
 from sealwright.client.address import NetworkAddress, SocketAddress, parse_addresses
 from sealwright.client.connection import Connection
 from sealwright.client.errors import MisconfiguredError
+from tests.capability import STRANGER, Capability, needs
 
 KEY = "swk_" + "a" * 43
 OTHER_KEY = "swk_" + "b" * 43
-STRANGER = 54_321
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_key_file_that_others_can_read_is_refused(key_file: Path, mode: int) -
 def test_a_key_file_of_root_may_be_for_a_group_of_the_process(key_file: Path) -> None:
     """As a pod gets it."""
     key_file.chmod(0o440)
-    if os.geteuid() == 0:
+    if Capability.GIVING_AWAY.is_here:
         assert Connection.resolve({}, api_key_file=str(key_file)).api_key == OTHER_KEY
         os.chown(key_file, 0, STRANGER)
     with pytest.raises(MisconfiguredError, match="others on this machine can read"):
@@ -84,7 +84,7 @@ def test_a_file_that_others_can_change_is_refused(key_file: Path) -> None:
                 Connection.resolve({}, **{option: str(key_file)})  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give things away")
+@needs(Capability.GIVING_AWAY)
 def test_a_file_of_a_stranger_is_refused(key_file: Path) -> None:
     os.chown(key_file, STRANGER, 0)
     with pytest.raises(MisconfiguredError, match=f"belongs to user {STRANGER}"):

@@ -146,7 +146,7 @@ def test_names_are_one_segment_of_a_path_whatever_they_hold() -> None:
     with ScriptedServer(problem()) as server:
         for name in ("../identities", "a/b?c#d", ".."):
             ask(server.url, "signer", "show", "--", name)
-    paths = [head.split()[1] for head in server.heads]
+    paths = [head.split()[1] for head in server.heads if b"?limit=" not in head]
     assert paths == [
         b"/v1/signers/..%2Fidentities",
         b"/v1/signers/a%2Fb%3Fc%23d",

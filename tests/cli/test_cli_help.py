@@ -13,7 +13,7 @@ from sealwright.cli.failure import NEXT_STEPS
 from tests.cli.commands import command_paths, every_command
 
 GOLDEN = Path(__file__).parent / "golden"
-ON_THE_MACHINE = ("init", "serve", "backup", "restore", "recovery", "module")
+ON_THE_MACHINE = ("init", "serve", "backup", "restore", "recovery", "module", "completion")
 
 OFFLINE = ("sealwright receipt verify",)
 
@@ -46,6 +46,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
     assert leaves == [
         "init",
         "serve",
+        "health",
         "identity create",
         "identity list",
         "identity show",
@@ -123,6 +124,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "recovery detach-policy",
         "module path",
         "module doctor",
+        "setup",
+        "completion",
     ]
 
 
@@ -134,6 +137,17 @@ def test_next_steps_name_commands_that_there_are() -> None:
     }
     assert len(named) > 10
     assert named <= set(command_paths())
+
+
+@pytest.mark.parametrize("code", ["admin_required", "reader_required"])
+def test_who_is_no_admin_is_not_sent_to_what_only_admins_may(code: str) -> None:
+    assert "sealwright " not in NEXT_STEPS[code]
+
+
+@pytest.mark.parametrize("code", ["not_initialised", "already_initialised"])
+def test_each_next_step_about_a_store_says_which_one(code: str) -> None:
+    for command in re.findall(r"sealwright (?:init|serve)[^.]*", NEXT_STEPS[code]):
+        assert "--data-dir DIR" in command
 
 
 def test_every_command_takes_json_and_help() -> None:

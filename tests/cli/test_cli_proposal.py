@@ -86,6 +86,7 @@ def test_the_last_approval_carries_it_out(story: Story) -> None:
     first = story.run("bob", "proposal", "approve", asked, "--comment", "fine")
     assert first.out.splitlines() == [
         "Approved step 1 of 2, 'lead': policy:edit two, proposed by admin.",
+        f"  proposal {asked}",
         "Still missing:",
         "- The proposal waits for step 2 of 2, 'security': 1 approval of carol.",
     ]

@@ -151,7 +151,8 @@ def test_an_approval_is_of_the_step_that_was_seen() -> None:
     ]
     assert ended.code == 0
     assert ended.out == (
-        f"Approved step 1 of 2, 'lead': ci for the signer release.\nStill missing:\n- {WAITS}\n"
+        "Approved step 1 of 2, 'lead': ci for the signer release.\n  request r-1\n"
+        f"Still missing:\n- {WAITS}\n"
     )
 
 
@@ -161,7 +162,7 @@ def test_the_last_approval_names_the_grant() -> None:
         ended = ask(server.url, "request", "approve", "r-1")
     assert server.received[1].json == {"step": 2}
     assert ended.out == (
-        "Approved step 2 of 2, 'security': ci for the signer release.\n"
+        "Approved step 2 of 2, 'security': ci for the signer release.\n  request r-1\n"
         "The request is approved; its grant is g-1.\n"
     )
 
@@ -175,7 +176,8 @@ def test_a_rejection_is_of_the_step_that_was_seen() -> None:
         Received("POST", "/v1/requests/r-1/reject", {"comment": "not now", "step": 1}),
     ]
     assert ended.out == (
-        "Rejected step 1 of 2, 'lead': ci for the signer release.\nThe request is rejected.\n"
+        "Rejected step 1 of 2, 'lead': ci for the signer release.\n  request r-1\n"
+        "The request is rejected.\n"
     )
 
 

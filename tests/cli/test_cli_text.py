@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from sealwright.cli.text import printable, printable_json, table
+from sealwright.cli.tabular import table, text, word
+from sealwright.cli.text import printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,9 @@ def test_json_stays_the_same_object_with_unprintable_characters_escaped() -> Non
 
 
 def test_a_table_off_the_terminal_is_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
-    table(["name", "not after"], [["release", None], ["a\x1bb", "2027-01-31T00:00:00Z"]])
+    table(
+        [text("name"), word("not after")], [["release", None], ["a\x1bb", "2027-01-31T00:00:00Z"]]
+    )
     assert capsys.readouterr().out == (
         "NAME     NOT AFTER\nrelease  -\na\\x1bb   2027-01-31T00:00:00Z\n"
     )

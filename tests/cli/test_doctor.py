@@ -1,16 +1,22 @@
 """The doctor reads what the module reads, and says what to do about each fault."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import sealwright.module
 from sealwright.cryptoki import CKR
+from sealwright.module.diagnosis import Diagnosis, LibraryError
 from sealwright.pkcs11 import Module
 from tests.cli.conftest import Caller, Run, run
 from tests.cli.scripted_server import ScriptedServer, answer
 from tests.conftest import Environment
 from tests.controlplane.authority import Authority
+from tests.module.providers import SOFTHSM
 from tests.server import ControlPlane, running
 
 KEY = "swk_" + "k" * 43
@@ -176,3 +182,44 @@ def test_a_port_that_speaks_no_tls_is_told(tmp_path: Path, admin: Caller) -> Non
     assert "this port speaks plain HTTP, not TLS" in ended.out
     assert "write http:// in the URL" in ended.out
     assert "Check the URL" not in ended.out
+
+
+def test_another_makers_module_is_told() -> None:
+    with pytest.raises(LibraryError, match=r"libsofthsm2\.so is a PKCS#11 module, but not"):
+        Diagnosis(SOFTHSM)
+
+
+def test_a_library_that_is_no_module_is_told() -> None:
+    (libc,) = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()
+               if "/libc.so" in line or "/libc-" in line}  # fmt: skip
+    with pytest.raises(LibraryError, match="is no PKCS#11 module"):
+        Diagnosis(Path(libc))
+
+
+def test_what_is_told_of_a_machine_alone_needs_python_alone(
+    environment: Environment, module_file: Path
+) -> None:
+    """The folder sealwright/module under the name that it has in sealwright-module."""
+    package = environment.home / "sealwright_module"
+    shutil.copytree(Path(sealwright.module.__file__).parent, package)
+    shutil.copy(module_file, package / module_file.name)
+    file = environment.write_configuration(f"api_key = '{KEY}'\n")
+    call = "from sealwright_module.__main__ import main; sys.exit(main())"
+    script = f"import sys; sys.path.insert(0, sys.argv.pop(1)); {call}"
+    command = [sys.executable, "-I", "-S", "-c", script, str(environment.home)]
+
+    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+        run = [*command, *arguments]
+        return subprocess.run(run, capture_output=True, text=True, check=False)
+
+    assert asked("path").stdout == f"{package / module_file.name}\n"
+    ended = asked("doctor", "--json")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    said = {each["check"]: each["text"] for each in json.loads(ended.stdout)["findings"]}
+    assert said["configuration"] == f"{file} is read"
+    assert said["api key"] == f"from {file}"
+    assert KEY not in ended.stdout
+    environment.set(url="http://127.0.0.1:1")
+    told = asked("doctor").stdout
+    assert "fail  module: C_" in told
+    assert "Connection refused" in told

@@ -278,7 +278,7 @@ class TestBodies:
             ("colour", "x"),
         ]
         if path != "/v1/policies":
-            wrong += [("state", "open"), ("state", "")]
+            wrong += [("state", "open"), ("state", ""), ("ending", "abc"), ("ending", "ABCDEF01")]
         for name, value in wrong:
             answer = unchanged.api.get(path, params={name: value})
             self.must_name(answer, name, (name, value))
@@ -660,6 +660,9 @@ class TestRequests:
         assert ids("/v1/requests", state="rejected") == [rejected]
         assert ids("/v1/requests", requester="ci", state="cancelled") == [cancelled]
         assert ids("/v1/requests", requester="adam", signer="release") == [of_adam]
+        assert ids("/v1/requests", ending=rejected[-8:]) == [rejected]
+        assert ids("/v1/requests", ending=rejected[-8:], state="pending") == []
+        assert ids("/v1/requests", "sam", ending=rejected[-8:]) == []
         assert ids("/v1/requests", signer="bare") == ids("/v1/requests", "sam") == []
         first = plane.get("/v1/requests", limit=3)
         second = plane.get("/v1/requests", limit=3, cursor=first["next"])

@@ -570,13 +570,14 @@ READS = {
     "audit.get",
     "audit.end",
     "audit.list",
+    "figures.read",
     "log_keys.list",
     "published_log.consistency",
     "published_log.entries",
     "published_log.inclusion",
+    "published_log.last",
     "published_log.read",
     "published_log.tile",
-    "witnesses.count_failing",
     "witnesses.list",
     "witnessing.find_witnessed",
     "witnessing.last_witnessed",
@@ -594,7 +595,8 @@ OF_THE_LOG = {  # test_receipts.py, test_tiles.py, test_witnessing.py
 OF_STRANGERS = {"enrolments.use"}  # test_enrolment.py
 OF_TIMESTAMPS = {"timestamps.answer", "timestamps.renew_due"}  # test_timestamps.py
 OF_THE_BACKGROUND = {  # test_background.py, test_renewals.py
-    *("jobs.election", "jobs.leave", "jobs.note", "jobs.now", "jobs.take_over"),
+    *("jobs.are_anothers", "jobs.election", "jobs.leave", "jobs.note", "jobs.now"),
+    "jobs.take_over",
     "renewals.renew_due",
 }
 OF_THE_CLOCK = {"clock_acceptance.accept"}  # test_clock.py

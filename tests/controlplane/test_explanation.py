@@ -537,7 +537,6 @@ def test_the_api_says_the_same_as_a_denial(api: Api) -> None:
 @pytest.mark.parametrize(
     ("params", "status", "code", "field"),
     [
-        ({}, 400, "invalid_request", "identity"),
         ({"identity": "a b"}, 400, "invalid_request", "identity"),
         ({"identity": "admin", "hash": "md5"}, 400, "invalid_request", "hash"),
         ({"identity": "admin", "when": "now"}, 400, "invalid_request", "when"),

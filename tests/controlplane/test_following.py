@@ -1,7 +1,8 @@
 """How a process follows what others write, and what it makes of a log that leads it elsewhere."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from controlplane.domain.model import IdentityKind, MemberRole
 from controlplane.errors import Altered, Code, Refused
 from controlplane.service.installation import Services, open_services
+from controlplane.service.rates import shared_places
 from tests.world import World, a_call
 
 
@@ -38,6 +40,13 @@ def write(world: World, statement: str) -> None:
 def copy_of(store: Path, other: Path) -> None:
     with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(other)) as target:
         source.backup(target)
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 LAST_CHANGE = "WHERE sequence = (SELECT MAX(sequence) FROM operations WHERE kind = 'change')"
@@ -98,3 +107,45 @@ def test_who_writes_a_row_in_the_place_of_one_that_is_gone_is_found_out(
         with pytest.raises(Refused) as refused:
             world.services.signing.sign(world.callers["ci"], a_call("release"))
         assert refused.value.code is Code.STORE_ROLLED_BACK
+
+
+def test_a_store_that_is_put_back_gets_by_no_process_that_was_idle(
+    world: World, tmp_path: Path
+) -> None:
+    """What it did not see itself another process of the server did: with a key that was revoked
+    since nobody signs, and the log's key signs no other log."""
+    places = shared_places()
+    with (
+        open_services(world.location, world.clock, places=places) as busy,
+        open_services(world.location, world.clock, places=places) as idle,
+    ):
+        ci = world.callers["ci"]
+        copy_of(world.location.store_path, tmp_path / "copy")
+        busy.identities.revoke_key(world.admin, "ci", ci.api_key_id)
+        copy_of(tmp_path / "copy", world.location.store_path)
+        for each in (idle, busy):
+            with pytest.raises(Refused) as refused:
+                each.signing.sign(ci, a_call("release"))
+            assert refused.value.code is Code.STORE_ROLLED_BACK
+            with pytest.raises(Refused) as refused:
+                each.published_log.publish()
+            assert refused.value.code is Code.STORE_ROLLED_BACK
+
+
+def test_an_idle_node_looks_by_itself_how_far_the_store_has_come(
+    world: World, other: Services, tmp_path: Path
+) -> None:
+    anchor = tmp_path / "anchor.json"
+    other.keep_anchor(anchor, lambda: None)
+    await_that(anchor.exists)  # then it has nothing to note any more
+    copy_of(world.location.store_path, tmp_path / "copy")
+    ci = world.callers["ci"]
+    world.services.identities.revoke_key(world.admin, "ci", ci.api_key_id)
+    known, state = world.services._store.state, other._store.state
+    assert known is not None
+    assert state is not None
+    await_that(lambda: state.seen == known.seen)
+    copy_of(tmp_path / "copy", world.location.store_path)
+    with pytest.raises(Refused) as refused:
+        other.signing.sign(ci, a_call("release"))
+    assert refused.value.code is Code.STORE_ROLLED_BACK

@@ -24,6 +24,7 @@ from controlplane.errors import Refused
 from controlplane.keys.backend import KeyUnusableError
 from controlplane.keys.encrypted import EncryptedKeys
 from controlplane.keys.master_key import MasterKey, create_master_key, load_master_key
+from tests.capability import STRANGER, Capability
 from tests.world import a_call
 
 HASHES: dict[HashAlgorithm, hashes.HashAlgorithm] = {
@@ -96,10 +97,10 @@ class TestMasterKey:
         create_master_key(path)
         for mode in (0o640, 0o440):
             path.chmod(mode)
-            if os.geteuid() == 0:
+            if Capability.GIVING_AWAY.is_here:
                 os.chown(path, 0, os.getegid())
                 load_master_key(path)
-                os.chown(path, 0, 54_321)
+                os.chown(path, 0, STRANGER)
             with pytest.raises(Refused, match="chmod 600"):
                 load_master_key(path)
 

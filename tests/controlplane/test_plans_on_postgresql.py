@@ -176,6 +176,7 @@ def test_a_batch_asks_by_the_right_index(
         "Bitmap Index Scan on operations_pkey",  # whether they are there now
         "Seq Scan on installation",  # of one row, as the next
         "Seq Scan on audit_head",
+        "Index Only Scan Backward using schema_version_pkey on schema_version",
     }
 
 
@@ -209,6 +210,7 @@ def test_a_view_asks_by_the_right_index(
     assert set(plans.scans) == {
         "Seq Scan on installation",  # of one row, as the next
         "Seq Scan on audit_head",
+        "Index Only Scan Backward using schema_version_pkey on schema_version",
         "Index Scan using operations_objects on operations",  # what has changed since
         "Index Scan using operations_pkey on operations",
         "Index Scan using api_keys_hash_key on api_keys",

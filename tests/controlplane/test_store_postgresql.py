@@ -259,6 +259,20 @@ class TestAway:
             open_services(Location(own)).close()
 
 
+def test_a_write_whose_limits_are_lifted_takes_as_long_as_it_takes(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql_store._SETTINGS, "statement_timeout", "200ms")
+    impatient = PostgresqlStore(url)
+    with impatient.closing():
+        with pytest.raises(Refused), impatient.write() as database:
+            database.execute_sql("SELECT pg_sleep(1)")  # type: ignore[no-untyped-call]
+        with impatient.write() as database:
+            impatient.lift_limits()
+            database.execute_sql("SELECT pg_sleep(1)")  # type: ignore[no-untyped-call]
+        assert show(impatient, "statement_timeout") == ["200ms"]
+
+
 def test_what_one_writer_commits_is_seen_by_the_next(store: PostgresqlStore) -> None:
     """Whatever isolation the server has by default: a write sees all that came before its lock."""
 

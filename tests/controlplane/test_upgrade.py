@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from peewee import Database
 
 from controlplane.api.operations import line
 from controlplane.audit.verification import verify_lines
@@ -27,8 +28,8 @@ from controlplane.service.installation import open_services, upgrade
 from controlplane.service.location import Location
 from controlplane.service.misfits import LAST_SCHEMA_WITHOUT_OBJECTS
 from controlplane.store import migrations
-from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect
-from controlplane.store.migrations import Migration, all_migrations
+from controlplane.store.dialect import POSTGRESQL, SQLITE, Dialect, ask
+from controlplane.store.migrations import Migration, all_migrations, migrate
 from tests.controlplane.golden import HEAD_V1, LOG_V1
 from tests.postgresql import PostgresqlServer, postgresql
 from tests.world import World, a_call
@@ -263,3 +264,18 @@ def test_it_is_upgraded_once(old: Old) -> None:
     before = old.export()
     upgrade(old.location)
     assert old.export() == before
+
+
+@pytest.mark.parametrize("old", [("postgresql", OLDER[-1])], indirect=True, ids=["postgresql"])
+def test_an_upgrade_of_a_long_log_takes_as_long_as_it_takes(
+    old: Old, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    def migrate_and_look(database: Database) -> None:
+        migrate(database)
+        limits.append(ask(database, "SHOW statement_timeout").fetchone())
+
+    monkeypatch.setattr(installation, "migrate", migrate_and_look)
+    upgrade(old.location, HEAD_V1)
+    assert limits == [("0",)]

@@ -99,7 +99,7 @@ def planes(
                 Api(
                     opened.enter_context(
                         open_services(
-                            location, places=SharedPlaces(*(Forgetful() for _ in range(3)))
+                            location, places=SharedPlaces(*(Forgetful() for _ in range(4)))
                         )
                     ),
                     admin_key,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from controlplane.errors import Altered
 from controlplane.service.installation import Services
 from controlplane.store.dialect import ask
 from tests.controlplane.conftest import Api
@@ -197,3 +198,22 @@ def test_what_the_log_did_not_sign_is_not_signed_for_a_witness(
         statement = f"UPDATE witness_standings SET note = replace(note, '{root}', '{'A' * 43}=')"
         ask(database, statement, ())
     assert api.get("/v1/log/checkpoint", query_string="witnessed=1").status_code == 409
+
+
+@pytest.mark.parametrize("column", ["url", "CAST(x'ff80' AS TEXT)"])
+def test_a_witness_that_is_slipped_in_keeps_no_other_from_its_work(
+    api: Api, services: Services, witness: Witness, clock: SetClock, column: str
+) -> None:
+    """Nor anybody from a receipt; that it is there is a failure of the job."""
+    services.witnessing.submit_to_all()
+    columns = f"'slipped-in', {column}, key || 'x', created_at"
+    with services._store.write() as database:
+        ask(database, f"INSERT INTO witnesses SELECT {columns} FROM witnesses", ())
+    grow(api, clock, "grown")
+    with pytest.raises(Altered):
+        services.witnessing.submit_to_all()
+    receipt = api.get("/v1/operations/1/receipt")
+    assert receipt.status_code == 200
+    if column == "url":  # else none of them can be read
+        assert "witness.example" in receipt.text
+        assert "witness.example" in api.get("/v1/log/checkpoint", query_string="witnessed=1").text

@@ -1,4 +1,4 @@
-"""Where tools run that no package of .ci/packages.txt brings: see `make test-foreign`."""
+"""Where tools run that no package of .ci/packages brings: see `make test-foreign`."""
 
 import os
 from dataclasses import replace

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.capability import IN_NAMESPACE, STRANGER, Capability, as_user, needs
 from tests.hosts.conftest import Secure
 from tests.hosts.host import Ended, Hosts, verify
 from tests.server import ControlPlane
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a set-uid program")
+pytestmark = needs(Capability.SET_USER_ID, Capability.GIVING_AWAY, Capability.MOUNTS)
 
-USER = 54_321
-AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+USER = STRANGER
 NEEDED = ("hosts", "nsswitch.conf", "ld.so.cache")
 OTHER_ETC = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
 SIGN = ("p256", "own", "1", "1")
@@ -57,7 +57,7 @@ class Machine:
     def sign(self, host: str = "privileged", **variables: str) -> Ended:
         command = self.hosts.command(host, *SIGN)
         return self.hosts.run_command(
-            ["unshare", "--mount", "sh", "-c", OTHER_ETC, str(self.etc), *AS_USER, *command],
+            [*IN_NAMESPACE, "sh", "-c", OTHER_ETC, str(self.etc), *as_user(USER), *command],
             **variables,
         )
 

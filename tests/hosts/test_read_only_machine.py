@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.capability import IN_NAMESPACE, Capability, as_user, needs
 from tests.hosts.host import Hosts, verify
 from tests.server import ControlPlane
 
-NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+NOBODY = 65_534
 READ_ONLY = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch {folder}/x 2>&-"
 WITHOUT_PROC = "mount --make-rprivate / && mount -t tmpfs none /proc"
 
 
+@needs(Capability.MOUNTS)
 @pytest.mark.parametrize("set_up", [READ_ONLY, WITHOUT_PROC], ids=["read-only", "without-proc"])
 def test_it_signs_all_the_same(
     hosts: Hosts, control_plane: ControlPlane, tmp_path: Path, set_up: str
@@ -22,7 +24,7 @@ def test_it_signs_all_the_same(
     command = hosts.command("threads", "p256", "own", "2", "1")
     log = str(tmp_path / "module.log")
     ended = hosts.run_command(
-        [*NAMESPACE, "sh", "-c", f'{prepared} && exec "$@"', "sh", *command],
+        [*IN_NAMESPACE, "sh", "-c", f'{prepared} && exec "$@"', "sh", *command],
         log_file=log,
         log_level="debug",
     )
@@ -36,21 +38,19 @@ def test_it_signs_all_the_same(
     verify(control_plane, "p256", ended.signatures)
 
 
+@needs(Capability.BECOMING_ANOTHER)
 def test_a_user_without_a_home_signs(
     hosts: Hosts, control_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Nobody: may read the module, and write nothing."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may become nobody")
     open_to_all = Path("/var/tmp") / f"sealwright-hosts-{os.getpid()}"  # noqa: S108  # for nobody to read
     open_to_all.mkdir(mode=0o755)
     try:
         for file in (hosts.folder / "threads", hosts.module):
             shutil.copy(file, open_to_all)
-        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         moved = Hosts(open_to_all, open_to_all / hosts.module.name, hosts.environment)
         command = moved.command("threads", "p256", "own", "2", "1")
-        ended = moved.run_command([*nobody, *command])
+        ended = moved.run_command([*as_user(NOBODY), *command])
     finally:
         shutil.rmtree(open_to_all)
     assert (ended.code, ended.lines, ended.err) == (0, [], "")

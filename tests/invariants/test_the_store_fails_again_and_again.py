@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.capability import Capability, needs
 from tests.invariants.loaded_service import figures, loadable, under_load
 from tests.invariants.test_the_store_fails import fill, small_disk
 from tests.postgresql import PostgresqlServer, running_postgresql
@@ -17,6 +18,7 @@ FAULTS = int(os.environ.get("SEALWRIGHT_FAULTS", "2"))
 """`make kills` has the long version."""
 
 
+@needs(Capability.FILE_SYSTEMS)
 def test_a_disk_that_fills_up_again_and_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

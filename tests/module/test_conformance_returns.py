@@ -245,7 +245,7 @@ CALLS: Mapping[str, Call] = {
     "C_GetFunctionStatus": lambda s: [s.handle],
     "C_CancelFunction": lambda s: [s.handle],
     "C_WaitForSlotEvent": lambda _: [CKF_DONT_BLOCK, number(0), None],
-    "C_GetInterfaceList": lambda _: [_native.Buffer(512), number(2)],
+    "C_GetInterfaceList": lambda _: [_native.Buffer(512), number(3)],
     "C_GetInterface": lambda _: interface(),
     "C_LoginUser": lambda s: [*login(s), None, 0],
     "C_SessionCancel": lambda s: [s.signing(), int(MechanismFlag.SIGN)],

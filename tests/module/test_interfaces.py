@@ -64,7 +64,11 @@ def test_the_newer_interface_comes_first(library: ctypes.CDLL) -> None:
     interfaces = (Interface * count.value)()
     assert library.C_GetInterfaceList(interfaces, ctypes.byref(count)) == CKR.OK
     offered = [(each.name, each.functions.contents.number, each.flags) for each in interfaces]
-    assert offered == [(NAME, (3, 0), 0), (NAME, (2, 40), 0)]
+    assert offered == [
+        (NAME, (3, 0), 0),
+        (NAME, (2, 40), 0),
+        (b"Vendor Sealwright diagnosis", (1, 0), 0),
+    ]
 
 
 @pytest.mark.parametrize(

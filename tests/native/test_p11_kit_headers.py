@@ -14,7 +14,8 @@ NEWEST = ROOT / "build" / "p11-kit" / "include"
 
 SOURCES = [
     *("abi/general.cc", "abi/interface.cc", "abi/session.cc", "abi/sign.cc"),
-    *("crypto/edwards.cc", "crypto/mechanism.cc", "token/attributes.cc", "token/session_key.cc"),
+    *("crypto/edwards.cc", "crypto/mechanism.cc", "crypto/rsa_pss.cc"),
+    *("token/attributes.cc", "token/session_key.cc"),
 ]
 """What stands between the header's names and ours; the rest sees it through these."""
 

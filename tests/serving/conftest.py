@@ -13,9 +13,10 @@ from controlplane.service.installation import initialise
 from controlplane.service.location import Location
 from tests.controlplane.authority import Authority
 from tests.controlplane.conftest import Installation, Server, end, installation, serve, start
+from tests.postgresql import postgresql
 from tests.serving.wire import Conversation
 
-__all__ = ["Installation", "Serve", "Server", "installation", "serve"]  # fixtures among them
+__all__ = ["Installation", "Serve", "Server", "installation", "postgresql", "serve"]  # fixtures too
 
 Serve = Callable[..., Server]
 

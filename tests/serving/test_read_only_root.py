@@ -1,7 +1,6 @@
 """A server on a machine on which nothing can be written but what it is told to use."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,11 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.capability import IN_NAMESPACE, Capability, needs
 from tests.server import ControlPlane, surroundings
 
-NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+pytestmark = needs(Capability.MOUNTS)
+
 # $1 stays as it is. The root comes last: nothing can be mounted where a mount is missing.
 READ_ONLY = """
     set -e
@@ -50,7 +51,7 @@ store.close()
 
 def with_only(writable: Path) -> tuple[str, ...]:
     """Around a command, for which nothing but this folder can be written to."""
-    return (*NAMESPACE, "sh", "-c", READ_ONLY, "sh", str(writable))
+    return (*IN_NAMESPACE, "sh", "-c", READ_ONLY, "sh", str(writable))
 
 
 def install(folder: Path, writable: Path, database: str | None = None) -> ControlPlane:
@@ -84,6 +85,7 @@ def test_where_that_cannot_be_written_either_it_says_what_to_set(tmp_path: Path)
         "code": "no_temporary_folder",
         "title": f"Nothing can be written in {plane.folder / 'data'} (Read-only file system): "
         "set TMPDIR to a folder for temporary files.",
+        "next_step": "Set TMPDIR to a folder that can be written.",
     }
 
 

@@ -1,14 +1,15 @@
 """At the end of a run: every tool that signed something, its version, and what it signed."""
 
+import shutil
 import subprocess
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 PROPERTY = "signed_with"
-JDK = "openjdk-17-jdk-headless"  # the package of its tools
 SignedWith = Callable[[str, str, str], None]
 
 
@@ -31,6 +32,31 @@ def package_version(package: str) -> str:
         text=True,
         check=True,
     ).stdout
+
+
+def is_at_least(package: str, version: str) -> bool:
+    """The installed Debian package."""
+    compared = ["dpkg", "--compare-versions", package_version(package), "ge", version]
+    return subprocess.run(compared, check=False).returncode == 0
+
+
+@cache
+def jdk_version() -> str:
+    """Of the installed package that jarsigner is of: each Debian has another JDK."""
+    program = shutil.which("jarsigner")
+    assert program is not None
+    found = subprocess.run(
+        ["dpkg-query", "--search", str(Path(program).resolve())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return package_version(found.stdout.partition(":")[0])
+
+
+def jdk_cancels() -> bool:
+    """What a program gives up: Java 21 cancels it at the token, 17 has it signed after all."""
+    return int(jdk_version().split(".")[0]) >= 21
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

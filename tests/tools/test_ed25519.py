@@ -73,7 +73,7 @@ def test_pkcs11_tool_lists_the_key_and_its_mechanism(
 ) -> None:
     objects = workbench.pkcs11_tool(slots[SIGNER], "-O").out
     assert "Private Key Object; EC_EDWARDS" in objects
-    assert "Public Key Object; EC_EDWARDS  EC_POINT 255 bits" in objects
+    assert re.search(r"^Public Key Object; EC_EDWARDS +EC_POINT \d+ bits$", objects, re.MULTILINE)
     mechanisms = workbench.pkcs11_tool(slots[SIGNER], "-M").out
     signs = [line.strip() for line in mechanisms.splitlines() if "sign" in line]
     assert signs == ["EDDSA, keySize={255,255}, sign, verify, EC OID"]
@@ -87,7 +87,8 @@ def test_pkcs11_tool_verifies(workbench: Workbench, slots: dict[str, int]) -> No
     verify = ["--verify", *how, "--signature-file", "app.sig"]
     assert "Signature is valid" in workbench.pkcs11_tool(slots[SIGNER], *verify).out
     workbench.write("app.bin", DATA + b"!")
-    assert "Invalid signature" in workbench.pkcs11_tool(slots[SIGNER], *verify).out
+    ended = workbench.pkcs11_tool(slots[SIGNER], *verify)
+    assert "Invalid signature" in ended.out + ended.err
 
 
 def test_a_file_of_64_kib_is_the_longest(bench: Workbench, control_plane: ControlPlane) -> None:
@@ -141,8 +142,8 @@ def test_certtool_signs_a_file(bench: Workbench, signed_with: SignedWith) -> Non
     cms = ["openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", "app.p7"]
     cms += ["-content", "app.bin", "-CAfile", "root.pem", "-purpose", "any", "-out", os.devnull]
     refused = bench.run(*cms)
-    if refused.code != 0:  # later ones than 3.0 may know better
-        assert "operation not supported for this keytype" in refused.err
+    if refused.code != 0:  # 3.0 and 3.5
+        assert re.search("not supported for this keytype|invalid eddsa instance", refused.err)
     signed_with("certtool", package_version("gnutls-bin"), "PKCS#7 (ed25519)")
 
 
@@ -151,8 +152,10 @@ def test_a_request_of_certtool_is_verified_by_openssl(bench: Workbench) -> None:
     key = f"pkcs11:token={SIGNER};object={SIGNER};type=private"
     request = ["--generate-request", "--template", "template", "--outfile", "request.pem"]
     bench.must("certtool", "--provider", bench.module, *request, "--load-privkey", key)
-    verified = bench.must("openssl", "req", "-in", "request.pem", "-verify", "-noout", "-pubkey")
-    assert verified == (bench.folder / openssl.public_key(bench)).read_text()
+    assert (
+        openssl.verified_request(bench, "request.pem", "-pubkey")
+        == (bench.folder / openssl.public_key(bench)).read_text()
+    )
 
 
 def test_pyhanko_signs_a_pdf(bench: Workbench, signed_with: SignedWith) -> None:
@@ -205,6 +208,6 @@ def test_nss_lists_it_and_cannot_sign(bench: Workbench, control_plane: ControlPl
     before = control_plane.signings(SIGNER)
     refused = run_script(bench, recipe("NSS"))
     assert refused.code != 0
-    assert re.search(rf"^< 0> null +[0-9a-f]{{40}} +{SIGNER}$", refused.out, re.MULTILINE)
+    assert re.search(rf"^< 0> \(?null\)? +[0-9a-f]{{40}} +{SIGNER}$", refused.out, re.MULTILINE)
     assert "SEC_ERROR_INVALID_ALGORITHM" in refused.err
     assert control_plane.signings(SIGNER) == before

@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import KEYS
 from tests.server import ControlPlane
 from tests.tools.matrix import ShellFor
-from tests.tools.recipes import BLOCK, DOCUMENT, Access, must_script, recipe, run_script
-from tests.tools.summary import SignedWith, package_version
+from tests.tools.recipes import BLOCK, DOCUMENT, Access, must_script, recipe, run_script, shell
+from tests.tools.summary import SignedWith, is_at_least, package_version
 from tests.tools.tool import Ended, Workbench
 
 SETTINGS = BLOCK.findall(DOCUMENT.read_text().split("\n## gpg\n")[1])[0]
@@ -22,9 +22,20 @@ VISIBLE = pytest.mark.parametrize(
 """Where the certificates are, before any login."""
 
 
+@pytest.fixture(scope="session")
+def rsa_machine_key(control_plane: ControlPlane, builder_key: str) -> str:
+    """The API key of a machine that sees no key but an RSA one, as gpg 2.4 wants it."""
+    api_key = control_plane.create_machine("rsa-only")
+    control_plane.client().add_member("rsa-3072", "rsa-only", "operator")
+    return api_key
+
+
 @pytest.fixture
 def gpg_shell_for(
-    shell_for: ShellFor, tmp_path_factory: pytest.TempPathFactory
+    workbench: Workbench,
+    slots: dict[str, int],
+    rsa_machine_key: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ShellFor]:
     """A GNUPGHOME of its own, whose path must be short; the agent there ends with the test."""
     home = {"GNUPGHOME": str(tmp_path_factory.mktemp("gpg") / "own"), "LC_ALL": "C.UTF-8"}
@@ -33,7 +44,9 @@ def gpg_shell_for(
     benches = list[Workbench]()
 
     def make(signer: str, access: Access) -> Workbench:
-        bench = shell_for(signer, access)
+        sees_rsa_only = signer == "rsa-3072" and is_at_least("gpg", "2.4")
+        machine = workbench.with_variables(api_key=rsa_machine_key) if sees_rsa_only else workbench
+        bench = shell(machine, signer, slots[signer], access)
         bench.write("app.bin", DATA)
         variables = {**bench.environment, **home, **git}
         for window in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -11,7 +11,7 @@ from tests.module.foreign_authority import certify
 from tests.server import ControlPlane
 from tests.tools.matrix import ShellFor, every_access, every_signer
 from tests.tools.recipes import Access, must_script, recipe, with_login
-from tests.tools.summary import JDK, SignedWith, package_version
+from tests.tools.summary import SignedWith, jdk_version
 from tests.tools.tool import PASSWORD, Workbench
 
 
@@ -93,7 +93,7 @@ def test_a_jar_signed_by_jarsigner_is_verified_by_a_stranger(
         (workbench.folder / "META-INF" / f"SIGNED.{block}").read_bytes()
     )
     assert set(embedded) == set(chain_of(control_plane, signer))
-    signed_with("jarsigner", package_version(JDK), f"JAR, {algorithm} ({signer})")
+    signed_with("jarsigner", jdk_version(), f"JAR, {algorithm} ({signer})")
 
 
 def test_a_jar_changed_after_signing_is_not_verified(
@@ -141,7 +141,7 @@ def test_the_recipe_of_jarsigner_signs_a_jar_that_it_verifies_up_to_the_root(
     bench.jar("app")
     said = must_script(bench, with_login("jarsigner", access) + recipe("jarsigner", "Verify"))
     assert re.findall(r"^jar .*", said, re.MULTILINE) == ["jar signed.", "jar verified."]
-    signed_with("jarsigner", package_version(JDK), f"JAR ({signer})")
+    signed_with("jarsigner", jdk_version(), f"JAR ({signer})")
 
 
 @every_access
@@ -156,7 +156,7 @@ def test_the_recipe_of_keytool_signs_a_request_that_openssl_verifies(
     leaf = x509.load_pem_x509_certificate((bench.folder / "leaf.pem").read_bytes())
     assert request.is_signature_valid
     assert request.public_key() == leaf.public_key()
-    signed_with("keytool", package_version(JDK), f"certificate request ({signer})")
+    signed_with("keytool", jdk_version(), f"certificate request ({signer})")
 
 
 # What they cannot do.

@@ -73,7 +73,7 @@ def test_it_names_no_folder_of_whoever_built_it(workbench: Workbench) -> None:
 def test_it_is_small_on_disk(workbench: Workbench) -> None:
     copy = workbench.folder / "stripped.so"
     workbench.must("strip", "--strip-unneeded", "-o", copy, workbench.module)
-    assert Path(copy).stat().st_size < 8 * MEGABYTE
+    assert Path(copy).stat().st_size < 10 * MEGABYTE  # 7 with OpenSSL 3.0, 9.2 with Debian 13's 3.5
 
 
 def test_it_is_small_in_memory(workbench: Workbench, slots: dict[str, int]) -> None:

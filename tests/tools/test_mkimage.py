@@ -63,7 +63,6 @@ def test_the_image_in_a_fit_is_signed_and_the_public_key_is_the_certificates(
     before = len(control_plane.signings(signer))
     ended = run_script(bench, with_login(TOOL, access))
     assert ended.code == 0, ended.err
-    assert "Failed to add verification data" in ended.out
     assert len(control_plane.signings(signer)) - before == 3  # two, and one for want of room
     assert "Signature written to 'app.itb', node '/configurations/plain/signature'" in ended.out
     bench.write("app.sig", octets(bench, "app.itb", "/images/kernel/signature", "value"))
@@ -80,7 +79,6 @@ def test_an_ec_key_is_looked_for_in_a_file_and_its_absence_is_no_failure(
     before = control_plane.signings("p256")
     bench = ready(shell_for, "p256", Access.CONFIGURED, "ecdsa256")
     unsigned = run_script(bench, recipe(TOOL))
-    assert "Failed to sign 'signature' signature node" in unsigned.out
     assert "Can not get key file 'token=p256/p256.pem'" in unsigned.err
     assert unsigned.code == 0
     assert control_plane.signings("p256") == before

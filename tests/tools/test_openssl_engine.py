@@ -182,18 +182,33 @@ def test_cms_signs_with_pss(shell_for: ShellFor, signed_with: SignedWith, bits: 
     ("key", "said"),
     [
         (f'{KEY[:-1]};pin-value=$PIN"', "is not a valid PKCS#11 URI"),
-        (f'{KEY[:-1]};pin-source=file:$PIN_FILE"', "PIN incorrect"),
         (f"{KEY} -passin env:PIN", "You must type in 4 to 32 characters"),
-        (KEY, "No PIN code was entered"),
     ],
 )
-def test_the_engines_own_ways_to_a_pin_are_too_short_for_an_api_key(
+def test_the_engines_own_ways_to_a_pin_were_too_short_for_an_api_key(
     shell_for: ShellFor, key: str, said: str
 ) -> None:
     bench = ready(shell_for, "p256", Access.LOGIN)
     script = recipe(TOOL)
     assert KEY in script
-    refused = run_script(bench, script.replace(KEY, key))
+    if openssl.takes_long_pins():
+        must_script(bench, script.replace(KEY, key))
+    else:
+        refused = run_script(bench, script.replace(KEY, key))
+        assert refused.code == 1
+        assert said in refused.err
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (f'{KEY[:-1]};pin-source=file:$PIN_FILE"', "PIN incorrect"),
+        (KEY, "No PIN code was entered"),
+    ],
+)
+def test_without_a_whole_pin_nothing_is_signed(shell_for: ShellFor, key: str, said: str) -> None:
+    bench = ready(shell_for, "p256", Access.LOGIN)
+    refused = run_script(bench, recipe(TOOL).replace(KEY, key))
     assert refused.code == 1
     assert said in refused.err
 

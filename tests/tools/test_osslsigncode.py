@@ -80,7 +80,7 @@ def test_without_the_issuers_a_verifier_that_has_the_root_only_refuses(shell_for
     ("uri", "said"),
     [
         ("pkcs11:token=$TOKEN", "No PIN code was entered"),
-        ("pkcs11:token=$TOKEN;pin-value=$PIN", "is not a valid PKCS#11 URI"),
+        ("pkcs11:token=$TOKEN;pin-source=file:$PIN_FILE", "PIN incorrect"),
     ],
 )
 def test_without_the_login_that_is_needed_nothing_is_signed(

@@ -33,13 +33,14 @@ def test_each_signer_is_a_token(
     }
 
 
-def test_both_interfaces_are_listed(shell_for: ShellFor) -> None:
+def test_all_interfaces_are_listed(shell_for: ShellFor) -> None:
     """It chooses one with C_GetInterface for all that it does."""
     bench = shell_for("rsa-3072", Access.CONFIGURED)
     listed = tool_in(bench, Access.CONFIGURED, "--list-interfaces")
     assert re.findall(r"'(.*)'\n +version: (\S+)", listed.out) == [
         ("PKCS 11", "3.0"),
         ("PKCS 11", "2.40"),
+        ("Vendor Sealwright diagnosis", "1.0"),
     ]
 
 
@@ -212,7 +213,7 @@ def test_a_file_of_any_size_is_signed_with_every_hashing_mechanism(
     assert "Signature is valid" in verified.out
     bench.write("data", os.urandom(SIZES[size] + 1))
     verified = tool_in(bench, access, "--verify", *how, "--signature-file", "signature")
-    assert "Invalid signature" in verified.out
+    assert "Invalid signature" in verified.out + verified.err
     signed_with(TOOL, package_version("opensc"), f"{name} ({signer})")
 
 
@@ -313,7 +314,11 @@ def test_it_signs_while_eight_threads_initialise_and_list(
     how = ["--sign", "--mechanism", name, *format_of(name), "--input-file", "data"]
     signed = tool_in(bench, access, *threads, *how, "--output-file", "signature")
     assert signed.code == 0, signed.err
-    assert "test_threads all threads have ended with CKR_OK" in signed.err.splitlines()
+    before_0_26 = re.findall(r"^test_threads all threads have ended with CKR_OK$", signed.err, re.M)
+    assert (
+        before_0_26
+        or len(re.findall(r"^Test thread \d returning rv:CKR_OK$", signed.err, re.M)) == 8
+    )
     started = re.findall(r"C_Initialize +returned (\w+)", signed.err)
     started += re.findall(r"Main C_Initialize.* rv:(\w+)", signed.err)
     assert Counter(started) == {"CKR_OK": 1, "CKR_CRYPTOKI_ALREADY_INITIALIZED": 8}

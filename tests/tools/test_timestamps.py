@@ -10,7 +10,7 @@ from tests.server import ControlPlane
 from tests.tools.artifacts import make_exe
 from tests.tools.matrix import ShellFor
 from tests.tools.recipes import Access, must_script, recipe, run_script
-from tests.tools.summary import JDK, SignedWith, package_version
+from tests.tools.summary import SignedWith, jdk_version, package_version
 from tests.tools.tool import Workbench
 
 SECTION = "Timestamps"
@@ -48,7 +48,7 @@ def test_a_jar_verifies_strictly_now_and_ten_years_later(
     assert jarsigner_says(bench, verify) == ["jar verified."]
     assert jarsigner_says(bench, YEARS_LATER + verify) == ["jar verified."]
     if jdk == JDKS[0]:
-        signed_with("jarsigner", package_version(JDK), "JAR with timestamp (p256)")
+        signed_with("jarsigner", jdk_version(), "JAR with timestamp (p256)")
 
 
 def test_without_one_it_does_not(shell_for: ShellFor) -> None:

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from peewee import Database
 
@@ -15,6 +16,8 @@ from controlplane.errors import Code, Refused
 from controlplane.store.dialect import Dialect, dialect_of
 from controlplane.store.tables import SchemaVersion
 
+_RETRY_AFTER = 1  # seconds: of the newer server, which is about to listen
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -22,6 +25,7 @@ class Migration:
     statements: Callable[[Dialect], Sequence[str]]
 
 
+@cache
 def all_migrations() -> tuple[Migration, ...]:
     """In order; the version is the number that the module's name starts with."""
     found = []
@@ -59,15 +63,22 @@ def current_version(database: Database) -> int:
 def check_known(database: Database) -> int:
     """The version of a schema that is this one's or an earlier one's. Refused not_initialised,
     store_too_new."""
-    found, newest = current_version(database), all_migrations()[-1].version
+    found = current_version(database)
     if found == 0:
         raise Refused(Code.NOT_INITIALISED, "The store is empty: run sealwright init first.")
+    refuse_newer(found)
+    return found
+
+
+def refuse_newer(found: int) -> None:
+    """Refused store_too_new."""
+    newest = all_migrations()[-1].version
     if found > newest:
         raise Refused(
             Code.STORE_TOO_NEW,
             f"The store has schema {found}, this version knows {newest}: use a newer sealwright.",
+            retry_after=_RETRY_AFTER,
         )
-    return found
 
 
 def check_current(database: Database) -> None:

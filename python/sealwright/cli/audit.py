@@ -12,8 +12,20 @@ from sealwright.cli.audit_source import SourceOf, source_options
 from sealwright.cli.audit_verify import verify
 from sealwright.cli.options import ClientCommand, Group, page_options
 from sealwright.cli.output import show_page
-from sealwright.cli.text import moment
+from sealwright.cli.tabular import either, text, word
 from sealwright.client.objects import Operation
+
+_COLUMNS = [
+    word("sequence"),
+    word("time", 1),
+    text("actor", least=10),
+    text("what", least=19),
+    either("on", 2, least=8),
+    word("outcome"),
+    text("reason", 3, least=10),
+    word("hash", 5),
+    text("from", 4),
+]
 
 
 @click.group(cls=Group)
@@ -54,14 +66,13 @@ def list_(
         until=until,
         action=action,
     )
-    columns = ["sequence", "time", "actor", "what", "on", "outcome", "reason", "hash", "from"]
-    show_page(answer, columns, _row)
+    show_page(answer, _COLUMNS, _row)
 
 
 def _row(row: Operation) -> list[object]:
     return [
         row.sequence,
-        moment(row.created_at),
+        row.created_at,
         row.actor,
         row.action or row.kind,
         row.signer or row.object,

@@ -3,7 +3,8 @@
 import click
 
 from sealwright.cli.duration import spell_age
-from sealwright.cli.text import moment, printable
+from sealwright.cli.moment import moment
+from sealwright.cli.text import printable
 from sealwright.client.objects import Credential, Decision, Proposal, Request, RequestStep
 
 Ballot = Request | Proposal
@@ -28,7 +29,7 @@ def end(one: Ballot) -> list[tuple[str, object]]:
     """Facts: none while it is pending."""
     pairs: list[tuple[str, object]] = []
     if one.ended_at is not None:
-        pairs += [("ended", moment(one.ended_at)), ("ended by", one.ended_by)]
+        pairs += [("ended", one.ended_at), ("ended by", one.ended_by)]
     if one.comment is not None:
         pairs.append(("comment", one.comment))
     return pairs

@@ -12,6 +12,16 @@ def ca() -> None:
 
 
 @ca.command()
-def certificate() -> None:
+@click.option("--root", is_flag=True, help="The root alone: what verifiers are to trust.")
+def certificate(root: bool) -> None:
     """PEM of the issuing chain, root last: verifiers trust the root."""
-    show(client().ca_certificate(), lambda it: click.echo(it.chain.strip()))
+    show(
+        client().ca_certificate(),
+        lambda it: click.echo(_last(it.chain) if root else it.chain.strip()),
+    )
+
+
+def _last(chain: str) -> str:
+    """The last certificate of a chain in PEM."""
+    start = chain.rindex("-----BEGIN CERTIFICATE-----")
+    return chain[start:].strip()

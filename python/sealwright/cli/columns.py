@@ -2,11 +2,18 @@
 
 import unicodedata
 from collections.abc import Iterator
+from shutil import get_terminal_size
 
 _WIDE, _PERHAPS_WIDE = ("W", "F"), ("W", "F", "A")
 _FLAGS = "\U0001f1e6", "\U0001f1ff"
 """Letters that make flags: one or two columns, as terminals like."""
 _MARKS = ("Mn", "Me", "Cf")
+_USUAL = 80
+
+
+def terminal_columns() -> int:
+    """As COLUMNS says, or the terminal."""
+    return get_terminal_size((_USUAL, 24)).columns
 
 
 def width(text: str) -> int:
@@ -16,6 +23,18 @@ def width(text: str) -> int:
 
 def padded(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
+
+
+def cut(text: str, columns: int) -> str:
+    """At most so many, at least 1; what is cut ends in `…`."""
+    if width(text) <= columns:
+        return text
+    kept, room = "", columns - 1
+    for character in text:
+        if (room := room - width(character)) < 0:
+            break
+        kept += character
+    return f"{kept.rstrip(' ')}…"
 
 
 def wrapped(text: str, columns: int, first: str = "", following: str = "") -> str:

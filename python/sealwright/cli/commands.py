@@ -10,6 +10,7 @@ from sealwright.cli.options import Group
 _COMMANDS = {
     "init": "sealwright.cli.init:init",
     "serve": "sealwright.cli.serve:serve",
+    "health": "sealwright.cli.health:health",
     "identity": "sealwright.cli.identity:identity",
     "enrol": "sealwright.cli.enrol:enrol",
     "whoami": "sealwright.cli.whoami:whoami",
@@ -30,6 +31,8 @@ _COMMANDS = {
     "restore": "sealwright.cli.restore:restore",
     "recovery": "sealwright.cli.recovery:recovery",
     "module": "sealwright.cli.module:module",
+    "setup": "sealwright.cli.setup:setup",
+    "completion": "sealwright.cli.completion:completion",
 }
 
 
@@ -42,6 +45,16 @@ class _Root(Group):
             return None
         module, _, attribute = _COMMANDS[name].partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(context, arguments)
+        except click.exceptions.NoSuchCommand as fault:
+            raise click.exceptions.NoSuchCommand(
+                fault.command_name, possibilities=_COMMANDS, ctx=context
+            ) from None
 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:

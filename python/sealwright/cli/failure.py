@@ -1,5 +1,9 @@
 """Errors as a person meets them: what, where, and what to do next."""
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
 import click
 import msgspec
 
@@ -9,6 +13,10 @@ from sealwright.client.errors import ClientError, Refused, UnexpectedAnswerError
 
 _MAKE_OPERATOR = (
     "An administrator lets it sign: sealwright member add SIGNER IDENTITY --role operator"
+)
+_WENT_BACK = (
+    "Put the newest store in its place; or read what docs/operations.md says of a store that went "
+    "back, then: sealwright serve --accept-rollback HASH"
 )
 NEXT_STEPS = {
     "api_key_missing": "Say who you are: set SEALWRIGHT_API_KEY_FILE, or give --api-key-file FILE.",
@@ -86,13 +94,80 @@ NEXT_STEPS = {
     "proposal_overtaken": "Look what changed, and propose it again: sealwright proposal show ID",
     "no_active_grant": "Ask for one: sealwright request create SIGNER --why TEXT",
     "algorithm_not_allowed": "Those that are: sealwright policy show NAME",
+    "invalid_request": "What each option takes: the same command with --help",
+    "scheme_key_mismatch": "What its key is: sealwright signer show NAME",
+    "api_key_suspended": "An admin confirms it: sealwright recovery list, "
+    "sealwright recovery confirm",
+    "certificate_expired": "An administrator renews it: sealwright signer renew NAME",
+    "certificate_not_yet_valid": "When it begins: sealwright signer certificate NAME. "
+    "If that is past, the server's clock is wrong.",
+    "signer_disabled": "An administrator of it can undo that: sealwright signer enable NAME",
+    "issuer_ends": "Have it certified by another CA: sealwright signer create NAME --external",
+    "operation_not_found": "Those that you may see: sealwright audit list",
+    "tile_not_found": "How far the log goes: sealwright log check",
+    "suspension_not_found": "What is suspended: sealwright recovery list",
+    "witness_not_found": "Those that there are: sealwright log witness list",
+    "not_found": "Check the names that you gave, --url, and that client and server are of about "
+    "the same version: sealwright --version",
+    "method_not_allowed": "Check that client and server are of about the same version: "
+    "sealwright --version",
+    "not_acceptable": "Check that client and server are of about the same version: "
+    "sealwright --version",
+    "request_timeout": "Try again; if it stays, look at the way to the server.",
+    "certificate_changed": "Start the tool again: it signs with the certificate that there is now.",
+    "clock_not_behind": "There is nothing to accept; sign.",
+    "idempotency_conflict": "Give each call a key of its own, or none.",
+    "identity_exists": "Give it a key: sealwright identity key add NAME",
+    "last_admin": "Make another admin first: sealwright identity create NAME --role admin",
+    "log_has_begun": "Its origin is fixed. What it is: sealwright log key",
+    "policy_required": "Name one with --policy; which there are: sealwright policy list",
+    "id_ambiguous": "Give the whole id of the one that you mean.",
+    "id_not_found": "Give the whole id; lists show which there are.",
+    "signer_exists": "Choose another name, or see what it is: sealwright signer show NAME",
+    "signer_name_used": "Choose another name: that of a deleted signer is never given again.",
+    "not_witnessed_yet": "Wait a minute or two; how the witnesses are: sealwright log witness list",
+    "witness_exists": "Those that there are: sealwright log witness list",
+    "length_required": "Send the body with a Content-Length.",
+    "payload_too_large": "Send less at once.",
+    "uri_too_long": "Give shorter names.",
+    "headers_too_large": "Send fewer or shorter headers.",
+    "unsupported_media_type": "Send JSON (Content-Type: application/json).",
+    "too_many_calls": "Wait a minute, and have somebody look at what called so often: "
+    "sealwright audit list --outcome denied",
+    "internal_error": "Try again; if it stays, its operator finds more in the server's log "
+    "under the request id.",
+    "row_unwritable": "Its operator finds more in the server's log: a full disk, as a rule.",
+    "signing_failed": "Its operator finds more in the server's log under the request id.",
+    "state_altered": "Call whoever runs the server: sealwright audit verify --state says what.",
+    "migration_needed": "Start the server once more: it brings the store up to date.",
+    "store_rolled_back": _WENT_BACK,
+    "store_copied": _WENT_BACK,
+    "store_too_new": "Install the version that the store was used with, or a newer one.",
+    "store_unavailable": "Try again; if it stays, its operator looks at disk and database.",
+    "tls_expected": "Write https:// in --url or SEALWRIGHT_URL.",
+    "tls_not_spoken": "Write http:// in --url or SEALWRIGHT_URL.",
+    "anchor_missing": _WENT_BACK,
+    "backup_unreadable": "Name a file that this user can read, written by: sealwright backup",
+    "backup_unwritable": "Name a file in a folder that this user can write to.",
+    "data_dir_unusable": "Name a folder that this user can write to: --data-dir DIR",
+    "invalid_settings": "What each option takes: sealwright serve --help",
+    "location_unreadable": "Make the store's folder readable to this user, or call as its owner.",
+    "master_key_exists": "Name a file that is not there yet: --master-key-file FILE",
+    "no_temporary_folder": "Set TMPDIR to a folder that can be written.",
+    "nothing_to_accept": "The store did not go back: start it with sealwright serve.",
+    "unsupported_file_system": "Keep the store on a disk of this machine: --data-dir DIR",
+    "failed": "Correct it, and call again; what the command takes: the same with --help",
+    "not_valid": "Do not rely on it. What it ought to be: docs/receipts.md, docs/log.md",
+    "module_missing": "Install it again, on a platform that it is built for.",
     "join_incomplete": "sealwright init --join --database URL --master-key-file FILE",
     "unsupported_database": "One of: sqlite:///FILE, postgresql://USER@HOST:PORT/NAME",
-    "not_initialised": "Create the store first: sealwright init",
-    "already_initialised": "Start it with: sealwright serve. "
-    "Locked out? sealwright init --new-admin-key",
-    "admin_required": "Ask an admin, or call with an admin's key: sealwright identity list",
-    "reader_required": "A server-wide admin or auditor may: sealwright identity create NAME --role",
+    "not_initialised": "Name the folder of the store that there is, or make one in it: "
+    "sealwright init --data-dir DIR",
+    "already_initialised": "Start it with: sealwright serve --data-dir DIR. "
+    "Locked out? sealwright init --new-admin-key --data-dir DIR",
+    "admin_required": "Ask an admin, or call with the key of one: --api-key-file FILE",
+    "reader_required": "Ask an admin or auditor of the server, or call with the key of one: "
+    "--api-key-file FILE",
     "data_dir_not_empty": "Name another folder with --data-dir, or none that exists.",
     "master_key_unreadable": "Name the file with --master-key-file.",
     "backup_exists": "Name a file that is not there yet.",
@@ -103,7 +178,17 @@ NEXT_STEPS = {
     "master_key_wrong": "Name the right file with --master-key-file.",
     "address_unusable": "Give another address with --bind.",
     "overloaded": "Try again in a moment.",
+    "file_unusable": "Let this user at it, or name another place.",
+    "no_stdout": "Give it a stdout that takes it. What was asked for may be done already.",
+    "no_folder": "Go to another folder (cd /), or name files from the root on.",
+    "no_key_out": "Name a new file for it: --key-out FILE",
+    "database_driver_missing": "Install it: pip install 'sealwright[postgresql]'",
+    "no_home": "Say where the store is, or is to be: --data-dir DIR",
 }
+
+
+_NAMED = {"signer", "identity", "group", "policy", "setting", "witness"}
+"""What people call by a name that they type."""
 
 
 class CommandError(Exception):
@@ -123,12 +208,16 @@ class _Report(msgspec.Struct, omit_defaults=True):
     field: str | None = None
     request: str | None = None
     request_id: str | None = None
+    near: list[str] = []
     next_step: str | None = None
 
 
-def report(fault: ClientError | CommandError) -> None:
-    """Tells stderr: sentences, or with --json one line with an object `error`."""
+def report(fault: ClientError | CommandError, arguments: Sequence[str] = ()) -> None:
+    """Tells stderr: sentences, or with --json one line with an object `error`. `arguments`: of the
+    command line, among which a name may be that does not exist."""
     what = _describe(fault)
+    if isinstance(fault, Refused):
+        what.near = _near(fault, arguments)
     if invocation().json:
         click.echo(printable_json(msgspec.json.encode({"error": what}).decode()), err=True)
         return
@@ -143,8 +232,40 @@ def report(fault: ClientError | CommandError) -> None:
     ]
     if any(notes):
         click.echo(f"  ({', '.join(filter(None, notes))})", err=True)
+    if what.near:
+        click.echo(printable(f"  Did you mean {' or '.join(what.near)}?"), err=True)
     if what.next_step:
         click.echo(f"  {printable(what.next_step)}", err=True)
+
+
+def _near(refused: Refused, arguments: Sequence[str]) -> list[str]:
+    """Names like one that does not exist, of those that the caller may see."""
+    noun = refused.code.removesuffix("_not_found")
+    if noun not in _NAMED or not (callers := invocation().callers):
+        return []
+    from sealwright.cli.known_names import near_names
+
+    words = [word for each in _given(arguments) for word in re.split("[=:,]", each)]
+    with suppress(ClientError):
+        return near_names(noun, [word for word in words if word[:1] != "-"], callers[-1])
+    return []
+
+
+def _given(arguments: Sequence[str]) -> list[str]:
+    """Without the words that lead to the command: they are nobody's name."""
+    from sealwright.cli.commands import root
+
+    command: click.Command | None = root
+    given = []
+    for argument in arguments:
+        below = None
+        if isinstance(command, click.Group):
+            below = command.get_command(click.Context(command), argument)
+        if below is None:
+            given.append(argument)
+        else:
+            command = below
+    return given
 
 
 def _describe(fault: ClientError | CommandError) -> _Report:
@@ -170,7 +291,11 @@ def _describe(fault: ClientError | CommandError) -> _Report:
         )
     if isinstance(fault, UnexpectedAnswerError):
         return _Report("unexpected_answer", str(fault), next_step="Check --url or SEALWRIGHT_URL.")
-    return _Report("misconfigured", str(fault))
+    return _Report(
+        "misconfigured",
+        str(fault),
+        next_step="Correct it; or the option, or variable SEALWRIGHT_…, that says so.",
+    )
 
 
 def _next_step(refused: Refused) -> str | None:

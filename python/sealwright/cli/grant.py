@@ -6,7 +6,8 @@ from sealwright.cli.bounds import wanted_options
 from sealwright.cli.grant_text import show_grant, until, used
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
-from sealwright.cli.text import moment
+from sealwright.cli.short_id import grant_id
+from sealwright.cli.tabular import ident, text, word
 
 _STATES = ["active", "expired", "exhausted", "revoked", "suspended"]
 
@@ -43,7 +44,16 @@ def list_(
     """Grants that you may see, newest first."""
     show_page(
         client().grants(limit, cursor, signer=signer, grantee=grantee, state=state),
-        ["id", "grantee", "signer", "policy", "state", "used", "from", "until"],
+        [
+            ident("id"),
+            text("grantee"),
+            text("signer", 1),
+            text("policy", 5),
+            word("state"),
+            word("used", 3),
+            word("from", 4),
+            word("until", 2),
+        ],
         lambda it: [
             it.id,
             it.grantee,
@@ -51,7 +61,7 @@ def list_(
             it.policy,
             it.state,
             used(it),
-            moment(it.not_before),
+            it.not_before,
             until(it),
         ],
     )
@@ -61,7 +71,8 @@ def list_(
 @click.argument("id")
 def show_(id: str) -> None:  # noqa: A002  # the argument's name in the usage line
     """One grant: how much of it is used, and where it came from."""
-    show(client().grant(id), show_grant)
+    caller = client()
+    show(caller.grant(grant_id(id, caller)), show_grant)
 
 
 @grant.command()
@@ -69,4 +80,5 @@ def show_(id: str) -> None:  # noqa: A002  # the argument's name in the usage li
 @click.option("--why", metavar="TEXT", required=True, help="Kept with the grant.")
 def revoke(id: str, why: str) -> None:  # noqa: A002
     """End a grant now, for good."""
-    show(client().revoke_grant(id, why), show_grant)
+    caller = client()
+    show(caller.revoke_grant(grant_id(id, caller), why), show_grant)

@@ -1,7 +1,9 @@
 """A grant as people read it."""
 
+from datetime import datetime
+
 from sealwright.cli.bounds import hashes
-from sealwright.cli.text import facts, moment
+from sealwright.cli.text import facts
 from sealwright.client.objects import Grant
 
 
@@ -9,8 +11,8 @@ def used(one: Grant) -> str:
     return f"{one.used} of {'any number' if one.max_signings is None else one.max_signings}"
 
 
-def until(one: Grant) -> str:
-    return "no end" if one.not_after is None else moment(one.not_after)
+def until(one: Grant) -> datetime | str:
+    return "no end" if one.not_after is None else one.not_after
 
 
 def show_grant(one: Grant) -> None:
@@ -20,7 +22,7 @@ def show_grant(one: Grant) -> None:
         ("grantee", one.grantee),
         ("why", one.justification),
         ("used", used(one)),
-        ("from", moment(one.not_before)),
+        ("from", one.not_before),
         ("until", until(one)),
         ("hashes", hashes(one.hashes)),
         ("policy", one.policy),
@@ -32,10 +34,10 @@ def show_grant(one: Grant) -> None:
         pairs.append(("pre-approved by", one.issued_by))
     if one.revoked_at is not None:
         pairs += [
-            ("revoked", moment(one.revoked_at)),
+            ("revoked", one.revoked_at),
             ("revoked by", one.revoked_by),
             ("reason", one.revoke_reason),
         ]
     if one.suspended_at is not None:
-        pairs.append(("suspended", moment(one.suspended_at)))
+        pairs.append(("suspended", one.suspended_at))
     facts(pairs)

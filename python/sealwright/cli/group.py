@@ -5,7 +5,8 @@ import msgspec
 
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import print_object, show, show_page, tell_deleted
-from sealwright.cli.text import facts, moment
+from sealwright.cli.tabular import text, word
+from sealwright.cli.text import facts
 from sealwright.client import objects
 
 
@@ -35,8 +36,8 @@ def list_(limit: int, cursor: str | None) -> None:
     """The groups, by name."""
     show_page(
         client().groups(limit, cursor),
-        ["name", "users", "created"],
-        lambda it: [it.name, ", ".join(it.users) or None, moment(it.created_at)],
+        [text("name"), text("users"), word("created", 1)],
+        lambda it: [it.name, ", ".join(it.users) or None, it.created_at],
     )
 
 
@@ -81,6 +82,6 @@ def _show(one: objects.Group) -> None:
             ("users", ", ".join(one.users) or None),
             ("policies", ", ".join(one.policies) or None),
             ("signers", ", ".join(one.signers) or None),
-            ("created", moment(one.created_at)),
+            ("created", one.created_at),
         ]
     )

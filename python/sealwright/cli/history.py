@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from sealwright.cli.text import moment, printable
+from sealwright.cli.moment import moment
+from sealwright.cli.text import printable
 from sealwright.client.objects import PolicyChange
 
 _WEAKENING = {"loosened", "detached"}

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sealwright.cli.duration import Duration, spell_duration
+from sealwright.cli.moment import moment
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import (
     KeyOutput,
@@ -18,7 +19,9 @@ from sealwright.cli.output import (
     show_page,
     warn,
 )
-from sealwright.cli.text import facts, moment, printable, table
+from sealwright.cli.short_id import is_short, only_one
+from sealwright.cli.tabular import ident, table, text, word
+from sealwright.cli.text import facts, printable, said
 from sealwright.client.errors import ClientError, Proposed
 from sealwright.client.objects import ApiKey, DisabledIdentity, Enrolment, Identity, NewApiKey
 
@@ -88,8 +91,15 @@ def list_(limit: int, cursor: str | None) -> None:
     """All identities, by name."""
     show_page(
         client().identities(limit, cursor),
-        ["name", "kind", "role", "owner", "disabled", "created"],
-        lambda it: [it.name, it.kind, it.role, it.owner, _yes(it.disabled), moment(it.created_at)],
+        [
+            text("name"),
+            word("kind", 2),
+            word("role", 1),
+            text("owner", 3),
+            word("disabled"),
+            word("created", 4),
+        ],
+        lambda it: [it.name, it.kind, it.role, it.owner, _yes(it.disabled), it.created_at],
     )
 
 
@@ -235,7 +245,13 @@ def _kept(output: KeyOutput, proposed: Proposed, key_out: Path | None) -> Propos
 @click.argument("key_id")
 def revoke(name: str, key_id: str) -> None:
     """Refuse this API key from now on. `sealwright identity show NAME` lists the ids."""
-    show(client().revoke_key(name, key_id), lambda revoked: show_keys([revoked]))
+    caller = client()
+    if is_short(key_id):
+        key_id = only_one("API key", key_id, caller.identity(name).value.keys or [])
+    answer = caller.revoke_key(name, key_id)
+    show(answer, lambda revoked: show_keys([revoked]))
+    if not invocation().json:
+        click.echo(printable(f"Revoked: the API key {answer.value.id} of {name}."), err=True)
 
 
 def _refuse_key_out(path: Path | None) -> None:
@@ -257,8 +273,8 @@ def show_new_key(new: NewApiKey) -> None:
     facts(
         [
             ("id", new.id),
-            ("created", moment(new.created_at)),
-            ("ends", moment(new.expires_at)),
+            ("created", new.created_at),
+            ("ends", new.expires_at),
             ("from", _places(new.allowed_addresses)),
         ]
     )
@@ -275,7 +291,7 @@ def show_identity(who: Identity) -> None:
             *_offered(who),
             ("email", who.email),
             ("disabled", _yes(who.disabled)),
-            ("created", moment(who.created_at)),
+            ("created", who.created_at),
         ]
     )
     if who.keys is not None:
@@ -290,15 +306,23 @@ def _show_enrolments(enrolments: Sequence[Enrolment]) -> None:
     rows = [
         [
             each.id,
-            moment(each.created_at),
+            each.created_at,
             each.issued_by,
-            moment(each.enrolment_expires_at),
+            each.enrolment_expires_at,
             None if each.expires_in_seconds is None else spell_duration(each.expires_in_seconds),
             _places(each.allowed_addresses),
         ]
         for each in enrolments
     ]
-    table(["enrolment id", "created", "by", "until", "key ends after", "from"], rows)
+    columns = [
+        ident("enrolment id"),
+        word("created", 3),
+        text("by", 4),
+        word("until"),
+        word("key ends after", 2),
+        text("from", 1),
+    ]
+    table(columns, rows)
 
 
 def _show_disabled(who: DisabledIdentity) -> None:
@@ -326,24 +350,34 @@ def show_keys(keys: list[ApiKey]) -> None:
     rows = [
         [
             key.id,
-            moment(key.created_at),
+            key.created_at,
             key.issued_by,
             _yes(key.enrolled),
-            moment(key.expires_at),
+            key.expires_at,
             _end(key),
             _places(key.allowed_addresses),
             _last_use(key),
         ]
         for key in keys
     ]
-    table(["api key id", "created", "by", "enrolled", "ends", "revoked", "from", "last used"], rows)
+    columns = [
+        ident("api key id"),
+        word("created", 4),
+        text("by", 5),
+        word("enrolled", 6),
+        word("ends", 2),
+        word("revoked"),
+        text("from", 3),
+        word("last used", 1),
+    ]
+    table(columns, rows)
 
 
-def _end(key: ApiKey) -> str:
+def _end(key: ApiKey) -> datetime | str | None:
     """When it was revoked, or suspended."""
     if key.revoked_at is None and key.suspended_at is not None:
-        return f"suspended {moment(key.suspended_at)}"
-    return moment(key.revoked_at)
+        return f"suspended {said(key.suspended_at)}"
+    return key.revoked_at
 
 
 def _last_use(key: ApiKey) -> str | None:

@@ -5,7 +5,8 @@ import click
 from sealwright.cli.duration import spell_duration
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show_page
-from sealwright.cli.text import moment
+from sealwright.cli.tabular import text, word
+from sealwright.cli.text import said
 from sealwright.client.objects import Job
 
 
@@ -23,20 +24,27 @@ def list_(limit: int, cursor: str | None) -> None:
     """
     show_page(
         client().jobs(limit, cursor),
-        ["job", "every", "next", "last run", "last failure", "on"],
+        [
+            text("job"),
+            word("every", 3),
+            word("next", 2),
+            word("last run"),
+            text("last failure", 1, least=24),
+            text("on", 4),
+        ],
         _row,
     )
 
 
 def _row(one: Job) -> list[object]:
-    failure = f"{moment(one.failed_at)} {one.failure}" if one.failure else None
+    failure = f"{said(one.failed_at)} {one.failure}" if one.failure else None
     if one.failures:
         failure = f"{failure} ({one.failures} in a row)"
     return [
         one.name,
         spell_duration(one.every_seconds),
-        moment(one.next_at),
-        moment(one.ran_at),
+        one.next_at,
+        one.ran_at,
         failure,
         f"{one.node} ({one.process})",
     ]

@@ -5,7 +5,9 @@ import click
 from sealwright.cli.failure import CommandError
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page, tell_deleted
-from sealwright.cli.text import facts, moment
+from sealwright.cli.short_id import short
+from sealwright.cli.tabular import ident, text, word
+from sealwright.cli.text import facts
 from sealwright.client.objects import Witness
 
 _MOST = 1000
@@ -34,8 +36,15 @@ def list_(limit: int, cursor: str | None) -> None:
     """The witnesses, and how it goes with each."""
     show_page(
         client().witnesses(limit, cursor),
-        ["name", "url", "signed", "entries", "failure"],
-        lambda it: [it.name, it.url, moment(it.succeeded_at), it.size, it.failure],
+        [
+            text("name", least=22),
+            text("url", 3),
+            word("signed"),
+            word("entries", 1),
+            text("failure", 2, least=20),
+            ident("id"),
+        ],
+        lambda it: [it.name, it.url, it.succeeded_at, it.size, it.failure, it.id],
     )
 
 
@@ -45,7 +54,7 @@ def remove(name: str) -> None:
     """Have the log witnessed by NAME, the name of its key or its id, no more."""
     caller = client()
     known = caller.witnesses(_MOST).value.items
-    found = [each for each in known if name in (each.id, each.name)]
+    found = [each for each in known if name in (each.id, each.name, short(each.id))]
     if not found:
         raise CommandError(
             f"There is no witness {name!r}.", next_step="See sealwright log witness list."
@@ -64,6 +73,6 @@ def _show(one: Witness) -> None:
             ("id", one.id),
             ("url", one.url),
             ("key", one.key),
-            ("added", moment(one.created_at)),
+            ("added", one.created_at),
         ]
     )

@@ -5,7 +5,8 @@ import msgspec
 
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import print_object, show, show_page
-from sealwright.cli.text import facts, moment
+from sealwright.cli.tabular import text, word
+from sealwright.cli.text import facts
 
 
 @click.group(cls=Group)
@@ -32,7 +33,7 @@ def add(signer: str, identity: str, role: str) -> None:
                 ("signer", it.signer),
                 ("identity", it.identity),
                 ("role", it.role),
-                ("added", moment(it.added_at)),
+                ("added", it.added_at),
             ]
         ),
     )
@@ -63,6 +64,6 @@ def list_(signer: str, limit: int, cursor: str | None) -> None:
     """The members of a signer."""
     show_page(
         client().members(signer, limit, cursor),
-        ["identity", "role", "added"],
-        lambda it: [it.identity, it.role, moment(it.added_at)],
+        [text("identity"), word("role"), word("added", 1)],
+        lambda it: [it.identity, it.role, it.added_at],
     )

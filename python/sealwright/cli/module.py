@@ -11,7 +11,7 @@ from sealwright.cli.output import print_object
 from sealwright.cli.text import printable
 
 if TYPE_CHECKING:
-    from sealwright.doctor import Finding
+    from sealwright.module.findings import Finding
 
 
 class _Path(msgspec.Struct):
@@ -46,7 +46,8 @@ def doctor() -> None:
     ~/.config/sealwright/pkcs11.toml, else /etc/sealwright/pkcs11.toml. Exit code 1 if anything
     fails.
     """
-    from sealwright.doctor import State, examine
+    from sealwright.doctor import examine
+    from sealwright.module.findings import State
 
     findings = []
     for finding in examine():

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from sealwright.cli.tables import Within, page_items
 
 if TYPE_CHECKING:
     from sealwright.client.client import Client
+    from sealwright.client.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -30,15 +32,18 @@ class Invocation:
     """Those that were made."""
 
     def client(self, *, with_key: bool = True) -> "Client":
-        """
-        Raises:
-            MisconfiguredError: what was said cannot be used.
-        """
+        """Raises MisconfiguredError: what was said cannot be used."""
         # Not at the top: commands that call no server start faster without it.
         from sealwright.client.client import Client
+
+        self.callers.append(Client(self.connection(with_key=with_key)))
+        return self.callers[-1]
+
+    def connection(self, *, with_key: bool) -> "Connection":
+        """Raises MisconfiguredError: what was said cannot be used."""
         from sealwright.client.connection import Connection
 
-        connection = Connection.resolve(
+        return Connection.resolve(
             os.environ,
             url=self.url,
             api_key_file=self.api_key_file,
@@ -48,8 +53,6 @@ class Invocation:
             insecure=self.insecure,
             with_key=with_key,
         )
-        self.callers.append(Client(connection))
-        return self.callers[-1]
 
 
 def invocation() -> Invocation:
@@ -126,6 +129,17 @@ class _Sectioned(click.Command):
                     formatter.write_dl(records)
 
 
+class _Name(click.types.StringParamType):
+    """A text that a shell completes, where it names something that the server has a list of."""
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from sealwright.cli.completion import complete_name
+
+        return complete_name(context, parameter, incomplete)
+
+
 class LocalCommand(_Sectioned):
     """A command that calls no server: it takes --json only."""
 
@@ -139,6 +153,9 @@ class ClientCommand(_Sectioned):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
+        for parameter in self.params:
+            if type(parameter.type) is click.types.StringParamType:
+                parameter.type = _Name()
         self.params += [*_output_options(), *_connection_options()]
 
 

@@ -1,16 +1,19 @@
 """Answers on stdout: the API's own JSON, or what people read; warnings on stderr."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
 
+from sealwright.cli.columns import terminal_columns, wrapped
 from sealwright.cli.failure import CommandError
 from sealwright.cli.options import invocation
-from sealwright.cli.text import printable, printable_json, table
+from sealwright.cli.streams import stdout_is_open
+from sealwright.cli.tabular import Column, Row, table
+from sealwright.cli.text import printable, printable_json
 
 if TYPE_CHECKING:
     from sealwright.client.call import Answer
@@ -27,7 +30,7 @@ def show(answer: "Answer[T]", for_people: Callable[[T], None]) -> None:
 
 
 def show_page(
-    answer: "Answer[Page[T]]", columns: list[str], row: Callable[[T], list[object]]
+    answer: "Answer[Page[T]]", columns: Sequence[Column], row: Callable[[T], Row]
 ) -> None:
     show(answer, lambda page: table(columns, [row(item) for item in page.items]))
     if answer.value.next is not None and not invocation().json:
@@ -58,7 +61,8 @@ class _Deleted(msgspec.Struct):
 
 
 def warn(sentence: str) -> None:
-    click.echo(f"warning: {printable(sentence)}", err=True)
+    text = f"warning: {printable(sentence)}"
+    click.echo(wrapped(text, terminal_columns()) if sys.stderr.isatty() else text, err=True)
 
 
 class KeyOutput:
@@ -70,6 +74,10 @@ class KeyOutput:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         if path is None:
+            if not stdout_is_open():
+                raise CommandError(
+                    "stdout is closed, and the API key would be lost.", code="no_key_out"
+                )
             return
         try:
             path.touch(mode=0o600, exist_ok=False)

@@ -9,7 +9,8 @@ from sealwright.cli.history import show_changes
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page, tell_deleted
 from sealwright.cli.policy_options import terms_options
-from sealwright.cli.text import facts, moment, table
+from sealwright.cli.tabular import table, text, word
+from sealwright.cli.text import facts
 from sealwright.client.objects import Policy, PolicyStep, PolicyTerms
 
 
@@ -43,7 +44,14 @@ def list_(limit: int, cursor: str | None) -> None:
     """The policies, by name."""
     show_page(
         client().policies(limit, cursor),
-        ["name", "max window", "max signings", "request ttl", "hashes", "steps"],
+        [
+            text("name"),
+            word("max window", 2),
+            word("max signings", 1),
+            word("request ttl", 4),
+            text("hashes", 3),
+            text("steps", least=24),
+        ],
         lambda it: [
             it.name,
             window(it.max_window_seconds),
@@ -102,7 +110,7 @@ def _show_policy(one: Policy) -> None:
             ("hashes", hashes(one.hashes)),
             ("protected", "yes" if one.protected else "no"),
             ("signers", ", ".join(one.signers) or None),
-            ("created", moment(one.created_at)),
+            ("created", one.created_at),
         ]
     )
     if one.steps:
@@ -111,5 +119,5 @@ def _show_policy(one: Policy) -> None:
             [number, step.name, step.required, ", ".join(step.approvers)]
             for number, step in enumerate(one.steps, 1)
         ]
-        table(["step", "name", "required", "approvers"], rows)
+        table([word("step"), text("name"), word("required"), text("approvers")], rows)
     show_changes(one.changes)

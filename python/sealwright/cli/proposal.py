@@ -6,7 +6,8 @@ from sealwright.cli.ballot_text import name_step, open_step
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
 from sealwright.cli.proposal_text import show_decision, show_proposal
-from sealwright.cli.text import moment
+from sealwright.cli.short_id import proposal_id
+from sealwright.cli.tabular import ident, text, word
 
 _STATES = ["pending", "approved", "rejected", "cancelled", "expired"]
 _NONE_OPEN = "the proposal"
@@ -28,10 +29,18 @@ def list_(state: str | None, limit: int, cursor: str | None) -> None:
     """Proposals that you may see, newest first."""
     show_page(
         client().proposals(limit, cursor, state=state),
-        ["id", "created", "proposer", "action", "object", "state", "step"],
+        [
+            ident("id"),
+            word("created", 2),
+            text("proposer", 1),
+            text("action"),
+            text("object"),
+            word("state"),
+            word("step", 3),
+        ],
         lambda it: [
             it.id,
-            moment(it.created_at),
+            it.created_at,
             it.proposer,
             it.action,
             it.object,
@@ -45,7 +54,8 @@ def list_(state: str | None, limit: int, cursor: str | None) -> None:
 @click.argument("id")
 def show_(id: str) -> None:  # noqa: A002  # the argument's name in the usage line
     """One proposal: what it would change, its decisions, and what is missing."""
-    show(client().proposal(id), show_proposal)
+    caller = client()
+    show(caller.proposal(proposal_id(id, caller)), show_proposal)
 
 
 @proposal.command()
@@ -58,8 +68,8 @@ def approve(id: str, comment: str | None) -> None:  # noqa: A002
     and if something that the proposal rests on has changed.
     """
     caller = client()
-    seen = caller.proposal(id).value
-    answer = caller.approve_proposal(id, comment, open_step(seen))
+    seen = caller.proposal(proposal_id(id, caller)).value
+    answer = caller.approve_proposal(seen.id, comment, open_step(seen))
     show(answer, lambda it: show_decision(f"Approved {name_step(seen, _NONE_OPEN)}", it))
 
 
@@ -69,8 +79,8 @@ def approve(id: str, comment: str | None) -> None:  # noqa: A002
 def reject(id: str, why: str) -> None:  # noqa: A002
     """Refuse a proposal for good; one approver of the open step is enough."""
     caller = client()
-    seen = caller.proposal(id).value
-    answer = caller.reject_proposal(id, why, open_step(seen))
+    seen = caller.proposal(proposal_id(id, caller)).value
+    answer = caller.reject_proposal(seen.id, why, open_step(seen))
     show(answer, lambda it: show_decision(f"Rejected {name_step(seen, _NONE_OPEN)}", it))
 
 
@@ -81,4 +91,5 @@ def cancel(id: str) -> None:  # noqa: A002
 
     Whoever made it can, and a server admin.
     """
-    show(client().cancel_proposal(id), show_proposal)
+    caller = client()
+    show(caller.cancel_proposal(proposal_id(id, caller)), show_proposal)

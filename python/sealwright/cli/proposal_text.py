@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from sealwright.cli.ballot_text import end, show_steps
-from sealwright.cli.text import bullets, facts, moment, printable
+from sealwright.cli.text import bullets, facts, printable
 from sealwright.client.objects import Proposal
 
 _Value = str | int | bool | None
@@ -23,8 +23,8 @@ def show_proposal(one: Proposal) -> None:
             *_details(one.details),
             ("proposer", one.proposer),
             ("state", one.state),
-            ("created", moment(one.created_at)),
-            ("expires", moment(one.expires_at)),
+            ("created", one.created_at),
+            ("expires", one.expires_at),
             *end(one),
         ]
     )
@@ -39,6 +39,7 @@ def show_decision(verdict: str, after: Proposal) -> None:
     click.echo(
         printable(f"{verdict}: {after.action} {after.object}, proposed by {after.proposer}.")
     )
+    click.echo(printable(f"  proposal {after.id}"))
     if after.missing:
         click.echo("Still missing:")
         bullets(after.missing)

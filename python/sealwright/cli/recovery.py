@@ -9,10 +9,12 @@ import msgspec
 from sealwright.cli.options import Group, LocalCommand, client, invocation, page_options
 from sealwright.cli.output import print_object, show, show_page
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
-from sealwright.cli.text import facts, moment, printable, table
+from sealwright.cli.short_id import suspension_id
+from sealwright.cli.tabular import ident, table, text, word
+from sealwright.cli.text import facts, printable
 from sealwright.client.objects import AcceptedClock, Confirmed, Suspension
 
-_COLUMNS = ["kind", "id", "of", "signer", "suspended"]
+_COLUMNS = [word("kind"), ident("id"), text("of"), text("signer", 1), word("suspended", 2)]
 
 
 class _Detached(msgspec.Struct):
@@ -50,7 +52,9 @@ def confirm(kind: str | None, id: str | None, all_: bool) -> None:  # noqa: A002
     if kind is None or id is None:
         show(client().confirm_all(), _show_all)
     else:
-        show(client().confirm(kind, id), lambda one: table(_COLUMNS, [_row(one)]))
+        caller = client()
+        full = suspension_id(kind, id, caller)
+        show(caller.confirm(kind, full), lambda one: table(_COLUMNS, [_row(one)]))
 
 
 def _show_all(done: Confirmed) -> None:
@@ -64,7 +68,7 @@ def _show_all(done: Confirmed) -> None:
 
 
 def _row(one: Suspension) -> list[object]:
-    return [one.kind, one.id, one.identity, one.signer, moment(one.at)]
+    return [one.kind, one.id, one.identity, one.signer, one.at]
 
 
 @recovery.command("accept-clock")
@@ -77,7 +81,7 @@ def accept_clock() -> None:
 
 
 def _show_clock(one: AcceptedClock) -> None:
-    facts([("accepted", moment(one.accepted_at)), ("last row", moment(one.rows_at))])
+    facts([("accepted", one.accepted_at), ("last row", one.rows_at)])
 
 
 @recovery.command("detach-policy", cls=LocalCommand)

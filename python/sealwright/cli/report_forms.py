@@ -11,7 +11,9 @@ from typing import Protocol
 import msgspec
 
 from sealwright.cli import report_text as text
-from sealwright.cli.text import aligned, drawn, moment, printable, printable_json
+from sealwright.cli import tabular
+from sealwright.cli.tabular import ident, word
+from sealwright.cli.text import printable_json
 from sealwright.client.objects import Head, ReportedApproval, ReportedOperation
 
 
@@ -41,31 +43,31 @@ class Form(Protocol):
     def end(self, count: int) -> Iterator[str]: ...
 
 
-Column = tuple[str, Callable[[ReportedOperation], object]]
+_Read = Callable[[ReportedOperation], object]
 
-_OF_SIGNATURES: list[Column] = [
-    ("sequence", lambda it: it.sequence),
-    ("time", lambda it: moment(it.created_at)),
-    ("signer", lambda it: it.signer),
-    ("actor", lambda it: it.actor),
-    ("outcome", lambda it: it.reason or it.outcome),
-    ("from", text.origin),
-    ("hash", lambda it: it.hash),
-    ("digest", text.digest_hex),
-    ("certificate", lambda it: it.certificate_serial),
-    ("grant", lambda it: it.grant_id),
-    ("approved by", text.approvers),
-    ("why", text.why),
+_OF_SIGNATURES: list[tuple[tabular.Column, _Read]] = [
+    (word("sequence"), lambda it: it.sequence),
+    (word("time", 2), lambda it: it.created_at),
+    (tabular.text("signer"), lambda it: it.signer),
+    (tabular.text("actor"), lambda it: it.actor),
+    (word("outcome"), lambda it: it.reason or it.outcome),
+    (tabular.text("from", 4), text.origin),
+    (word("hash", 7), lambda it: it.hash),
+    (word("digest", 9), text.digest_hex),
+    (word("certificate", 8), lambda it: it.certificate_serial),
+    (ident("grant", 5), lambda it: it.grant_id),
+    (tabular.text("approved by", 1), text.approvers),
+    (tabular.text("why", 3), text.why),
 ]
-_OF_CHANGES: list[Column] = [
-    ("sequence", lambda it: it.sequence),
-    ("time", lambda it: moment(it.created_at)),
-    ("action", lambda it: it.action),
-    ("object", lambda it: it.object),
-    ("signer", lambda it: it.signer),
-    ("actor", lambda it: it.actor),
-    ("agreed to by", text.approvers),
-    ("details", text.details),
+_OF_CHANGES: list[tuple[tabular.Column, _Read]] = [
+    (word("sequence"), lambda it: it.sequence),
+    (word("time", 1), lambda it: it.created_at),
+    (tabular.text("action"), lambda it: it.action),
+    (tabular.text("object"), lambda it: it.object),
+    (tabular.text("signer", 4), lambda it: it.signer),
+    (tabular.text("actor"), lambda it: it.actor),
+    (tabular.text("agreed to by", 2), text.approvers),
+    (tabular.text("details", 3), text.details),
 ]
 
 
@@ -81,20 +83,13 @@ class Table:
         yield ""
 
     def page(self, entries: Sequence[Entry]) -> Iterator[str]:
-        cells = [[_cell(read(each.value)) for _, read in self._columns] for each in entries]
-        names = [name for name, _ in self._columns]
-        if self._for_a_terminal:
-            yield drawn(names, cells)
-            return
-        for line in aligned(names, cells):
+        columns = [column for column, _ in self._columns]
+        rows = [[read(each.value) for _, read in self._columns] for each in entries]
+        for line in tabular.lines(columns, rows, for_a_terminal=self._for_a_terminal):
             yield f"{line}\n"
 
     def end(self, count: int) -> Iterator[str]:
         yield ""
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else printable(str(value))
 
 
 class Json:
@@ -115,7 +110,7 @@ class Json:
         yield '\n], "next": null}\n'
 
 
-_OF_CSV: list[Column] = [
+_OF_CSV: list[tuple[str, _Read]] = [
     ("sequence", lambda it: it.sequence),
     ("id", lambda it: it.id),
     ("created_at", lambda it: text.instant(it.created_at)),

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from sealwright.cli import report_text as text
+from sealwright.cli.moment import moment
 from sealwright.cli.report_forms import About, Entry
-from sealwright.cli.text import moment, printable
+from sealwright.cli.text import printable
 from sealwright.client.objects import ReportedOperation
 
 _STYLE = """

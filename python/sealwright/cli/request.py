@@ -7,11 +7,24 @@ from sealwright.cli.bounds import signings, wanted_options, window
 from sealwright.cli.options import Group, client, invocation, page_options
 from sealwright.cli.output import show, show_page
 from sealwright.cli.request_text import show_decision, show_request
-from sealwright.cli.text import moment, printable
+from sealwright.cli.short_id import request_id
+from sealwright.cli.tabular import ident, text, word
+from sealwright.cli.text import printable
 from sealwright.client.objects import Request
 
 _STATES = ["pending", "approved", "rejected", "cancelled", "expired"]
 _NONE_OPEN = "the request"
+_COLUMNS = [
+    ident("id"),
+    word("created", 3),
+    text("requester"),
+    text("signer", 1),
+    word("state"),
+    word("step", 4),
+    word("window", 6),
+    word("signings", 5),
+    text("why", 2, least=20),
+]
 
 
 @click.group(cls=Group)
@@ -53,7 +66,7 @@ def list_(
     """Requests that you may see, newest first."""
     show_page(
         client().requests(limit, cursor, signer=signer, requester=requester, state=state),
-        ["id", "created", "requester", "signer", "state", "step", "window", "signings", "why"],
+        _COLUMNS,
         _row,
     )
 
@@ -61,7 +74,7 @@ def list_(
 def _row(one: Request) -> list[object]:
     return [
         one.id,
-        moment(one.created_at),
+        one.created_at,
         one.requester,
         one.signer,
         one.state,
@@ -76,7 +89,8 @@ def _row(one: Request) -> list[object]:
 @click.argument("id")
 def show_(id: str) -> None:  # noqa: A002  # the argument's name in the usage line
     """One request, its decisions, and what is missing."""
-    show(client().request(id), show_request)
+    caller = client()
+    show(caller.request(request_id(id, caller)), show_request)
 
 
 @request.command()
@@ -89,8 +103,8 @@ def approve(id: str, comment: str | None) -> None:  # noqa: A002
     than when the command looked.
     """
     caller = client()
-    seen = caller.request(id).value
-    answer = caller.approve_request(id, comment, open_step(seen))
+    seen = caller.request(request_id(id, caller)).value
+    answer = caller.approve_request(seen.id, comment, open_step(seen))
     show(answer, lambda it: show_decision(f"Approved {name_step(seen, _NONE_OPEN)}", it))
 
 
@@ -100,8 +114,8 @@ def approve(id: str, comment: str | None) -> None:  # noqa: A002
 def reject(id: str, why: str) -> None:  # noqa: A002
     """Refuse a request for good; one approver of the open step is enough."""
     caller = client()
-    seen = caller.request(id).value
-    answer = caller.reject_request(id, why, open_step(seen))
+    seen = caller.request(request_id(id, caller)).value
+    answer = caller.reject_request(seen.id, why, open_step(seen))
     show(answer, lambda it: show_decision(f"Rejected {name_step(seen, _NONE_OPEN)}", it))
 
 
@@ -112,4 +126,5 @@ def cancel(id: str) -> None:  # noqa: A002
 
     Whoever asked can, and an administrator of the signer.
     """
-    show(client().cancel_request(id), show_request)
+    caller = client()
+    show(caller.cancel_request(request_id(id, caller)), show_request)

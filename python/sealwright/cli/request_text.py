@@ -4,7 +4,7 @@ import click
 
 from sealwright.cli.ballot_text import end, show_steps
 from sealwright.cli.bounds import hashes, signings, window
-from sealwright.cli.text import bullets, facts, moment, printable
+from sealwright.cli.text import bullets, facts, printable
 from sealwright.client.objects import Request
 
 
@@ -20,8 +20,8 @@ def show_request(one: Request) -> None:
             ("hashes", hashes(one.hashes)),
             ("policy", one.policy),
             ("state", one.state),
-            ("created", moment(one.created_at)),
-            ("expires", moment(one.expires_at)),
+            ("created", one.created_at),
+            ("expires", one.expires_at),
             *end(one),
             *([] if one.grant_id is None else [("grant", one.grant_id)]),
         ]
@@ -39,6 +39,7 @@ def _of(wanted: str, most: str) -> str:
 def show_decision(verdict: str, after: Request) -> None:
     """What was decided, and where the request stands since."""
     click.echo(printable(f"{verdict}: {after.requester} for the signer {after.signer}."))
+    click.echo(printable(f"  request {after.id}"))
     if after.missing:
         click.echo("Still missing:")
         bullets(after.missing)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from sealwright.cli.moment import moment
 from sealwright.cli.options import LocalCommand, invocation
 from sealwright.cli.output import print_object, warn
 from sealwright.cli.server_side import data_dir_option, refusals_told, store_options
-from sealwright.cli.text import facts, moment, printable
+from sealwright.cli.text import facts, printable
 
 if TYPE_CHECKING:
     from controlplane.service.restoration import Loss, Restoration
@@ -99,9 +100,9 @@ def _tell(found: "Restoration") -> None:
     backup = found.summary
     facts(
         [
-            ("backup of", moment(datetime.fromisoformat(backup.made_at))),
+            ("backup of", datetime.fromisoformat(backup.made_at)),
             ("rows", backup.sequence),
-            ("last row", moment(backup.last_row_at)),
+            ("last row", backup.last_row_at),
             ("head", backup.row_hash),
         ]
     )

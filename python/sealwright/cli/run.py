@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ from sealwright.cli.commands import root
 from sealwright.cli.failure import CommandError, report
 from sealwright.cli.notices import tell_notices
 from sealwright.cli.proposed import tell_proposed
+from sealwright.cli.streams import stdout_fails
 from sealwright.client.errors import ClientError, Proposed, UnreachableError
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE, PROPOSED = 0, 1, 2, 3, 4
@@ -18,7 +20,7 @@ DONE, FAILED, WRONG_USAGE, UNREACHABLE, PROPOSED = 0, 1, 2, 3, 4
 def run(arguments: Sequence[str]) -> int:
     try:
         with root.make_context("sealwright", list(arguments)) as context:
-            code = _carry_out(context)
+            code = _carry_out(context, arguments)
             tell_notices()
             return code
     except click.exceptions.Exit as exit_:
@@ -36,12 +38,10 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"Error: {fault.object!a} is not UTF-8 text.", err=True)
         return WRONG_USAGE
     except BrokenPipeError:
-        # Whoever read us has gone; the interpreter must not trip over it again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED  # whoever read us has gone
 
 
-def _carry_out(context: click.Context) -> int:
+def _carry_out(context: click.Context, arguments: Sequence[str]) -> int:
     try:
         root.invoke(context)
         sys.stdout.flush()
@@ -49,6 +49,30 @@ def _carry_out(context: click.Context) -> int:
         tell_proposed(proposed)
         return PROPOSED
     except (ClientError, CommandError) as fault:
-        report(fault)
+        report(fault, arguments)
         return UNREACHABLE if isinstance(fault, UnreachableError) else FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        report(_refusal_of(fault))
+        return FAILED
     return DONE
+
+
+def _refusal_of(fault: OSError) -> CommandError:
+    """What the machine would not do, where no command has a better word for it."""
+    why = fault.strerror or str(fault)
+    if fault.filename is not None:
+        return CommandError(
+            f"{os.fsdecode(fault.filename)}: {why}.",
+            code="file_unusable",
+        )
+    if stdout_fails():
+        return CommandError(f"The answer cannot be written to stdout: {why}.", code="no_stdout")
+    try:
+        Path.cwd()
+    except OSError:
+        return CommandError(
+            f"The folder that this was started in cannot be used: {why}.", code="no_folder"
+        )
+    return CommandError(f"Its answer cannot be written, or a file not be used: {why}.")

@@ -15,11 +15,18 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def default_data_dir() -> Path:
-    """/var/lib/sealwright for root, else sealwright in the user's XDG data folder."""
+    """/var/lib/sealwright for root, else sealwright in the user's XDG data folder.
+
+    Raises:
+        CommandError: there is none.
+    """
     if os.geteuid() == 0:
         return Path("/var/lib/sealwright")
     shared = os.environ.get("XDG_DATA_HOME")
-    return (Path(shared) if shared else Path.home() / ".local" / "share") / "sealwright"
+    try:
+        return (Path(shared) if shared else Path.home() / ".local" / "share") / "sealwright"
+    except RuntimeError:  # neither HOME nor an entry of this user's
+        raise CommandError("This user has no home for a store.", code="no_home") from None
 
 
 data_dir_option = click.option(

@@ -4,6 +4,7 @@ import click
 
 from sealwright.cli.options import Group, client, page_options
 from sealwright.cli.output import show, show_page
+from sealwright.cli.tabular import text, word
 from sealwright.cli.text import facts
 from sealwright.client.objects import Setting
 
@@ -19,7 +20,12 @@ def list_(limit: int, cursor: str | None) -> None:
     """All settings, by name."""
     show_page(
         client().settings(limit, cursor),
-        ["setting", "value", "default", "meaning"],
+        [
+            word("setting"),
+            text("value", least=20),
+            text("default", 2, least=20),
+            text("meaning", 1, least=32),
+        ],
         lambda it: [it.name, it.value, it.default, it.meaning],
     )
 

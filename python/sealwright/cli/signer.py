@@ -20,7 +20,8 @@ from sealwright.cli.tables import (
     key_kinds,
     largest_chain,
 )
-from sealwright.cli.text import bullets, facts, moment, printable
+from sealwright.cli.tabular import text, word
+from sealwright.cli.text import bullets, facts, printable
 from sealwright.client.call import Answer
 from sealwright.client.objects import Explanation, Signer, SignerTerms
 
@@ -80,7 +81,15 @@ def list_(limit: int, cursor: str | None) -> None:
     answer = client().signers(limit, cursor)
     show_page(
         answer,
-        ["number", "name", "status", "key", "policy", "role", "not after"],
+        [
+            word("number", 5),
+            text("name"),
+            word("status"),
+            word("key", 3),
+            text("policy", 1),
+            word("role", 4),
+            word("not after", 2),
+        ],
         lambda it: [
             it.number,
             it.name,
@@ -88,7 +97,7 @@ def list_(limit: int, cursor: str | None) -> None:
             it.key,
             it.policy,
             it.role,
-            moment(it.not_after),
+            it.not_after,
         ],
     )
     for each in answer.value.items:
@@ -209,14 +218,14 @@ def certificate(name: str, chain: bool) -> None:
 
 @signer.command()
 @click.argument("name")
-@click.option("--identity", metavar="WHO", required=True, help="Who would sign.")
+@click.option("--identity", metavar="WHO", help="Who would sign.  [whose API key this is]")
 @click.option(
     "--hash",
     "hash_",
     type=OneOf(hash_names),
     help="With which hash; none: bytes that are no digest, or a message.  [any that may be signed]",
 )
-def explain(name: str, identity: str, hash_: str | None) -> None:
+def explain(name: str, identity: str | None, hash_: str | None) -> None:
     """Would this call to sign be allowed, and what is missing?
 
     Exit code 0 whether it would or not: with --json, `allowed` says which.
@@ -277,9 +286,9 @@ def _show_signer(one: Signer) -> None:
             ("certified by", "another CA" if one.external else "the built-in CA"),
             ("policy", one.policy),
             ("certificate serial", one.certificate_serial),
-            ("not after", moment(one.not_after)),
+            ("not after", one.not_after),
             ("your role", one.role),
-            ("created", moment(one.created_at)),
-            *([] if one.deletes_at is None else [("gone at", moment(one.deletes_at))]),
+            ("created", one.created_at),
+            *([] if one.deletes_at is None else [("gone at", one.deletes_at)]),
         ]
     )

@@ -1,19 +1,22 @@
-"""Text that came from others, made safe for a terminal, and tables."""
+"""Text that came from others, made safe for a terminal."""
 
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
 
-from sealwright.cli.columns import padded, width
+from sealwright.cli.columns import terminal_columns, wrapped
+from sealwright.cli.moment import distance, moment, now, relative
 
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 """Letters, signs and marks of which nothing is seen."""
 _MARKS = ("Mn", "Me")
 _MOST_MARKS = 2
 """On one letter; scripts with more are rare, and many reach into the lines around."""
+_LEAST = 36
+"""Columns for a value beside its name: an id, which is not broken."""
 
 
 def printable(text: str) -> str:
@@ -60,56 +63,49 @@ def json_escape(character: str) -> str:
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
-def moment(time: datetime | None) -> str:
-    """RFC 3339 UTC to the second, `-` where there is none."""
-    return "-" if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns under headings: by rich on a terminal, aligned with spaces elsewhere."""
-    cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        click.echo(drawn(columns, cells), nl=False)
-        return
-    for line in aligned(columns, cells):
-        click.echo(line)
-
-
-def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table as lines."""
-    lines = [[column.upper() for column in columns], *cells]
-    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells_of_it = (padded(cell, most) for cell, most in zip(line, widths, strict=True))
-        yield "  ".join(cells_of_it).rstrip()
-
-
 def facts(pairs: Sequence[tuple[str, object]]) -> None:
-    """One thing: a name and a value a line."""
+    """One thing: a name and a value a line. On a terminal, values of several words are wrapped
+    beside their names, and times are said as people say them too."""
     most = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        shown = "-" if value is None else printable(str(value))
-        click.echo(f"{name.ljust(most)}  {shown}")
+        beside = f"{name.ljust(most)}  "
+        if sys.stdout.isatty():
+            click.echo(_for_people(name, beside, value))
+        else:
+            click.echo(f"{beside}{whole(value)}")
+
+
+def _for_people(name: str, beside: str, value: object) -> str:
+    """A value without blanks stays whole: an id, a key, an address is copied."""
+    words = whole(value)
+    if isinstance(value, datetime):
+        words += f" ({distance(value, now())})"
+    room = terminal_columns()
+    if room - len(beside) < _LEAST:
+        lines = f"  {words}" if " " not in words else wrapped(words, room, "  ", "  ")
+        return f"{name}\n{lines}"
+    if " " not in words:
+        return f"{beside}{words}"
+    return wrapped(words, room, beside, " " * len(beside))
+
+
+def said(time: datetime | None) -> str:
+    """In a sentence: on a terminal as people say it."""
+    if time is None or not sys.stdout.isatty():
+        return moment(time)
+    return relative(time, now())
+
+
+def whole(value: object) -> str:
+    """A value as text, `-` where there is none."""
+    if isinstance(value, datetime):
+        return moment(value)
+    return "-" if value is None else printable(str(value))
 
 
 def bullets(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        click.echo(f"- {printable(sentence)}")
-
-
-def drawn(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """A table as a terminal shows it, as wide as that is. `cells`: printable."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in cells:
-        made.add_row(*map(Text, row))
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(made)
-    return captured.get()
+    for sentence in map(printable, sentences):
+        is_for_people = sys.stdout.isatty()
+        click.echo(
+            wrapped(sentence, terminal_columns(), "- ", "  ") if is_for_people else f"- {sentence}"
+        )

@@ -55,6 +55,10 @@ class Client(Caller):
         """Needs no key."""
         return self._call("GET", "/v1/health/live", Health)
 
+    def ready(self) -> Answer[Health]:
+        """Needs no key."""
+        return self._call("GET", "/v1/health/ready", Health)
+
     def whoami(self) -> Answer[Identity]:
         return self._call("GET", "/v1/whoami", Identity)
 
@@ -205,8 +209,11 @@ class Client(Caller):
         path = f"/v1/signers/{part(signer)}/policy"
         return self._call("POST", path, Signer, {"policy": policy})
 
-    def explain(self, signer: str, identity: str, hash_: str | None = None) -> Answer[Explanation]:
-        """Whether a call to sign would be allowed now; without a hash: with any that may be."""
+    def explain(
+        self, signer: str, identity: str | None = None, hash_: str | None = None
+    ) -> Answer[Explanation]:
+        """Whether a call to sign would be allowed now; without an identity: one of the caller,
+        without a hash: with any that may be."""
         path = f"/v1/signers/{part(signer)}/explain"
         return self._get(path, Explanation, identity=identity, hash=hash_)
 
@@ -272,8 +279,9 @@ class Client(Caller):
         signer: str | None = None,
         requester: str | None = None,
         state: str | None = None,
+        ending: str | None = None,
     ) -> Answer[Page[Request]]:
-        """Newest first."""
+        """Newest first. `ending`: only those whose ids end like this."""
         return self._get(
             "/v1/requests",
             Page[Request],
@@ -282,6 +290,7 @@ class Client(Caller):
             signer=signer,
             requester=requester,
             state=state,
+            ending=ending,
         )
 
     def request(self, request_id: str) -> Answer[Request]:
@@ -305,10 +314,22 @@ class Client(Caller):
         return self._call("POST", f"/v1/requests/{part(request_id)}/cancel", Request, {})
 
     def proposals(
-        self, limit: int, cursor: str | None = None, *, state: str | None = None
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        state: str | None = None,
+        ending: str | None = None,
     ) -> Answer[Page[Proposal]]:
-        """Newest first."""
-        return self._get("/v1/proposals", Page[Proposal], limit=limit, cursor=cursor, state=state)
+        """Newest first. `ending`: only those whose ids end like this."""
+        return self._get(
+            "/v1/proposals",
+            Page[Proposal],
+            limit=limit,
+            cursor=cursor,
+            state=state,
+            ending=ending,
+        )
 
     def proposal(self, proposal_id: str) -> Answer[Proposal]:
         return self._call("GET", f"/v1/proposals/{part(proposal_id)}", Proposal)
@@ -355,8 +376,9 @@ class Client(Caller):
         signer: str | None = None,
         grantee: str | None = None,
         state: str | None = None,
+        ending: str | None = None,
     ) -> Answer[Page[Grant]]:
-        """Newest first."""
+        """Newest first. `ending`: only those whose ids end like this."""
         return self._get(
             "/v1/grants",
             Page[Grant],
@@ -365,6 +387,7 @@ class Client(Caller):
             signer=signer,
             grantee=grantee,
             state=state,
+            ending=ending,
         )
 
     def grant(self, grant_id: str) -> Answer[Grant]:

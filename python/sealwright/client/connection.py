@@ -26,6 +26,7 @@ class Connection:
     client_cert: Path | None = None
     client_key: Path | None = None
     proxy: ProxySetting = NO_PROXY  # for https to other machines
+    any_on_loopback: bool = False  # there a server may show any certificate; never with a key
     connect_timeout: float = 5
     read_timeout: float = 30
 

@@ -19,6 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InsecureRequestWarning,
     LocationParseError,
     NewConnectionError,
     ProxyError,
@@ -142,6 +143,9 @@ def _make_pool(address: Address, connection: Connection) -> HTTPConnectionPool:
         return HTTPConnectionPool(host, address.port)
     context = trust(connection.ca_file, os.environ)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if connection.any_on_loopback and connection.api_key is None and address.is_local:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        urllib3.disable_warnings(InsecureRequestWarning)  # to people, of what was asked for
     if connection.client_cert is not None:
         context.load_cert_chain(connection.client_cert, connection.client_key)
     if (proxy := connection.proxy.way_to(address)) is None:
